@@ -1,0 +1,1 @@
+"""Where bytes live: content-addressed stores behind the ports of `cogyard.domain.blobs`."""

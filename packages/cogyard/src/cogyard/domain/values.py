@@ -1,0 +1,145 @@
+"""The nouns of the platform, as frozen values. Words and meanings: docs/reference/glossary.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Visibility(StrEnum):
+    """Who may know that a model exists."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+class Status(StrEnum):
+    """Where a prediction is in its life; the moves between are in `cogyard.domain.lifecycle`."""
+
+    STARTING = "starting"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    ABORTED = "aborted"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing can follow."""
+        return self not in {Status.STARTING, Status.PROCESSING}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """A user or an organization; owns models, tokens, predictions and files."""
+
+    id: int
+    username: str
+    name: str
+    type: str = "user"
+    is_admin: bool = False
+    created_at: datetime
+    avatar_url: str | None = None
+    github_url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """A named series of versions, `owner/name`."""
+
+    id: int
+    owner: str
+    name: str
+    visibility: Visibility
+    created_at: datetime
+    description: str | None = None
+    readme: str | None = None
+    hardware: str = "cpu"
+    github_url: str | None = None
+    paper_url: str | None = None
+    license_url: str | None = None
+    cover_image_url: str | None = None
+    run_count: int = 0
+    latest_version: str | None = None
+
+    @property
+    def path(self) -> str:
+        """`owner/name`."""
+        return f"{self.owner}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Version:
+    """One image of a model. `id` is the 64 hex digits of the manifest's digest."""
+
+    id: str
+    model: str
+    created_at: datetime
+    cog_version: str
+    openapi_schema: Mapping[str, Any]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    size: int = 0
+
+    @property
+    def digest(self) -> str:
+        """The manifest's digest, `sha256:<id>`."""
+        return f"sha256:{self.id}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """One run of one version on one input. Times are aware; `input` and `output` are JSON values.
+
+    Files of ours inside `input` and `output` are written `cogyard-file:<token>/<name>` and become absolute
+    addresses when shown, since only a request knows how its client reaches us.
+    """
+
+    id: str
+    model: str
+    version: str
+    account_id: int
+    status: Status
+    input: Mapping[str, Any]
+    created_at: datetime
+    output: Any = None
+    error: str | None = None
+    logs: str = ""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    deadline: datetime | None = None
+    source: str = "api"
+    stream_token: str = ""
+    webhook: str | None = None
+    webhook_events: tuple[str, ...] = ()
+    data_removed: bool = False
+    attempts: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredFile:
+    """Bytes an account or a model gave us. `token` is the unguessable part of its public address."""
+
+    id: str
+    account_id: int
+    token: str
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+    md5: str
+    created_at: datetime
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    expires_at: datetime | None = None
+    prediction_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hardware:
+    """A kind of machine the operator offers."""
+
+    sku: str
+    name: str

@@ -1,0 +1,1 @@
+"""What every route shares: errors on the wire, pagination, addresses, server-sent events."""

@@ -1,0 +1,1 @@
+"""From a project to an image: a pure plan, layers, and builders."""

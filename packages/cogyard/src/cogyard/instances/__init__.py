@@ -1,0 +1,1 @@
+"""What runs one version: prepare its image, start its server, claim work, report."""

@@ -1,0 +1,89 @@
+"""The port through which an instance takes work and reports on it.
+
+Theory of operation: an instance of a version *claims* the oldest waiting prediction of its deployable. The claim
+carries a lease token; every later call names it, and a call whose token is no longer the one in the queue changes
+nothing and answers False: the caller has been overtaken and must drop what it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from cogyard.domain.values import Prediction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A prediction taken by one instance, until `expires_at` unless renewed."""
+
+    prediction: Prediction
+    lease_token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How a run ended. `output` is None when it was streamed; then what was streamed is the output."""
+
+    status: str
+    output: Any = None
+    streamed: bool = False
+    error: str | None = None
+    metrics: Mapping[str, Any] | None = None
+
+
+class WorkSource(Protocol):
+    """Predictions waiting for an instance of one deployable (today: a version id)."""
+
+    async def claim(self, deployable: str, *, instance: str) -> Claim | None:
+        """Take the next waiting prediction, or None when there is none."""
+        ...
+
+    async def wait_for_work(self, deployable: str, *, timeout: float) -> None:
+        """Return when there may be work, or after `timeout` seconds."""
+        ...
+
+    async def renew(self, prediction_id: str, lease_token: str) -> bool:
+        """Extend the lease; False when it was lost."""
+        ...
+
+
+class Reports(Protocol):
+    """What an instance says about a prediction it holds. False means the lease was lost."""
+
+    async def started(self, prediction_id: str, lease_token: str) -> bool:
+        """Say that the model has begun."""
+        ...
+
+    async def progress(
+        self, prediction_id: str, lease_token: str, *, outputs: Sequence[Any] = (), logs: str = ""
+    ) -> bool:
+        """Add streamed outputs (JSON values, in order) and log text."""
+        ...
+
+    async def finished(self, prediction_id: str, lease_token: str, outcome: Outcome) -> bool:
+        """Give the one terminal result."""
+        ...
+
+
+class Cancellations(Protocol):
+    """Who wants what stopped."""
+
+    async def wait_canceled(self, prediction_id: str) -> None:
+        """Return once someone asks that this prediction stop."""
+        ...
+
+
+class VersionSource(Protocol):
+    """Where an instance finds what it runs, and keeps what the model makes."""
+
+    async def manifest(self, version: str) -> tuple[bytes, Mapping[str, Any]]:
+        """Return (manifest bytes, image config) of a version; raise KeyError when there is none."""
+        ...
+
+    async def waiting(self) -> Mapping[str, int]:
+        """Return how many predictions wait, by deployable; only those that wait."""
+        ...

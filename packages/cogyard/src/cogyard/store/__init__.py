@@ -1,0 +1,1 @@
+"""SQL: the state of the platform."""

@@ -1,0 +1,1 @@
+"""Documented fakes, and the contract suites that fakes and real adapters both pass."""

@@ -1,0 +1,1 @@
+"""The application: pages, static files, and the API mounted."""

@@ -1,0 +1,1 @@
+"""The cog_server package."""
