@@ -77,13 +77,25 @@ class Cancellations(Protocol):
         ...
 
 
+class Backlog(Protocol):
+    """What the controller scales by. The platform's queue is it, beside being the work source."""
+
+    async def waiting(self) -> Mapping[str, int]:
+        """Return how many predictions wait, by deployable; only those that wait, expired leases among them."""
+        ...
+
+    async def wait_for_any(self, *, timeout: float) -> None:
+        """Return when work of any deployable may have arrived, or after `timeout` seconds."""
+        ...
+
+    async def recover(self) -> int:
+        """Void every lease, and return how many there were; called once at start, before any instance lives."""
+        ...
+
+
 class VersionSource(Protocol):
-    """Where an instance finds what it runs, and keeps what the model makes."""
+    """Where an instance finds what it runs."""
 
     async def manifest(self, version: str) -> tuple[bytes, Mapping[str, Any]]:
         """Return (manifest bytes, image config) of a version; raise KeyError when there is none."""
-        ...
-
-    async def waiting(self) -> Mapping[str, int]:
-        """Return how many predictions wait, by deployable; only those that wait."""
         ...
