@@ -1,8 +1,8 @@
 """The port through which an instance takes work and reports on it.
 
-Theory of operation: an instance of a version *claims* the oldest waiting prediction of its deployable. The claim
-carries a lease token; every later call names it, and a call whose token is no longer the one in the queue changes
-nothing and answers False: the caller has been overtaken and must drop what it holds.
+Theory of operation: an instance of a version *claims* the oldest waiting prediction of its deployable. The
+claim carries a lease token; every later call names it, and a call whose token is no longer the one in the queue
+changes nothing and answers False: the caller has been overtaken and must drop what it holds.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Backlog(Protocol):
     """What the controller scales by. The platform's queue is it, beside being the work source."""
 
     async def waiting(self) -> Mapping[str, int]:
-        """Return how many predictions wait, by deployable; only those that wait, expired leases among them."""
+        """Return how many predictions wait, by deployable; those with an expired lease wait too."""
         ...
 
     async def wait_for_any(self, *, timeout: float) -> None:
@@ -89,7 +89,7 @@ class Backlog(Protocol):
         ...
 
     async def recover(self) -> int:
-        """Void every lease, and return how many there were; called once at start, before any instance lives."""
+        """Void every lease and return how many there were: called at start, before any instance lives."""
         ...
 
 
