@@ -1,8 +1,8 @@
 """The port through which an instance takes work and reports on it.
 
 Theory of operation: an instance of a version *claims* the oldest waiting prediction of its deployable. The
-claim carries a lease token; every later call names it, and a call whose token is no longer the one in the queue
-changes nothing and answers False: the caller has been overtaken and must drop what it holds.
+claim carries a lease token; every later call names it, and a call whose token is no longer the one in the
+queue changes nothing and answers False: the caller has been overtaken and must drop what it holds.
 """
 
 from __future__ import annotations

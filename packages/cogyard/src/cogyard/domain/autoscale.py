@@ -1,0 +1,186 @@
+"""How many instances of what should live: a pure function of demand, instances, limits and now.
+
+Theory of operation: the controller calls `decide` after every change and applies what it answers. One call
+looks at the whole machine, because versions compete for the same places. The order is: keep promises (minimums),
+serve what waits longest, make room by stopping what is idle longest, and only when something has waited for
+`Limits.patience` while everything is busy, ask the instance that has had its turn longest to drain. Draining
+finishes what runs and claims nothing more, so no request is ever dropped: it waits in the queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import ceil
+
+
+class Phase(StrEnum):
+    """Where an instance is in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scale:
+    """How one deployable may grow and shrink."""
+
+    min_instances: int = 0
+    max_instances: int = 1
+    idle_timeout: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What this machine can hold, and how long a request waits before a busy instance must make room."""
+
+    max_instances: int
+    patience: timedelta = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Demand:
+    """What is known of one deployable. `not_before` is when a start may be tried again after a failure."""
+
+    waiting: int = 0
+    waiting_since: datetime | None = None
+    not_before: datetime | None = None
+    scale: Scale = Scale()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceView:
+    """What the policy needs to know of one instance. `since` is when it entered its phase."""
+
+    id: str
+    deployable: str
+    phase: Phase
+    since: datetime
+    slots: int = 1
+    busy: int = 0
+    idle_since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """Start one more instance of this deployable."""
+
+    deployable: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drain:
+    """Let this instance finish what it runs and end."""
+
+    instance: str
+    reason: str
+
+
+Action = Start | Drain
+
+
+def decide(
+    demands: Mapping[str, Demand], instances: Sequence[InstanceView], limits: Limits, now: datetime
+) -> list[Action]:
+    """Say what to start and what to drain; an empty list when all is well."""
+    alive = [instance for instance in instances if instance.phase is not Phase.DRAINING]
+    retired = _retire(demands, alive, now)
+    kept = [instance for instance in alive if instance.id not in {action.instance for action in retired}]
+    actions: list[Action] = list(retired)
+    room = limits.max_instances - len(instances)
+    for deployable in _wanting(demands, kept, now):
+        if room > 0:
+            actions.append(Start(deployable=deployable))
+            room -= 1
+            continue
+        if len(instances) - len(kept) > sum(isinstance(action, Start) for action in actions):
+            continue  # A place is being freed already; the next decision uses it.
+        victim = _victim(demands, deployable, kept, limits, now)
+        if victim is not None:
+            actions.append(victim)
+            kept = [instance for instance in kept if instance.id != victim.instance]
+    return actions
+
+
+def wanted(demand: Demand, instances: Sequence[InstanceView]) -> int:
+    """Say how many instances of one deployable there should be, idle timeouts aside."""
+    slots = max((instance.slots for instance in instances), default=1)
+    load = demand.waiting + sum(instance.busy for instance in instances)
+    return min(max(demand.scale.min_instances, ceil(load / slots)), demand.scale.max_instances)
+
+
+def next_change(
+    demands: Mapping[str, Demand], instances: Sequence[InstanceView], limits: Limits, now: datetime
+) -> datetime | None:
+    """Say when time alone may change the decision, so that nobody needs to poll."""
+    moments = [
+        instance.idle_since + demands.get(instance.deployable, Demand()).scale.idle_timeout
+        for instance in instances
+        if instance.phase is Phase.READY and instance.idle_since is not None
+    ]
+    for demand in demands.values():
+        if demand.waiting and demand.not_before is not None:
+            moments.append(demand.not_before)
+        if demand.waiting and demand.waiting_since is not None:
+            moments.append(demand.waiting_since + limits.patience)
+            moments += [i.since + limits.patience for i in instances if i.phase is Phase.READY]
+    return min((moment for moment in moments if moment > now), default=None)
+
+
+def _retire(demands: Mapping[str, Demand], alive: Sequence[InstanceView], now: datetime) -> list[Drain]:
+    """Drain what has been idle past its timeout, above the minimum."""
+    retired: list[Drain] = []
+    for deployable in {instance.deployable for instance in alive}:
+        demand = demands.get(deployable, Demand())
+        mine = [instance for instance in alive if instance.deployable == deployable]
+        spare = len(mine) - demand.scale.min_instances
+        if demand.waiting:
+            continue
+        idle = [i for i in mine if i.phase is Phase.READY and not i.busy and i.idle_since is not None]
+        retired += [
+            Drain(instance=instance.id, reason="idle")
+            for instance in sorted(idle, key=lambda i: i.idle_since or now)[: max(spare, 0)]
+            if now - (instance.idle_since or now) >= demand.scale.idle_timeout
+        ]
+    return retired
+
+
+def _wanting(demands: Mapping[str, Demand], kept: Sequence[InstanceView], now: datetime) -> list[str]:
+    """List deployables short of instances, one entry for each missing one; who waits longest is first."""
+    order = sorted(demands, key=lambda name: (demands[name].waiting_since or now, name))
+    wanting: list[str] = []
+    for deployable in order:
+        demand = demands[deployable]
+        if demand.not_before is not None and now < demand.not_before:
+            continue
+        mine = [instance for instance in kept if instance.deployable == deployable]
+        wanting += [deployable] * max(0, wanted(demand, mine) - len(mine))
+    return wanting
+
+
+def _victim(
+    demands: Mapping[str, Demand], wanting: str, kept: Sequence[InstanceView], limits: Limits, now: datetime
+) -> Drain | None:
+    """Choose who makes room for `wanting`: the longest idle; or, past patience, who had its turn longest."""
+    demand = demands[wanting]
+    if not demand.waiting:
+        return None
+    counts = {i.deployable: sum(k.deployable == i.deployable for k in kept) for i in kept}
+    others = [
+        instance
+        for instance in kept
+        if instance.deployable != wanting
+        and instance.phase is Phase.READY
+        and counts[instance.deployable] > demands.get(instance.deployable, Demand()).scale.min_instances
+    ]
+    idle = [i for i in others if not i.busy and not demands.get(i.deployable, Demand()).waiting]
+    if idle:
+        return Drain(instance=min(idle, key=lambda i: (i.idle_since or now, i.id)).id, reason="room")
+    waited = now - (demand.waiting_since or now)
+    turns = [i for i in others if now - i.since >= limits.patience]
+    if waited >= limits.patience and turns:
+        return Drain(instance=min(turns, key=lambda i: (i.since, i.id)).id, reason="turn")
+    return None
