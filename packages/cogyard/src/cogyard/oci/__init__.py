@@ -1,1 +1,1 @@
-"""The OCI formats as values, and the flows that move them: digests, references, manifests, layouts, registries."""
+"""The OCI formats as values, and the flows that move them: references, manifests, layouts, registries."""

@@ -1,0 +1,190 @@
+"""Write a layer: a tar stream in gzip members, the same bytes for the same input.
+
+Theory of operation. A `tar+gzip` layer may be any number of gzip members one after another (RFC 1952,
+2.2), so a file whose deflate stream already exists is wrapped as a member of its own and never compressed
+again; everything between such files (tar headers, padding, small files) gathers in a buffer and becomes a
+member when the next raw stream comes. What is compressed here goes through zlib, whose output for a level
+has been the same for many years and on every machine; ISA-L is faster but its output may depend on the
+processor, so it only inflates and checks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import tarfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from isal import isal_zlib
+
+BLOCK = 512
+#: tar pads an archive to whole records of 20 blocks; readers warn about less.
+RECORD = 20 * BLOCK
+_MEMBER_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_CHUNK = 1 << 20
+_FLUSH_AT = 4 << 20
+_LEVEL = 6
+
+
+class Sink(Protocol):
+    """Where compressed bytes go."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the next bytes."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerSummary:
+    """What was written: digests of the compressed and the plain stream, and the sizes of both."""
+
+    digest: str
+    diff_id: str
+    size: int
+    plain_size: int
+
+
+class CorruptStreamError(ValueError):
+    """A deflate stream does not unpack to what its directory says."""
+
+
+class LayerWriter:
+    """Write entries, in the order given, into a sink; `finish` says what came out."""
+
+    def __init__(self, sink: Sink, *, mtime: int = 0) -> None:
+        """`mtime` is the time of every entry, in seconds since the epoch."""
+        self._sink = sink
+        self._mtime = mtime
+        self._outer = hashlib.sha256()
+        self._inner = hashlib.sha256()
+        self._size = 0
+        self._plain = 0
+        self._buffer = bytearray()
+
+    def directory(self, path: str, mode: int = 0o755) -> None:
+        """Add a folder."""
+        self._header(path.rstrip("/") + "/", tarfile.DIRTYPE, mode=mode)
+
+    def symlink(self, path: str, target: str) -> None:
+        """Add a symbolic link."""
+        self._header(path, tarfile.SYMTYPE, mode=0o777, target=target)
+
+    def hardlink(self, path: str, target: str, mode: int = 0o644) -> None:
+        """Add a second name for a file that was added before."""
+        self._header(path, tarfile.LNKTYPE, mode=mode, target=target)
+
+    def file(self, path: str, data: bytes, mode: int = 0o644) -> None:
+        """Add a file from memory."""
+        self._header(path, tarfile.REGTYPE, size=len(data), mode=mode)
+        self._put(data)
+        self._pad(len(data))
+
+    def stream(
+        self, path: str, chunks: Iterable[bytes], size: int, mode: int = 0o644, *, level: int = _LEVEL
+    ) -> None:
+        """Add a file of `size` bytes from chunks; level 0 keeps what does not compress as it is."""
+        self._header(path, tarfile.REGTYPE, size=size, mode=mode)
+        self._flush()
+        compressor = zlib.compressobj(level, zlib.DEFLATED, -15)
+
+        def deflate() -> Iterator[tuple[bytes, bytes]]:
+            for chunk in chunks:
+                yield compressor.compress(chunk), chunk
+            yield compressor.flush(), b""
+
+        self._member(path, deflate(), size, None)
+        self._pad(size)
+
+    def rewrap(self, path: str, raw: Iterable[bytes], size: int, crc: int, mode: int = 0o644) -> None:
+        """Add a file from its raw deflate stream, checked against `size` and `crc` but not compressed.
+
+        Raises CorruptStreamError when the stream unpacks to something else.
+        """
+        self._header(path, tarfile.REGTYPE, size=size, mode=mode)
+        self._flush()
+        self._member(path, inflate(path, raw, size), size, crc)
+        self._pad(size)
+
+    def finish(self) -> LayerSummary:
+        """Write the end of the archive and say what was written; the writer is done then."""
+        self._put(b"\0" * (2 * BLOCK))
+        self._put(b"\0" * (-self._plain % RECORD))
+        self._flush()
+        return LayerSummary(
+            digest="sha256:" + self._outer.hexdigest(),
+            diff_id="sha256:" + self._inner.hexdigest(),
+            size=self._size,
+            plain_size=self._plain,
+        )
+
+    def _header(self, path: str, kind: bytes, *, size: int = 0, mode: int, target: str = "") -> None:
+        info = tarfile.TarInfo(path.lstrip("/"))
+        info.type, info.size, info.mode, info.mtime, info.linkname = kind, size, mode, self._mtime, target
+        self._put(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+
+    def _put(self, data: bytes) -> None:
+        self._buffer += data
+        self._plain += len(data)
+        if len(self._buffer) >= _FLUSH_AT:
+            self._flush()
+
+    def _pad(self, size: int) -> None:
+        self._put(b"\0" * (-size % BLOCK))
+
+    def _flush(self) -> None:
+        if not self._buffer:
+            return
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        self._inner.update(data)
+        compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15)
+        trailer = struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
+        self._write(_MEMBER_HEADER + compressor.compress(data) + compressor.flush() + trailer)
+
+    def _member(self, path: str, pairs: Iterable[tuple[bytes, bytes]], size: int, crc: int | None) -> None:
+        self._write(_MEMBER_HEADER)
+        seen, total = 0, 0
+        for packed, plain in pairs:
+            if packed:
+                self._write(packed)
+            if plain:
+                self._inner.update(plain)
+                seen = isal_zlib.crc32(plain, seen)
+                total += len(plain)
+        if total != size or (crc is not None and seen != crc):
+            raise CorruptStreamError(
+                f"{path} unpacks to {total} bytes with checksum {seen:08x}, "
+                f"not to the {size} bytes"
+                + ("" if crc is None else f" with checksum {crc:08x}")
+                + " announced"
+            )
+        self._write(struct.pack("<II", seen, size & 0xFFFFFFFF))
+        self._plain += size
+
+    def _write(self, data: bytes) -> None:
+        self._outer.update(data)
+        self._size += len(data)
+        self._sink.write(data)
+
+
+def inflate(path: str, raw: Iterable[bytes], limit: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (packed, plain) pairs of a raw deflate stream, never more than `limit` + 1 plain bytes.
+
+    Raises CorruptStreamError for a stream that is broken, unfinished, or followed by something.
+    """
+    decompressor = isal_zlib.decompressobj(-15)
+    total = 0
+    for packed in raw:
+        try:
+            plain = decompressor.decompress(packed, limit + 1 - total)
+        except isal_zlib.error as error:  # type: ignore[misc]  # the stub says it is an instance
+            raise CorruptStreamError(f"{path} is not a deflate stream: {error}") from None
+        total += len(plain)
+        if total > limit or decompressor.unconsumed_tail:
+            raise CorruptStreamError(f"{path} unpacks to more than the {limit} bytes announced")
+        yield packed, plain
+    if not decompressor.eof or decompressor.unused_data:
+        raise CorruptStreamError(f"{path} is cut short or followed by something")

@@ -1,0 +1,214 @@
+"""The local image store: an OCI image layout folder, which skopeo, umoci and others read as it is.
+
+    oci-layout   index.json (names)   blobs/sha256/<hex>   tmp/ (what is being written)   lock
+
+Blobs appear whole or not at all (written beside, then renamed); index.json is replaced under a lock.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from cogyard.oci import descriptor as media
+from cogyard.oci import digest as digests
+from cogyard.oci.config import ImageConfig
+from cogyard.oci.descriptor import Descriptor
+from cogyard.oci.errors import BlobMissingError, ImageNotFoundError, InvalidDocumentError, StoreFullError
+from cogyard.oci.manifest import MAX_MANIFEST, Index, Manifest, decode, encode
+from cogyard.oci.reference import Reference
+
+REF_NAME = "org.opencontainers.image.ref.name"
+_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredImage:
+    """An image of the store: its name, manifest and configuration."""
+
+    name: str
+    descriptor: Descriptor
+    manifest: Manifest
+    config: ImageConfig
+
+
+class ImageStore:
+    """Images on this machine, by name and by digest."""
+
+    def __init__(self, root: Path) -> None:
+        """Open the store at `root`, making it when it is not there."""
+        self.root = root
+        self._blobs = root / "blobs" / "sha256"
+        self._tmp = root / "tmp"
+        with _disk(root):
+            self._blobs.mkdir(parents=True, exist_ok=True)
+            self._tmp.mkdir(exist_ok=True)
+            if not (root / "oci-layout").exists():
+                (root / "oci-layout").write_bytes(_LAYOUT)
+
+    def path(self, digest: str) -> Path:
+        """Return where the blob is, or would be."""
+        return self._blobs / digests.hex_of(digest)
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """Whether the blob is here, whole."""
+        try:
+            return self.path(descriptor.digest).stat().st_size == descriptor.size
+        except FileNotFoundError:
+            return False
+
+    def read(self, digest: str, limit: int = MAX_MANIFEST) -> bytes:
+        """Return a small blob's bytes.
+
+        Raises BlobMissingError; InvalidDocumentError past `limit` bytes.
+        """
+        try:
+            with self.path(digest).open("rb") as file:
+                data = file.read(limit + 1)
+        except FileNotFoundError:
+            raise BlobMissingError(
+                f"the image store lacks {digest}", hint="Build or pull the image again."
+            ) from None
+        if len(data) > limit:
+            raise InvalidDocumentError(f"{digest} has more than {limit} bytes")
+        return data
+
+    def write(self, data: bytes) -> str:
+        """Keep bytes; return their digest."""
+        digest = digests.of(data)
+        if not self.path(digest).exists():
+            with self.writer() as blob:
+                blob.file.write(data)
+                blob.commit(digest)
+        return digest
+
+    @contextmanager
+    def writer(self) -> Iterator[BlobWriter]:
+        """Give a file to write a blob into; nothing stays unless its `commit` was called."""
+        path = self._tmp / secrets.token_hex(8)
+        with _disk(self.root):
+            try:
+                with path.open("xb") as file:
+                    yield BlobWriter(self, path, file)
+            finally:
+                path.unlink(missing_ok=True)
+
+    def tag(self, reference: Reference, descriptor: Descriptor) -> None:
+        """Let a name mean this image from now on."""
+        name = reference.familiar
+        entry = msgspec.structs.replace(descriptor, annotations={REF_NAME: name})
+        with self._locked():
+            kept = [each for each in self._names() if (each.annotations or {}).get(REF_NAME) != name]
+            kept.append(entry)
+            kept.sort(key=lambda each: (each.annotations or {}).get(REF_NAME, ""))
+            self._replace_index(kept)
+
+    def untag(self, reference: Reference) -> bool:
+        """Forget a name; return whether it was there. Its blobs stay until `prune`."""
+        name = reference.familiar
+        with self._locked():
+            names = self._names()
+            kept = [each for each in names if (each.annotations or {}).get(REF_NAME) != name]
+            self._replace_index(kept)
+        return len(kept) < len(names)
+
+    def names(self) -> dict[str, Descriptor]:
+        """Return every name and what it means."""
+        found = {}
+        for each in self._names():
+            if (name := (each.annotations or {}).get(REF_NAME)) is not None:
+                found[name] = each
+        return found
+
+    def image(self, reference: Reference) -> StoredImage:
+        """Return one image by name, or by digest.
+
+        Raises ImageNotFoundError with the names there are.
+        """
+        names = self.names()
+        if reference.digest is not None:
+            match = [each for each in names.values() if each.digest == reference.digest]
+        else:
+            match = [names[reference.familiar]] if reference.familiar in names else []
+        if not match:
+            raise ImageNotFoundError(
+                f"there is no image {reference.familiar!r} in the local store",
+                hint="`cog images` lists what there is; `cog build -t NAME` makes one.",
+            )
+        manifest = decode(self.read(match[0].digest), Manifest, what=f"the manifest of {reference.familiar}")
+        config = decode(self.read(manifest.config.digest), ImageConfig, what="the image's configuration")
+        return StoredImage(name=reference.familiar, descriptor=match[0], manifest=manifest, config=config)
+
+    def prune(self) -> int:
+        """Remove blobs that no named image uses; return how many bytes came free."""
+        with self._locked():
+            used: set[str] = set()
+            for each in self._names():
+                used.add(each.digest)
+                if each.media_type in media.MANIFESTS and self.has(each):
+                    manifest = decode(self.read(each.digest), Manifest, what=each.digest)
+                    used.update(layer.digest for layer in [manifest.config, *manifest.layers])
+            freed = 0
+            for path in self._blobs.iterdir():
+                if f"sha256:{path.name}" not in used:
+                    freed += path.stat().st_size
+                    path.unlink()
+        return freed
+
+    def _names(self) -> list[Descriptor]:
+        try:
+            data = (self.root / "index.json").read_bytes()
+        except FileNotFoundError:
+            return []
+        return decode(data, Index, what=str(self.root / "index.json")).manifests
+
+    def _replace_index(self, entries: list[Descriptor]) -> None:
+        data = encode(Index(schema_version=2, media_type=media.INDEX, manifests=entries))
+        path = self._tmp / secrets.token_hex(8)
+        with _disk(self.root):
+            path.write_bytes(data)
+            path.replace(self.root / "index.json")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self.root / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+class BlobWriter:
+    """A blob being written: put bytes into `file`, then `commit` the digest they have."""
+
+    def __init__(self, store: ImageStore, path: Path, file: BinaryIO) -> None:
+        """Belong to `ImageStore.writer`."""
+        self.file = file
+        self._store = store
+        self._path = path
+
+    def commit(self, digest: str) -> None:
+        """Let the blob appear under `digest`, which the caller has computed over the bytes."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self._path.replace(self._store.path(digest))
+
+
+@contextmanager
+def _disk(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise StoreFullError(
+            f"no room left on the disk that holds the image store {root}",
+            hint="Make room, or set COGYARD_CACHE_DIR to a folder on a larger disk.",
+        ) from None
