@@ -1,1 +1,58 @@
-"""The replicate package."""
+"""The Python client of the platform: run models, follow predictions, send and fetch files.
+
+    import replicate
+    output = replicate.run("owner/name:version", input={"image": open("in.jpg", "rb"), "scale": 2})
+
+The module's functions use one default client, set by REPLICATE_BASE_URL and REPLICATE_API_TOKEN.
+"""
+
+from __future__ import annotations
+
+from replicate.client import Client
+from replicate.errors import ModelError, ReplicateError, ReplicateException
+from replicate.files import FileOutput
+from replicate.pagination import Page, async_paginate, paginate
+from replicate.predictions import Prediction
+from replicate.stream import ServerSentEvent
+from replicate.webhook import InvalidWebhookError, Webhooks
+
+default_client = Client()
+
+run = default_client.run
+async_run = default_client.async_run
+stream = default_client.stream
+async_stream = default_client.async_stream
+accounts = default_client.accounts
+collections = default_client.collections
+files = default_client.files
+hardware = default_client.hardware
+models = default_client.models
+predictions = default_client.predictions
+webhooks = default_client.webhooks
+
+__all__ = [
+    "Client",
+    "FileOutput",
+    "InvalidWebhookError",
+    "ModelError",
+    "Page",
+    "Prediction",
+    "ReplicateError",
+    "ReplicateException",
+    "ServerSentEvent",
+    "Webhooks",
+    "accounts",
+    "async_paginate",
+    "async_run",
+    "async_stream",
+    "collections",
+    "default_client",
+    "files",
+    "hardware",
+    "models",
+    "paginate",
+    "predictions",
+    "run",
+    "stream",
+    "webhooks",
+]

@@ -1,0 +1,29 @@
+"""Names of models and versions as people write them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_PATTERN = re.compile(r"^(?P<owner>[^/:\s]+)/(?P<name>[^/:\s]+)(:(?P<version>[^/:\s]+))?$")
+
+
+@dataclass(frozen=True)
+class Identifier:
+    """`owner/name` or `owner/name:version`."""
+
+    owner: str
+    name: str
+    version: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Identifier:
+        """Read an identifier; raise ValueError when it is not one."""
+        match = _PATTERN.match(text)
+        if match is None:
+            raise ValueError(f"{text!r} names no model: write owner/name or owner/name:version")
+        return cls(match["owner"], match["name"], match["version"])
+
+    def __str__(self) -> str:
+        """Write it as people do."""
+        return f"{self.owner}/{self.name}" + (f":{self.version}" if self.version else "")

@@ -1,0 +1,227 @@
+"""Models, their versions, and the smaller things around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from replicate._flow import Answer, Call, Flow, asynchronous, blocking
+from replicate.identifier import Identifier
+from replicate.pagination import Page
+from replicate.predictions import Prediction, Predictions, page_of
+from replicate.resource import Namespace, Resource, ask
+
+if TYPE_CHECKING:
+    from replicate.client import Client
+
+
+@dataclass(kw_only=True)
+class Version(Resource):
+    """One image of a model."""
+
+    id: str
+    created_at: str = ""
+    cog_version: str = ""
+    openapi_schema: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def output_is_iterator(self) -> bool:
+        """Whether the model gives its output piece by piece."""
+        schemas = self.openapi_schema.get("components", {}).get("schemas", {})
+        output = schemas.get("Output", {})
+        return bool(output.get("type") == "array") and output.get("x-cog-array-type") == "iterator"
+
+
+class Versions(Namespace):
+    """Operations on one model's versions."""
+
+    def __init__(self, client: Client, model: str) -> None:
+        """Belong to the model `owner/name`."""
+        super().__init__(client)
+        self._model = model
+
+    def _get(self, id: str) -> Flow[Version]:
+        """Return one version."""
+        return Version.from_json(
+            self._client, (yield from ask("GET", f"/models/{self._model}/versions/{id}"))
+        )
+
+    def _list(self) -> Flow[Page[Version]]:
+        """Return the versions, newest first."""
+        return page_of(Version, self._client, (yield from ask("GET", f"/models/{self._model}/versions")))
+
+    def _delete(self, id: str) -> Flow[bool]:
+        """Delete a version; return whether the platform took the request."""
+        answer: Answer = yield Call("DELETE", f"/models/{self._model}/versions/{id}")
+        return answer.status in {202, 204}
+
+    get, async_get = blocking(_get), asynchronous(_get)
+    list, async_list = blocking(_list), asynchronous(_list)
+    delete, async_delete = blocking(_delete), asynchronous(_delete)
+
+
+@dataclass(kw_only=True)
+class Model(Resource):
+    """A model on the platform."""
+
+    owner: str
+    name: str
+    url: str = ""
+    description: str | None = None
+    visibility: str = "public"
+    github_url: str | None = None
+    paper_url: str | None = None
+    license_url: str | None = None
+    run_count: int = 0
+    cover_image_url: str | None = None
+    default_example: Prediction | None = None
+    latest_version: Version | None = None
+
+    @classmethod
+    def _convert(cls, client: Client, name: str, value: Any) -> Any:
+        if value is None:
+            return None
+        kinds: dict[str, type[Resource]] = {"default_example": Prediction, "latest_version": Version}
+        return kinds[name].from_json(client, value) if name in kinds else value
+
+    @property
+    def id(self) -> str:
+        """`owner/name`."""
+        return f"{self.owner}/{self.name}"
+
+    @property
+    def versions(self) -> Versions:
+        """The model's versions."""
+        return Versions(self._client, self.id)
+
+    def _reload(self) -> Flow[None]:
+        """Bring this object up to date."""
+        self._take(Model.from_json(self._client, (yield from ask("GET", f"/models/{self.id}"))))
+
+    reload, async_reload = blocking(_reload), asynchronous(_reload)
+
+
+class ModelPredictions(Namespace):
+    """Predictions of a model's latest version."""
+
+    def _create(self, /, model: Any, input: Any, **options: Any) -> Flow[Prediction]:
+        """Create a prediction of `model` (`owner/name`, a tuple or a Model)."""
+        flow = Predictions(self._client)._create(model=model, input=input, **options)
+        return (yield from flow)
+
+    create, async_create = blocking(_create), asynchronous(_create)
+
+
+class Models(Namespace):
+    """Operations on models."""
+
+    @property
+    def predictions(self) -> ModelPredictions:
+        """Predictions of a model's latest version."""
+        return ModelPredictions(self._client)
+
+    def versions_of(self, model: str) -> Versions:
+        """Return the versions of `owner/name`, without asking whether it exists."""
+        return Versions(self._client, model)
+
+    def _get(self, key: str, name: str | None = None) -> Flow[Model]:
+        """Return a model, by `get("owner/name")` or `get("owner", "name")`."""
+        who = Identifier.parse(f"{key}/{name}" if name else key)
+        return Model.from_json(self._client, (yield from ask("GET", f"/models/{who.owner}/{who.name}")))
+
+    def _list(self, cursor: str | None = None) -> Flow[Page[Model]]:
+        """Return a page of the public models."""
+        return page_of(Model, self._client, (yield from ask("GET", cursor or "/models")))
+
+    def _search(self, query: str) -> Flow[Page[Model]]:
+        """Return the public models that fit some words."""
+        answer: Answer = yield Call("QUERY", "/models", text=query, headers={"Content-Type": "text/plain"})
+        return page_of(Model, self._client, answer.json())
+
+    def _create(
+        self, /, owner: str, name: str, *, visibility: str, hardware: str = "cpu", **more: Any
+    ) -> Flow[Model]:
+        """Create a model, `public` or `private`."""
+        body = {"owner": owner, "name": name, "visibility": visibility, "hardware": hardware, **more}
+        return Model.from_json(self._client, (yield from ask("POST", "/models", json=body)))
+
+    def _delete(self, owner: str, name: str | None = None) -> Flow[bool]:
+        """Delete a model that has no versions; return whether it was deleted."""
+        who = Identifier.parse(f"{owner}/{name}" if name else owner)
+        answer: Answer = yield Call("DELETE", f"/models/{who.owner}/{who.name}")
+        return answer.status == 204
+
+    get, async_get = blocking(_get), asynchronous(_get)
+    list, async_list = blocking(_list), asynchronous(_list)
+    search, async_search = blocking(_search), asynchronous(_search)
+    create, async_create = blocking(_create), asynchronous(_create)
+    delete, async_delete = blocking(_delete), asynchronous(_delete)
+
+
+@dataclass(kw_only=True)
+class Account(Resource):
+    """Whose token this is."""
+
+    type: str
+    username: str
+    name: str = ""
+    github_url: str | None = None
+    avatar_url: str | None = None
+
+
+class Accounts(Namespace):
+    """Operations on accounts."""
+
+    def _current(self) -> Flow[Account]:
+        """Return the account the token belongs to."""
+        return Account.from_json(self._client, (yield from ask("GET", "/account")))
+
+    current, async_current = blocking(_current), asynchronous(_current)
+
+
+@dataclass(kw_only=True)
+class Hardware(Resource):
+    """A kind of machine."""
+
+    sku: str
+    name: str = ""
+
+
+class HardwareKinds(Namespace):
+    """Operations on hardware."""
+
+    def _list(self) -> Flow[list[Hardware]]:
+        """Return the kinds of machine a model can run on."""
+        return [Hardware.from_json(self._client, item) for item in (yield from ask("GET", "/hardware"))]
+
+    list, async_list = blocking(_list), asynchronous(_list)
+
+
+@dataclass(kw_only=True)
+class Collection(Resource):
+    """Models that belong together."""
+
+    name: str
+    slug: str
+    description: str = ""
+    full_description: str | None = None
+    models: list[Model] | None = None
+
+    @classmethod
+    def _convert(cls, client: Client, name: str, value: Any) -> Any:
+        return [Model.from_json(client, item) for item in value] if name == "models" and value else value
+
+
+class Collections(Namespace):
+    """Operations on collections."""
+
+    def _list(self, cursor: str | None = None) -> Flow[Page[Collection]]:
+        """Return a page of the collections."""
+        return page_of(Collection, self._client, (yield from ask("GET", cursor or "/collections")))
+
+    def _get(self, slug: str) -> Flow[Collection]:
+        """Return one collection with its models."""
+        return Collection.from_json(self._client, (yield from ask("GET", f"/collections/{slug}")))
+
+    list, async_list = blocking(_list), asynchronous(_list)
+    get, async_get = blocking(_get), asynchronous(_get)

@@ -1,0 +1,73 @@
+"""Server-sent events: a pure decoder, and the event it makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class EventType(str, Enum):
+    """The events of a prediction's stream."""
+
+    OUTPUT = "output"
+    LOGS = "logs"
+    ERROR = "error"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class ServerSentEvent:
+    """One event. `str(event)` is its data when it is output, else nothing, so that events can be printed as text."""
+
+    event: str
+    data: str
+    id: str = ""
+    retry: int | None = None
+
+    def __str__(self) -> str:
+        """Return the output's text."""
+        return self.data if self.event == EventType.OUTPUT else ""
+
+
+class Decoder:
+    """Make events of a stream's bytes, as they come (the WHATWG event stream format)."""
+
+    def __init__(self) -> None:
+        """Begin before the first byte."""
+        self._buffer = b""
+        self._event = ""
+        self._data: list[str] = []
+        self._id = ""
+        self._retry: int | None = None
+
+    def feed(self, data: bytes) -> list[ServerSentEvent]:
+        """Return the events that `data` completes."""
+        self._buffer += data
+        # A CR at the end may be the first half of CRLF: leave it for the next bytes.
+        held = b"\r" if self._buffer.endswith(b"\r") else b""
+        text = self._buffer[: len(self._buffer) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = text.split(b"\n")
+        self._buffer = rest + held
+        return [event for line in lines if (event := self._line(line.decode("utf-8", "replace"))) is not None]
+
+    def _line(self, line: str) -> ServerSentEvent | None:
+        if not line:
+            return self._dispatch()
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "event":
+            self._event = value
+        elif name == "data":
+            self._data.append(value)
+        elif name == "id" and "\0" not in value:
+            self._id = value
+        elif name == "retry" and value.isdigit():
+            self._retry = int(value)
+        return None
+
+    def _dispatch(self) -> ServerSentEvent | None:
+        event, data = self._event, self._data
+        self._event, self._data = "", []
+        if not event and not data:
+            return None
+        return ServerSentEvent(event or "message", "\n".join(data), self._id, self._retry)

@@ -1,0 +1,210 @@
+"""The client's flows, against scripted answers."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from replicate import Client, FileOutput, ModelError, ReplicateError
+
+Handler = Callable[[httpx2.Request], httpx2.Response]
+VERSION = "f" * 64
+BASE = "http://platform.test"
+
+
+def client_of(handler: Handler, **options: Any) -> Client:
+    """Return a client whose every request `handler` answers, in both of its ways."""
+    options.setdefault("base_url", BASE)
+    transport = httpx2.MockTransport(handler)
+    return Client("token", transport=transport, async_transport=transport, poll_interval=0.001, **options)
+
+
+def prediction(**fields: Any) -> dict[str, Any]:
+    """Return a prediction as the API writes it."""
+    urls = {"get": f"{BASE}/v1/predictions/p1", "cancel": f"{BASE}/v1/predictions/p1/cancel"}
+    return {
+        "id": "p1",
+        "model": "me/it",
+        "version": VERSION,
+        "status": "starting",
+        "output": None,
+        "urls": urls,
+        **fields,
+    }
+
+
+def version(output: dict[str, Any]) -> dict[str, Any]:
+    """Return a version whose Output schema is `output`."""
+    return {"id": VERSION, "openapi_schema": {"components": {"schemas": {"Output": output}}}}
+
+
+class Script:
+    """Answers requests by method and path, each list of answers in turn, the last one for ever."""
+
+    def __init__(self, **answers: Any) -> None:
+        """Take answers by name: `post_predictions`, `get_predictions_p1` and so on."""
+        self.answers = {
+            name: list(value) if isinstance(value, list) else [value] for name, value in answers.items()
+        }
+        self.requests: list[httpx2.Request] = []
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        """Answer one request."""
+        self.requests.append(request)
+        path = request.url.path.removeprefix("/v1/").replace("/", "_").replace(VERSION, "VERSION")
+        queue = self.answers[f"{request.method.lower()}_{path}"]
+        answer = queue.pop(0) if len(queue) > 1 else queue[0]
+        return answer if isinstance(answer, httpx2.Response) else httpx2.Response(200, json=answer)
+
+
+def test_run_waits_for_the_output() -> None:
+    """`run` asks the platform to wait and returns the output of a prediction that is done."""
+    script = Script(
+        post_predictions=prediction(status="succeeded", output="hello you"),
+        get_models_me_it_versions_VERSION=version({"type": "string"}),
+    )
+    assert client_of(script).run(f"me/it:{VERSION}", {"text": "you"}) == "hello you"
+    assert script.requests[0].headers["prefer"] == "wait"
+    assert json.loads(script.requests[0].content) == {"version": VERSION, "input": {"text": "you"}}
+
+
+def test_run_polls_when_the_platform_does_not_wait() -> None:
+    """A prediction that is still starting is asked for until it has ended."""
+    script = Script(
+        post_models_me_it_predictions=prediction(),
+        get_models_me_it_versions_VERSION=version({"type": "string"}),
+        get_predictions_p1=[prediction(status="processing"), prediction(status="succeeded", output="x")],
+    )
+    assert client_of(script).run("me/it", {}) == "x"
+
+
+@pytest.mark.anyio
+async def test_async_run_is_the_same_flow() -> None:
+    """`async_run` returns what `run` does."""
+    script = Script(
+        post_predictions=prediction(),
+        get_models_me_it_versions_VERSION=version({"type": "string"}),
+        get_predictions_p1=prediction(status="succeeded", output=["http://files.test/a.png"]),
+    )
+    output = await client_of(script).async_run(f"me/it:{VERSION}", {})
+    assert output == [FileOutput("http://files.test/a.png", Client())]
+
+
+def test_iterator_models_give_their_pieces_as_they_come() -> None:
+    """The output of an iterator model can be read while the model still runs."""
+    script = Script(
+        post_predictions=prediction(),
+        get_models_me_it_versions_VERSION=version({"type": "array", "x-cog-array-type": "iterator"}),
+        get_predictions_p1=[
+            prediction(status="processing", output=["a"]),
+            prediction(status="succeeded", output=["a", "b"]),
+        ],
+    )
+    pieces = client_of(script).run(f"me/it:{VERSION}", {})
+    assert isinstance(pieces, Iterator)
+    assert list(pieces) == ["a", "b"]
+
+
+@pytest.mark.parametrize("status", ["failed", "canceled", "aborted"])
+def test_a_prediction_that_did_not_succeed_raises(status: str) -> None:
+    """A failed, canceled or aborted prediction never looks like an empty output."""
+    script = Script(
+        post_predictions=prediction(status=status, error="boom"),
+        get_models_me_it_versions_VERSION=version({"type": "string"}),
+    )
+    with pytest.raises(ModelError, match="boom") as caught:
+        client_of(script).run(f"me/it:{VERSION}", {})
+    assert caught.value.prediction.status == status
+
+
+def test_files_are_uploaded_and_data_urls_read() -> None:
+    """An open file is uploaded first, and a file in the output reads as its bytes."""
+    script = Script(
+        post_files={"id": "f1", "urls": {"get": f"{BASE}/v1/files/f1"}},
+        post_predictions=prediction(status="succeeded", output="data:text/plain;base64,aGk="),
+        get_models_me_it_versions_VERSION=version({"type": "string", "format": "uri"}),
+    )
+    output = client_of(script).run(f"me/it:{VERSION}", {"image": io.BytesIO(b"picture"), "n": [1, (2, 3)]})
+    assert output.read() == b"hi"
+    assert list(output) == [b"hi"]
+    assert b"picture" in script.requests[0].content
+    assert json.loads(script.requests[1].content)["input"] == {
+        "image": f"{BASE}/v1/files/f1",
+        "n": [1, [2, 3]],
+    }
+
+
+def test_the_token_stays_with_the_platform() -> None:
+    """An output's address on another host is fetched without the token."""
+    seen: dict[str, str | None] = {}
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        seen[request.url.host] = request.headers.get("authorization")
+        return httpx2.Response(200, content=b"x")
+
+    client = client_of(handler)
+    FileOutput("http://elsewhere.test/x", client).read()
+    FileOutput(f"{BASE}/delivery/x", client).read()
+    assert seen == {"elsewhere.test": None, "platform.test": "Bearer token"}
+
+
+@pytest.mark.parametrize("given", [BASE, f"{BASE}/", f"{BASE}/v1", f"{BASE}/v1/"])
+def test_both_forms_of_the_base_address(given: str) -> None:
+    """REPLICATE_BASE_URL works with and without /v1, whichever client it was written for."""
+    assert Client(base_url=given).base_url == f"{BASE}/v1"
+
+
+def test_without_an_address_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent to anybody when no platform is set."""
+    monkeypatch.delenv("REPLICATE_BASE_URL", raising=False)
+    with pytest.raises(ReplicateError, match="REPLICATE_BASE_URL"):
+        Client().run("me/it", {})
+
+
+def test_refusals_carry_the_platforms_words() -> None:
+    """A problem+json answer becomes an error with its fields."""
+    script = Script(
+        get_account=httpx2.Response(
+            401, json={"title": "Unauthenticated", "detail": "No token", "status": 401}
+        )
+    )
+    with pytest.raises(ReplicateError, match="401: Unauthenticated: No token") as caught:
+        client_of(script).accounts.current()
+    assert caught.value.status == 401
+
+
+def test_reads_are_tried_again_and_creates_are_not() -> None:
+    """A GET survives a moment's 503; a POST is never sent twice."""
+    busy = httpx2.Response(503, headers={"retry-after": "0"})
+    script = Script(get_account=[busy, {"type": "user", "username": "me"}], post_predictions=busy)
+    client = client_of(script)
+    assert client.accounts.current().username == "me"
+    with pytest.raises(ReplicateError):
+        client.predictions.create(version=VERSION, input={})
+    assert [request.method for request in script.requests] == ["GET", "GET", "POST"]
+
+
+def test_pages_follow_their_addresses() -> None:
+    """`next` is asked for as it was given."""
+    script = Script(
+        get_predictions=[
+            {"results": [prediction(id="a")], "next": f"{BASE}/v1/predictions?cursor=x", "previous": None},
+            {"results": [prediction(id="b")], "next": None, "previous": None},
+        ]
+    )
+    client = client_of(script)
+    first = client.predictions.list()
+    assert [item.id for item in first] == ["a"]
+    assert first.next
+    assert [item.id for item in client.predictions.list(first.next)] == ["b"]
+    assert script.requests[1].url.query == b"cursor=x"
+
+
+def test_exactly_one_target() -> None:
+    """Naming two targets of a prediction is refused before anything is sent."""
+    with pytest.raises(ValueError, match="exactly one"):
+        client_of(Script()).predictions.create(version=VERSION, model="me/it", input={})

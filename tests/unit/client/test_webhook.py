@@ -1,0 +1,35 @@
+"""Checking webhook deliveries."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+import pytest
+from replicate import InvalidWebhookError, Webhooks
+
+SECRET = "whsec_" + base64.b64encode(b"key").decode()
+BODY = b'{"id": "p1"}'
+
+
+def headers(timestamp: int = 1000, signed: bytes = BODY) -> dict[str, str]:
+    """Return the headers of a delivery of `signed` at `timestamp`."""
+    mac = hmac.new(b"key", b"msg_1.%d." % timestamp + signed, hashlib.sha256).digest()
+    signature = f"v1,AAAA v1,{base64.b64encode(mac).decode()}"
+    return {"Webhook-Id": "msg_1", "Webhook-Timestamp": str(timestamp), "Webhook-Signature": signature}
+
+
+def test_accepts_what_the_platform_signed() -> None:
+    """One good signature among several is enough."""
+    Webhooks.validate(headers=headers(), body=BODY, secret=SECRET, now=1200)
+
+
+@pytest.mark.parametrize(
+    ("given", "now"),
+    [(headers(signed=b"other"), 1000.0), (headers(), 1301.0), ({"Webhook-Id": "msg_1"}, 1000.0)],
+)
+def test_refuses_forged_old_and_unsigned_deliveries(given: dict[str, str], now: float) -> None:
+    """A changed body, an old delivery and a missing header are each refused."""
+    with pytest.raises(InvalidWebhookError):
+        Webhooks.validate(headers=given, body=BODY, secret=SECRET, now=now)
