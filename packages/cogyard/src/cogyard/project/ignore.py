@@ -1,0 +1,159 @@
+"""Which files of a project go into its image: .dockerignore, read as Docker reads it."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pathspec
+
+from cogyard.project.project import Project
+
+IGNORE_NAME = ".dockerignore"
+
+ALWAYS_OUT = frozenset({".git", ".cog", "__pycache__", ".venv", ".DS_Store"})
+"""Names that are left out at any depth, whatever .dockerignore says: they are never the model's."""
+
+BIG = 10 * 1024 * 1024
+"""From this size on, a file that is not code or media counts as weights."""
+
+WEIGHT_FOLDERS = frozenset({"weights", "checkpoints"})
+Rules = pathspec.PathSpec[Any]
+
+WEIGHT_SUFFIXES = frozenset(
+    [
+        ".safetensors",
+        ".gguf",
+        ".ggml",
+        ".pt",
+        ".pth",
+        ".ckpt",
+        ".onnx",
+        ".h5",
+        ".hdf5",
+        ".pb",
+        ".tflite",
+        ".npz",
+        ".npy",
+        ".bin",
+        ".param",
+        ".mlmodel",
+        ".msgpack",
+        ".joblib",
+        ".pkl",
+        ".engine",
+        ".caffemodel",
+    ]
+)
+NOT_WEIGHTS = frozenset(
+    [
+        ".py",
+        ".pyi",
+        ".ipynb",
+        ".md",
+        ".txt",
+        ".yaml",
+        ".yml",
+        ".json",
+        ".toml",
+        ".log",
+        ".whl",
+        ".gz",
+        ".zip",
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".gif",
+        ".webp",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".mp4",
+        ".mov",
+        ".webm",
+        ".mkv",
+        ".avi",
+        ".mp3",
+        ".wav",
+        ".flac",
+        ".ogg",
+        ".m4a",
+        ".pdf",
+        ".html",
+        ".csv",
+        ".parquet",
+        ".so",
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """One file of the source. `name` is relative with `/`; `link` is a symbolic link's text, None for a file."""
+
+    path: Path
+    name: str
+    size: int
+    is_weights: bool
+    link: str | None = None
+
+
+def source_files(project: Project) -> Iterator[SourceFile]:
+    """Yield what goes into the image, sorted by name. Links that lead out of the project are followed."""
+    rules = read_rules(project.root)
+    yield from _walk(project.root, "", project.root, rules, frozenset())
+
+
+def read_rules(root: Path) -> Rules:
+    """Return .dockerignore's rules; nothing is ignored when there is none."""
+    try:
+        text = (root / IGNORE_NAME).read_text("utf-8-sig", errors="surrogateescape")
+    except (FileNotFoundError, IsADirectoryError):
+        text = ""
+    return compile_rules(text)
+
+
+def compile_rules(text: str) -> Rules:
+    """Turn .dockerignore's lines into rules of which the last match wins; every pattern starts at the root."""
+    lines: list[str] = []
+    for raw in text.splitlines():
+        if raw.startswith("#") or not raw.strip():
+            continue
+        negated = raw.strip().startswith("!")
+        pattern = posixpath.normpath(raw.strip().removeprefix("!").strip() or ".")
+        pattern = pattern.lstrip("/")
+        if pattern in {"", "."} or pattern.startswith(".."):
+            continue
+        lines.append(f"{'!' if negated else ''}/{pattern}")
+    return pathspec.PathSpec.from_lines("gitignore", lines)
+
+
+def _walk(folder: Path, prefix: str, root: Path, rules: Rules, seen: frozenset[Path]) -> Iterator[SourceFile]:
+    # A folder that is left out is walked all the same: a later `!folder/keep` may bring a file back.
+    for path in sorted(folder.iterdir(), key=lambda one: one.name.encode("utf-8", "surrogateescape")):
+        if path.name in ALWAYS_OUT or path.suffix == ".pyc":
+            continue
+        name = f"{prefix}{path.name}"
+        if path.is_symlink() and path.resolve().is_relative_to(root):
+            if not rules.match_file(name):
+                link = str(path.readlink())
+                yield SourceFile(path=path, name=name, size=0, is_weights=False, link=link)
+        elif path.is_dir():
+            real = path.resolve()
+            if real not in seen:
+                yield from _walk(path, f"{name}/", root, rules, seen | {real})
+        elif path.is_file() and not rules.match_file(name):
+            size = path.stat().st_size
+            yield SourceFile(path=path, name=name, size=size, is_weights=is_weights(name, size))
+
+
+def is_weights(name: str, size: int) -> bool:
+    """Say whether a file is weights: big or in a folder of them, and not code or media."""
+    suffix = posixpath.splitext(name)[1].lower()
+    if suffix in NOT_WEIGHTS:
+        return False
+    in_folder = name.partition("/")[0] in WEIGHT_FOLDERS
+    return size >= BIG or (suffix in WEIGHT_SUFFIXES and (in_folder or size >= BIG // 10))

@@ -1,0 +1,161 @@
+"""A model's folder, read and checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from cogyard.project import references
+from cogyard.project.document import compose
+from cogyard.project.errors import Problem, ProjectError, ProjectMissingError
+from cogyard.project.parse import parse, version_of
+from cogyard.project.reader import Reader
+from cogyard.project.requirements import Requirements, read_file
+from cogyard.project.values import Config, RunCommand
+
+CONFIG_NAME = "cog.yaml"
+_MAX_PARENTS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A checked project. Paths are absolute; `requirements` are requirement lines without cog's own packages."""
+
+    root: Path
+    config_file: Path
+    config: Config
+    requirements: tuple[str, ...] = ()
+    requirement_options: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    requirement_files: tuple[Path, ...] = ()
+    dropped_requirements: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def ref(self) -> str | None:
+        """`predict.py:Predictor`; None for a project that only trains."""
+        return self.config.predict
+
+    @property
+    def train_ref(self) -> str | None:
+        """`train.py:train`, or None."""
+        return self.config.train
+
+    @property
+    def python_version(self) -> str:
+        """The minor version, "3.11", also where cog.yaml names a patch release."""
+        return ".".join(str(part) for part in version_of(self.config.build.python_version)[:2])
+
+    @property
+    def system_packages(self) -> tuple[str, ...]:
+        """Debian packages the image holds."""
+        return self.config.build.system_packages
+
+    @property
+    def run(self) -> tuple[RunCommand, ...]:
+        """Every shell command of the build, in order."""
+        older = tuple(RunCommand(command=command) for command in self.config.build.pre_install)
+        return older + self.config.build.run
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables the model sees."""
+        return self.config.environment
+
+    @property
+    def gpu(self) -> bool:
+        """Whether the model needs a GPU."""
+        return self.config.build.gpu
+
+    @property
+    def image(self) -> str | None:
+        """The image's name from cog.yaml, or None."""
+        return self.config.image
+
+
+def find_root(start: Path, filename: str = CONFIG_NAME) -> Path:
+    """Return the nearest folder, from `start` upward, that holds the file; raise ProjectMissingError."""
+    folder = start.resolve()
+    for candidate in [folder, *folder.parents][: _MAX_PARENTS + 1]:
+        if (candidate / filename).is_file():
+            return candidate
+    raise _missing(start, filename)
+
+
+def load_project(folder: Path, filename: str = CONFIG_NAME) -> Project:
+    """Read the project in `folder`; raise ProjectError with every problem there is."""
+    root = folder.resolve()
+    path = root / filename
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _missing(folder, filename) from error
+    except OSError as error:
+        raise ProjectError([Problem(file=filename, message=f"cannot be read: {error.strerror}")]) from error
+    reader = Reader(filename)
+    config, nodes = parse(compose(data, filename), reader)
+    problems = list(reader.problems)
+    for name, ref in (("predict" if "predict" in nodes else "run", config.predict), ("train", config.train)):
+        if ref is not None:
+            found = references.check(ref, root, config.build.python_version, _template(nodes[name], filename))
+            problems.extend([found] if found else [])
+    wanted = _requirements(config, nodes, root, filename)
+    problems.extend(wanted.problems)
+    if problems:
+        raise ProjectError(sorted(problems, key=lambda one: (one.file != filename, one.file, one.line or 0)))
+    return Project(
+        root=root,
+        config_file=path,
+        config=config,
+        requirements=tuple(wanted.lines),
+        requirement_options=tuple(wanted.options),
+        constraints=tuple(wanted.constraints),
+        requirement_files=tuple(wanted.files),
+        dropped_requirements=tuple(wanted.dropped),
+        warnings=(*reader.warnings, *_dropped(wanted, filename)),
+    )
+
+
+def _requirements(config: Config, nodes: Mapping[str, yaml.Node], root: Path, filename: str) -> Requirements:
+    wanted = Requirements()
+    build = {key.value: value for key, value in getattr(nodes.get("build"), "value", [])}
+    items = getattr(build.get("python_packages"), "value", None)
+    for item in items if isinstance(items, list) else []:
+        if isinstance(item, yaml.ScalarNode) and item.value in config.build.python_packages:
+            wanted.add(item.value.strip(), _template(item, filename), root)
+    name = config.build.python_requirements
+    if name is not None:
+        path = (root / name).resolve()
+        at = _template(build["python_requirements"], filename)
+        if not path.is_relative_to(root):
+            message = f"`{name}` is outside the project's folder"
+            wanted.problems.append(at.saying(message))
+        elif not path.is_file():
+            message = f"python_requirements is `{name}`, and there is no such file"
+            hint = "Write it, or take the line out; the path counts from cog.yaml."
+            wanted.problems.append(at.saying(message, hint))
+        else:
+            read_file(wanted, path, root)
+    return wanted
+
+
+def _dropped(wanted: Requirements, filename: str) -> list[Problem]:
+    if not wanted.dropped:
+        return []
+    names = ", ".join(f"`{line}`" for line in wanted.dropped)
+    return [Problem(file=filename, message=f"{names} left out: the SDK of this release is put in its place")]
+
+
+def _template(node: yaml.Node, filename: str) -> Problem:
+    mark = node.start_mark
+    return Problem(file=filename, line=mark.line + 1, column=mark.column + 1, message="")
+
+
+def _missing(folder: Path, filename: str) -> ProjectMissingError:
+    problem = Problem(file=filename, message=f"there is none in {folder.resolve()}")
+    return ProjectMissingError(
+        [problem], hint="Go to the model's folder, or make a project here with `cog init`."
+    )

@@ -1,0 +1,140 @@
+"""Requirement lines: which packages, which options, and which of them are our own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from cogyard.project.document import decode, shorten
+from cogyard.project.errors import Problem, ProjectError
+
+OWN = frozenset({"cog", "coglet", "cogyard-sdk"})
+"""What we put into every model's environment ourselves; the names `cog` and `coglet` are others' on the index."""
+
+_OPTION = re.compile(r"^(-[a-zA-Z]|--[a-z][a-z-]*)(?:[=\s]\s*(.+))?$")
+_WITH_VALUE = {
+    "-i": "--index-url",
+    "-f": "--find-links",
+    **{
+        name: name
+        for name in ("--index-url", "--extra-index-url", "--find-links", "--no-binary", "--only-binary")
+    },
+}
+_ALONE = frozenset({"--no-index", "--pre", "--prefer-binary", "--require-hashes"})
+_FILES = {"-r": "-r", "--requirement": "-r", "-c": "-c", "--constraint": "-c"}
+_LOCAL = re.compile(r"^(\.{0,2}/|[A-Za-z]:[\\/]|[^@;\[\]]*\.(whl|tar\.gz|zip)$)")
+_MAX_DEPTH = 8
+
+
+@dataclass(kw_only=True)
+class Requirements:
+    """What a project asks of the package index, with the problems met while reading it."""
+
+    lines: list[str] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)
+    constraints: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, line: str, problem_at: Problem, folder: Path, *, constraint: bool = False) -> None:
+        """Take one requirement; `problem_at` is a template that says where the line stands."""
+        target = self.constraints if constraint else self.lines
+        requirement, _, rest = line.partition(" --hash")
+        requirement = requirement.strip()
+        if _LOCAL.match(requirement) and "://" not in requirement:
+            self._add_local(requirement, problem_at, folder, target)
+            return
+        try:
+            parsed = Requirement(requirement)
+        except InvalidRequirement:
+            if "://" in requirement:  # a bare address of a wheel: uv reads it, PEP 508 does not know it
+                target.append(line)
+                return
+            message = f"`{shorten(line)}` is not a requirement"
+            hint = "Write `name`, `name==1.2.3` or `name>=1,<2`, one a line."
+            self.problems.append(problem_at.saying(message, hint))
+            return
+        if canonicalize_name(parsed.name) in OWN:
+            self.dropped.append(requirement)
+        else:
+            target.append(f"{requirement} --hash{rest}" if rest else requirement)
+
+    def _add_local(self, line: str, problem_at: Problem, folder: Path, target: list[str]) -> None:
+        path = (folder / line).resolve()
+        if path.exists():
+            target.append(path.as_uri())
+        else:
+            self.problems.append(problem_at.saying(f"`{shorten(line)}`: there is no such file"))
+
+
+def read_file(
+    into: Requirements, path: Path, root: Path, *, depth: int = 0, constraint: bool = False
+) -> None:
+    """Read a requirements file and those it names into `into`; problems carry its own lines."""
+    name = _relative(path, root)
+    into.files.append(path)
+    try:
+        text = decode(path.read_bytes(), name)
+    except ProjectError as error:
+        into.problems.extend(error.problems)
+        return
+    except OSError as error:
+        into.problems.append(Problem(file=name, message=f"cannot be read: {error.strerror}"))
+        return
+    for number, line in _logical_lines(text):
+        here = Problem(file=name, line=number, message="")
+        if line.startswith("-"):
+            _option(into, line, here, path=path, root=root, depth=depth)
+        else:
+            into.add(line, here, path.parent, constraint=constraint)
+
+
+def _option(into: Requirements, line: str, here: Problem, *, path: Path, root: Path, depth: int) -> None:
+    found = _OPTION.match(line)
+    option, value = (found.group(1), (found.group(2) or "").strip()) if found else (line, "")
+    if option in _FILES and value:
+        other = (path.parent / value).resolve()
+        if not other.is_relative_to(root):
+            into.problems.append(here.saying(f"`{value}` is outside the project's folder"))
+        elif not other.is_file():
+            into.problems.append(here.saying(f"`{value}`: there is no such file"))
+        elif depth >= _MAX_DEPTH or other in into.files:
+            into.problems.append(here.saying(f"`{value}` is named in a circle"))
+        else:
+            read_file(into, other, root, depth=depth + 1, constraint=_FILES[option] == "-c")
+    elif option in _WITH_VALUE and value:
+        into.options.append(f"{_WITH_VALUE[option]} {value}")
+    elif option in _ALONE and not value:
+        if option in {"--pre", "--no-index"}:
+            into.options.append(option)
+    elif option in {"-e", "--editable"}:
+        hint = "A model's image has no place for it: name the package, or a wheel inside the project."
+        into.problems.append(here.saying("an editable requirement cannot be packaged", hint))
+    else:
+        into.problems.append(here.saying(f"the option `{shorten(line)}` is not known here"))
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    pending, start = "", 0
+    for number, raw in enumerate(text.splitlines(), start=1):
+        start = start or number
+        line = "" if raw.lstrip().startswith("#") else re.sub(r"\s+#.*$", "", raw)
+        if line.rstrip().endswith("\\"):
+            pending += line.rstrip()[:-1] + " "
+            continue
+        whole = (pending + line).strip()
+        if whole:
+            yield start, whole
+        pending, start = "", 0
+    if pending.strip():
+        yield start, pending.strip()
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
