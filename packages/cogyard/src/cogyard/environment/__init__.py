@@ -1,1 +1,43 @@
-"""Python, packages and CUDA: resolve, lock, and make a local environment with uv."""
+"""Python environments for models: resolve, lock, make one on this machine with uv."""
+
+from __future__ import annotations
+
+from cogyard.environment.cache import cache_dir
+from cogyard.environment.errors import (
+    CacheError,
+    InstallingFailedError,
+    PreparingError,
+    PythonMissingError,
+    ResolvingFailedError,
+    UnresolvableError,
+)
+from cogyard.environment.local import LocalEnvironment, make_environment
+from cogyard.environment.lock import Lock, LockedFile, LockedPackage, LockInvalidError
+from cogyard.environment.python import find_python
+from cogyard.environment.resolve import resolve
+from cogyard.environment.server import server_lock
+from cogyard.environment.target import Target
+from cogyard.environment.uv import Progress
+from cogyard.environment.wheels import own_wheel
+
+__all__ = [
+    "CacheError",
+    "InstallingFailedError",
+    "LocalEnvironment",
+    "Lock",
+    "LockInvalidError",
+    "LockedFile",
+    "LockedPackage",
+    "PreparingError",
+    "Progress",
+    "PythonMissingError",
+    "ResolvingFailedError",
+    "Target",
+    "UnresolvableError",
+    "cache_dir",
+    "find_python",
+    "make_environment",
+    "own_wheel",
+    "resolve",
+    "server_lock",
+]

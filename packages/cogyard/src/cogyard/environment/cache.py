@@ -1,0 +1,77 @@
+"""The folder where environments, locks and wheels are kept by content; safe for many processes at once."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cogyard.environment.errors import CacheError
+
+_HINT = "COGYARD_CACHE_DIR names another folder for it."
+
+
+def cache_dir() -> Path:
+    """Return COGYARD_CACHE_DIR, else `cogyard` in the user's cache folder (XDG)."""
+    named = os.environ.get("COGYARD_CACHE_DIR")
+    if named:
+        return Path(named).expanduser().absolute()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "cogyard"
+
+
+def folder(path: Path) -> Path:
+    """Make a folder of the cache and return it; raise CacheError when that is not possible."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CacheError(f"the cache folder {path} cannot be made: {error.strerror}", hint=_HINT) from error
+    return path
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`: one process or thread at a time; the lock ends with its holder."""
+    folder(path.parent)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise CacheError(f"the cache cannot be written: {path}: {error.strerror}", hint=_HINT) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    folder(path.parent)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise CacheError(f"the cache cannot be written: {path}: {error.strerror}", hint=_HINT) from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise CacheError(f"the cache cannot be written: {path}: {error.strerror}", hint=_HINT) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def key(*parts: str | bytes) -> str:
+    """Return 32 hex digits that stand for the parts; their borders count."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()[:32]

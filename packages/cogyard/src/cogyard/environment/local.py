@@ -1,0 +1,91 @@
+"""A Python environment on this machine, made from a lock and kept by content."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from cogyard.environment import cache as caching
+from cogyard.environment import uv
+from cogyard.environment.errors import InstallingFailedError
+from cogyard.environment.lock import Lock
+from cogyard.environment.python import find_python
+from cogyard.environment.wheels import own_wheel
+
+SDK = "cogyard-sdk"
+_COMPLETE = ".complete"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalEnvironment:
+    """A finished environment; `python` is its executable."""
+
+    root: Path
+    python: Path
+
+
+def make_environment(
+    lock: Lock, *, cache: Path | None = None, on_progress: uv.Progress = uv.silent
+) -> LocalEnvironment:
+    """Return the environment of a lock with our SDK in it, making it when it is not there yet.
+
+    An environment is finished or not there: the marker is written last, under a lock file, and what an
+    interrupted run left is made anew. Raises PythonMissingError and InstallingFailedError.
+    """
+    wheel = own_wheel(SDK)
+    base = (cache or caching.cache_dir()) / "environments"
+    root = base / caching.key("environment 1", lock.text, lock.python, wheel.parent.name)
+    ready = _ready(root)
+    if ready is not None:
+        return ready
+    with caching.locked(base / f"{root.name}.lock"):
+        ready = _ready(root)  # another process may have made it while we waited
+        if ready is not None:
+            return ready
+        python = find_python(lock.python, on_progress=on_progress)
+        try:
+            _make(root, lock, python, wheel, on_progress)
+        except BaseException:
+            shutil.rmtree(root, ignore_errors=True)
+            raise
+    return LocalEnvironment(root=root, python=_python(root))
+
+
+def _make(root: Path, lock: Lock, python: Path, wheel: Path, on_progress: uv.Progress) -> None:
+    on_progress("Making the Python environment")
+    shutil.rmtree(root, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="cogyard-") as temporary:
+        folder = Path(temporary)
+        (folder / "pylock.toml").write_text(lock.text, "utf-8")
+        _uv(["venv", "--quiet", "--no-project", "--python", str(python), str(root)], folder, on_progress)
+        inside = str(_python(root))
+        if lock.packages:
+            _uv(["pip", "sync", "--python", inside, "pylock.toml"], folder, on_progress)
+        _uv(["pip", "install", "--quiet", "--no-deps", "--no-index", "--python", inside, str(wheel)], folder)
+    (root / _COMPLETE).write_text(f"{lock.python}\n")
+
+
+def _uv(arguments: list[str], folder: Path, on_progress: uv.Progress = uv.silent) -> None:
+    outcome = uv.run(arguments, folder=folder, on_progress=on_progress)
+    if outcome.status != 0:
+        raise InstallingFailedError(
+            "the packages could not be installed:",
+            details=outcome.messages,
+            hint="The lines above are uv's own. Is the package index reachable, and is there room on the disk?",
+        )
+
+
+def _ready(root: Path) -> LocalEnvironment | None:
+    python = _python(root)
+    # exists() follows the link: a Python that was uninstalled leaves the environment without one
+    return (
+        LocalEnvironment(root=root, python=python)
+        if (root / _COMPLETE).exists() and python.exists()
+        else None
+    )
+
+
+def _python(root: Path) -> Path:
+    return root / "bin" / "python"

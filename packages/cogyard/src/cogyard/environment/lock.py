@@ -1,0 +1,97 @@
+"""A lock of packages (PEP 751), read as values."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from cogyard.environment.errors import PreparingError
+
+
+class LockInvalidError(PreparingError):
+    """A lock file is not what PEP 751 describes."""
+
+    code = "lock_invalid"
+    http_status = 422
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockedFile:
+    """One wheel or source archive: where it is, what it is called, its size and SHA-256 where they are known."""
+
+    url: str | None
+    path: str | None
+    name: str
+    size: int | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockedPackage:
+    """One package of a lock, with the files to choose from."""
+
+    name: str
+    version: str | None
+    wheels: tuple[LockedFile, ...] = ()
+    sdist: LockedFile | None = None
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A resolved set of packages: `text` is the pylock.toml; `python` "3.11"; `platform` None is this machine."""
+
+    text: str
+    python: str
+    platform: str | None = None
+
+    @cached_property
+    def packages(self) -> tuple[LockedPackage, ...]:
+        """The packages, sorted by name; raise LockInvalidError for a text that is not a lock."""
+        try:
+            document = tomllib.loads(self.text)
+            found = [_package(one) for one in document.get("packages", [])]
+        except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise LockInvalidError(f"the lock cannot be read: {error}") from error
+        return tuple(sorted(found, key=lambda one: one.name))
+
+    def freeze(self) -> str:
+        """Return the packages as `name==version` lines."""
+        return "\n".join(
+            f"{one.name}=={one.version}" if one.version else f"{one.name} @ {_source(one)}"
+            for one in self.packages
+        )
+
+
+def _package(entry: Mapping[str, Any]) -> LockedPackage:
+    wheels = [_file(one) for one in entry.get("wheels", [])]
+    sdist = _file(entry["sdist"]) if "sdist" in entry else None
+    if "archive" in entry:
+        archive = _file(entry["archive"])
+        if archive.name.endswith(".whl"):
+            wheels.append(archive)
+        else:
+            sdist = archive
+    return LockedPackage(
+        name=str(entry["name"]), version=entry.get("version"), wheels=tuple(wheels), sdist=sdist
+    )
+
+
+def _file(entry: Mapping[str, Any]) -> LockedFile:
+    url, path = entry.get("url"), entry.get("path")
+    name = entry.get("name") or unquote(urlsplit(url).path if url else str(path)).rpartition("/")[2]
+    return LockedFile(
+        url=url,
+        path=path,
+        name=str(name),
+        size=entry.get("size"),
+        sha256=entry.get("hashes", {}).get("sha256"),
+    )
+
+
+def _source(package: LockedPackage) -> str:
+    file = package.sdist or next(iter(package.wheels), None)
+    return (file.url or file.path or "") if file else ""

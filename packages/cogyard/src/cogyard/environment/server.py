@@ -1,0 +1,48 @@
+"""The model server's own packages, for an image's second environment."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, distribution, requires, version
+
+from packaging.requirements import Requirement
+
+from cogyard.environment.errors import UnresolvableError
+from cogyard.environment.lock import Lock
+from cogyard.environment.resolve import resolve_lines
+from cogyard.environment.target import Target
+from cogyard.environment.uv import Progress, silent
+from cogyard.environment.wheels import OwnPackageMissingError
+
+NAME = "cogyard-model-server"
+
+
+def server_lock(target: Target, *, on_progress: Progress = silent) -> Lock:
+    """Return the lock of the model server's dependencies for a target.
+
+    The versions are those installed here, which the release was tested with, where the target has them.
+    """
+    try:
+        lines = sorted(requires(NAME) or [])
+    except PackageNotFoundError as error:
+        raise OwnPackageMissingError(f"the package {NAME} is not installed") from error
+    try:
+        return resolve_lines(lines, target, constraints=_installed(lines), on_progress=on_progress)
+    except UnresolvableError:
+        return resolve_lines(lines, target, on_progress=on_progress)
+
+
+def _installed(lines: list[str]) -> list[str]:
+    """Return `name==version` of every package that the lines bring here, by their own requirements."""
+    pending = [Requirement(line).name for line in lines]
+    found: dict[str, str] = {}
+    while pending:
+        name = pending.pop()
+        if name in found:
+            continue
+        try:
+            found[name] = version(name)
+            needs = [Requirement(text) for text in distribution(name).requires or []]
+        except PackageNotFoundError:
+            continue
+        pending += [need.name for need in needs]
+    return [f"{name}=={found[name]}" for name in sorted(found)]

@@ -1,0 +1,36 @@
+"""What an environment is made for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cogyard.environment.errors import UnresolvableError
+
+GLIBC = "2_36"
+"""The C library of the oldest base image we build on (Debian 12); newer ones run the same wheels."""
+
+_PLATFORMS = {
+    "linux/amd64": f"x86_64-manylinux_{GLIBC}",
+    "linux/arm64": f"aarch64-manylinux_{GLIBC}",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A Python minor version ("3.11") and a platform ("linux/amd64"; None is this machine)."""
+
+    python: str
+    platform: str | None = None
+
+    @property
+    def uv_platform(self) -> str | None:
+        """The platform's name for uv; raise UnresolvableError for one we do not build for."""
+        if self.platform is None:
+            return None
+        try:
+            return _PLATFORMS[self.platform]
+        except KeyError as error:
+            known = ", ".join(_PLATFORMS)
+            raise UnresolvableError(
+                f"the platform {self.platform} is not one of those we build for: {known}"
+            ) from error

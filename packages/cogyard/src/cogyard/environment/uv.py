@@ -1,0 +1,90 @@
+"""The one place that runs uv."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import uv
+
+Progress = Callable[[str], None]
+"""Told one line of text whenever there is something to say."""
+
+_CREDENTIALS = re.compile(r"(\w+://)[^/\s@]+@")
+_NOT_INHERITED = frozenset(
+    {
+        "VIRTUAL_ENV",
+        "CONDA_PREFIX",
+        "UV_PYTHON",
+        "UV_PROJECT",
+        "UV_WORKING_DIRECTORY",
+        "PYTHONHOME",
+        "PYTHONPATH",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How uv ended: its exit status (1: no solution; 2: anything else), stdout, and what it said."""
+
+    status: int
+    output: str
+    messages: str
+
+
+def silent(_: str) -> None:
+    """Report nothing."""
+
+
+def run(arguments: Sequence[str], *, folder: Path, on_progress: Progress = silent) -> Outcome:
+    """Run uv in `folder` to its end, passing on its lines as they come. Ctrl-C ends it too."""
+    environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    environment |= {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_PREVIEW_FEATURES": "pylock"}
+    process = subprocess.Popen(
+        [_binary(), *arguments],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    lines: list[str] = []
+    with process:
+        try:
+            assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+            for line in process.stdout:
+                text = _CREDENTIALS.sub(r"\1***@", line.rstrip())
+                lines.append(text)
+                if text.strip():
+                    on_progress(text.strip())
+        except BaseException:
+            process.terminate()
+            raise
+    return Outcome(status=process.returncode, output="\n".join(lines), messages=_tidy(lines))
+
+
+@cache
+def version() -> str:
+    """Return uv's version, a part of cache keys."""
+    from importlib.metadata import version as installed
+
+    return installed("uv")
+
+
+@cache
+def _binary() -> str:
+    return uv.find_uv_bin()
+
+
+def _tidy(lines: Sequence[str]) -> str:
+    kept = [line for line in lines if line.strip()]
+    return "\n".join(f"  {line}" for line in kept[-40:])
