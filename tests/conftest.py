@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.live import live_platform
+
+__all__ = ["live_platform"]
+
 
 @pytest.fixture
 def anyio_backend() -> str:

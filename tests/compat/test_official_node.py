@@ -1,0 +1,60 @@
+"""The official JavaScript client, unmodified, pointed at our platform."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live import LivePlatform, run
+
+pytestmark = [
+    pytest.mark.xdist_group("platform"),
+    pytest.mark.network,
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not on this machine"),
+]
+CLIENT = "replicate@1.4.0"
+SCRIPT = Path(__file__).parent / "official_node.mjs"
+
+
+@pytest.fixture(scope="module")
+def results(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Run the script beside the official package; return what it printed."""
+    home = tmp_path_factory.mktemp("official-node")
+    npm = ("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", home, CLIENT)
+    run(*npm, cwd=home, env=live_platform.env)
+    shutil.copy(SCRIPT, home / "script.mjs")
+    versions = json.dumps(live_platform.versions)
+    done = run("node", "script.mjs", live_platform.owner, versions, cwd=home, env=live_platform.env)
+    answers: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("what", "wanted"),
+    [
+        ("run by name", "hello a"),
+        ("run by version", "hello b"),
+        ("run by polling", "hello c"),
+        ("file", "cba"),
+        ("stream", [["output", "1 "], ["output", "2 "], ["output", "3 "], ["done", "{}"]]),
+        ("iterator", ["1 ", "2 ", "3 ", "4 "]),
+        ("cancel", "canceled"),
+        ("list", True),
+        ("model error", "Prediction failed: told to fail"),
+        ("bad input", 422),
+        ("missing model", 404),
+        ("model", ["tester", "hello", True]),
+        ("account", "tester"),
+        ("hardware", ["cpu"]),
+        ("stored", [4, True]),
+        ("deleted", 404),
+    ],
+)
+def test_what_a_user_does(results: dict[str, Any], what: str, wanted: object) -> None:
+    """Each thing the official client offers gives what it gives on the hosted service."""
+    assert results[what] == wanted

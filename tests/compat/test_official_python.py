@@ -1,0 +1,77 @@
+"""The official Python client, unmodified, pointed at our platform."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live import LivePlatform, run
+
+pytestmark = [pytest.mark.xdist_group("platform"), pytest.mark.network, pytest.mark.slow]
+CLIENT = "replicate==1.0.7"
+SCRIPT = Path(__file__).parent / "official_python.py"
+
+
+@pytest.fixture(scope="module")
+def results(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Run the script in an environment where only the official client is installed; return what it printed."""
+    home = tmp_path_factory.mktemp("official")
+    python = home / "venv" / "bin" / "python"
+    run("uv", "venv", "--quiet", "--python", sys.executable, home / "venv", cwd=home, env=live_platform.env)
+    run("uv", "pip", "install", "--quiet", "--python", python, CLIENT, cwd=home, env=live_platform.env)
+    done = run(
+        python,
+        SCRIPT,
+        live_platform.owner,
+        json.dumps(live_platform.versions),
+        cwd=home,
+        env=live_platform.env,
+    )
+    answers: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("what", "wanted"),
+    [
+        ("run by name", "hello a"),
+        ("run by version", "hello b"),
+        ("run by polling", "hello c"),
+        ("run async", "hello d"),
+        ("file", ["FileOutput", "cba"]),
+        ("file as data", "zyx"),
+        ("stream", [["output", "1 "], ["output", "2 "], ["output", "3 "], ["done", "{}"]]),
+        ("iterator", ["1 ", "2 ", "3 ", "4 "]),
+        ("iterator polling", ["1 ", "2 "]),
+        ("cancel", "canceled"),
+        ("get", "canceled"),
+        ("list", [True, True]),
+        ("model error", "told to fail"),
+        ("bad input", 422),
+        ("missing model", 404),
+        ("wrong token", 401),
+        ("model", ["tester", "hello", True, "private"]),
+        ("versions", [True]),
+        ("version schema", ["text"]),
+        ("created", ["made-by-official", "private", None]),
+        ("hardware", ["cpu"]),
+        ("account", "tester"),
+        ("files", True),
+        ("deleted", True),
+        ("secret", "whsec_"),
+    ],
+)
+def test_what_a_user_does(results: dict[str, Any], what: str, wanted: object) -> None:
+    """Each thing the official client offers gives what it gives on the hosted service."""
+    assert results[what] == wanted
+
+
+def test_a_stored_file_keeps_name_size_metadata_and_checksum(results: dict[str, Any]) -> None:
+    """A file that was uploaded is described as it was sent."""
+    name, size, metadata, checksum = results["stored"]
+    assert (name, size, metadata) == ("kept.txt", 4, {"a": "b"})
+    assert checksum == "79f076ab"

@@ -1,0 +1,70 @@
+"""Our own client against the platform that really runs, in both of its ways."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from replicate import Client, FileOutput, ModelError, ReplicateError
+
+from tests.live import LivePlatform
+
+pytestmark = [pytest.mark.xdist_group("platform"), pytest.mark.network]
+
+
+@pytest.fixture
+def client(live_platform: LivePlatform) -> Client:
+    """Return a client of the platform."""
+    return Client(live_platform.token, base_url=live_platform.address, poll_interval=0.05)
+
+
+def test_run_by_name_and_by_version(live_platform: LivePlatform, client: Client) -> None:
+    """`run` takes the model's name or one version of it."""
+    assert client.run("tester/hello", {"text": "a"}) == "hello a"
+    assert client.run(f"tester/hello:{live_platform.versions['hello']}", {"text": "b"}) == "hello b"
+
+
+def test_files_in_and_out(client: Client) -> None:
+    """A file goes in from an open file and comes out to be read, whether the platform held the request or not."""
+    for wait in (True, False):
+        output = client.run("tester/copy", {"file": io.BytesIO(b"abc")}, wait=wait)
+        assert isinstance(output, FileOutput)
+        assert output.read() == b"cba"
+
+
+def test_stream_and_iterator(client: Client) -> None:
+    """Text streams as events, and an iterator model's output can be read piece by piece."""
+    assert "".join(str(event) for event in client.stream("tester/count", {"to": 3})) == "1 2 3 "
+    assert list(client.run("tester/count", {"to": 3}, wait=False)) == ["1 ", "2 ", "3 "]
+
+
+@pytest.mark.anyio
+async def test_the_asynchronous_half(client: Client) -> None:
+    """The same things work without blocking."""
+    assert await client.async_run("tester/hello", {"text": "a"}) == "hello a"
+    pieces = [str(event) async for event in client.async_stream("tester/count", {"to": 2})]
+    assert "".join(pieces) == "1 2 "
+    output = await client.async_run("tester/copy", {"file": io.BytesIO(b"abc")})
+    assert await output.aread() == b"cba"
+    await client.aclose()
+
+
+def test_what_fails_says_so(client: Client) -> None:
+    """A model that raises, a missing model and a bad input each raise with the reason."""
+    with pytest.raises(ModelError, match="told to fail"):
+        list(client.run("tester/count", {"to": 1, "fail": True}))
+    with pytest.raises(ReplicateError) as missing:
+        client.run("nobody/nothing", {})
+    assert missing.value.status == 404
+    with pytest.raises(ReplicateError) as bad:
+        client.run("tester/hello", {"txet": "a"})
+    assert bad.value.status == 422
+    assert "text" in str(bad.value)
+
+
+def test_cancel(client: Client) -> None:
+    """A running prediction can be stopped."""
+    prediction = client.predictions.create("", {"to": 600, "pause": 1}, model="tester/count")
+    prediction.cancel()
+    prediction.wait()
+    assert prediction.status == "canceled"
