@@ -53,25 +53,26 @@ def resolve_lines(
     target: Target,
     *,
     constraints: Sequence[str] = (),
+    subject: str = "the project",
     refresh: bool = False,
     on_progress: uv.Progress = uv.silent,
 ) -> Lock:
-    """Return the lock of requirement lines for a target, from the cache when they were resolved before."""
-    name = cache.key(
-        "lock 1", uv.version(), target.python, target.platform or _machine(), *_question(lines, constraints)
-    )
+    """Return the lock of requirement lines for a target, from the cache when they were resolved before.
+
+    `subject` names in messages who asks for the packages.
+    """
+    place = target.platform or _machine()
+    name = cache.key("lock 1", uv.version(), target.python, place, *_question(lines, constraints))
     kept = cache.cache_dir() / "locks" / name / "pylock.toml"
     if not refresh and kept.is_file():
         return Lock(kept.read_text("utf-8"), target.python, target.platform)
     on_progress("Resolving packages")
-    text = _compile(lines, constraints, target, on_progress)
+    text = _compile(lines, constraints, target, subject)
     cache.write(kept, text.encode())
     return Lock(text, target.python, target.platform)
 
 
-def _compile(
-    lines: Sequence[str], constraints: Sequence[str], target: Target, on_progress: uv.Progress
-) -> str:
+def _compile(lines: Sequence[str], constraints: Sequence[str], target: Target, subject: str) -> str:
     python, _ = any_python(target.python)
     with tempfile.TemporaryDirectory(prefix="cogyard-") as temporary:
         folder = Path(temporary)
@@ -84,10 +85,10 @@ def _compile(
             (folder / "constraints.in").write_text("".join(f"{line}\n" for line in constraints), "utf-8")
             arguments += ["--constraints", "constraints.in"]
         arguments += ["--quiet", "--output-file", "pylock.toml", "requirements.in"]
-        outcome = uv.run(arguments, folder=folder, on_progress=on_progress)
+        outcome = uv.run(arguments, folder=folder)
         if outcome.status == NO_SOLUTION:
             raise UnresolvableError(
-                f"no set of packages fits what the project asks for, on Python {target.python}:",
+                f"no set of packages fits what {subject} asks for, on Python {target.python}:",
                 details=outcome.messages,
                 hint="Change python_packages (or the requirements file) or python_version in cog.yaml.",
             )

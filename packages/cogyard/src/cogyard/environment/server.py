@@ -26,9 +26,10 @@ def server_lock(target: Target, *, on_progress: Progress = silent) -> Lock:
     except PackageNotFoundError as error:
         raise OwnPackageMissingError(f"the package {NAME} is not installed") from error
     try:
-        return resolve_lines(lines, target, constraints=_installed(lines), on_progress=on_progress)
+        tested = _installed(lines)
+        return resolve_lines(lines, target, constraints=tested, subject=NAME, on_progress=on_progress)
     except UnresolvableError:
-        return resolve_lines(lines, target, on_progress=on_progress)
+        return resolve_lines(lines, target, subject=NAME, on_progress=on_progress)
 
 
 def _installed(lines: list[str]) -> list[str]:

@@ -16,6 +16,7 @@ Progress = Callable[[str], None]
 """Told one line of text whenever there is something to say."""
 
 _CREDENTIALS = re.compile(r"(\w+://)[^/\s@]+@")
+_WORTH_SHOWING = ("Downloading", "Downloaded", "Building", "Built", "Prepared", "Installed")
 _NOT_INHERITED = frozenset(
     {
         "VIRTUAL_ENV",
@@ -64,7 +65,7 @@ def run(arguments: Sequence[str], *, folder: Path, on_progress: Progress = silen
             for line in process.stdout:
                 text = _CREDENTIALS.sub(r"\1***@", line.rstrip())
                 lines.append(text)
-                if text.strip():
+                if text.strip().startswith(_WORTH_SHOWING):
                     on_progress(text.strip())
         except BaseException:
             process.terminate()
