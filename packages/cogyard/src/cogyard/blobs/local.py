@@ -1,0 +1,212 @@
+"""Blobs as files below one folder of this machine, named by their digests.
+
+Theory of operation: a blob is written to a file of its own below `tmp/`, made durable, and renamed to its place below
+`blobs/sha256/`, so that what is there is always whole. Where the same blob is there already, that one stays. Files
+below `tmp/` are locked while they are written; whatever is found there unlocked at the start was left by a process
+that died.
+
+    <root>/blobs/sha256/ab/abcdef…     one file a blob, in 256 folders
+    <root>/tmp/…                       blobs on their way
+    <root>/uploads/<id>/…              uploads in pieces (`cogyard.blobs.uploads`)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+
+from cogyard.blobs.writing import HashingFile, storage_full
+from cogyard.domain.blobs import DigestMismatchError, TooLargeError, is_digest
+
+READ_CHUNK = 256 << 10
+"""Bytes read at a time for one reader; two are in memory, and the socket's buffer holds about as much again."""
+
+THREADS = 8
+"""Enough for several streams to be read, hashed and written at once; beyond that the disk is the limit."""
+
+
+class LocalBlobs:
+    """A BlobStore and LocalFiles over a folder, which belongs to it."""
+
+    def __init__(self, root: Path, threads: ThreadPoolExecutor) -> None:
+        self.root = root
+        self.threads = threads
+        self._endings: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def open(cls, root: Path) -> Self:
+        """Use the folder `root`, making it when there is none, and remove what a dead process left half-written.
+
+        Blocks for a moment. Call `close()` when done.
+        """
+        for name in ("blobs", "tmp"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(root / "tmp")
+        return cls(root, ThreadPoolExecutor(THREADS, thread_name_prefix="cogyard-blobs"))
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self.threads.shutdown(wait=True)
+
+    def path(self, digest: str) -> Path | None:
+        """Return the blob's file, or None when it is not there."""
+        place = self.place(digest)
+        return place if place is not None and place.is_file() else None
+
+    async def size(self, digest: str) -> int | None:
+        """Return the size in bytes, or None when there is no such blob."""
+        # A stat(2) and an open(2) cost less than handing them to a thread, here and below.
+        place = self.place(digest)
+        try:
+            return None if place is None else place.stat().st_size
+        except FileNotFoundError:
+            return None
+
+    async def read(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """Yield bytes `start` to `stop`, the next piece being read while the caller deals with this one."""
+        place = self.place(digest)
+        if place is None:
+            raise KeyError(digest)
+        try:
+            fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise KeyError(digest) from None
+        loop = asyncio.get_running_loop()
+        ahead: asyncio.Future[bytes] | None = None
+        try:
+            size = os.fstat(fd).st_size
+            end = size if stop is None else min(stop, size)
+            position = start
+            while position < end:
+                length = min(READ_CHUNK, end - position)
+                following = loop.run_in_executor(self.threads, os.pread, fd, length, position)
+                position += length
+                previous, ahead = ahead, following
+                if previous is not None:
+                    yield previous.result()
+                await asyncio.shield(ahead)
+            if ahead is not None:
+                yield ahead.result()
+        finally:
+            if ahead is None or ahead.done():
+                os.close(fd)
+            else:
+                ahead.add_done_callback(lambda read: _close_after(read, fd))
+
+    async def write(
+        self, chunks: AsyncIterable[bytes], *, expected: str | None = None, limit: int | None = None
+    ) -> tuple[str, int]:
+        """Keep a stream whole, durably, or not at all; return (digest, size)."""
+        temporary = self.root / "tmp" / secrets.token_hex(16)
+        try:
+            file = HashingFile(_create_locked(temporary), self.threads)
+            try:
+                async for chunk in chunks:
+                    if limit is not None and file.size + len(chunk) > limit:
+                        raise TooLargeError(limit=limit)
+                    await file.add(chunk)
+                await file.finish()
+                await self.keep(file, temporary, expected)
+            finally:
+                await asyncio.shield(self.ending(self._close(file, temporary)))
+        except OSError as error:
+            if full := storage_full(error, self.root):
+                raise full from error
+            raise
+        return file.digest, file.size
+
+    async def delete(self, digest: str) -> None:
+        """Forget a blob; who is reading it now can finish."""
+        place = self.place(digest)
+        if place is not None:
+            await asyncio.get_running_loop().run_in_executor(self.threads, _remove, place)
+
+    # The rest is shared with `cogyard.blobs.uploads`.
+
+    def place(self, digest: str) -> Path | None:
+        """Return where the blob is or would be; None for what is not a digest, so that no name leads elsewhere."""
+        if not is_digest(digest):
+            return None
+        name = digest.removeprefix("sha256:")
+        return self.root / "blobs" / "sha256" / name[:2] / name
+
+    async def keep(self, file: HashingFile, temporary: Path, expected: str | None) -> None:
+        """Make a finished file durable and move it to its place; raise DigestMismatchError when it is another."""
+        place = self.place(file.digest)
+        if place is None or expected not in {None, file.digest}:
+            raise DigestMismatchError(expected=str(expected), actual=file.digest, size=file.size)
+        await file.run(_keep, file.fd, temporary, place)
+
+    def ending(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Start work that must not stop half-way: shield it, so that a cancelled caller goes and the work goes on."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+        return task
+
+    async def _close(self, file: HashingFile, temporary: Path) -> None:
+        await file.close()
+        await asyncio.get_running_loop().run_in_executor(self.threads, _remove, temporary)
+
+
+def _create_locked(path: Path) -> int:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    return fd
+
+
+def _close_after(read: asyncio.Future[bytes], fd: int) -> None:
+    os.close(fd)
+    if not read.cancelled():
+        read.exception()  # nobody is left to hear it
+
+
+def _remove_leftovers(folder: Path) -> None:
+    for path in folder.iterdir():
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
+        except BlockingIOError:
+            continue  # another process is writing it
+        finally:
+            os.close(fd)
+
+
+def _keep(fd: int, temporary: Path, place: Path) -> None:
+    try:
+        # Newly wanted: whoever collects what is no longer used goes by this time.
+        os.utime(place)
+    except FileNotFoundError:
+        pass
+    else:
+        return
+    os.fsync(fd)
+    shard = place.parent
+    if not shard.is_dir():
+        shard.mkdir(parents=True, exist_ok=True)
+        for folder in (shard.parent, shard.parent.parent):
+            _sync_folder(folder)
+    temporary.rename(place)
+    _sync_folder(shard)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)

@@ -1,0 +1,133 @@
+"""Write a stream to a file and hash it beside the write, away from the event loop.
+
+Theory of operation: sha256 runs at about a gigabyte a second and a disk's page cache takes more than that; both
+leave the interpreter lock. So pieces are gathered to a batch of 1 MiB, and each batch is hashed by one thread and
+written by another while the loop gathers the next one: at most two batches are in memory, whatever the size of the
+whole. Every 32 MiB a third thread asks the disk to start, so that the wait for it at the end is short.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from cogyard.domain.blobs import StorageFullError
+
+BATCH = 1 << 20
+"""Bytes gathered before the threads are given work: a hand-over costs about 50 µs, hashing this takes 1 ms."""
+
+SYNC_EVERY = 32 << 20
+"""Bytes after which the disk is asked to start writing."""
+
+_IOV_MAX = 512
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+datasync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
+
+
+class HashingFile:
+    """A file that grows at its end and knows the sha256 of all it holds.
+
+    Call `finish()` before trusting `size` and `digest`, and always `close()`: it waits until no thread uses the file.
+    """
+
+    def __init__(
+        self, fd: int, threads: ThreadPoolExecutor, *, hasher: hashlib._Hash | None = None, size: int = 0
+    ) -> None:
+        """Take over `fd`, positioned at its end, which already holds `size` bytes that `hasher` has seen."""
+        self.fd = fd
+        self.size = size
+        self.hasher = hasher if hasher is not None else hashlib.sha256()
+        self._threads = threads
+        self._batch: list[bytes] = []
+        self._batched = 0
+        self._work: list[asyncio.Future[Any]] = []
+        self._sync: asyncio.Future[None] | None = None
+        self._unsynced = 0
+
+    @property
+    def digest(self) -> str:
+        """The digest of what is in the file."""
+        return f"sha256:{self.hasher.hexdigest()}"
+
+    async def add(self, chunk: bytes) -> None:
+        """Append a piece; it is in the file after the next `finish()` at the latest."""
+        self._batch.append(chunk)
+        self._batched += len(chunk)
+        self.size += len(chunk)
+        if self._batched >= BATCH:
+            await self._hand_over()
+
+    async def finish(self) -> None:
+        """Wait until all pieces are hashed and written (not yet durable)."""
+        if self._batch:
+            await self._hand_over()
+        await self._wait()
+
+    async def run(self, function: Callable[..., None], *arguments: object) -> None:
+        """Do something blocking with the finished file; `close()` waits for it even when the caller is cancelled."""
+        self._work = [asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)]
+        await self._wait()
+
+    async def close(self) -> None:
+        """Wait for the threads, whatever came of their work, and close the file."""
+        pending: list[asyncio.Future[Any]] = [*self._work, *([self._sync] if self._sync else [])]
+        self._work, self._sync = [], None
+        await asyncio.gather(*pending, return_exceptions=True)
+        os.close(self.fd)
+
+    async def _hand_over(self) -> None:
+        await self._wait()
+        batch, self._batch, self._batched = self._batch, [], 0
+        loop = asyncio.get_running_loop()
+        self._work = [
+            loop.run_in_executor(self._threads, _hash, self.hasher, batch),
+            loop.run_in_executor(self._threads, _write, self.fd, batch),
+        ]
+        self._unsynced += sum(map(len, batch))
+        if self._unsynced >= SYNC_EVERY and (self._sync is None or self._sync.done()):
+            if self._sync is not None:
+                self._sync.result()
+            self._unsynced = 0
+            self._sync = loop.run_in_executor(self._threads, datasync, self.fd)
+
+    async def _wait(self) -> None:
+        # gather() would cancel nothing: a thread's work cannot be, and close() must still see these futures.
+        for work in self._work:
+            await asyncio.shield(work)
+        self._work = []
+
+
+def storage_full(error: OSError, where: Path) -> StorageFullError | None:
+    """Return the error to raise when the operating system said, writing below `where`, that the disk is full."""
+    if error.errno not in _FULL:
+        return None
+    try:
+        free = shutil.disk_usage(where).free
+    except OSError:
+        free = 0
+    return StorageFullError(where=where.name, free=free)
+
+
+def _hash(hasher: hashlib._Hash, batch: Sequence[bytes]) -> None:
+    for chunk in batch:
+        hasher.update(chunk)
+
+
+def _write(fd: int, batch: Sequence[bytes]) -> None:
+    views = [memoryview(chunk) for chunk in batch if chunk]
+    first = 0
+    while first < len(views):
+        written = os.writev(fd, views[first : first + _IOV_MAX])
+        while first < len(views) and written >= len(views[first]):
+            written -= len(views[first])
+            first += 1
+        if written:
+            views[first] = views[first][written:]

@@ -1,0 +1,351 @@
+"""Blobs in memory, and what every blob store promises.
+
+`MemoryBlobs` and `MemoryUploads` stand for a store in tests of what uses one. `BlobStoreContract` and `UploadsContract`
+are run over them and over every real store: subclass them in a test module, with a fixture that makes the store.
+"""
+# ruff: noqa: S101 - a contract suite asserts
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from dataclasses import replace
+
+from cogyard.domain.blobs import (
+    BlobStore,
+    DigestMismatchError,
+    TooLargeError,
+    Upload,
+    UploadBusyError,
+    UploadOffsetError,
+    Uploads,
+    UploadUnknownError,
+)
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest of some bytes."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+async def pieces(data: bytes, size: int = 1000, *, then: BaseException | None = None) -> AsyncIterator[bytes]:
+    """Yield data as a request's body comes: in pieces; raise `then` at the end, as a broken connection would."""
+    for start in range(0, len(data), size):
+        await asyncio.sleep(0)
+        yield data[start : start + size]
+    if then is not None:
+        raise then
+
+
+class MemoryBlobs:
+    """A BlobStore in a dictionary."""
+
+    def __init__(self) -> None:
+        self.content: dict[str, bytes] = {}
+
+    async def size(self, digest: str) -> int | None:
+        """Return the size in bytes, or None when there is no such blob."""
+        found = self.content.get(digest)
+        return None if found is None else len(found)
+
+    async def read(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """Yield bytes `start` to `stop`."""
+        content = self.content[digest][start:stop]
+        async for piece in pieces(content, 1 << 16):
+            yield piece
+
+    async def write(
+        self, chunks: AsyncIterable[bytes], *, expected: str | None = None, limit: int | None = None
+    ) -> tuple[str, int]:
+        """Keep a stream whole or not at all."""
+        data = bytearray()
+        async for chunk in chunks:
+            data += chunk
+            if limit is not None and len(data) > limit:
+                raise TooLargeError(limit=limit)
+        digest = digest_of(bytes(data))
+        if expected not in {None, digest}:
+            raise DigestMismatchError(expected=str(expected), actual=digest, size=len(data))
+        self.content[digest] = bytes(data)
+        return digest, len(data)
+
+    async def delete(self, digest: str) -> None:
+        """Forget a blob."""
+        self.content.pop(digest, None)
+
+
+class MemoryUploads:
+    """An Uploads in a dictionary, whose commits go to a MemoryBlobs."""
+
+    def __init__(self, blobs: MemoryBlobs) -> None:
+        self._blobs = blobs
+        self._scopes: dict[str, str] = {}
+        self._data: dict[str, bytearray] = {}
+        self._writing: set[str] = set()
+
+    async def begin(self, scope: str) -> Upload:
+        """Start an upload."""
+        upload = Upload(id=secrets.token_hex(16), scope=scope, size=0)
+        self._scopes[upload.id], self._data[upload.id] = scope, bytearray()
+        return upload
+
+    async def get(self, upload_id: str) -> Upload:
+        """Return how far an upload is."""
+        if upload_id not in self._data:
+            raise UploadUnknownError(upload_id)
+        return Upload(id=upload_id, scope=self._scopes[upload_id], size=len(self._data[upload_id]))
+
+    async def append(
+        self,
+        upload_id: str,
+        chunks: AsyncIterable[bytes],
+        *,
+        offset: int | None = None,
+        limit: int | None = None,
+    ) -> Upload:
+        """Add bytes at the end."""
+        upload = await self.get(upload_id)
+        if offset not in {None, upload.size}:
+            raise UploadOffsetError(offset=offset or 0, size=upload.size)
+        with self._writer(upload_id):
+            data = self._data[upload_id]
+            async for chunk in chunks:
+                data += chunk
+                if limit is not None and len(data) > limit:
+                    await self.discard(upload_id)
+                    raise TooLargeError(limit=limit)
+        return replace(upload, size=len(data))
+
+    async def commit(self, upload_id: str, expected: str) -> int:
+        """Make the upload a blob."""
+        with self._writer(upload_id):
+            await self.get(upload_id)
+            data = bytes(self._data[upload_id])
+            await self.discard(upload_id)
+            await self._blobs.write(pieces(data, 1 << 16), expected=expected)
+            return len(data)
+
+    async def discard(self, upload_id: str) -> None:
+        """Drop an upload."""
+        self._data.pop(upload_id, None)
+        self._scopes.pop(upload_id, None)
+
+    @contextlib.contextmanager
+    def _writer(self, upload_id: str) -> Iterator[None]:
+        if upload_id in self._writing:
+            raise UploadBusyError(upload_id)
+        self._writing.add(upload_id)
+        try:
+            yield
+        finally:
+            self._writing.discard(upload_id)
+
+
+async def collect(chunks: AsyncIterator[bytes]) -> bytes:
+    """Return a whole stream."""
+    return b"".join([chunk async for chunk in chunks])
+
+
+@contextlib.contextmanager
+def refused(kind: type[BaseException]) -> Iterator[Callable[[], BaseException]]:
+    """Expect the block to raise `kind`; what is yielded returns the error afterwards."""
+    caught: list[BaseException] = []
+    try:
+        yield lambda: caught[0]
+    except kind as error:
+        caught.append(error)
+    else:
+        raise AssertionError(f"{kind.__name__} was not raised")
+
+
+# 3 MiB and a bit: more than any batch, and no multiple of one.
+LARGE = hashlib.shake_256(b"large").digest(3 * (1 << 20) + 7)
+
+
+class BlobStoreContract:
+    """What a BlobStore promises. A subclass gives the fixture `store`."""
+
+    async def test_gives_back_what_it_was_given(self, store: BlobStore) -> None:
+        """The digest and size returned are the content's, and reading gives every byte back."""
+        for data in (b"", b"x", b"hello" * 1000, LARGE):
+            assert await store.write(pieces(data, 65536)) == (digest_of(data), len(data))
+            assert await store.size(digest_of(data)) == len(data)
+            assert await collect(store.read(digest_of(data))) == data
+
+    async def test_reads_any_part(self, store: BlobStore) -> None:
+        """A range gives exactly its bytes, wherever it lies."""
+        digest, size = await store.write(pieces(LARGE, 100_000))
+        for start, stop in (
+            (0, 1),
+            (1, 1),
+            (5, 262_144),
+            (262_143, 262_146),
+            (size - 1, None),
+            (size - 1, size + 9),
+        ):
+            assert await collect(store.read(digest, start, stop)) == LARGE[start:stop]
+
+    async def test_absent_blobs_are_said_to_be_absent(self, store: BlobStore) -> None:
+        """No size, a KeyError on reading, and nothing on deleting."""
+        absent = digest_of(b"absent")
+        assert await store.size(absent) is None
+        with refused(KeyError):
+            await collect(store.read(absent))
+        await store.delete(absent)
+
+    async def test_names_that_are_not_digests_lead_nowhere(self, store: BlobStore) -> None:
+        """A hostile name is an absent blob, never a path."""
+        data = b"secret"
+        digest, _ = await store.write(pieces(data))
+        name = digest.removeprefix("sha256:")
+        hostile = (
+            f"sha256:../{name[:2]}/{name}",
+            f"sha256:{name}/../{name}",
+            f"sha256:{name}\n",
+            f"sha256:{name.upper()}",
+            "sha256:",
+            "",
+            "../../etc/passwd",
+            "/etc/passwd",
+            f"sha512:{name}{name}",
+            f"sha256:{name}\x00",
+        )
+        for text in hostile:
+            assert await store.size(text) is None
+            with refused(KeyError):
+                await collect(store.read(text))
+            await store.delete(text)
+        assert await store.size(digest) == len(data)
+
+    async def test_refuses_bytes_that_are_not_those_announced(self, store: BlobStore) -> None:
+        """A wrong digest keeps nothing under either name."""
+        with refused(DigestMismatchError):
+            await store.write(pieces(b"one"), expected=digest_of(b"two"))
+        assert await store.size(digest_of(b"one")) is None
+        assert await store.size(digest_of(b"two")) is None
+
+    async def test_refuses_more_than_the_limit(self, store: BlobStore) -> None:
+        """The limit itself is allowed, one byte more is not, and keeps nothing."""
+        assert (await store.write(pieces(b"12345"), limit=5))[1] == 5
+        with refused(TooLargeError):
+            await store.write(pieces(b"123456"), limit=5)
+        assert await store.size(digest_of(b"123456")) is None
+
+    async def test_a_stream_that_breaks_keeps_nothing(self, store: BlobStore) -> None:
+        """What came before the break is no blob, and the break is passed on as it was."""
+        with refused(ConnectionResetError):
+            await store.write(pieces(LARGE, 65536, then=ConnectionResetError("gone")))
+        assert await store.size(digest_of(LARGE)) is None
+
+    async def test_the_same_bytes_are_kept_once_and_deleted_once(self, store: BlobStore) -> None:
+        """Writing again, even at the same moment, is allowed; one delete is enough."""
+        results = await asyncio.gather(*(store.write(pieces(LARGE, 50_000)) for _ in range(4)))
+        assert set(results) == {(digest_of(LARGE), len(LARGE))}
+        await store.delete(digest_of(LARGE))
+        assert await store.size(digest_of(LARGE)) is None
+
+    async def test_a_reader_finishes_although_the_blob_is_deleted(self, store: BlobStore) -> None:
+        """Deleting under a reader does not tear its stream."""
+        digest, _ = await store.write(pieces(LARGE, 65536))
+        stream = store.read(digest)
+        first = await anext(stream)
+        await store.delete(digest)
+        assert first + await collect(stream) == LARGE
+
+
+class UploadsContract:
+    """What an Uploads promises. A subclass gives the fixtures `uploads` and `store`, where its commits go."""
+
+    async def test_pieces_become_a_blob(self, uploads: Uploads, store: BlobStore) -> None:
+        """Bytes added over several calls are one blob after the commit, and no upload any more."""
+        upload = await uploads.begin("alice/model")
+        assert (upload.size, upload.scope) == (0, "alice/model")
+        for start in range(0, len(LARGE), 1_000_000):
+            part = LARGE[start : start + 1_000_000]
+            upload = await uploads.append(upload.id, pieces(part, 65536), offset=start)
+            assert upload.size == start + len(part)
+            assert (await uploads.get(upload.id)).size == upload.size
+        assert await uploads.commit(upload.id, digest_of(LARGE)) == len(LARGE)
+        assert await collect(store.read(digest_of(LARGE))) == LARGE
+        with refused(UploadUnknownError):
+            await uploads.get(upload.id)
+
+    async def test_an_upload_without_bytes_is_the_empty_blob(
+        self, uploads: Uploads, store: BlobStore
+    ) -> None:
+        """Nothing at all is content too."""
+        upload = await uploads.begin("a/b")
+        assert await uploads.commit(upload.id, digest_of(b"")) == 0
+        assert await store.size(digest_of(b"")) == 0
+
+    async def test_what_came_before_a_break_stays(self, uploads: Uploads, store: BlobStore) -> None:
+        """A sender whose connection broke asks how far it got, and goes on from there."""
+        upload = await uploads.begin("a/b")
+        with refused(ConnectionResetError):
+            await uploads.append(upload.id, pieces(LARGE[:1_500_000], then=ConnectionResetError()))
+        held = (await uploads.get(upload.id)).size
+        assert held == 1_500_000
+        await uploads.append(upload.id, pieces(LARGE[held:], 65536), offset=held)
+        await uploads.commit(upload.id, digest_of(LARGE))
+        assert await collect(store.read(digest_of(LARGE))) == LARGE
+
+    async def test_refuses_a_gap_and_an_overlap(self, uploads: Uploads) -> None:
+        """The next piece starts where the last one ended; the refusal says where, and harms nothing."""
+        upload = await uploads.begin("a/b")
+        await uploads.append(upload.id, pieces(b"12345"))
+        for offset in (0, 4, 6):
+            with refused(UploadOffsetError) as error:
+                await uploads.append(upload.id, pieces(b"67"), offset=offset)
+            caught = error()
+            assert isinstance(caught, UploadOffsetError)
+            assert caught.size == 5
+        await uploads.append(upload.id, pieces(b"67"), offset=5)
+        assert await uploads.commit(upload.id, digest_of(b"1234567")) == 7
+
+    async def test_a_wrong_digest_ends_the_upload(self, uploads: Uploads, store: BlobStore) -> None:
+        """Damaged content is dropped: neither an upload nor a blob is left."""
+        upload = await uploads.begin("a/b")
+        await uploads.append(upload.id, pieces(b"one"))
+        with refused(DigestMismatchError):
+            await uploads.commit(upload.id, digest_of(b"two"))
+        with refused(UploadUnknownError):
+            await uploads.get(upload.id)
+        assert await store.size(digest_of(b"one")) is None
+
+    async def test_refuses_more_than_the_limit(self, uploads: Uploads) -> None:
+        """The limit counts the whole upload, and passing it ends the upload."""
+        upload = await uploads.begin("a/b")
+        await uploads.append(upload.id, pieces(b"123"), limit=5)
+        with refused(TooLargeError):
+            await uploads.append(upload.id, pieces(b"456"), limit=5)
+        with refused(UploadUnknownError):
+            await uploads.get(upload.id)
+
+    async def test_a_dropped_upload_is_gone(self, uploads: Uploads) -> None:
+        """After discard every further call says that there is no such upload; discarding again is no error."""
+        upload = await uploads.begin("a/b")
+        await uploads.discard(upload.id)
+        await uploads.discard(upload.id)
+        with refused(UploadUnknownError):
+            await uploads.append(upload.id, pieces(b"x"))
+        with refused(UploadUnknownError):
+            await uploads.commit(upload.id, digest_of(b""))
+
+    async def test_names_that_are_not_uploads_lead_nowhere(self, uploads: Uploads) -> None:
+        """A hostile id is an unknown upload, never a path."""
+        await uploads.begin("a/b")
+        for text in ("", ".", "..", "../tmp", "/etc", "a" * 32, "0" * 32 + "\n", "\x00"):
+            with refused(UploadUnknownError):
+                await uploads.get(text)
+            await uploads.discard(text)
+
+    async def test_committing_what_is_there_already_is_fine(self, uploads: Uploads, store: BlobStore) -> None:
+        """Two uploads of the same bytes make one blob, and both say so."""
+        for _ in range(2):
+            upload = await uploads.begin("a/b")
+            await uploads.append(upload.id, pieces(b"same"))
+            assert await uploads.commit(upload.id, digest_of(b"same")) == 4
+        assert await collect(store.read(digest_of(b"same"))) == b"same"

@@ -1,0 +1,57 @@
+"""The in-memory and the local blob store keep the same promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cogyard.blobs.local import LocalBlobs
+from cogyard.blobs.uploads import LocalUploads
+from cogyard.domain.blobs import BlobStore, Uploads
+from cogyard.testing.blobs import BlobStoreContract, MemoryBlobs, MemoryUploads, UploadsContract
+
+pytestmark = pytest.mark.anyio
+
+
+class TestMemoryBlobs(BlobStoreContract):
+    @pytest.fixture
+    def store(self) -> BlobStore:
+        """Make the fake."""
+        return MemoryBlobs()
+
+
+class TestMemoryUploads(UploadsContract):
+    @pytest.fixture
+    def store(self) -> MemoryBlobs:
+        """Make the fake that commits go to."""
+        return MemoryBlobs()
+
+    @pytest.fixture
+    def uploads(self, store: MemoryBlobs) -> Uploads:
+        """Make the fake."""
+        return MemoryUploads(store)
+
+
+class TestLocalBlobs(BlobStoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[BlobStore]:
+        """Make a store in a folder, where no test may leave anything half-written."""
+        store = LocalBlobs.open(tmp_path)
+        yield store
+        store.close()
+        assert not list((tmp_path / "tmp").iterdir())
+
+
+class TestLocalUploads(UploadsContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[LocalBlobs]:
+        """Make the store that commits go to."""
+        store = LocalBlobs.open(tmp_path)
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def uploads(self, store: LocalBlobs) -> Uploads:
+        """Make uploads in the store's folder."""
+        return LocalUploads(store)
