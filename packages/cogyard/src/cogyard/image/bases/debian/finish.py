@@ -1,0 +1,59 @@
+"""What the maintainer scripts of the base's own packages would have done, done here.
+
+These packages are a fixed list, so their scripts were read once and what matters in a container is here:
+accounts, name service, certificates, the shell, the time zone. Nothing of it runs a program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cogyard.image.bases.debian.scripts import Alternative
+from cogyard.image.bases.debian.tree import Tree
+
+BUNDLE = "etc/ssl/certs/ca-certificates.crt"
+
+
+def finish(tree: Tree) -> None:
+    """Complete a tree that holds the base's packages."""
+    for master, path in (("passwd", "etc/passwd"), ("group", "etc/group")):
+        source = f"usr/share/base-passwd/{master}.master"
+        if source in tree:
+            tree.file(path, tree.read(source))
+    if "usr/share/base-files/nsswitch.conf" in tree and "etc/nsswitch.conf" not in tree:
+        tree.file("etc/nsswitch.conf", tree.read("usr/share/base-files/nsswitch.conf"))
+    if "usr/bin/sh" not in tree:
+        tree.link("usr/bin/sh", "dash")
+    if "usr/bin/awk" not in tree and "usr/bin/mawk" in tree:
+        tree.link("usr/bin/awk", "mawk")
+    if "usr/share/zoneinfo/Etc/UTC" in tree:
+        tree.link("etc/localtime", "/usr/share/zoneinfo/Etc/UTC")
+        tree.file("etc/timezone", b"Etc/UTC\n")
+    certificates(tree)
+    for path in ("tmp", "var/tmp"):
+        tree.folder(path, 0o1777)
+    for path in ("proc", "sys", "dev", "run", "root", "home"):
+        tree.folder(path)
+
+
+def certificates(tree: Tree) -> None:
+    """Make the bundle of trusted certificates, and let OpenSSL's default file be it."""
+    found = tree.matching(r"usr/share/ca-certificates/.+\.crt")
+    if not found:
+        return
+    tree.file(BUNDLE, b"".join(tree.read(path).rstrip(b"\n") + b"\n" for path in found))
+    names = "".join(path.removeprefix("usr/share/ca-certificates/") + "\n" for path in found)
+    tree.file("etc/ca-certificates.conf", names.encode())
+    if "usr/lib/ssl/cert.pem" not in tree:
+        tree.link("usr/lib/ssl/cert.pem", f"/{BUNDLE}")
+
+
+def alternatives(tree: Tree, found: Iterable[Alternative]) -> None:
+    """Make the links of update-alternatives: for each name, the path of the highest priority."""
+    best: dict[str, Alternative] = {}
+    for each in found:
+        if each.name not in best or best[each.name].priority < each.priority:
+            best[each.name] = each
+    for name, each in sorted(best.items()):
+        tree.link(f"etc/alternatives/{name}", each.path)
+        tree.link(each.link.lstrip("/"), f"/etc/alternatives/{name}")

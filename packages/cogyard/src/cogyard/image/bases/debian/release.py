@@ -1,0 +1,57 @@
+"""A release's signed table of contents: the one document that everything else is checked against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+import pysequoia
+from debian.deb822 import Release as ReleaseFile
+
+from cogyard.image.errors import DebianError
+
+#: The archive's public keys (Debian's, from its debian-archive-keyring package), shipped with this package.
+_KEYS = "archive-keys.asc"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """What a verified InRelease file says."""
+
+    codename: str
+    version: str
+    files: Mapping[str, tuple[str, int]]
+    """Path under the suite → (sha256, size)."""
+
+
+def archive_keys() -> list[pysequoia.Cert]:
+    """Return the keys that may sign Debian's archive."""
+    data = (resources.files(__package__) / _KEYS).read_bytes()
+    return pysequoia.Cert.split_bytes(data)
+
+
+def read_release(signed: bytes, keys: list[pysequoia.Cert], *, codename: str) -> Release:
+    """Verify an InRelease file and return what it says.
+
+    Raises DebianError when no archive key has signed it, or when it speaks of another release.
+    """
+    try:
+        verified = pysequoia.verify(bytes=signed, store=lambda _ids: keys)
+    except RuntimeError as error:  # all that pysequoia raises; a Rust backtrace follows the first line
+        reason = str(error).partition("\n")[0]
+        raise DebianError(
+            f"the signature of Debian {codename}'s index is not valid: {reason}",
+            hint="The mirror may be tampered with, or its keys newer than this release of cogyard.",
+        ) from None
+    if not verified.valid_sigs or verified.bytes is None:
+        raise DebianError(f"Debian {codename}'s index carries no valid signature")
+    release = ReleaseFile(verified.bytes.decode("utf-8", "replace"))
+    said = release.get("Codename", "")
+    if (
+        said.removesuffix("-security").removesuffix("-updates") != codename
+        or release.get("Origin") != "Debian"
+    ):
+        raise DebianError(f"the mirror answers for {said!r} where Debian {codename!r} was asked for")
+    files = {entry["name"]: (entry["sha256"], int(entry["size"])) for entry in release.get("SHA256", ())}
+    return Release(codename=codename, version=release.get("Version", ""), files=files)

@@ -1,0 +1,131 @@
+"""Fetch files by address and checksum into a cache, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx2
+
+from cogyard.image.errors import ChecksumError, DownloadError
+
+#: Waits between attempts, in seconds: a mirror that hiccups is back within these or not at all.
+_PAUSES = (0.5, 2.0, 5.0)
+_CHUNK = 1 << 20
+#: An index or a release file larger than this is not one.
+_MAX_DOCUMENT = 256 << 20
+
+T = TypeVar("T")
+
+
+class Downloader:
+    """Fetch over http(s); use as a context manager."""
+
+    def __init__(self, cache: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
+        """`cache` is the folder for files named by their sha256; `pause` waits between attempts."""
+        self._cache = cache
+        self._pause = pause
+        timeout = httpx2.Timeout(30, connect=15)
+        self._client = httpx2.Client(
+            timeout=timeout, follow_redirects=True, headers={"Accept-Encoding": "identity"}
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def cached(self, sha256: str) -> Path | None:
+        """Return the file with this content when it was fetched before."""
+        path = self._path(sha256)
+        return path if path.exists() else None
+
+    def document(self, url: str, *, limit: int = _MAX_DOCUMENT) -> bytes | None:
+        """Fetch a small document into memory; None when the server says that there is none.
+
+        Raises DownloadError.
+        """
+        return self._retrying(url, lambda: self._document(url, limit))
+
+    def file(self, url: str, sha256: str, size: int | None = None, *, name: str | None = None) -> Path:
+        """Return a file with exactly this content, from the cache or from `url`.
+
+        Raises DownloadError; ChecksumError when something else came.
+        """
+        if (found := self.cached(sha256)) is not None:
+            return found
+        return self._retrying(url, lambda: self._file(url, sha256, size, name or url.rsplit("/", 1)[-1]))
+
+    def _path(self, sha256: str) -> Path:
+        return self._cache / sha256[:2] / sha256
+
+    def _document(self, url: str, limit: int) -> bytes | None:
+        with self._client.stream("GET", url) as response:
+            if response.status_code in {404, 410}:
+                return None
+            response.raise_for_status()
+            data = bytearray()
+            for chunk in response.iter_bytes(_CHUNK):
+                data += chunk
+                if len(data) > limit:
+                    raise DownloadError(f"{_shown(url)} sends more than {limit} bytes")
+            return bytes(data)
+
+    def _file(self, url: str, sha256: str, size: int | None, name: str) -> Path:
+        path = self._path(sha256)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{sha256}.{secrets.token_hex(4)}.part")
+        digest, total = hashlib.sha256(), 0
+        try:
+            with self._client.stream("GET", url) as response, part.open("xb") as file:
+                response.raise_for_status()
+                for chunk in response.iter_bytes(_CHUNK):
+                    total += len(chunk)
+                    if size is not None and total > size:
+                        break
+                    digest.update(chunk)
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            if digest.hexdigest() != sha256:
+                raise ChecksumError(
+                    f"{name} has the sha256 {digest.hexdigest()}, not {sha256} as its index says",
+                    hint="The file was changed on the way or on the server. Nothing was used.",
+                )
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        return path
+
+    def _retrying(self, url: str, attempt: Callable[[], T]) -> T:
+        for wait in (*_PAUSES, None):
+            try:
+                return attempt()
+            except httpx2.HTTPStatusError as error:
+                status = error.response.status_code
+                if wait is None or (status < 500 and status != 429):
+                    raise DownloadError(
+                        f"{_shown(url)} answered {status} {error.response.reason_phrase}"
+                    ) from None
+            except (httpx2.TransportError, OSError) as error:
+                if isinstance(error, OSError) or wait is None:
+                    raise DownloadError(
+                        f"{_shown(url)} cannot be fetched: {str(error) or type(error).__name__}",
+                        hint="Is this machine online? Is a proxy needed (HTTPS_PROXY)?",
+                    ) from None
+            self._pause(wait)
+        raise AssertionError
+
+
+def _shown(url: str) -> str:
+    parsed = httpx2.URL(url)
+    return str(parsed.copy_with(userinfo=b"", query=None))

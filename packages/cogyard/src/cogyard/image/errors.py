@@ -1,0 +1,64 @@
+"""What can go wrong between a project and its image.
+
+ImageError
+├── DownloadError            a package could not be fetched
+├── ChecksumError            what was fetched is not what was named
+├── HostilePackageError      a package that writes where it must not, or is broken
+├── NoWheelError             a locked package has nothing that runs on the target
+├── BuildNotPossibleError    the project asks for something this builder cannot do
+├── BaseError                no base image can be had, with what is possible
+└── DebianError              the Debian archive, a signature, or a dependency
+"""
+
+from __future__ import annotations
+
+from cogyard.errors import CogyardError
+
+
+class ImageError(CogyardError):
+    """An image could not be made."""
+
+    code = "image"
+
+
+class DownloadError(ImageError):
+    """A package could not be fetched."""
+
+    code = "download"
+
+
+class ChecksumError(ImageError):
+    """What came is not what the lock or the archive's index names."""
+
+    code = "checksum"
+
+
+class HostilePackageError(ImageError):
+    """A package is broken, or wants to write outside its folder."""
+
+    code = "package_broken"
+
+
+class NoWheelError(ImageError):
+    """A locked package has nothing that runs on the target."""
+
+    code = "no_wheel"
+
+
+class BuildNotPossibleError(ImageError):
+    """The project asks for something that the direct builder cannot do."""
+
+    code = "build_not_possible"
+    exit_status = 2
+
+
+class BaseError(ImageError):
+    """There is no base image with what the model needs."""
+
+    code = "base"
+
+
+class DebianError(ImageError):
+    """The Debian archive does not give what the base needs."""
+
+    code = "debian"
