@@ -1,0 +1,216 @@
+"""The life of one instance: start, become ready, claim and run predictions, drain, end.
+
+Theory of operation: a host owns one model server and as many claims as it has slots. One task claims; each claim
+runs in a task of its own (`run.py`). A slot is free as soon as the model is done with it; the outcome is still
+being stored then. When the server dies by itself, what it ran has failed, with the reason. When *we* are told to
+stop at once (`run` is cancelled), nothing is reported: the leases run out, and the predictions run again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cogyard.domain.autoscale import InstanceView, Phase
+from cogyard.instances.errors import SetupFailedError
+from cogyard.instances.run import PredictionRun, RunOptions, Served, Work
+from cogyard.instances.runtime import Exit, Prepared, Running
+from cogyard.instances.server import Health, ModelServer
+from cogyard.instances.waiting import end, first
+from cogyard.instances.work import Claim
+
+_log = logging.getLogger("cogyard.instances")
+
+_READY = frozenset({"READY", "BUSY"})
+_BROKEN = frozenset({"SETUP_FAILED", "DEFUNCT", "UNHEALTHY"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HostOptions:
+    """Times in seconds."""
+
+    run: RunOptions
+    setup_timeout: float = 600.0
+    #: How long a host sleeps for work before it asks again, should a wake-up be lost.
+    claim_wait: float = 30.0
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+class Host:
+    """One instance of one version. `run` is its whole life; the other methods may be called from outside."""
+
+    def __init__(
+        self,
+        *,
+        instance: str,
+        version: str,
+        work: Work,
+        options: HostOptions,
+        connect: Callable[[str], ModelServer],
+        now: Callable[[], datetime] = utc_now,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.id = instance
+        self.version = version
+        #: What setup() printed, as far as known.
+        self.setup_logs = ""
+        self._work = work
+        self._options = options
+        self._connect = connect
+        self._now = now
+        self._changed = changed
+        self._phase = Phase.STARTING
+        self._since = now()
+        self._idle_since: datetime | None = None
+        self._slots = 1
+        self._busy = 0
+        self._runs: set[asyncio.Task[None]] = set()
+        self._draining = asyncio.Event()
+        self._free = asyncio.Event()
+
+    def view(self) -> InstanceView:
+        """Return what the autoscaling policy needs to know."""
+        return InstanceView(
+            id=self.id,
+            deployable=self.version,
+            phase=self._phase,
+            since=self._since,
+            slots=self._slots,
+            busy=self._busy,
+            idle_since=self._idle_since,
+        )
+
+    def drain(self) -> None:
+        """Claim nothing more, finish what runs, end."""
+        self._draining.set()
+        self._enter(Phase.DRAINING)
+
+    async def run(self, prepared: Prepared) -> Exit | None:
+        """Live; return None after a drain, or how the server ended by itself.
+
+        Raises PrepareFailedError or SetupFailedError when the instance never became ready.
+        """
+        self._slots = prepared.slots
+        running = await prepared.start(self.id)
+        server = self._connect(running.address)
+        served = Served(
+            instance=self.id, server=server, running=running, death=asyncio.create_task(running.wait())
+        )
+        try:
+            await self._wait_ready(served)
+            if not self._draining.is_set():
+                self._idle_since = self._now()
+                self._enter(Phase.READY)
+            await self._serve(served)
+            return served.death.result() if served.death.done() else None
+        finally:
+            await end(*self._runs, served.death)
+            await server.aclose()
+            await running.stop()
+
+    async def _wait_ready(self, served: Served) -> None:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._options.setup_timeout
+        pause = 0.02
+        while not self._draining.is_set():
+            health = await served.server.health()
+            if health is not None and self._judge(health, served.running):
+                return
+            if served.death.done():
+                raise self._failed(f"The instance {served.death.result()} during setup().", served.running)
+            if clock() >= deadline:
+                raise self._failed(
+                    f"The model was not ready after {self._options.setup_timeout:g} seconds.", served.running
+                )
+            await first(served.death, timeout=pause)
+            pause = min(pause * 1.5, 0.5)
+
+    def _judge(self, health: Health, running: Running) -> bool:
+        """Say whether the model is ready; raise SetupFailedError when it never will be."""
+        self.setup_logs = health.setup_logs
+        if health.status in _BROKEN:
+            raise self._failed("The model's setup() failed.", running)
+        return health.status in _READY
+
+    def _failed(self, message: str, running: Running) -> SetupFailedError:
+        self.setup_logs = self.setup_logs or running.logs()
+        return SetupFailedError(message, logs=self.setup_logs)
+
+    async def _serve(self, served: Served) -> None:
+        drain = asyncio.create_task(self._draining.wait())
+        try:
+            while not (served.death.done() or self._draining.is_set()):
+                if self._busy >= self._slots:
+                    self._free.clear()
+                    await _until(self._free.wait(), served.death, drain)
+                    continue
+                claim = await self._work.source.claim(self.version, instance=self.id)
+                if claim is None:
+                    more = self._work.source.wait_for_work(self.version, timeout=self._options.claim_wait)
+                    await _until(more, served.death, drain)
+                    continue
+                self._begin(claim, served)
+            while self._runs:
+                await asyncio.wait(self._runs)
+        finally:
+            await end(drain)
+
+    def _begin(self, claim: Claim, served: Served) -> None:
+        slot = _Slot(self._slot_freed)
+        self._busy += 1
+        self._idle_since = None
+        run = PredictionRun(claim, self._work, self._options.run, served, self._now())
+        task = asyncio.create_task(run.execute(slot.free), name=f"prediction {claim.prediction.id}")
+        self._runs.add(task)
+        task.add_done_callback(lambda ended: self._ended(ended, slot))
+        self._changed()
+
+    def _ended(self, task: asyncio.Task[None], slot: _Slot) -> None:
+        self._runs.discard(task)
+        slot.free()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The prediction is left to its lease: it runs again, or fails by policy.
+            _log.error("prediction_run_failed", extra={"instance": self.id}, exc_info=error)
+
+    def _slot_freed(self) -> None:
+        self._busy -= 1
+        self._free.set()
+        if not self._busy:
+            self._idle_since = self._now()
+            self._changed()
+
+    def _enter(self, phase: Phase) -> None:
+        if self._phase is not phase:
+            self._phase = phase
+            self._since = self._now()
+            self._changed()
+
+
+class _Slot:
+    """Room for one prediction, given back once however often it is said."""
+
+    def __init__(self, freed: Callable[[], None]) -> None:
+        self._freed = freed
+        self._taken = True
+
+    def free(self) -> None:
+        if self._taken:
+            self._taken = False
+            self._freed()
+
+
+async def _until(what: Coroutine[Any, Any, Any], *others: asyncio.Task[Any]) -> None:
+    """Wait for `what`, but no longer than any of the others."""
+    task = asyncio.create_task(what)
+    try:
+        await first(task, *others)
+    finally:
+        await end(task)

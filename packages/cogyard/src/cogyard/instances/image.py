@@ -1,0 +1,115 @@
+"""What an instance needs to know of an image: its layers by kind, environment, labels. Contract: spec/image.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from cogyard.instances.errors import ImageRefusedError
+from cogyard.oci.errors import InvalidDocumentError
+from cogyard.oci.manifest import Index, decode_any
+
+#: Tells what a layer is for, in the manifest's annotations of that layer.
+LAYER_KIND = "run.cog.layer"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layer:
+    """One layer of an image. `kind` is what `run.cog.layer` says, empty for layers that are not ours."""
+
+    digest: str
+    size: int
+    media_type: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """A version's image, read from its manifest and config."""
+
+    version: str
+    layers: tuple[Layer, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    cog_config: Mapping[str, Any] = field(default_factory=dict)
+
+    def of_kind(self, *kinds: str) -> tuple[Layer, ...]:
+        """List the layers of these kinds, in the image's order."""
+        return tuple(layer for layer in self.layers if layer.kind in kinds)
+
+    @property
+    def python_version(self) -> str | None:
+        """`3.11`, when the image says so."""
+        value = self.labels.get("run.cog.python_version")
+        if value is None:
+            build = self.cog_config.get("build")
+            value = build.get("python_version") if isinstance(build, Mapping) else None
+        return str(value) if value else None
+
+    @property
+    def ref(self) -> str | None:
+        """Where the predictor is, such as `predict.py:Predictor`."""
+        value = self.cog_config.get("predict") or self.env.get("COG_PREDICT_TYPE_STUB")
+        return str(value) if value else None
+
+    @property
+    def slots(self) -> int:
+        """How many predictions one instance runs at once: `concurrency.max` of cog.yaml, else 1."""
+        concurrency = self.cog_config.get("concurrency")
+        top = concurrency.get("max") if isinstance(concurrency, Mapping) else None
+        return top if isinstance(top, int) and 1 <= top <= 10_000 else 1
+
+
+def read_image(version: str, manifest: bytes, config: Mapping[str, Any]) -> Image:
+    """Read a manifest and an image config, both as strangers wrote them; raise ImageRefusedError."""
+    try:
+        parsed = decode_any(manifest, None, what=f"the manifest of version {version}")
+    except InvalidDocumentError as error:
+        raise ImageRefusedError(f"Version {version} cannot run: {error.message}") from error
+    if isinstance(parsed, Index):
+        raise ImageRefusedError(
+            f"Version {version} is a list of images, not an image.", hint="Push the image of one platform."
+        )
+    labels = _strings(_section(config).get("Labels"))
+    return Image(
+        version=version,
+        layers=tuple(
+            Layer(
+                digest=layer.digest,
+                size=layer.size,
+                media_type=layer.media_type,
+                kind=(layer.annotations or {}).get(LAYER_KIND, ""),
+            )
+            for layer in parsed.layers
+        ),
+        labels=labels,
+        env=_environment(_section(config).get("Env")),
+        cog_config=_cog_config(labels),
+    )
+
+
+def _section(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    section = config.get("config")
+    return section if isinstance(section, Mapping) else {}
+
+
+def _strings(value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        return {}
+    return {str(key): item for key, item in value.items() if isinstance(item, str)}
+
+
+def _environment(value: Any) -> dict[str, str]:
+    pairs = [str(item).partition("=") for item in value] if isinstance(value, list) else []
+    return {name: text for name, equals, text in pairs if name and equals and "\0" not in name + text}
+
+
+def _cog_config(labels: Mapping[str, str]) -> Mapping[str, Any]:
+    try:
+        parsed = msgspec.json.decode(labels.get("run.cog.config", "{}"))
+    except msgspec.DecodeError:
+        return {}
+    return parsed if isinstance(parsed, Mapping) else {}

@@ -1,0 +1,51 @@
+"""Find and end processes that an instance left behind, by a mark in their environment.
+
+A model may start processes of its own, in groups of their own; when the server is killed nothing tells them. They
+inherit the mark, so they are found by it, one by one, and by nothing broader. Linux only: elsewhere nothing is
+found, and the two ties of `launcher` have to do.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+#: `<platform>/<instance>`; the platform part is a digest of its data folder.
+MARK = "COGYARD_INSTANCE"
+
+_PROC = Path("/proc")
+
+
+def marked(prefix: str) -> list[int]:
+    """List the processes whose mark starts with `prefix`; our own is never among them."""
+    needle = f"{MARK}={prefix}".encode()
+    found: list[int] = []
+    if not _PROC.is_dir():
+        return found
+    for folder in _PROC.iterdir():
+        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+            continue
+        try:
+            environment = (folder / "environ").read_bytes()
+        except OSError:  # Gone already, or not ours.
+            continue
+        if any(entry.startswith(needle) for entry in environment.split(b"\0")):
+            found.append(int(folder.name))
+    return found
+
+
+def kill_marked(prefix: str) -> int:
+    """Kill them, again until none is left, since they may start others; return how many were killed."""
+    killed = 0
+    for _ in range(10):
+        found = marked(prefix)
+        if not found:
+            break
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+            killed += 1
+    return killed

@@ -1,0 +1,254 @@
+"""The process runtime: a version as ordinary processes of this machine.
+
+Theory of operation: the image's `source` and `weights` layers become a project folder, its lock becomes an
+environment made by uv, and our own interpreter runs the model server over both. Nothing of the image's base is
+used, so it runs on any machine where the lock installs. It is **not isolated**: the model runs as the operator's
+user and sees what that user sees. It is for one's own machine and one's own models.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
+from cogyard.instances.image import Image, read_image
+from cogyard.instances.layers import Layers
+from cogyard.instances.orphans import MARK, kill_marked
+from cogyard.instances.runtime import Exit, Progress, silent
+from cogyard.instances.tail import Tail
+from cogyard.instances.tree import assemble
+from cogyard.instances.work import VersionSource
+
+#: Where the lock stands in an image (spec/image.md).
+LOCK = "opt/cog/pylock.toml"
+
+#: Of our own environment, what a model needs to reach the network and its GPUs; never our settings or secrets.
+_PASSED_ON = (
+    "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CUDA_VISIBLE_DEVICES",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+)  # fmt: skip
+#: Of the image's environment, what speaks of the image's own file system or of settings given as arguments.
+_IMAGE_ONLY = frozenset({"PATH", "HOME", "TMPDIR", "HOST", "PORT", "PYTHONHOME", "VIRTUAL_ENV", MARK})
+_KEPT_COG = frozenset({"COG_WEIGHTS", "COG_LOG_LEVEL"})
+
+#: Linux's limit for a Unix socket's path is 108 bytes with its end.
+MAX_SOCKET_PATH = 104
+
+
+class Environments(Protocol):
+    """Makes the Python environment of a lock."""
+
+    def make(self, lock: str, *, python: str, platform: str | None, progress: Progress) -> Path:
+        """Return the environment's Python; takes long the first time. Runs in a thread."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProcessOptions:
+    """Where instances keep their files, and what their model servers may reach."""
+
+    #: Each instance has a folder below it while it lives.
+    root: Path
+    #: A folder with a short path, for sockets.
+    sockets: Path
+    #: HOME of the models, shared, so that what one downloads is there for the next.
+    home: Path
+    #: Says whose processes these are; see `orphans`.
+    mark: str
+    #: `host:port` of private addresses that inputs may name; the platform's own among them.
+    input_hosts: tuple[str, ...] = ()
+    setup_timeout: float = 600.0
+    interpreter: Path = field(default_factory=lambda: Path(sys.executable))
+
+
+class ProcessRuntime:
+    """Run versions as processes of the operator's user."""
+
+    name = "process"
+    isolated = False
+
+    def __init__(
+        self, options: ProcessOptions, versions: VersionSource, layers: Layers, environments: Environments
+    ) -> None:
+        self._options = options
+        self._versions = versions
+        self._layers = layers
+        self._environments = environments
+
+    async def prepare(self, version: str, *, progress: Progress = silent) -> PreparedProcess:
+        """Unpack what is needed and make the environment; both are shared and kept.
+
+        Raises ImageRefusedError or PrepareFailedError.
+        """
+        try:
+            manifest, config = await self._versions.manifest(version)
+        except KeyError as error:
+            raise ImageRefusedError(
+                f"Version {version} is not in the registry.", hint="Push the image again."
+            ) from error
+        image = read_image(version, manifest, config)
+        locks = image.of_kind("lock")
+        if not locks:
+            raise ImageRefusedError(
+                f"Version {version} has no lock of its Python environment, so it can't run without containers.",
+                hint="Build and push it with this project's `cog build`, or use a runtime for containers.",
+            )
+        progress("unpacking layers")
+        lock_folder = await self._layers.folder(locks[-1])
+        parts = [
+            (await self._layers.folder(layer), layer.kind == "weights")
+            for layer in image.of_kind("source", "weights")
+        ]
+        python = await asyncio.to_thread(self._environment, image, lock_folder / LOCK, progress)
+        return PreparedProcess(options=self._options, image=image, parts=tuple(parts), python=python)
+
+    def _environment(self, image: Image, lock: Path, progress: Progress) -> Path:
+        if lock.is_symlink() or not lock.is_file():
+            raise ImageRefusedError(f"The lock layer of version {image.version} holds no {LOCK}.")
+        if image.python_version is None:
+            raise ImageRefusedError(f"Version {image.version} does not say which Python it needs.")
+        return self._environments.make(
+            lock.read_text("utf-8", errors="replace"),
+            python=image.python_version,
+            platform=None,
+            progress=progress,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedProcess:
+    """A version whose files and environment are here."""
+
+    options: ProcessOptions
+    image: Image
+    parts: tuple[tuple[Path, bool], ...]
+    python: Path
+
+    @property
+    def slots(self) -> int:
+        """How many predictions one instance runs at once."""
+        return self.image.slots
+
+    async def start(self, instance: str) -> RunningProcess:
+        """Start a model server in a folder of its own. Raises PrepareFailedError."""
+        folder = self.options.root / instance
+        socket = self.options.sockets / f"{instance}.sock"
+        if len(os.fsencode(socket)) > MAX_SOCKET_PATH:
+            raise PrepareFailedError(f"The socket's path {socket} is longer than {MAX_SOCKET_PATH} bytes.")
+        try:
+            await asyncio.to_thread(self._lay_out, folder)
+            process = await asyncio.create_subprocess_exec(
+                *self._command(folder / "project", socket),
+                cwd=folder / "project",
+                env=self._environ(folder, instance),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            raise PrepareFailedError(
+                f"The model server of instance {instance} could not be started: {error.strerror}."
+            ) from error
+        return RunningProcess(process, folder=folder, socket=socket, mark=f"{self.options.mark}/{instance}")
+
+    def _lay_out(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        (folder / "tmp").mkdir()
+        self.options.home.mkdir(parents=True, exist_ok=True)
+        self.options.sockets.mkdir(parents=True, exist_ok=True)
+        assemble(self.parts, folder / "project")
+
+    def _command(self, project: Path, socket: Path) -> list[str]:
+        options = self.options
+        command = [
+            str(options.interpreter), "-I", "-m", "cogyard.instances.launcher", str(os.getpid()),
+            "--uds", str(socket), "--exit-on-stdin-close",
+            "--project", str(project), "--python", str(self.python),
+            "--setup-timeout", f"{options.setup_timeout:g}",
+        ]  # fmt: skip
+        if self.image.ref:
+            command += ["--ref", self.image.ref]
+        if self.slots > 1:
+            command += ["--concurrency", str(self.slots)]
+        if options.input_hosts:
+            command += ["--input-hosts", ",".join(options.input_hosts)]
+        return command
+
+    def _environ(self, folder: Path, instance: str) -> Mapping[str, str]:
+        passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        return {
+            **passed,
+            **{name: value for name, value in self.image.env.items() if _for_model(name)},
+            "PATH": f"{self.python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "HOME": str(self.options.home),
+            "TMPDIR": str(folder / "tmp"),
+            "PYTHONUNBUFFERED": "1",
+            MARK: f"{self.options.mark}/{instance}",
+        }
+
+
+class RunningProcess:
+    """One model server process, everything below it, and its folder."""
+
+    def __init__(self, process: asyncio.subprocess.Process, *, folder: Path, socket: Path, mark: str) -> None:
+        self._process = process
+        self._folder = folder
+        self._socket = socket
+        self._mark = mark
+        self._tail = Tail()
+        self._reader = asyncio.create_task(self._read())
+
+    @property
+    def address(self) -> str:
+        """`unix:` and the socket's path."""
+        return f"unix:{self._socket}"
+
+    async def wait(self) -> Exit:
+        """Return once the process has ended."""
+        return Exit(code=await self._process.wait())
+
+    def logs(self) -> str:
+        """Return the end of what the server and the model printed."""
+        return self._tail.text()
+
+    async def stop(self, *, grace: float = 5.0) -> None:
+        """Ask, wait `grace` seconds, kill, and remove the instance's folder; may be called twice."""
+        if self._process.returncode is None:
+            self._process.terminate()
+            try:
+                await asyncio.wait_for(self._process.wait(), grace)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        # The workers lead groups of their own and end when the server does; what they started may not.
+        await asyncio.to_thread(kill_marked, self._mark)
+        self._reader.cancel()
+        await asyncio.gather(self._reader, return_exceptions=True)
+        await asyncio.to_thread(self._clean)
+
+    def _clean(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._socket.unlink(missing_ok=True)
+
+    async def _read(self) -> None:
+        stream = self._process.stdout
+        while stream is not None and (data := await stream.read(64 << 10)):
+            self._tail.add(data)
+
+
+def _for_model(name: str) -> bool:
+    """Say whether a variable of the image concerns the model and not the image's file system."""
+    if name in _IMAGE_ONLY or name.startswith("LD_"):
+        return False
+    return not name.startswith("COG_") or name in _KEPT_COG

@@ -1,0 +1,83 @@
+"""Pass on what a prediction yields, at once when nothing is under way, else together with what came meanwhile.
+
+Theory of operation: events arrive faster than reports are stored. One task for each prediction sends a report,
+waits for it, and then sends everything that came since: no timer, no delay when idle, and larger batches the
+busier the store is. `started`, progress and the outcome stay in order because one task sends them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from cogyard.instances.work import Claim, Outcome, Reports
+
+#: What a model may print in one prediction, in characters. The rest is dropped, and the log says so.
+MAX_LOG = 8 << 20
+_CUT = "\n[the rest of this log was dropped: it is longer than 8 Mi characters]\n"
+
+
+class Reporter:
+    """The reports of one claimed prediction."""
+
+    def __init__(self, reports: Reports, claim: Claim) -> None:
+        self._reports = reports
+        self._id = claim.prediction.id
+        self._token = claim.lease_token
+        self._outputs: list[Any] = []
+        self._logs: list[str] = []
+        self._log_size = 0
+        self._more = asyncio.Event()
+        self._done = False
+        self.streamed = False
+        #: Set once the lease is known to be lost: then nothing more is sent.
+        self.lost = asyncio.Event()
+
+    def output(self, chunk: Any) -> None:
+        """Add a streamed output."""
+        self.streamed = True
+        self._outputs.append(chunk)
+        self._more.set()
+
+    def log(self, text: str) -> None:
+        """Add log text."""
+        if self._log_size > MAX_LOG:
+            return
+        self._log_size += len(text)
+        if self._log_size > MAX_LOG:
+            text = text[: MAX_LOG - self._log_size] + _CUT
+        self._logs.append(text)
+        self._more.set()
+
+    def lose(self) -> None:
+        """Take notice that the lease was lost."""
+        self.lost.set()
+        self._more.set()
+
+    async def pump(self) -> None:
+        """Send until `finish` or a lost lease; run as one task."""
+        if not await self._reports.started(self._id, self._token):
+            self.lost.set()
+        while not self.lost.is_set():
+            await self._more.wait()
+            self._more.clear()
+            await self._flush()
+            if self._done and not self._outputs and not self._logs:
+                return
+
+    async def finish(self, pump: asyncio.Task[None], outcome: Outcome) -> bool:
+        """Send what is left and the outcome; False when the lease was lost."""
+        self._done = True
+        self._more.set()
+        await pump
+        if self.lost.is_set():
+            return False
+        return await self._reports.finished(self._id, self._token, outcome)
+
+    async def _flush(self) -> None:
+        outputs, self._outputs = self._outputs, []
+        logs, self._logs = "".join(self._logs), []
+        if (outputs or logs) and not await self._reports.progress(
+            self._id, self._token, outputs=outputs, logs=logs
+        ):
+            self.lost.set()

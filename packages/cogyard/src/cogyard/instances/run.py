@@ -1,0 +1,172 @@
+"""One claimed prediction, from the claim to its stored outcome.
+
+Theory of operation: three tasks. The main one asks the model server and reads its events; the reporter sends them
+on in order; the guard renews the lease and stops the prediction when somebody asks or the lease is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cogyard.instances.errors import NotAcceptedError, ServerLostError
+from cogyard.instances.events import CompletedEvent, LogEvent, OutputEvent
+from cogyard.instances.inputs import output_prefix, resolve_files
+from cogyard.instances.reporter import Reporter
+from cogyard.instances.runtime import Exit, Running
+from cogyard.instances.server import ModelServer, Run
+from cogyard.instances.waiting import end, first
+from cogyard.instances.work import Cancellations, Claim, Outcome, Reports, WorkSource
+
+_log = logging.getLogger("cogyard.instances")
+
+#: How often a cancel is repeated: the first may reach the server before the prediction does.
+_CANCEL_AGAIN = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """Where a host gets predictions and whom it tells; the platform's queue is all three."""
+
+    source: WorkSource
+    reports: Reports
+    cancellations: Cancellations
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """Times in seconds, and where the model server finds the platform."""
+
+    #: The address at which the model server fetches inputs and puts outputs, such as `http://127.0.0.1:8000`.
+    base: str
+    #: How long a cancelled prediction may still run before its instance is ended.
+    cancel_grace: float = 20.0
+    #: How long a full model server is asked again before the prediction is left to its lease.
+    accept_wait: float = 30.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Served:
+    """A live instance as one of its predictions sees it; `death` ends when the model server does."""
+
+    instance: str
+    server: ModelServer
+    running: Running
+    death: asyncio.Task[Exit]
+
+
+class PredictionRun:
+    """Runs one claim; `execute` is its whole life."""
+
+    def __init__(self, claim: Claim, work: Work, options: RunOptions, served: Served, now: datetime) -> None:
+        self._claim = claim
+        self._work = work
+        self._options = options
+        self._served = served
+        self._lease = max((claim.expires_at - now).total_seconds(), 0.3)
+        self._reporter = Reporter(work.reports, claim)
+        self._canceled = False
+
+    async def execute(self, free: Callable[[], None]) -> None:
+        """Run to the outcome, or drop the prediction when the lease is lost; call `free` when the model is done."""
+        pump = asyncio.create_task(self._reporter.pump())
+        guard = asyncio.create_task(self._guard())
+        try:
+            outcome = await self._outcome()
+            free()
+            if outcome is not None:
+                await self._reporter.finish(pump, outcome)
+        finally:
+            await end(pump, guard)
+
+    async def _outcome(self) -> Outcome | None:
+        """Ask the model server; None when the prediction is no longer ours or was never taken."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + self._options.accept_wait
+        while not self._reporter.lost.is_set():
+            try:
+                return await self._stream()
+            except NotAcceptedError as error:
+                # The model never saw it, so its lease may run out and it runs again without harm.
+                if self._served.death.done() or clock() >= until:
+                    _log.warning("prediction_not_taken", extra=self._fields(reason=error.message))
+                    return None
+                await first(self._served.death, timeout=0.05)
+            except ServerLostError as error:
+                if self._canceled:
+                    return Outcome(status="canceled", streamed=self._reporter.streamed)
+                return Outcome(
+                    status="failed", streamed=self._reporter.streamed, error=await self._why(error)
+                )
+        return None
+
+    async def _stream(self) -> Outcome:
+        prediction = self._claim.prediction
+        request = Run(
+            id=prediction.id,
+            input=resolve_files(prediction.input, self._options.base),
+            created_at=prediction.created_at.isoformat(),
+            output_file_prefix=output_prefix(self._options.base, self._claim.lease_token),
+        )
+        async for event in self._served.server.predict(request):
+            match event:
+                case OutputEvent():
+                    self._reporter.output(event.chunk)
+                case LogEvent():
+                    self._reporter.log(event.text)
+                case CompletedEvent():
+                    streamed = self._reporter.streamed
+                    return Outcome(
+                        status=event.status,
+                        output=None if streamed else event.output,
+                        streamed=streamed,
+                        error=event.error,
+                        metrics=event.metrics,
+                    )
+        raise ServerLostError("The model server ended the answer before the prediction was complete.")
+
+    async def _guard(self) -> None:
+        """Renew the lease; stop the prediction when somebody asks or it is no longer ours."""
+        prediction = self._claim.prediction.id
+        asked = asyncio.create_task(self._work.cancellations.wait_canceled(prediction))
+        lost = asyncio.create_task(self._reporter.lost.wait())
+        try:
+            while not (asked.done() or lost.done()):
+                await first(asked, lost, timeout=self._lease / 3)
+                await self._renew()
+            self._canceled = True
+            await self._stop(prediction)
+        finally:
+            await end(asked, lost)
+
+    async def _renew(self) -> None:
+        try:
+            held = await self._work.source.renew(self._claim.prediction.id, self._claim.lease_token)
+        except Exception:  # noqa: BLE001 - the store may be busy for a moment; two more chances are left
+            _log.exception("lease_not_renewed", extra=self._fields())
+            return
+        if not held:
+            self._reporter.lose()
+
+    async def _stop(self, prediction: str) -> None:
+        """Cancel until the prediction ends, which ends this task; then end a server that does not obey."""
+        for _ in range(max(1, round(self._options.cancel_grace / _CANCEL_AGAIN))):
+            await self._served.server.cancel(prediction)
+            await asyncio.sleep(_CANCEL_AGAIN)
+            await self._renew()
+        _log.warning("cancel_ignored", extra=self._fields())
+        await self._served.running.stop(grace=0)
+
+    async def _why(self, error: ServerLostError) -> str:
+        """Say why the server went away, giving its end a moment to be noticed."""
+        death = self._served.death
+        await first(death, timeout=2.0)
+        if death.done() and not death.cancelled():
+            return f"The instance {death.result()} while it ran this prediction."
+        return error.message
+
+    def _fields(self, **more: str) -> dict[str, str]:
+        return {"prediction": self._claim.prediction.id, "instance": self._served.instance, **more}
