@@ -1,0 +1,246 @@
+"""One instance against a queue and a model in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+import pytest
+from cogyard.domain.autoscale import Phase
+from cogyard.domain.values import Status
+from cogyard.instances.errors import SetupFailedError
+from cogyard.instances.events import CompletedEvent, LogEvent, ServerEvent
+from cogyard.instances.host import Host, HostOptions
+from cogyard.instances.run import RunOptions, Work
+from cogyard.instances.runtime import Exit
+from cogyard.instances.server import Run
+from cogyard.testing.instances import FakeModel, FakeRuntime, count, echo, forever
+from cogyard.testing.queue import VERSION, FakeQueue
+
+pytestmark = pytest.mark.anyio
+
+
+class _Stage:
+    """A host, its queue and its model."""
+
+    def __init__(self, model: FakeModel, *, lease: float = 30.0, **options: float) -> None:
+        self.queue = FakeQueue(lease=lease)
+        self.model = model
+        self.runtime = FakeRuntime({VERSION: model})
+        setup_timeout = options.pop("setup_timeout", 5.0)
+        self.host = Host(
+            instance="i1",
+            version=VERSION,
+            work=Work(source=self.queue, reports=self.queue, cancellations=self.queue),
+            options=HostOptions(
+                run=RunOptions(base="http://127.0.0.1:1", **options), setup_timeout=setup_timeout
+            ),
+            connect=self.runtime.connect,
+        )
+
+    async def __aenter__(self) -> Self:
+        prepared = await self.runtime.prepare(VERSION)
+        self.life = asyncio.create_task(self.host.run(prepared))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.life.cancel()
+        with suppress(asyncio.CancelledError, SetupFailedError):
+            await self.life
+
+    async def until_busy(self, busy: int = 1) -> None:
+        await _until(lambda: self.host.view().busy == busy)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event, and needs none but here
+            await asyncio.sleep(0.001)
+
+
+async def test_a_prediction_goes_through() -> None:
+    """What waits is claimed, run, and its output, status and metrics stored."""
+    async with _Stage(FakeModel(echo)) as stage:
+        entry = await stage.queue.ended(stage.queue.add(VERSION, {"text": "Alice"}))
+        assert entry.outcome is not None
+        assert (entry.outcome.status, entry.outcome.output) == ("succeeded", "hello Alice")
+
+
+async def test_streamed_outputs_are_the_output() -> None:
+    """Streamed values are reported in order, and the outcome says that they are the output."""
+    async with _Stage(FakeModel(count)) as stage:
+        entry = await stage.queue.ended(stage.queue.add(VERSION, {"n": 5}))
+        assert entry.outputs == [0, 1, 2, 3, 4]
+        assert entry.outcome is not None
+        assert (entry.outcome.streamed, entry.outcome.output) == (True, None)
+
+
+async def test_an_iterator_without_values_gives_the_empty_list() -> None:
+    """Nothing streamed: the whole output stands in the outcome."""
+    async with _Stage(FakeModel(count)) as stage:
+        entry = await stage.queue.ended(stage.queue.add(VERSION, {"n": 0}))
+        assert entry.outcome is not None
+        assert (entry.outcome.streamed, entry.outcome.output) == (False, [])
+
+
+async def test_a_model_that_fails_says_why() -> None:
+    """The model's error is the prediction's error, and its logs are kept."""
+
+    async def fail(_run: Run) -> AsyncIterator[ServerEvent]:
+        yield LogEvent(text="Traceback …\n")
+        yield CompletedEvent(status="failed", error="no such colour")
+
+    async with _Stage(FakeModel(fail)) as stage:
+        entry = await stage.queue.ended(stage.queue.add(VERSION))
+        assert entry.outcome is not None
+        assert (entry.outcome.status, entry.outcome.error) == ("failed", "no such colour")
+        assert entry.logs == "Traceback …\n"
+
+
+async def test_slots_bound_what_runs_at_once() -> None:
+    """Two slots run two predictions, and the third waits in the queue."""
+    async with _Stage(FakeModel(forever, slots=2)) as stage:
+        for _ in range(3):
+            stage.queue.add(VERSION)
+        await stage.until_busy(2)
+        assert await stage.queue.waiting() == {VERSION: 1}
+
+
+async def test_a_cancel_frees_the_slot() -> None:
+    """A canceled prediction stops in the model, and the next one runs."""
+    async with _Stage(FakeModel(forever)) as stage:
+        first = stage.queue.add(VERSION)
+        await stage.until_busy()
+        second = stage.queue.add(VERSION)
+        stage.queue.cancel(first)
+        await _until(lambda: bool(stage.queue.entries[second].outputs))
+        assert stage.queue.entries[first].prediction.status is Status.CANCELED
+
+
+async def test_a_model_that_ignores_cancel_is_ended() -> None:
+    """After the grace the instance is stopped, so the slot is never lost for good."""
+    async with _Stage(FakeModel(forever, obeys_cancel=False), cancel_grace=0.1) as stage:
+        prediction = stage.queue.add(VERSION)
+        await stage.until_busy()
+        stage.queue.cancel(prediction)
+        async with asyncio.timeout(5):
+            assert await stage.life == Exit(code=-9)
+
+
+async def test_draining_finishes_what_runs_and_claims_no_more() -> None:
+    """A drained instance ends after its prediction; what came later is not taken."""
+    gate = asyncio.Event()
+
+    async def wait(_run: Run) -> AsyncIterator[ServerEvent]:
+        await gate.wait()
+        yield CompletedEvent(status="succeeded", output="done")
+
+    async with _Stage(FakeModel(wait)) as stage:
+        first = stage.queue.add(VERSION)
+        await stage.until_busy()
+        stage.host.drain()
+        stage.queue.add(VERSION)
+        assert stage.host.view().phase is Phase.DRAINING
+        gate.set()
+        async with asyncio.timeout(5):
+            assert await stage.life is None
+        assert (await stage.queue.ended(first)).outcome is not None
+        assert await stage.queue.waiting() == {VERSION: 1}
+
+
+async def test_draining_while_starting_ends_at_once() -> None:
+    """An instance that is no longer wanted doesn't finish a long setup first."""
+    async with _Stage(FakeModel(setup="hang")) as stage:
+        await asyncio.sleep(0)
+        stage.host.drain()
+        async with asyncio.timeout(5):
+            assert await stage.life is None
+
+
+async def test_the_death_of_the_server_fails_what_ran() -> None:
+    """A prediction whose server dies fails with how it died, and the instance's life ends."""
+    async with _Stage(FakeModel(forever)) as stage:
+        prediction = stage.queue.add(VERSION)
+        await stage.until_busy()
+        stage.runtime.live["fake:i1"].die(-9)
+        entry = await stage.queue.ended(prediction)
+        assert entry.outcome is not None
+        assert entry.outcome.status == "failed"
+        assert "was killed (signal 9" in (entry.outcome.error or "")
+        assert await stage.life == Exit(code=-9)
+
+
+async def test_being_told_to_stop_reports_nothing() -> None:
+    """An instance cancelled from outside leaves its prediction to the lease, so that it runs again."""
+    async with _Stage(FakeModel(forever)) as stage:
+        prediction = stage.queue.add(VERSION)
+        await stage.until_busy()
+    assert stage.queue.entries[prediction].outcome is None
+    assert await stage.queue.recover() == 1
+    assert stage.runtime.live == {}
+
+
+async def test_a_lost_lease_drops_the_prediction() -> None:
+    """Overtaken, the instance stops the model's run, reports nothing more and goes on."""
+    async with _Stage(FakeModel(forever), lease=0.3) as stage:
+        prediction = stage.queue.add(VERSION)
+        await stage.until_busy()
+        stage.queue.entries[prediction].token = "someone else"
+        stage.queue.entries[prediction].expires_at = datetime.now(UTC) + timedelta(hours=1)
+        await _until(lambda: not stage.host.view().busy)
+        assert stage.queue.entries[prediction].outcome is None
+        assert not stage.life.done()
+
+
+async def test_leases_are_renewed_while_the_model_works() -> None:
+    """A prediction longer than its lease keeps it."""
+    async with _Stage(FakeModel(forever), lease=0.3) as stage:
+        prediction = stage.queue.add(VERSION)
+        await _until(lambda: stage.queue.renewals >= 4)
+        assert stage.queue.entries[prediction].claims == 1
+
+
+@pytest.mark.parametrize(
+    ("setup", "reason"),
+    [
+        ("fail", "setup() failed"),
+        ("die", "was killed (signal 9"),
+        ("hang", "not ready after 0.05 seconds"),
+    ],
+)
+async def test_a_setup_that_fails_keeps_reason_and_logs(setup: str, reason: str) -> None:
+    """Raised, dead or too slow: the error says which, with what setup printed."""
+    stage = _Stage(FakeModel(setup=setup), setup_timeout=0.05)
+    async with stage:
+        with pytest.raises(SetupFailedError, match=reason.replace("(", r"\(").replace(")", r"\)")) as failed:
+            await stage.life
+    assert "loading weights" in failed.value.logs
+    assert stage.host.setup_logs == failed.value.logs
+
+
+async def test_idle_time_counts_from_the_last_prediction() -> None:
+    """A busy instance is not idle; a ready one without work is, since its work ended."""
+    async with _Stage(FakeModel(echo)) as stage:
+        await stage.queue.ended(stage.queue.add(VERSION))
+        await stage.until_busy(0)
+        view = stage.host.view()
+        assert view.phase is Phase.READY
+        assert view.idle_since is not None
+        assert view.idle_since >= view.since
+
+
+async def test_logs_without_end_are_cut() -> None:
+    """A model that prints without end fills neither memory nor the store, and the log says so."""
+
+    async def shout(_run: Run) -> AsyncIterator[ServerEvent]:
+        for _ in range(10):
+            yield LogEvent(text="x" * (1 << 20))
+        yield CompletedEvent(status="succeeded")
+
+    async with _Stage(FakeModel(shout)) as stage:
+        entry = await stage.queue.ended(stage.queue.add(VERSION))
+        assert len(entry.logs) < 9 << 20
+        assert "was dropped" in entry.logs
