@@ -1,0 +1,40 @@
+"""A base image as a value: its layers, how it runs, and the Python in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cogyard.oci.config import RunConfig
+from cogyard.oci.descriptor import Descriptor
+
+#: The C library that wheels are chosen for when a base does not tell its own (Debian 12's).
+DEFAULT_GLIBC = (2, 36)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BaseLayer:
+    """One layer of a base."""
+
+    descriptor: Descriptor
+    diff_id: str
+    created_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Base:
+    """What an image is built on. `status` is dpkg's list of packages, None when the base is not Debian's."""
+
+    name: str
+    architecture: str
+    layers: tuple[BaseLayer, ...]
+    run: RunConfig
+    python: str
+    """The interpreter's absolute path."""
+    python_version: str
+    """Its minor version, "3.11"."""
+    glibc: tuple[int, int] = DEFAULT_GLIBC
+    has_tini: bool = False
+    codename: str | None = None
+    status: str | None = None
+    digest: str | None = None
+    """The manifest's digest, when it came as an image."""

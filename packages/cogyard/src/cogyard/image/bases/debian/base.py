@@ -1,0 +1,84 @@
+"""A base assembled from Debian's packages, kept by what it was made of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from cogyard.image.bases.base import DEFAULT_GLIBC, Base, BaseLayer
+from cogyard.image.bases.debian import dpkg
+from cogyard.image.bases.debian.archive import open_archive
+from cogyard.image.bases.debian.assemble import Assembled, assemble_base, assemble_system, cache_folder
+from cogyard.image.bases.debian.mirror import RELEASES, find_mirror
+from cogyard.image.download import Downloader
+from cogyard.image.errors import BaseError, BuildNotPossibleError
+from cogyard.image.site import Site
+from cogyard.oci.config import RunConfig
+
+#: The C library of each release, for choosing wheels.
+_GLIBC: Mapping[str, tuple[int, int]] = {"bookworm": (2, 36), "trixie": (2, 41)}
+_ENV = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"]
+
+
+def release_for(python: str) -> str:
+    """Return the Debian release that carries a Python.
+
+    Raises BaseError naming what is possible.
+    """
+    for codename, carried in RELEASES.items():
+        if carried == python:
+            return codename
+    possible = " or ".join(RELEASES.values())
+    raise BaseError(
+        f"no registry can be reached for python:{python}-slim, and Debian has no Python {python}",
+        hint=f"Set python_version to {possible} in cog.yaml, or name a base with --base: an image, a layout or a tar.",
+    )
+
+
+def make_base(codename: str, architecture: str, site: Site) -> Base:
+    """Assemble the base of a release.
+
+    Raises DebianError, DownloadError.
+    """
+    site.progress.detail(f"reading the index of Debian {codename}")
+    with Downloader(cache_folder(site.cache)) as downloader:
+        universe = open_archive(find_mirror(os.environ), codename, architecture, downloader)
+        assembled = assemble_base(
+            codename, universe, downloader, site.store, lambda package: site.progress.detail(package.name)
+        )
+    version = RELEASES[codename]
+    return Base(
+        name=f"debian:{codename}",
+        architecture=architecture,
+        layers=(
+            BaseLayer(descriptor=assembled.layer, diff_id=assembled.diff_id, created_by="Debian packages"),
+        ),
+        run=RunConfig(env=_ENV),
+        python=f"/usr/bin/python{version}",
+        python_version=version,
+        glibc=_GLIBC.get(codename, DEFAULT_GLIBC),
+        has_tini=True,
+        codename=codename,
+        status=assembled.status,
+    )
+
+
+def add_system(base: Base, wishes: tuple[str, ...], site: Site) -> Assembled | None:
+    """Make the layer of system packages for a base; None when it has them all.
+
+    Raises BuildNotPossibleError when the base is not Debian's, or a package needs its scripts.
+    """
+    if base.status is None or base.codename is None or base.codename not in RELEASES:
+        raise BuildNotPossibleError(
+            f"system_packages need a base of Debian {' or '.join(RELEASES)}, and {base.name} is not one",
+            hint="Choose another base with --base, or a base that has the packages.",
+        )
+    site.progress.detail(f"resolving {' '.join(wishes)}")
+    with Downloader(cache_folder(site.cache)) as downloader:
+        universe = open_archive(
+            find_mirror(os.environ),
+            base.codename,
+            dpkg.architecture(base.status) or base.architecture,
+            downloader,
+        )
+        return assemble_system(wishes, base.status, universe, downloader, site.store)

@@ -1,0 +1,199 @@
+"""Make the planned layers, each at most once: what a layer is made of names it in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from cogyard.environment import own_wheel
+from cogyard.image.bases.base import Base
+from cogyard.image.download import Downloader
+from cogyard.image.errors import HostilePackageError, ImageError
+from cogyard.image.plan import KIND, LOCK_PATH, SCHEMA_PATH, SOURCE_ROOT, PlannedLayer
+from cogyard.image.wheels import fetch
+from cogyard.image.wheels.layer import write_wheels
+from cogyard.oci.descriptor import LAYER_GZIP, Descriptor
+from cogyard.oci.layer import CorruptStreamError, LayerWriter
+from cogyard.oci.layout import ImageStore
+from cogyard.project.ignore import SourceFile
+
+#: Changes when the same parts would make other bytes.
+RECIPE = "layer 1"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MadeLayer:
+    """A layer in the store; `made` is false when it was there already."""
+
+    kind: str
+    title: str
+    descriptor: Descriptor
+    diff_id: str
+    made: bool
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What the cache remembers of a layer."""
+
+    digest: str
+    size: int
+    diff_id: str
+
+
+class LayerMaker:
+    """Make layers for one build."""
+
+    def __init__(
+        self,
+        store: ImageStore,
+        cache: Path,
+        base: Base,
+        downloader: Downloader,
+        *,
+        lock: str,
+        schema: bytes,
+        epoch: int,
+    ) -> None:
+        """`lock` is the text of the model's lock, `schema` its OpenAPI document, `epoch` the time of all entries."""
+        self._store, self._cache, self._base, self._downloader = store, cache, base, downloader
+        self._lock, self._schema, self._epoch = lock, schema, epoch
+
+    def make(self, planned: PlannedLayer, on_fetched: Callable[[str], None] | None = None) -> MadeLayer:
+        """Return the layer, made now or found.
+
+        Raises ImageError.
+        """
+        own = fetch.local(own_wheel(planned.own)) if planned.own else None
+        key = self._key(planned, own)
+        remembered = self._cache / "layers" / key
+        known = _recall(remembered)
+        made = known is None or not self._store.has(_describe(known, planned))
+        if known is None or made:
+            known = self._write(planned, own, on_fetched)
+            remembered.parent.mkdir(parents=True, exist_ok=True)
+            part = remembered.with_suffix(".part")
+            part.write_bytes(msgspec.json.encode(known))
+            part.replace(remembered)
+        return MadeLayer(
+            kind=planned.kind,
+            title=planned.title,
+            descriptor=_describe(known, planned),
+            diff_id=known.diff_id,
+            made=made,
+        )
+
+    def _key(self, planned: PlannedLayer, own: fetch.Wheel | None) -> str:
+        parts = [RECIPE, str(self._epoch), planned.kind]
+        if planned.layout is not None:
+            parts += [planned.layout.root, planned.layout.python, self._base.python]
+        parts += [f"{each.filename} {each.sha256 or each.url or each.path}" for each in planned.wheels]
+        if own is not None:
+            parts.append(f"{own.filename} {own.sha256}")
+        parts += [_state(each) for each in planned.files]
+        if planned.kind == "lock":
+            parts.append(self._lock)
+        if planned.kind == "source":
+            parts.append(hashlib.sha256(self._schema).hexdigest())
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def _write(
+        self, planned: PlannedLayer, own: fetch.Wheel | None, on_fetched: Callable[[str], None] | None
+    ) -> _Known:
+        wheels: tuple[fetch.Wheel, ...] = ()
+        if planned.wheels:
+            wheels = fetch.fetch(
+                planned.wheels,
+                self._downloader,
+                self._base.python_version,
+                self._cache / "built-wheels",
+                (lambda file: on_fetched(file.name)) if on_fetched else None,
+            )
+        with self._store.writer() as blob:
+            layer = LayerWriter(blob.file, mtime=self._epoch)
+            if planned.layout is not None:
+                every = (*wheels, own) if own else wheels
+                write_wheels(layer, planned.layout, every, skeleton=self._base.python if own else None)
+            elif planned.kind == "lock":
+                _parents(layer, [LOCK_PATH])
+                layer.file(LOCK_PATH, self._lock.encode())
+            else:
+                self._files(layer, planned)
+            summary = layer.finish()
+            blob.commit(summary.digest)
+        return _Known(summary.digest, summary.size, summary.diff_id)
+
+    def _files(self, layer: LayerWriter, planned: PlannedLayer) -> None:
+        """Write the project's files, and the schema into the source."""
+        entries: dict[str, SourceFile | None] = {f"{SOURCE_ROOT}/{each.name}": each for each in planned.files}
+        if planned.kind == "source":
+            entries[SCHEMA_PATH] = None
+        folders = _folders(entries)
+        for path in sorted({*entries, *folders}, key=lambda each: each.encode("utf-8", "surrogateescape")):
+            if path in folders:
+                layer.directory(path)
+            elif (file := entries[path]) is None:
+                layer.file(path, self._schema)
+            elif file.link is not None:
+                layer.symlink(path, file.link)
+            else:
+                _copy(layer, path, file, level=0 if planned.kind == "weights" else 6)
+
+
+def _copy(layer: LayerWriter, path: str, file: SourceFile, *, level: int) -> None:
+    try:
+        mode = 0o755 if file.path.stat().st_mode & 0o100 else 0o644
+        if file.size < _CHUNK:
+            data = file.path.read_bytes()
+            layer.file(path, data, mode)
+        else:
+            layer.stream(path, _read(file.path), file.size, mode, level=level)
+    except CorruptStreamError:
+        raise HostilePackageError(f"{file.name} changed while it was read", hint="Build again.") from None
+    except OSError as error:
+        raise ImageError(f"{file.name} cannot be read: {error.strerror}") from None
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _state(file: SourceFile) -> str:
+    """Return what changes when the file does, without reading it."""
+    if file.link is not None:
+        return f"{file.name} -> {file.link}"
+    state = file.path.stat()
+    return (
+        f"{file.name} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino} {state.st_mode}"
+    )
+
+
+def _folders(paths: dict[str, SourceFile | None]) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        parts = path.split("/")[:-1]
+        found.update("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+    return found
+
+
+def _parents(layer: LayerWriter, paths: list[str]) -> None:
+    for path in sorted(_folders(dict.fromkeys(paths))):
+        layer.directory(path)
+
+
+def _describe(known: _Known, planned: PlannedLayer) -> Descriptor:
+    annotations = {KIND: planned.kind, "run.cog.layer.title": planned.title}
+    return Descriptor(media_type=LAYER_GZIP, digest=known.digest, size=known.size, annotations=annotations)
+
+
+def _recall(path: Path) -> _Known | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Known)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None

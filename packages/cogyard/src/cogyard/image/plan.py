@@ -1,0 +1,164 @@
+"""What the layers of a model's image are. Pure: the same project, locks and base give the same plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cogyard.image.bases.base import Base
+from cogyard.image.wheels.archive import Layout
+from cogyard.image.wheels.select import Selected
+from cogyard.project import Project
+from cogyard.project.ignore import SourceFile
+
+#: The annotation that says what a layer holds (spec/image.md).
+KIND = "run.cog.layer"
+
+MODEL_ROOT = "opt/cog/model"
+SERVER_ROOT = "opt/cog/server"
+LOCK_PATH = "opt/cog/pylock.toml"
+SOURCE_ROOT = "src"
+SCHEMA_PATH = "src/.cog/openapi_schema.json"
+
+#: A wheel from this size on is a layer of its own: it changes alone, and other images share it.
+LARGE_WHEEL = 8 << 20
+#: At most so many of them, the largest first: runtimes allow 127 layers, and each costs a request.
+MOST_LARGE = 16
+#: Small wheels gather in layers up to this size.
+GROUP = 64 << 20
+#: A weights file from this size on is a layer of its own.
+LARGE_WEIGHTS = 64 << 20
+
+_TINI = "/usr/bin/tini"
+_SDK = "cogyard-sdk"
+_SERVER = "cogyard-model-server"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedLayer:
+    """One layer: `kind` as in spec/image.md, and what goes into it."""
+
+    kind: str
+    title: str
+    layout: Layout | None = None
+    wheels: tuple[Selected, ...] = ()
+    own: str | None = None
+    """The distribution of ours whose wheel goes in, with the environment's skeleton."""
+    files: tuple[SourceFile, ...] = ()
+    system_packages: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The bytes of what goes in, as far as they are known."""
+        return sum(each.size or 0 for each in self.wheels) + sum(each.size for each in self.files)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """The layers above the base, lowest first, and how a container starts."""
+
+    layers: tuple[PlannedLayer, ...]
+    env: tuple[str, ...]
+    entrypoint: tuple[str, ...]
+    cmd: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Return the plan as lines for people and snapshots."""
+        lines = [f"{layer.kind:9} {layer.title}" for layer in self.layers]
+        return "\n".join([*lines, *(f"env       {each}" for each in self.env)])
+
+
+def make_plan(
+    project: Project,
+    base: Base,
+    *,
+    model: Sequence[Selected],
+    server: Sequence[Selected],
+    files: Iterable[SourceFile],
+) -> Plan:
+    """Say what the layers are: what changes seldom below, what changes with every edit on top."""
+    in_model = Layout(root=MODEL_ROOT, python=base.python_version)
+    in_server = Layout(root=SERVER_ROOT, python=base.python_version)
+    layers: list[PlannedLayer] = []
+    if project.system_packages:
+        wishes = tuple(sorted(set(project.system_packages)))
+        layers.append(PlannedLayer(kind="system", title=" ".join(wishes), system_packages=wishes))
+    layers.append(
+        PlannedLayer(
+            kind="server", title=_count(len(server) + 1), layout=in_server, wheels=tuple(server), own=_SERVER
+        )
+    )
+    layers.extend(_packages(model, in_model))
+    layers.append(PlannedLayer(kind="sdk", title=_SDK, layout=in_model, own=_SDK))
+    layers.append(PlannedLayer(kind="lock", title=f"/{LOCK_PATH}"))
+    listed = sorted(files, key=lambda each: each.name)
+    layers.extend(_weights([each for each in listed if each.is_weights]))
+    source = tuple(each for each in listed if not each.is_weights)
+    layers.append(PlannedLayer(kind="source", title=f"{len(source)} files", files=source))
+    return Plan(
+        layers=tuple(layers),
+        env=_environment(project, base),
+        entrypoint=(_TINI, "--") if base.has_tini else (),
+        cmd=(in_server.interpreter, "-m", "cog_server"),
+    )
+
+
+def _packages(wheels: Sequence[Selected], layout: Layout) -> list[PlannedLayer]:
+    by_size = sorted(wheels, key=lambda each: (-(each.size or 0), each.name))
+    large = [each for each in by_size if (each.size or 0) >= LARGE_WHEEL][:MOST_LARGE]
+    layers = [
+        PlannedLayer(
+            kind="package", title=f"{each.name} {each.version or ''}".strip(), layout=layout, wheels=(each,)
+        )
+        for each in large
+    ]
+    group: list[Selected] = []
+    for each in sorted(set(wheels) - set(large), key=lambda one: one.name):
+        if group and sum(one.size or 0 for one in group) + (each.size or 0) > GROUP:
+            layers.append(_group(group, layout))
+            group = []
+        group.append(each)
+    return [*layers, _group(group, layout)] if group else layers
+
+
+def _group(wheels: list[Selected], layout: Layout) -> PlannedLayer:
+    return PlannedLayer(kind="packages", title=_count(len(wheels)), layout=layout, wheels=tuple(wheels))
+
+
+def _weights(files: list[SourceFile]) -> list[PlannedLayer]:
+    layers = [
+        PlannedLayer(kind="weights", title=each.name, files=(each,))
+        for each in files
+        if each.size >= LARGE_WEIGHTS
+    ]
+    small = tuple(each for each in files if each.size < LARGE_WEIGHTS)
+    if small:
+        layers.append(PlannedLayer(kind="weights", title=f"{len(small)} files", files=small))
+    return layers
+
+
+def _environment(project: Project, base: Base) -> tuple[str, ...]:
+    values = dict(each.partition("=")[::2] for each in base.run.env or [])
+    path = values.get("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    values["PATH"] = f"/{MODEL_ROOT}/bin:{path}"
+    values["PYTHONUNBUFFERED"] = "1"
+    values["COG_PYTHON"] = f"/{MODEL_ROOT}/bin/python"
+    values["COG_PROJECT"] = f"/{SOURCE_ROOT}"
+    values.update(_references(project))
+    if project.gpu:
+        # What the NVIDIA container runtime reads to hand the driver in; harmless without it.
+        values.setdefault("NVIDIA_VISIBLE_DEVICES", "all")
+        values.setdefault("NVIDIA_DRIVER_CAPABILITIES", "compute,utility")
+    if project.config.concurrency.max > 1:
+        values["COG_MAX_CONCURRENCY"] = str(project.config.concurrency.max)
+    values.update(project.environment)
+    return tuple(f"{name}={value}" for name, value in values.items())
+
+
+def _references(project: Project) -> Mapping[str, str]:
+    found = {"COG_PREDICT_TYPE_STUB": project.ref, "COG_TRAIN_TYPE_STUB": project.train_ref}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _count(number: int) -> str:
+    return "1 package" if number == 1 else f"{number} packages"

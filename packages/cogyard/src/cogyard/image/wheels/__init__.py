@@ -1,0 +1,1 @@
+"""Wheels: which ones a target needs, where they come from, and how they lie in a layer without recompression."""

@@ -1,0 +1,138 @@
+"""Have every selected wheel on this machine: from the cache, its address, a local path, or built from source."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+import uv
+
+from cogyard.image.download import Downloader
+from cogyard.image.errors import ChecksumError, DownloadError, NoWheelError
+from cogyard.image.wheels.select import Selected
+from cogyard.oci import digest as digests
+
+#: Wheels fetched at once.
+_AT_ONCE = 6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wheel:
+    """A wheel on this machine. `sha256` is of the file's bytes and stands for it in cache keys."""
+
+    name: str
+    version: str | None
+    filename: str
+    sha256: str
+    path: Path
+    size: int
+
+
+def fetch(
+    selected: Iterable[Selected],
+    downloader: Downloader,
+    python: str,
+    built: Path,
+    on_fetched: Callable[[Selected], None] | None = None,
+) -> tuple[Wheel, ...]:
+    """Return the wheels, in the same order; `built` is the folder for wheels made from source."""
+
+    def one(file: Selected) -> Wheel:
+        wheel = _wheel(file, downloader) if file.is_wheel else _build(file, downloader, python, built)
+        if on_fetched is not None:
+            on_fetched(file)
+        return wheel
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return tuple(pool.map(one, selected))
+
+
+def local(path: Path) -> Wheel:
+    """Describe a wheel that is already a file here."""
+    name, version = path.name.split("-")[:2]
+    sha256 = digests.of_file(path).removeprefix("sha256:")
+    return Wheel(
+        name=name.replace("_", "-").lower(),
+        version=version,
+        filename=path.name,
+        sha256=sha256,
+        path=path,
+        size=path.stat().st_size,
+    )
+
+
+def _wheel(file: Selected, downloader: Downloader) -> Wheel:
+    path, sha256 = _have(file, downloader)
+    return Wheel(
+        name=file.name,
+        version=file.version,
+        filename=file.filename,
+        sha256=sha256,
+        path=path,
+        size=path.stat().st_size,
+    )
+
+
+def _have(file: Selected, downloader: Downloader) -> tuple[Path, str]:
+    """Return the file and its sha256, checked."""
+    if file.sha256 is not None and (found := downloader.cached(file.sha256)) is not None:
+        return found, file.sha256
+    path = _local_path(file)
+    if path is not None:
+        if not path.is_file():
+            raise DownloadError(f"the lock names {path}, and there is no such file")
+        sha256 = digests.of_file(path).removeprefix("sha256:")
+        if file.sha256 not in {None, sha256}:
+            raise ChecksumError(f"{path} is not what the lock names: its sha256 is {sha256}")
+        return path, sha256
+    if file.url is None or file.sha256 is None:
+        raise NoWheelError(f"the lock names no sha256 for {file.filename}, so it cannot be trusted")
+    return downloader.file(file.url, file.sha256, file.size, name=file.filename), file.sha256
+
+
+def _local_path(file: Selected) -> Path | None:
+    if file.path is not None:
+        return Path(file.path)
+    if file.url is not None and file.url.startswith("file:"):
+        return Path(url2pathname(unquote(urlsplit(file.url).path)))
+    return None
+
+
+def _build(file: Selected, downloader: Downloader, python: str, built: Path) -> Wheel:
+    """Build a wheel from source with uv, once for each source and Python."""
+    if file.path is not None and Path(file.path).is_dir():
+        source, key = Path(file.path), None
+    else:
+        source, sha256 = _have(file, downloader)
+        key = hashlib.sha256(f"{sha256} {python}".encode()).hexdigest()[:32]
+        if wheels := sorted((built / key).glob("*.whl")):
+            return local(wheels[0])
+    with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
+        if source.is_file() and source.name != file.filename:
+            named = Path(folder) / file.filename
+            named.symlink_to(source)
+            source = named
+        out = Path(folder) / "out"
+        command = [uv.find_uv_bin(), "build", "--wheel", "--python", python, "--no-progress", "-o", str(out)]
+        done = subprocess.run(
+            [*command, str(source)], check=False, capture_output=True, text=True, cwd=folder
+        )
+        wheels = sorted(out.glob("*.whl"))
+        if done.returncode != 0 or not wheels:
+            tail = "\n".join(f"  {line}" for line in done.stderr.splitlines()[-20:])
+            raise NoWheelError(
+                f"{file.name} has no wheel for the image, and could not be built here:\n{tail}"
+            )
+        target = (built / key if key else Path(tempfile.mkdtemp(prefix="cogyard-"))) / wheels[0].name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_suffix(".part")
+        part.write_bytes(wheels[0].read_bytes())
+        part.replace(target)
+    return local(target)

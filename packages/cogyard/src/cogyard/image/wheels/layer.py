@@ -1,0 +1,69 @@
+"""An environment, or a part of one, as tar entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cogyard.image.errors import HostilePackageError
+from cogyard.image.wheels.archive import Installed, Layout, Stored, read_wheel
+from cogyard.image.wheels.fetch import Wheel
+from cogyard.oci.layer import CorruptStreamError, LayerWriter
+
+
+def write_wheels(
+    layer: LayerWriter, layout: Layout, wheels: Iterable[Wheel], *, skeleton: str | None = None
+) -> None:
+    """Write what the wheels install; with `skeleton`, the base's Python, also what makes it an environment.
+
+    Raises HostilePackageError.
+    """
+    files: dict[str, Installed] = {}
+    for wheel in wheels:
+        files.update({each.path: each for each in read_wheel(wheel.path, wheel.filename, layout)})
+    entries: dict[str, Installed | str | None] = {
+        f"{layout.root}/{path}": each for path, each in files.items()
+    }
+    if skeleton is not None:
+        entries.update(_skeleton(layout, skeleton))
+    for path in list(entries):
+        parts = path.split("/")[:-1]
+        entries.update({"/".join(parts[:count]): None for count in range(1, len(parts) + 1)})
+    for path in sorted(entries):
+        entry = entries[path]
+        if entry is None:
+            layer.directory(path)
+        elif isinstance(entry, str):
+            layer.symlink(path, entry)
+        else:
+            _write_file(layer, path, entry)
+
+
+def _write_file(layer: LayerWriter, path: str, file: Installed) -> None:
+    content = file.content
+    if isinstance(content, bytes):
+        layer.file(path, content, file.mode)
+        return
+    try:
+        _write_stored(layer, path, content, file.mode)
+    except CorruptStreamError as error:
+        raise HostilePackageError(f"{content.wheel.name} is broken: {error}") from None
+
+
+def _write_stored(layer: LayerWriter, path: str, content: Stored, mode: int) -> None:
+    if content.deflated:
+        layer.rewrap(path, content.chunks(), content.size, content.crc, mode)
+    else:
+        layer.stream(path, content.chunks(), content.size, mode)
+
+
+def _skeleton(layout: Layout, python: str) -> dict[str, Installed | str]:
+    """Return what turns a folder into a virtual environment over the Python at `python`."""
+    home = python.rpartition("/")[0]
+    config = f"home = {home}\ninclude-system-site-packages = false\nversion = {layout.python}\nexecutable = {python}\n"
+    return {
+        f"{layout.root}/pyvenv.cfg": Installed(path="pyvenv.cfg", mode=0o644, content=config.encode()),
+        f"{layout.root}/bin/python": python,
+        f"{layout.root}/bin/python3": "python",
+        f"{layout.root}/bin/python{layout.python}": "python",
+        f"{layout.root}/lib64": "lib",
+    }
