@@ -1,1 +1,1 @@
-"""Where instances go."""
+"""Where instances go: today this machine; later several, through Ray."""

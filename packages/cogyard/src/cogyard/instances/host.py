@@ -60,6 +60,8 @@ class Host:
     ) -> None:
         self.id = instance
         self.version = version
+        #: Whether it has ever taken work.
+        self.was_ready = False
         #: What setup() printed, as far as known.
         self.setup_logs = ""
         self._work = work
@@ -98,6 +100,8 @@ class Host:
 
         Raises PrepareFailedError or SetupFailedError when the instance never became ready.
         """
+        if self._draining.is_set():
+            return None
         self._slots = prepared.slots
         running = await prepared.start(self.id)
         server = self._connect(running.address)
@@ -107,6 +111,7 @@ class Host:
         try:
             await self._wait_ready(served)
             if not self._draining.is_set():
+                self.was_ready = True
                 self._idle_since = self._now()
                 self._enter(Phase.READY)
             await self._serve(served)
@@ -171,7 +176,6 @@ class Host:
         task = asyncio.create_task(run.execute(slot.free), name=f"prediction {claim.prediction.id}")
         self._runs.add(task)
         task.add_done_callback(lambda ended: self._ended(ended, slot))
-        self._changed()
 
     def _ended(self, task: asyncio.Task[None], slot: _Slot) -> None:
         self._runs.discard(task)

@@ -1,0 +1,214 @@
+"""The loop that keeps the right instances alive: look, decide (by a pure policy), act, sleep until it matters.
+
+It wakes for new work, for any change of an instance, and for the one moment when time alone changes the decision:
+an idle platform does nothing at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from cogyard.domain.autoscale import (
+    Demand,
+    Drain,
+    InstanceView,
+    Limits,
+    Phase,
+    Scale,
+    Start,
+    decide,
+    next_change,
+)
+from cogyard.fleet.local import Ended
+from cogyard.fleet.trouble import Fault, Trouble, after_failure, explain
+from cogyard.instances.errors import ImageRefusedError, SetupFailedError
+from cogyard.instances.host import utc_now
+from cogyard.instances.refusal import fail_waiting
+from cogyard.instances.run import Work
+from cogyard.instances.tail import last_lines
+from cogyard.instances.waiting import end, first
+from cogyard.instances.work import Backlog
+
+_log = logging.getLogger("cogyard.fleet")
+
+#: Looks are at least this far apart, however much happens.
+_REST = 0.02
+#: The longest sleep: a lost wake-up costs no more than this.
+_LONGEST = 30.0
+
+
+class Fleet(Protocol):
+    """What the controller moves."""
+
+    ended: Callable[[Ended], None]
+    changed: Callable[[], None]
+
+    def views(self) -> list[InstanceView]:
+        """Return every instance that lives."""
+        ...
+
+    def start(self, deployable: str) -> str:
+        """Begin one more instance and return its id."""
+        ...
+
+    def drain(self, instance: str) -> None:
+        """Let an instance finish what it runs and end."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ControllerOptions:
+    """What this machine holds, and how versions scale unless something says otherwise."""
+
+    limits: Limits
+    scale: Scale = field(default_factory=Scale)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overview:
+    """What `cogyard status` shows of the fleet."""
+
+    instances: tuple[InstanceView, ...]
+    waiting: Mapping[str, int]
+    troubles: Mapping[str, Trouble]
+
+
+class Controller:
+    """One for the whole platform."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        backlog: Backlog,
+        work: Work,
+        options: ControllerOptions,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        observe: Callable[[Overview], None] = lambda _overview: None,
+    ) -> None:
+        self._fleet = fleet
+        self._backlog = backlog
+        self._work = work
+        self._options = options
+        self._now = now
+        self._observe = observe
+        self._changed = asyncio.Event()
+        self._since: dict[str, datetime] = {}
+        self._troubles: dict[str, Trouble] = {}
+        fleet.ended = self._on_ended
+        fleet.changed = self._changed.set
+
+    async def run(self) -> None:
+        """Control until cancelled."""
+        news: asyncio.Task[None] | None = None
+        changed: asyncio.Task[bool] | None = None
+        try:
+            while True:
+                # Listening begins before looking, so that nothing falls between the two.
+                if news is None or news.done():
+                    news = asyncio.create_task(self._backlog.wait_for_any(timeout=_LONGEST))
+                self._changed.clear()
+                changed = asyncio.create_task(self._changed.wait())
+                await asyncio.sleep(0)
+                pause = await self._look_safely()
+                await first(news, changed, timeout=pause)
+                await end(changed)
+                await asyncio.sleep(_REST)
+        finally:
+            await end(*[task for task in (news, changed) if task is not None])
+
+    async def look(self) -> float:
+        """Decide once and act; return the seconds until time alone may change the decision."""
+        now = self._now()
+        waiting = await self._backlog.waiting()
+        waiting = {name: left for name, count in waiting.items() if (left := await self._refuse(name, count))}
+        views = self._fleet.views()
+        demands = self._demands(waiting, views, now)
+        for action in decide(demands, views, self._options.limits, now):
+            match action:
+                case Start():
+                    self._fleet.start(action.deployable)
+                case Drain():
+                    _log.info("instance_draining", extra={"instance": action.instance, "why": action.reason})
+                    self._fleet.drain(action.instance)
+        views = self._fleet.views()
+        self._observe(Overview(instances=tuple(views), waiting=waiting, troubles=dict(self._troubles)))
+        moment = next_change(demands, views, self._options.limits, now)
+        return _LONGEST if moment is None else min(max((moment - now).total_seconds(), 0.0), _LONGEST)
+
+    async def _look_safely(self) -> float:
+        try:
+            return await self.look()
+        except Exception:  # noqa: BLE001 - the store may be busy or full; the controller must outlive that
+            _log.exception("controller_failed")
+            return 1.0
+
+    async def _refuse(self, deployable: str, count: int) -> int:
+        """Fail what waits for a version that can't be had; return how many still wait."""
+        trouble = self._troubles.get(deployable)
+        if trouble is None or not trouble.give_up:
+            return count
+        if trouble.stopped and self._now() >= trouble.not_before:
+            self._troubles.pop(deployable)
+            return count
+        if not trouble.stopped:
+            # Those that waited when it failed are told, once; later ones get a start of their own.
+            self._troubles[deployable] = replace(trouble, give_up=False)
+        failed = await fail_waiting(
+            self._work, deployable, count=count, error=explain(trouble), logs=trouble.logs
+        )
+        return max(0, count - failed)
+
+    def _demands(
+        self, waiting: Mapping[str, int], views: list[InstanceView], now: datetime
+    ) -> dict[str, Demand]:
+        served = {view.deployable for view in views if view.phase is not Phase.DRAINING}
+        self._since = {name: self._since.get(name, now) for name in waiting if name not in served}
+        names = {*waiting, *(view.deployable for view in views)}
+        return {
+            name: Demand(
+                waiting=waiting.get(name, 0),
+                waiting_since=self._since.get(name),
+                not_before=self._not_before(name),
+                scale=self._options.scale,
+            )
+            for name in names
+        }
+
+    def _not_before(self, deployable: str) -> datetime | None:
+        trouble = self._troubles.get(deployable)
+        return trouble.not_before if trouble is not None else None
+
+    def _on_ended(self, ended: Ended) -> None:
+        if ended.became_ready and (
+            ended.exit is None or ended.ended_at - ended.started_at > timedelta(minutes=1)
+        ):
+            self._troubles.pop(ended.deployable, None)
+        if ended.error is None and ended.exit is None:
+            return
+        self._troubles[ended.deployable] = after_failure(
+            self._troubles.get(ended.deployable),
+            _fault(ended),
+            reason=_reason(ended),
+            logs=ended.setup_logs,
+            now=self._now(),
+        )
+
+
+def _fault(ended: Ended) -> Fault:
+    if isinstance(ended.error, SetupFailedError | ImageRefusedError):
+        return Fault.MODEL
+    return Fault.MACHINE if ended.error is not None else Fault.CRASH
+
+
+def _reason(ended: Ended) -> str:
+    if ended.error is None:
+        return f"The instance {ended.exit}."
+    hint = f" {ended.error.hint}" if ended.error.hint else ""
+    last = last_lines(ended.setup_logs, 500)
+    return f"{ended.error.message}{hint}" + (f"\nThe end of its setup log:\n{last}" if last else "")

@@ -1,0 +1,145 @@
+"""Instances on this machine, in this process: each is a task with a model server below it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cogyard.domain.autoscale import InstanceView
+from cogyard.instances.errors import InstanceError
+from cogyard.instances.host import Host, HostOptions, utc_now
+from cogyard.instances.run import Work
+from cogyard.instances.runtime import Exit, Runtime
+from cogyard.instances.server import ModelServer
+
+_log = logging.getLogger("cogyard.fleet")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """How an instance's life ended: drained (neither), by itself (`exit`), or before it was ready (`error`)."""
+
+    instance: str
+    deployable: str
+    started_at: datetime
+    ended_at: datetime
+    became_ready: bool
+    exit: Exit | None = None
+    error: InstanceError | None = None
+    setup_logs: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Placed:
+    host: Host
+    task: asyncio.Task[None]
+    started_at: datetime
+
+
+class LocalFleet:
+    """Start, watch and end instances here. `ended` hears of each end, `changed` of anything that may matter."""
+
+    def __init__(
+        self,
+        *,
+        runtime: Runtime,
+        work: Work,
+        options: HostOptions,
+        connect: Callable[[str], ModelServer],
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._runtime = runtime
+        self._work = work
+        self._options = options
+        self._connect = connect
+        self._now = now
+        self._placed: dict[str, _Placed] = {}
+        self.ended: Callable[[Ended], None] = lambda _ended: None
+        self.changed: Callable[[], None] = lambda: None
+
+    def views(self) -> list[InstanceView]:
+        """Return every instance that lives, those being prepared among them."""
+        return [placed.host.view() for placed in self._placed.values()]
+
+    def start(self, deployable: str) -> str:
+        """Begin one more instance and return its id; how it goes is told to `ended` and `changed`."""
+        instance = f"{deployable[:12]}-{secrets.token_hex(4)}"
+        host = Host(
+            instance=instance,
+            version=deployable,
+            work=self._work,
+            options=self._options,
+            connect=self._connect,
+            now=self._now,
+            changed=lambda: self.changed(),  # noqa: PLW0108 - it may be set after the start
+        )
+        started_at = self._now()
+        task = asyncio.create_task(self._live(host, started_at), name=f"instance {instance}")
+        self._placed[instance] = _Placed(host=host, task=task, started_at=started_at)
+        _log.info("instance_starting", extra={"instance": instance, "version": deployable})
+        return instance
+
+    def drain(self, instance: str) -> None:
+        """Let an instance finish what it runs and end; one that has ended is let be."""
+        if instance in self._placed:
+            self._placed[instance].host.drain()
+
+    async def stop(self, *, grace: float) -> int:
+        """Drain all, for at most `grace` seconds, then end the rest; return how many had to be ended."""
+        for placed in self._placed.values():
+            placed.host.drain()
+        tasks = [placed.task for placed in self._placed.values()]
+        if tasks and grace > 0:
+            await asyncio.wait(tasks, timeout=grace)
+        left = [task for task in tasks if not task.done()]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        return len(left)
+
+    async def _live(self, host: Host, started_at: datetime) -> None:
+        ended: Exit | None = None
+        error: InstanceError | None = None
+        try:
+            prepared = await self._runtime.prepare(
+                host.version, progress=lambda line: _log.info("preparing", extra={"step": line})
+            )
+            ended = await host.run(prepared)
+        except InstanceError as caught:
+            error = caught
+        except Exception as caught:  # noqa: BLE001 - a bug in one instance must not end the platform
+            _log.exception("instance_failed", extra={"instance": host.id})
+            error = InstanceError(f"The instance failed for a reason of ours: {type(caught).__name__}.")
+        finally:
+            self._placed.pop(host.id, None)
+            self._tell(host, started_at, ended, error)
+
+    def _tell(
+        self, host: Host, started_at: datetime, ended: Exit | None, error: InstanceError | None
+    ) -> None:
+        _log.info(
+            "instance_ended",
+            extra={
+                "instance": host.id,
+                "version": host.version,
+                "exit": str(ended) if ended else "",
+                "reason": error.message if error else "",
+            },
+        )
+        self.ended(
+            Ended(
+                instance=host.id,
+                deployable=host.version,
+                started_at=started_at,
+                ended_at=self._now(),
+                became_ready=host.was_ready,
+                exit=ended,
+                error=error,
+                setup_logs=host.setup_logs,
+            )
+        )
+        self.changed()

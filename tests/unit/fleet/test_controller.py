@@ -1,0 +1,201 @@
+"""The controller, its fleet and its queue, all in memory, on a clock of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+import pytest
+from cogyard.domain.autoscale import Limits, Phase, Scale
+from cogyard.fleet.controller import Controller, ControllerOptions, Overview
+from cogyard.fleet.local import LocalFleet
+from cogyard.instances.host import HostOptions
+from cogyard.instances.run import RunOptions, Work
+from cogyard.testing.instances import FakeModel, FakeRuntime, echo, forever
+from cogyard.testing.queue import OTHER_VERSION, VERSION, FakeQueue
+
+pytestmark = pytest.mark.anyio
+
+
+class _Stage:
+    """A platform without a store or a web: only what decides and runs."""
+
+    def __init__(self, models: dict[str, FakeModel], *, room: int = 4) -> None:
+        self.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+        self.queue = FakeQueue(now=self._clock, lease=3600)
+        self.runtime = FakeRuntime(models)
+        work = Work(source=self.queue, reports=self.queue, cancellations=self.queue)
+        self.fleet = LocalFleet(
+            runtime=self.runtime,
+            work=work,
+            options=HostOptions(run=RunOptions(base="http://127.0.0.1:1"), setup_timeout=5),
+            connect=self.runtime.connect,
+            now=self._clock,
+        )
+        self.overview = Overview(instances=(), waiting={}, troubles={})
+        self.controller = Controller(
+            self.fleet,
+            self.queue,
+            work,
+            ControllerOptions(
+                limits=Limits(max_instances=room), scale=Scale(idle_timeout=timedelta(seconds=60))
+            ),
+            now=self._clock,
+            observe=self._observe,
+        )
+
+    def _clock(self) -> datetime:
+        return self.now
+
+    def _observe(self, overview: Overview) -> None:
+        self.overview = overview
+
+    async def __aenter__(self) -> Self:
+        self.loop = asyncio.create_task(self.controller.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.loop.cancel()
+        await asyncio.gather(self.loop, return_exceptions=True)
+        await self.fleet.stop(grace=0)
+
+    async def later(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        await self.controller.look()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():  # noqa: ASYNC110 - what is waited for has no event, and needs none but here
+                await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+async def hello() -> AsyncIterator[_Stage]:
+    """Give a running stage with one model that answers."""
+    async with _Stage({VERSION: FakeModel(echo)}) as stage:
+        yield stage
+
+
+async def test_from_zero_to_the_answer_and_back_to_zero(hello: _Stage) -> None:
+    """Work starts an instance, is answered, and the idle instance ends after its timeout."""
+    entry = await hello.queue.ended(hello.queue.add(VERSION, {"text": "Bob"}))
+    assert entry.outcome is not None
+    assert entry.outcome.output == "hello Bob"
+    await hello.until(lambda: [view.busy for view in hello.fleet.views()] == [0])
+    await hello.later(59)
+    assert len(hello.fleet.views()) == 1
+    await hello.later(1)
+    await hello.until(lambda: hello.fleet.views() == [])
+
+
+async def test_a_burst_shares_one_instance(hello: _Stage) -> None:
+    """Twenty requests while the first instance starts make one instance and twenty answers."""
+    ids = [hello.queue.add(VERSION) for _ in range(20)]
+    for prediction in ids:
+        await hello.queue.ended(prediction)
+    assert hello.runtime.models[VERSION].starts == 1
+
+
+async def test_a_failing_setup_fails_what_waits() -> None:
+    """The predictions that wait fail with the reason and the setup's log; a later one is tried anew."""
+    async with _Stage({VERSION: FakeModel(setup="fail")}) as stage:
+        first = stage.queue.add(VERSION)
+        entry = await stage.queue.ended(first)
+        assert entry.outcome is not None
+        assert entry.outcome.status == "failed"
+        assert "setup() failed" in (entry.outcome.error or "")
+        assert "loading weights" in entry.logs
+        await stage.until(lambda: stage.fleet.views() == [])
+        stage.runtime.models[VERSION].setup = "ok"
+        second = stage.queue.add(VERSION)
+        await stage.later(2)
+        assert (await stage.queue.ended(second)).prediction.status == "succeeded"
+        assert stage.overview.troubles == {} or stage.overview.troubles[VERSION].failures == 1
+
+
+async def test_a_crash_loop_is_stopped() -> None:
+    """After five failed starts no more is started, and new predictions fail at once with the reason."""
+    async with _Stage({VERSION: FakeModel(setup="die")}) as stage:
+        for _ in range(5):
+            await stage.queue.ended(stage.queue.add(VERSION))
+            await stage.until(lambda: stage.fleet.views() == [])
+            await stage.later(20)
+        entry = await stage.queue.ended(stage.queue.add(VERSION))
+        assert stage.runtime.models[VERSION].starts == 5
+        assert entry.outcome is not None
+        assert "5 times in a row" in (entry.outcome.error or "")
+
+
+async def test_a_version_that_cannot_run_says_why() -> None:
+    """A refused image fails its predictions with the refusal."""
+    async with _Stage({}) as stage:
+        entry = await stage.queue.ended(stage.queue.add(VERSION))
+        assert entry.outcome is not None
+        assert "has no lock" in (entry.outcome.error or "")
+
+
+async def test_a_dead_server_is_replaced() -> None:
+    """When a ready server dies, its prediction fails and the next one gets a new instance."""
+    async with _Stage({VERSION: FakeModel(forever)}) as stage:
+        first = stage.queue.add(VERSION)
+        await stage.until(lambda: [view.busy for view in stage.fleet.views()] == [1])
+        second = stage.queue.add(VERSION)
+        next(iter(stage.runtime.live.values())).die(-11)
+        entry = await stage.queue.ended(first)
+        assert entry.outcome is not None
+        assert "signal 11" in (entry.outcome.error or "")
+        await stage.until(lambda: stage.fleet.views() == [])
+        await stage.later(2)
+        await stage.until(lambda: bool(stage.queue.entries[second].outputs))
+
+
+async def test_another_versions_work_takes_an_idle_place() -> None:
+    """With room for one, the idle instance drains for the version that has work."""
+    async with _Stage({VERSION: FakeModel(echo), OTHER_VERSION: FakeModel(echo)}, room=1) as stage:
+        await stage.queue.ended(stage.queue.add(VERSION))
+        await stage.queue.ended(stage.queue.add(OTHER_VERSION))
+        await stage.until(lambda: [view.deployable for view in stage.fleet.views()] == [OTHER_VERSION])
+
+
+async def test_a_busy_machine_takes_turns() -> None:
+    """With room for one and endless work for both, each gets its turn, and nothing is lost."""
+    async with _Stage({VERSION: FakeModel(echo), OTHER_VERSION: FakeModel(forever)}, room=1) as stage:
+        blocker = stage.queue.add(OTHER_VERSION)
+        await stage.until(lambda: [view.busy for view in stage.fleet.views()] == [1])
+        waiting = stage.queue.add(VERSION)
+        stage.queue.add(OTHER_VERSION)
+        await asyncio.sleep(0.05)
+        await stage.later(31)
+        assert [view.phase for view in stage.fleet.views()] == [Phase.DRAINING]
+        stage.queue.cancel(blocker)
+        assert (await stage.queue.ended(waiting)).prediction.status == "succeeded"
+
+
+async def test_a_store_that_fails_for_a_moment_is_outlived(hello: _Stage) -> None:
+    """The controller goes on after an error of the backlog."""
+    real, failed = hello.queue.waiting, []
+
+    async def fails_once() -> object:
+        if not failed:
+            failed.append(True)
+            raise OSError("disk full")
+        return await real()
+
+    hello.queue.waiting = fails_once  # type: ignore[method-assign, assignment]  # a fault, injected
+    hello.queue.add(VERSION)
+    await hello.until(lambda: bool(failed))
+    await hello.controller.look()
+    await hello.until(lambda: hello.fleet.views() != [])
+    assert not hello.loop.done()
+
+
+async def test_stopping_drains_within_its_grace() -> None:
+    """A stop lets what runs finish in time, ends the rest, and leaves no server behind."""
+    async with _Stage({VERSION: FakeModel(echo), OTHER_VERSION: FakeModel(forever)}) as stage:
+        await stage.queue.ended(stage.queue.add(VERSION))
+        stage.queue.add(OTHER_VERSION)
+        await stage.until(lambda: sum(view.busy for view in stage.fleet.views()) == 1)
+        assert await stage.fleet.stop(grace=0.05) == 1
+        assert stage.runtime.live == {}
