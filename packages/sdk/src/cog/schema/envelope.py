@@ -1,0 +1,200 @@
+"""The parts of the document that are the same for every model: paths, requests, responses, errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: Component names that a parameter's choices may not take.
+RESERVED = frozenset(
+    {
+        "Input",
+        "Output",
+        "TrainingInput",
+        "TrainingOutput",
+        "PredictionRequest",
+        "PredictionResponse",
+        "TrainingRequest",
+        "TrainingResponse",
+        "Status",
+        "WebhookEvent",
+        "HTTPValidationError",
+        "ValidationError",
+    }
+)
+WEBHOOK_EVENTS = ["start", "output", "logs", "completed"]
+STATUSES = ["starting", "processing", "succeeded", "canceled", "failed"]
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _answer(schema: dict[str, Any], description: str = "Successful Response") -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _text(title: str, **more: Any) -> dict[str, Any]:
+    return {"title": title, "type": "string", **more}
+
+
+def components(noun: str, input_: str, output: str) -> dict[str, Any]:
+    """Return the components around an input and an output; `noun` is "Prediction" or "Training"."""
+    request = {
+        "title": f"{noun}Request",
+        "type": "object",
+        "properties": {
+            "id": _text("Id"),
+            "created_at": _text("Created At", format="date-time"),
+            "input": _ref(input_),
+            "context": {"title": "Context", "type": "object", "additionalProperties": {"type": "string"}},
+            "output_file_prefix": _text("Output File Prefix"),
+            "webhook": _text("Webhook", format="uri", minLength=1, maxLength=65536),
+            "webhook_events_filter": {
+                "title": "Webhook Events Filter",
+                "type": "array",
+                "items": _ref("WebhookEvent"),
+                "uniqueItems": True,
+                "default": WEBHOOK_EVENTS,
+            },
+        },
+    }
+    response = {
+        "title": f"{noun}Response",
+        "type": "object",
+        "properties": {
+            "id": _text("Id"),
+            "input": _ref(input_),
+            "output": _ref(output),
+            "version": _text("Version"),
+            "created_at": _text("Created At", format="date-time"),
+            "started_at": _text("Started At", format="date-time"),
+            "completed_at": _text("Completed At", format="date-time"),
+            "logs": _text("Logs", default=""),
+            "error": _text("Error"),
+            "status": _ref("Status"),
+            "metrics": {"title": "Metrics", "type": "object", "additionalProperties": True},
+        },
+    }
+    return {
+        f"{noun}Request": request,
+        f"{noun}Response": response,
+        "Status": {
+            "title": "Status",
+            "description": "An enumeration.",
+            "type": "string",
+            "enum": STATUSES,
+        },
+        "WebhookEvent": {
+            "title": "WebhookEvent",
+            "description": "An enumeration.",
+            "type": "string",
+            "enum": WEBHOOK_EVENTS,
+        },
+        "HTTPValidationError": {
+            "title": "HTTPValidationError",
+            "type": "object",
+            "properties": {"detail": {"title": "Detail", "type": "array", "items": _ref("ValidationError")}},
+        },
+        "ValidationError": {
+            "title": "ValidationError",
+            "type": "object",
+            "required": ["loc", "msg", "type"],
+            "properties": {
+                "loc": {
+                    "title": "Location",
+                    "type": "array",
+                    "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+                },
+                "msg": _text("Message"),
+                "type": _text("Error Type"),
+            },
+        },
+    }
+
+
+def paths(*, streaming: bool, train: bool) -> dict[str, Any]:
+    """Return the paths a model serves."""
+    written = {
+        "/": {"get": _operation("Root", "root__get", {"title": "Response Root  Get"})},
+        "/health-check": {
+            "get": _operation(
+                "Healthcheck",
+                "healthcheck_health_check_get",
+                {"title": "Response Healthcheck Health Check Get"},
+            )
+        },
+        **_run_paths("prediction", "Predict", "Run a single prediction on the model", streaming=streaming),
+    }
+    if train:
+        written.update(_run_paths("training", "Train", "Run a single training on the model", streaming=False))
+    written["/shutdown"] = {
+        "post": _operation(
+            "Start Shutdown",
+            "start_shutdown_shutdown_post",
+            {"title": "Response Start Shutdown Shutdown Post"},
+        )
+    }
+    return written
+
+
+def _operation(summary: str, operation: str, answer: dict[str, Any]) -> dict[str, Any]:
+    return {"summary": summary, "operationId": operation, "responses": {"200": _answer(answer)}}
+
+
+def _run_paths(noun: str, verb: str, description: str, *, streaming: bool) -> dict[str, Any]:
+    name, kind, low = f"{noun}s", noun.capitalize(), verb.lower()
+    prefer = {"in": "header", "name": "prefer", "required": False, "schema": _text("Prefer")}
+    id_ = {
+        "in": "path",
+        "name": f"{noun}_id",
+        "required": True,
+        "schema": _text(f"{kind} ID"),
+    }
+    body = {"content": {"application/json": {"schema": _ref(f"{kind}Request")}}}
+    answers = {
+        "200": _answer(_ref(f"{kind}Response")),
+        "422": _answer(_ref("HTTPValidationError"), "Validation Error"),
+    }
+    cancel = f"cancel_{name}__{noun}_id__cancel_post"
+    return {
+        f"/{name}": {
+            "post": {
+                "summary": verb,
+                "description": description,
+                "operationId": f"{low}_{name}_post",
+                "parameters": [prefer],
+                "requestBody": body,
+                "responses": answers,
+                **({"x-cog-streaming": True} if streaming else {}),
+            }
+        },
+        f"/{name}/{{{noun}_id}}": {
+            "put": {
+                "summary": f"{verb} Idempotent",
+                "description": f"{description} (idempotent creation).",
+                "operationId": f"{low}_idempotent_{name}__{noun}_id__put",
+                "parameters": [id_, prefer],
+                "requestBody": {**body, "required": True},
+                "responses": answers,
+            },
+            "get": {
+                "summary": f"Get {kind}",
+                "description": f"Get a running or lately finished {noun}",
+                "operationId": f"get_{name}__{noun}_id__get",
+                "parameters": [id_],
+                "responses": answers,
+            },
+        },
+        f"/{name}/{{{noun}_id}}/cancel": {
+            "post": {
+                "summary": "Cancel",
+                "description": f"Cancel a running {noun}",
+                "operationId": cancel,
+                "parameters": [id_],
+                "responses": {
+                    "200": _answer({"title": f"Response Cancel {kind}s  {kind} Id  Cancel Post"}),
+                    "422": answers["422"],
+                },
+            }
+        },
+    }

@@ -1,0 +1,48 @@
+"""`Signature`: what both readers return and the writer writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cog.input import MISSING
+from cog.schema.types import IteratorType, Type
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One input. `default` is JSON, or MISSING; the bounds are those of `Input()`."""
+
+    name: str
+    type: Type
+    default: Any = MISSING
+    description: str | None = None
+    ge: float | None = None
+    le: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    regex: str | None = None
+    deprecated: bool = False
+    accept: str | None = None
+
+    @property
+    def required(self) -> bool:
+        """Say whether a request must name this input."""
+        return self.default is MISSING
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A predictor's inputs, output and traits. `function` is the method's (or function's) name."""
+
+    function: str
+    parameters: tuple[Parameter, ...]
+    output: Type
+    is_async: bool = False
+    streaming: bool = False
+    concurrency: int | None = None
+
+    @property
+    def iterator(self) -> bool:
+        """Say whether the output comes piece by piece."""
+        return isinstance(self.output, IteratorType)

@@ -1,0 +1,194 @@
+"""The types a signature may use, as values. Classes of the author's appear by name and, when loaded, as `python`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A JSON scalar: "string", "integer", "number" or "boolean"."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class FileType:
+    """A file. `form` is how Python sees it: "path" (cog.Path) or "file" (open), as an output also "image"."""
+
+    form: str = "path"
+
+
+@dataclass(frozen=True)
+class SecretType:
+    """A text that is not shown."""
+
+
+@dataclass(frozen=True)
+class AnyType:
+    """Any JSON."""
+
+
+@dataclass(frozen=True)
+class NullType:
+    """None and nothing else."""
+
+
+@dataclass(frozen=True)
+class ObjectType:
+    """A JSON object whose values are all of one type, or of any when None. `python` is a coder for custom types."""
+
+    values: Type | None = None
+    python: Any = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class ArrayType:
+    """A list. `form` is the Python class: "list", "tuple" or "set"."""
+
+    items: Type
+    form: str = "list"
+
+
+@dataclass(frozen=True)
+class IteratorType:
+    """An output that comes piece by piece; `concatenate` says that the pieces are one text."""
+
+    items: Type
+    concatenate: bool = False
+
+
+@dataclass(frozen=True)
+class OptionalType:
+    """A value or None."""
+
+    of: Type
+
+
+@dataclass(frozen=True)
+class UnionType:
+    """One of several types, tried in order."""
+
+    members: tuple[Type, ...]
+
+
+@dataclass(frozen=True)
+class ChoiceType:
+    """One of a few scalars, from Literal, Enum or `choices`.
+
+    `base` is what all of them are, None when they are mixed. `python` is the Enum class, when there is one.
+    """
+
+    values: tuple[str | int | float | bool, ...]
+    base: Scalar | None
+    python: Any = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a record; one that is not `required` has `default`, as JSON, when `has_default`."""
+
+    name: str
+    type: Type
+    required: bool = True
+    default: Any = None
+    has_default: bool = False
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordType:
+    """An object with named fields. `python` is the class; values of it are made by keyword."""
+
+    name: str
+    fields: tuple[Field, ...]
+    python: Any = field(default=None, compare=False)
+
+
+Type = Union[  # noqa: UP007 - `|` of classes with a forward reference fails on Python 3.10
+    Scalar,
+    FileType,
+    SecretType,
+    AnyType,
+    NullType,
+    ObjectType,
+    ArrayType,
+    IteratorType,
+    OptionalType,
+    UnionType,
+    ChoiceType,
+    RecordType,
+]
+
+STRING = Scalar("string")
+INTEGER = Scalar("integer")
+NUMBER = Scalar("number")
+BOOLEAN = Scalar("boolean")
+
+
+def choice(values: tuple[Any, ...], *, base: Scalar | None = None, python: Any = None) -> ChoiceType:
+    """Return the choice between `values`, without repeats; `base` is found from them unless given."""
+    distinct = tuple({(type(value), value): value for value in values}.values())
+    if base is None:
+        kinds = {type(value) for value in distinct}
+        if kinds <= {int, float} and float in kinds:
+            base = NUMBER
+        elif len(kinds) == 1:
+            base = _BASES.get(kinds.pop())
+    return ChoiceType(distinct, base, python)
+
+
+_BASES = {str: STRING, int: INTEGER, float: NUMBER, bool: BOOLEAN}
+
+
+def unwrap(kind: Type) -> Type:
+    """Return the type without its Optional."""
+    return kind.of if isinstance(kind, OptionalType) else kind
+
+
+def optional(kind: Type) -> Type:
+    """Return the type with None allowed."""
+    return kind if isinstance(kind, (OptionalType, NullType, AnyType)) else OptionalType(kind)
+
+
+def union(members: tuple[Type, ...]) -> Type:
+    """Join members as Python's `|` does: flat, without repeats, None turned into Optional."""
+    flat: list[Type] = []
+    nullable = False
+    for member in members:
+        inner = member
+        if isinstance(inner, OptionalType):
+            nullable, inner = True, inner.of
+        parts = inner.members if isinstance(inner, UnionType) else (inner,)
+        for part in parts:
+            if isinstance(part, NullType):
+                nullable = True
+            elif part not in flat:
+                flat.append(part)
+    if not flat:
+        return NullType()
+    joined: Type = flat[0] if len(flat) == 1 else UnionType(tuple(flat))
+    return optional(joined) if nullable else joined
+
+
+def describe(kind: Type) -> str:
+    """Return the type as an author would write it."""
+    if isinstance(kind, Scalar):
+        return {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}[kind.name]
+    if isinstance(kind, OptionalType):
+        return f"Optional[{describe(kind.of)}]"
+    if isinstance(kind, ArrayType):
+        return f"{kind.form}[{describe(kind.items)}]"
+    if isinstance(kind, IteratorType):
+        return f"Iterator[{describe(kind.items)}]"
+    if isinstance(kind, UnionType):
+        return " | ".join(describe(member) for member in kind.members)
+    if isinstance(kind, ObjectType):
+        return "dict" if kind.values is None else f"dict[str, {describe(kind.values)}]"
+    if isinstance(kind, ChoiceType):
+        return f"Literal[{', '.join(repr(value) for value in kind.values)}]"
+    if isinstance(kind, RecordType):
+        return kind.name
+    names = {FileType: "Path", SecretType: "Secret", AnyType: "Any", NullType: "None"}
+    return names[type(kind)]

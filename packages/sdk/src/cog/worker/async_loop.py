@@ -1,0 +1,194 @@
+"""The loop of an async predictor: up to `concurrency` predictions on one event loop, on the main thread."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import socket
+import threading
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from cog.errors import CogError
+from cog.metrics import Metrics
+from cog.scope import Scope, enter
+from cog.worker import frames, messages
+from cog.worker.channel import ServerGoneError
+from cog.worker.logs import attribute
+from cog.worker.model import Model
+from cog.worker.report import flush, message, print_traceback
+from cog.worker.transport import FrameProtocol
+
+#: Seconds an async healthcheck() may take.
+HEALTH_TIMEOUT = 5.0
+
+
+class AsyncLoop:
+    """Runs predictions of one model until the server says SHUTDOWN or goes away."""
+
+    def __init__(self, model: Model, protocol: FrameProtocol) -> None:
+        self._model = model
+        self._protocol = protocol
+        self._loop = asyncio.get_running_loop()
+        self._main = threading.get_ident()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._canceled: set[int] = set()
+        self._checks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Serve frames until the end, then let what runs finish."""
+        while (frame := await self._protocol.receive()) is not None:
+            kind, tag, payload = frame
+            if kind == frames.PREDICT:
+                task = self._loop.create_task(self._predict(tag, json.loads(payload)))
+                self._tasks[tag] = task
+            elif kind == frames.CANCEL:
+                self._cancel(tag)
+            elif kind == frames.HEALTHCHECK:
+                check = self._loop.create_task(self._health())
+                self._checks.add(check)
+                check.add_done_callback(self._checks.discard)
+            elif kind == frames.SHUTDOWN:
+                break
+            else:
+                raise frames.FrameError(f"a frame of unknown kind {kind:#04x}")
+        if frame is None and self._tasks:
+            raise ServerGoneError("the server closed the socket")
+        await self._finish()
+
+    async def _finish(self) -> None:
+        """Wait for running predictions, still hearing cancels."""
+        listening = self._loop.create_task(self._hear_cancels())
+        while self._tasks:
+            await asyncio.wait(tuple(self._tasks.values()))
+        listening.cancel()
+
+    async def _hear_cancels(self) -> None:
+        while (frame := await self._protocol.receive()) is not None:
+            if frame[0] == frames.CANCEL:
+                self._cancel(frame[1])
+
+    def _cancel(self, tag: int) -> None:
+        task = self._tasks.get(tag)
+        if task is not None and tag not in self._canceled:
+            self._canceled.add(tag)
+            task.cancel()
+
+    async def _predict(self, tag: int, request: dict[str, Any]) -> None:
+        """Run one prediction and send its terminal frame. Nothing the author does gets out of here."""
+        scope = Scope(Metrics(self._listener(tag)), request.get("context"), request["dir"])
+        enter(scope)
+        text = attribute(tag, self._send)
+        started = perf_counter()
+        try:
+            arguments = self._model.arguments(request["input"])
+            started = perf_counter()
+            output, flags = await self._call(tag, arguments, request["dir"])
+            answer = frames.encode_succeeded(tag, perf_counter() - started, flags, output)
+        except asyncio.CancelledError as error:
+            answer = messages.canceled(tag, perf_counter() - started)
+            if tag not in self._canceled:  # the author's own code gave up on one of its tasks
+                answer = self._failed(tag, error, started)
+        except (CogError, frames.FrameError) as error:
+            answer = messages.failed(tag, message(error), perf_counter() - started)
+        except BaseException as error:  # noqa: BLE001 - sys.exit() in predict() must not take the model down
+            answer = self._failed(tag, error, started)
+        if tag in self._canceled:
+            self._canceled.discard(tag)
+            answer = messages.canceled(tag, perf_counter() - started)
+        text.close()
+        flush()
+        del self._tasks[tag]
+        self._protocol.send(answer)
+
+    async def _call(self, tag: int, arguments: dict[str, Any], folder: str) -> tuple[bytes, int]:
+        model = self._model
+        result = model.function(**arguments)
+        if inspect.isawaitable(result):
+            result = await result
+        if not model.iterator:
+            if hasattr(result, "__aiter__"):
+                result = [piece async for piece in result]
+            return model.encoder.encode(result, folder)
+        if hasattr(result, "__aiter__"):
+            pieces = result.__aiter__()
+            try:
+                async for piece in pieces:
+                    await self._send_piece(tag, piece, folder)
+            finally:
+                if hasattr(pieces, "aclose"):
+                    await pieces.aclose()
+        else:
+            for piece in result:
+                await self._send_piece(tag, piece, folder)
+        return b"", 0
+
+    async def _send_piece(self, tag: int, piece: Any, folder: str) -> None:
+        output, flags = self._model.encoder.encode(piece, folder, keep=True)
+        self._protocol.send(frames.encode_output(tag, flags, output))
+        await self._protocol.drained()
+
+    def _send(self, frame: bytes) -> None:
+        """Send from any thread."""
+        if threading.get_ident() == self._main:
+            self._protocol.send(frame)
+        else:
+            self._loop.call_soon_threadsafe(self._protocol.send, frame)
+
+    def _listener(self, tag: int) -> Callable[[str, Any, str], None]:
+        return lambda name, value, mode: self._send(messages.metric(tag, name, value, mode))
+
+    def _failed(self, tag: int, error: BaseException, started: float) -> bytes:
+        elapsed = perf_counter() - started
+        print_traceback(error)
+        return messages.failed(tag, message(error), elapsed)
+
+    async def _health(self) -> None:
+        check = self._model.healthcheck
+        if check is None:
+            self._protocol.send(messages.health(True, None))
+            return
+        try:
+            good = check()
+            if inspect.isawaitable(good):
+                good = await asyncio.wait_for(good, HEALTH_TIMEOUT)
+            answer = messages.health(*messages.judge(good))
+        except asyncio.TimeoutError:
+            answer = messages.health(False, f"healthcheck() took longer than {HEALTH_TIMEOUT} seconds")
+        except Exception as error:  # noqa: BLE001 - the author's own check
+            print_traceback(error)
+            answer = messages.health(False, message(error))
+        self._protocol.send(answer)
+
+
+async def serve(
+    model: Model, sock: socket.socket, setup: Callable[[], Any] | None, ready: Callable[[], bytes]
+) -> None:
+    """Set up on this loop, say READY, serve, tear down.
+
+    `setup` is an async one that has not been called, or None; it shares its loop with the predictions. What it raises
+    goes through, as SetupError's cause.
+    """
+    if setup is not None:
+        try:
+            await setup()
+        except BaseException as error:
+            raise SetupError from error
+    flush()
+    protocol = await FrameProtocol.over(sock)
+    protocol.send(ready())
+    await AsyncLoop(model, protocol).run()
+    if model.teardown is not None:
+        try:
+            result = model.teardown()
+            if inspect.isawaitable(result):
+                await result
+        except BaseException as error:  # noqa: BLE001 - the author's code; the worker ends in any case
+            print_traceback(error)
+        flush()
+
+
+class SetupError(Exception):
+    """An async setup() raised; the author's error is the cause."""

@@ -1,0 +1,72 @@
+"""The payloads of the worker's frames, in the order of keys that spec/worker/*.json has."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cog.worker import frames
+
+_dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+def _json(value: Any) -> bytes:
+    return _dumps(value).encode("utf-8", "replace")
+
+
+def ready(
+    *,
+    sdk: str,
+    python: str,
+    is_async: bool,
+    concurrency: int,
+    streaming: bool,
+    iterator: bool,
+    healthcheck: bool,
+    schema: Any,
+    schema_error: str | None,
+) -> bytes:
+    """Return READY."""
+    payload = {
+        "protocol": frames.PROTOCOL,
+        "sdk": sdk,
+        "python": python,
+        "is_async": is_async,
+        "concurrency": concurrency,
+        "streaming": streaming,
+        "iterator": iterator,
+        "healthcheck": healthcheck,
+        "schema": schema,
+        "schema_error": schema_error,
+    }
+    return frames.encode(frames.READY, 0, _json(payload))
+
+
+def setup_failed(error: str) -> bytes:
+    """Return SETUP_FAILED."""
+    return frames.encode(frames.SETUP_FAILED, 0, _json({"error": error}))
+
+
+def failed(tag: int, error: str, predict_time: float) -> bytes:
+    """Return FAILED; `predict_time` in seconds."""
+    return frames.encode(frames.FAILED, tag, _json({"error": error, "predict_time": predict_time}))
+
+
+def canceled(tag: int, predict_time: float) -> bytes:
+    """Return CANCELED; `predict_time` in seconds."""
+    return frames.encode(frames.CANCELED, tag, _json({"predict_time": predict_time}))
+
+
+def metric(tag: int, name: str, value: Any, mode: str) -> bytes:
+    """Return METRIC. Raises TypeError or ValueError when JSON has no such value."""
+    return frames.encode(frames.METRIC, tag, _json({"name": name, "value": value, "mode": mode}))
+
+
+def health(ok: bool, error: str | None) -> bytes:  # noqa: FBT001 - the frame's own first field
+    """Return HEALTH."""
+    return frames.encode(frames.HEALTH, 0, _json({"ok": ok} if error is None else {"ok": ok, "error": error}))
+
+
+def judge(answer: Any) -> tuple[bool, str | None]:
+    """Return what the author's healthcheck() said, as HEALTH has it."""
+    return (True, None) if answer else (False, "healthcheck() returned False")

@@ -1,0 +1,46 @@
+"""Telling the author what their code raised: on stderr, without our own frames in it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import TracebackType
+
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_IMPORT = "<frozen importlib"
+
+
+def print_traceback(error: BaseException) -> None:
+    """Write the traceback of an error of the author's to stderr."""
+    import traceback
+
+    traceback.print_exception(type(error), error, _authors(error.__traceback__))
+
+
+def message(error: BaseException) -> str:
+    """Return the error's text, or its class name when it has none."""
+    try:
+        text = str(error).strip()
+    except Exception:  # noqa: BLE001 - a broken __str__ of the author's must not take the answer away
+        text = ""
+    return text or type(error).__name__
+
+
+def flush() -> None:
+    """Send what Python holds back of stdout and stderr to the pipes."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, ValueError, OSError):  # the author closed or replaced it
+            continue
+
+
+def _authors(traceback: TracebackType | None) -> TracebackType | None:
+    """Leave out the frames in front that are ours or the import system's."""
+    first = traceback
+    while traceback is not None:
+        file = traceback.tb_frame.f_code.co_filename
+        if not file.startswith((_OURS, _IMPORT)):
+            return traceback
+        traceback = traceback.tb_next
+    return first

@@ -1,0 +1,187 @@
+"""The worker's life: load, set up, say READY, serve, tear down."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cog
+from cog.errors import CogError, LoadError
+from cog.worker import logs, messages
+from cog.worker.cancel import Canceler
+from cog.worker.channel import Channel, ServerGoneError
+from cog.worker.frames import PROTOCOL, FrameError
+from cog.worker.load import load
+from cog.worker.model import Model, describe_python
+from cog.worker.report import flush, message, print_traceback
+from cog.worker.watch import end_now, watch
+
+USAGE = (
+    "usage: python -m cog.worker --fd N --ref FILE.py:NAME [--mode predict|train] [--train-ref FILE.py:NAME]"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Hold the command line."""
+
+    fd: int
+    ref: str
+    mode: str = "predict"
+    train_ref: str | None = None
+
+    @property
+    def active_ref(self) -> str:
+        """Return the reference this worker runs."""
+        return self.train_ref if self.mode == "train" and self.train_ref else self.ref
+
+
+def parse(arguments: list[str]) -> Options:
+    """Return the options. Raises ValueError. Not argparse: it would be a tenth of the start."""
+    said: dict[str, str] = {}
+    for name, value in zip(arguments[::2], arguments[1::2], strict=False):
+        if name not in {"--fd", "--ref", "--mode", "--train-ref"}:
+            raise ValueError(f"unknown argument {name!r}")
+        said[name] = value
+    if len(arguments) % 2 or "--fd" not in said or "--ref" not in said or not said["--fd"].isdigit():
+        raise ValueError("--fd with a number and --ref are needed")
+    mode = said.get("--mode", "predict")
+    if mode not in {"predict", "train"}:
+        raise ValueError(f"--mode {mode!r} is not one of predict, train")
+    return Options(fd=int(said["--fd"]), ref=said["--ref"], mode=mode, train_ref=said.get("--train-ref"))
+
+
+def main(arguments: list[str], project: str) -> int:
+    """Run the worker and return its exit status."""
+    try:
+        options = parse(arguments)
+    except ValueError as error:
+        sys.stderr.write(f"cog.worker: {error}\n{USAGE}\n")
+        return 2
+    sock = socket.socket(fileno=options.fd)
+    sock.set_inheritable(False)
+    sock.setblocking(True)
+    channel = Channel(sock)
+    canceler = Canceler(channel)
+    canceler.install()
+    watch(channel.fileno())
+    _prepare_streams()
+    sys.path.insert(0, project)
+    try:
+        return _serve(options, project, channel, canceler)
+    except ServerGoneError:
+        end_now()
+    except FrameError as error:
+        sys.stderr.write(f"cog.worker: the server sent {error}; this worker speaks version {PROTOCOL}\n")
+    return 1
+
+
+def _serve(options: Options, project: str, channel: Channel, canceler: Canceler) -> int:
+    try:
+        model = _load(options, project)
+        setup = _setup(model)
+    except BaseException as error:  # noqa: BLE001 - the author's code: a sys.exit() at import is a failed setup as well
+        return fail_setup(channel, error)
+
+    def ready() -> bytes:
+        return _ready(model, options, project)
+
+    if model.is_async:
+        return _serve_async(model, channel, setup, ready)
+    if setup is not None:
+        return fail_setup(channel, LoadError("an async setup() needs an async predict() or run()"))
+    flush()
+    channel.send(ready())
+    from cog.worker.sync_loop import SyncLoop
+
+    SyncLoop(model, channel, canceler).run()
+    _tear_down(model)
+    return 0
+
+
+def _serve_async(
+    model: Model, channel: Channel, setup: Callable[[], Any] | None, ready: Callable[[], bytes]
+) -> int:
+    import asyncio
+
+    from cog.worker.async_loop import SetupError, serve
+
+    try:
+        asyncio.run(serve(model, channel.socket, setup, ready))
+    except SetupError as error:
+        return fail_setup(channel, error.__cause__ or error)
+    return 0
+
+
+def fail_setup(channel: Channel, error: BaseException) -> int:
+    """Say that setup failed; return the exit status."""
+    if isinstance(error, CogError):
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+    else:
+        print_traceback(error)
+    flush()
+    channel.send(messages.setup_failed(message(error)))
+    return 1
+
+
+def _load(options: Options, project: str) -> Model:
+    # Whether the model is async shows only when it is loaded, but loggers made at import keep the stream they find.
+    own = logs.install()
+    model = Model(load(options.active_ref, project), train=options.mode == "train")
+    if not model.is_async:
+        logs.uninstall(own)
+    return model
+
+
+def _setup(model: Model) -> Callable[[], Any] | None:
+    """Run setup() when it is a plain function; return it with its arguments when it is async, else None."""
+    setup, arguments = model.setup()
+    if setup is None:
+        return None
+    call = functools.partial(setup, **arguments)
+    if inspect.iscoroutinefunction(setup):
+        return call
+    call()
+    return None
+
+
+def _ready(model: Model, options: Options, project: str) -> bytes:
+    schema, schema_error = model.document(options.train_ref if options.mode == "predict" else None, project)
+    return messages.ready(
+        sdk=cog.__version__,
+        python=describe_python(),
+        is_async=model.is_async,
+        concurrency=model.concurrency,
+        streaming=model.streaming,
+        iterator=model.iterator,
+        healthcheck=model.healthcheck is not None,
+        schema=schema,
+        schema_error=schema_error,
+    )
+
+
+def _tear_down(model: Model) -> None:
+    if model.teardown is None:
+        return
+    try:
+        result = model.teardown()
+        if inspect.iscoroutine(result):
+            import asyncio
+
+            asyncio.run(result)
+    except BaseException as error:  # noqa: BLE001 - the author's code; the worker ends in any case
+        print_traceback(error)
+    flush()
+
+
+def _prepare_streams() -> None:
+    """Make lines appear in the logs as they are printed, whatever the locale and the text."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
