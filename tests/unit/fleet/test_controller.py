@@ -175,7 +175,8 @@ async def test_a_busy_machine_takes_turns() -> None:
 
 async def test_a_store_that_fails_for_a_moment_is_outlived(hello: _Stage) -> None:
     """The controller goes on after an error of the backlog."""
-    real, failed = hello.queue.waiting, []
+    real = hello.queue.waiting
+    failed: list[bool] = []
 
     async def fails_once() -> object:
         if not failed:
