@@ -28,6 +28,8 @@ from cogyard.oci.manifest import MAX_MANIFEST, Index, Manifest, decode, encode
 from cogyard.oci.reference import Reference
 
 REF_NAME = "org.opencontainers.image.ref.name"
+#: Repositories remembered for one blob: mounting needs one, and old ones go stale.
+_MOST_ORIGINS = 8
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
 
@@ -147,6 +149,23 @@ class ImageStore:
         manifest = decode(self.read(match[0].digest), Manifest, what=f"the manifest of {reference.familiar}")
         config = decode(self.read(manifest.config.digest), ImageConfig, what="the image's configuration")
         return StoredImage(name=reference.familiar, descriptor=match[0], manifest=manifest, config=config)
+
+    def origins(self, digest: str) -> list[str]:
+        """Return where the blob is known to be, as `HOST/repository`; the latest last."""
+        try:
+            return (self.root / "origins" / digests.hex_of(digest)).read_text("utf-8").split("\n")[:-1]
+        except FileNotFoundError:
+            return []
+
+    def add_origin(self, digest: str, name: str) -> None:
+        """Remember that the repository `HOST/repository` has the blob."""
+        known = [each for each in self.origins(digest) if each != name][-_MOST_ORIGINS + 1 :]
+        path = self.root / "origins" / digests.hex_of(digest)
+        with _disk(self.root):
+            path.parent.mkdir(exist_ok=True)
+            part = self._tmp / secrets.token_hex(8)
+            part.write_text("".join(f"{each}\n" for each in [*known, name]), "utf-8")
+            part.replace(path)
 
     def prune(self) -> int:
         """Remove blobs that no named image uses; return how many bytes came free."""

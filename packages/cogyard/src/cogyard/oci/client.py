@@ -1,0 +1,306 @@
+"""Talk to one registry: the shell around the flows. It sends, waits, retries and authorizes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx2
+
+from cogyard.oci import refusals, retry
+from cogyard.oci.authorization import (
+    Challenge,
+    Credential,
+    Scope,
+    is_loopback,
+    read_challenge,
+    read_token,
+    token_url,
+)
+from cogyard.oci.descriptor import Descriptor
+from cogyard.oci.errors import DigestMismatchError, RegistryFailedError, RegistryUnreachableError
+from cogyard.oci.exchange import Answer, Call, Flow
+from cogyard.oci.layout import ImageStore
+from cogyard.oci.manifest import MAX_MANIFEST
+from cogyard.oci.reference import DEFAULT_HOST
+
+T = TypeVar("T")
+
+_CHUNK = 1 << 20
+#: Answers of a registry that are kept in memory: manifests and errors.
+_MAX_BODY = MAX_MANIFEST + 1
+#: A token is asked for anew this many seconds before it ends.
+_MARGIN = 10.0
+#: A registry may take minutes to check a large blob before it answers.
+_TIMEOUT = httpx2.Timeout(60, connect=10, read=600)
+_HOSTS = {DEFAULT_HOST: "registry-1.docker.io"}
+
+
+class _PassingError(Exception):
+    """This attempt failed in a way the next may not."""
+
+    def __init__(self, reason: str, retry_after: str | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class RegistryClient:
+    """A connection to one registry; use as an async context manager."""
+
+    def __init__(
+        self,
+        host: str,
+        *,
+        credential: Credential | None = None,
+        insecure: bool = False,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`host` is HOST[:PORT]. http is spoken to this machine, and where `insecure` says so; https otherwise."""
+        self.host = host
+        self.base = f"{'http' if insecure or is_loopback(host) else 'https'}://{_HOSTS.get(host, host)}"
+        self._credential = credential
+        self._challenge: Challenge | None = None
+        self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
+        self._sleep = sleep
+        self._http = httpx2.AsyncClient(
+            timeout=_TIMEOUT, transport=transport, headers={"Accept-Encoding": "identity"}
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def run(self, flow: Callable[[], Flow[T]], *scopes: Scope) -> T:
+        """Carry a conversation to its end, from its beginning again after passing failures.
+
+        Raises RegistryError subclasses.
+        """
+        return await self._retrying(lambda: self._drive(flow(), scopes))
+
+    async def pull_blob(self, repository: str, blob: Descriptor, store: ImageStore) -> None:
+        """Fetch a blob into the store, whole and checked; nothing happens when it is there.
+
+        Raises DigestMismatchError when something else comes.
+        """
+        if store.has(blob):
+            return
+        with store.writer() as writer:
+            digest, done = hashlib.sha256(), 0
+
+            async def attempt() -> None:
+                nonlocal done
+                url = f"/v2/{repository}/blobs/{blob.digest}"
+                async for chunk in self._chunks(repository, url, done, blob):
+                    done += len(chunk)
+                    if done > blob.size:
+                        raise DigestMismatchError(
+                            f"the registry sends more than the {blob.size} bytes of {blob.digest}"
+                        )
+                    await asyncio.to_thread(digest.update, chunk)
+                    writer.file.write(chunk)
+                if done < blob.size:
+                    raise _PassingError(f"only {done} of {blob.size} bytes came")
+
+            await self._retrying(attempt)
+            if f"sha256:{digest.hexdigest()}" != blob.digest:
+                raise DigestMismatchError(
+                    f"the registry sent sha256:{digest.hexdigest()} where {blob.digest} was asked for",
+                    hint="The blob is broken on the registry or on the way. Nothing was kept.",
+                )
+            writer.commit(blob.digest)
+
+    async def _chunks(self, repository: str, url: str, start: int, blob: Descriptor) -> AsyncIterator[bytes]:
+        """Yield a blob's bytes from `start` on, following the registry to where it keeps them."""
+        scopes = (Scope(repository=repository),)
+        headers = await self._authorized(scopes)
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        try:
+            async with self._http.stream(
+                "GET", self.base + url, headers=headers, follow_redirects=True
+            ) as response:
+                if response.status_code == 401 and await self._learn(response, scopes):
+                    raise _PassingError("authorization was needed")
+                if response.status_code in retry.PASSING:
+                    raise _PassingError(
+                        f"it answered {response.status_code}", response.headers.get("retry-after")
+                    )
+                if response.status_code not in {200, 206}:
+                    answer = await _answer(response)
+                    refusals.refuse(
+                        answer, f"blob {blob.digest} of {repository}", self.host, self._credential
+                    )
+                skip = start if response.status_code == 200 else 0
+                async for chunk in response.aiter_raw(_CHUNK):
+                    if skip >= len(chunk):
+                        skip -= len(chunk)
+                        continue
+                    yield chunk[skip:]
+                    skip = 0
+        except httpx2.TransportError as error:
+            raise _PassingError(_reason(error)) from None
+
+    async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        count = 0
+        while True:
+            count += 1
+            try:
+                return await attempt()
+            except _PassingError as error:
+                jitter = random.random()  # noqa: S311 - spreads clients, protects nothing
+                wait = retry.pause(count, jitter=jitter, retry_after=error.retry_after)
+                if isinstance(error, _UnreachableError) and count >= 2:
+                    wait = None  # a host that cannot be connected to twice is not there
+                if wait is None:
+                    raise self._final(error) from None
+                await self._sleep(wait)
+
+    def _final(self, error: _PassingError) -> Exception:
+        if isinstance(error, _UnreachableError):
+            return RegistryUnreachableError(
+                f"the registry {self.host} cannot be reached: {error}",
+                hint="Is the name right, and is it running? A registry without TLS that is not on this machine "
+                "needs COGYARD_INSECURE_REGISTRIES=" + self.host,
+            )
+        return RegistryFailedError(
+            f"the registry {self.host} failed {retry.ATTEMPTS} times: {error}", hint="Try again later."
+        )
+
+    async def _drive(self, flow: Flow[T], scopes: tuple[Scope, ...]) -> T:
+        try:
+            call = next(flow)
+            while True:
+                call = flow.send(await self._send(call, scopes))
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        finally:
+            flow.close()
+
+    async def _send(self, call: Call, scopes: tuple[Scope, ...]) -> Answer:
+        url, own = self._resolve(call.url)
+        for authorized in (False, True):
+            headers = {**call.headers, **(await self._authorized(scopes) if own else {})}
+            try:
+                async with self._http.stream(
+                    call.method,
+                    url,
+                    headers=headers,
+                    content=_content(call.body),
+                    follow_redirects=call.method in {"GET", "HEAD"},
+                ) as response:
+                    answer = await _answer(response)
+                    if (
+                        answer.status == 401
+                        and own
+                        and not authorized
+                        and await self._learn(response, scopes)
+                    ):
+                        continue
+            except httpx2.TransportError as error:
+                unreachable = isinstance(
+                    error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.UnsupportedProtocol
+                )
+                raise (_UnreachableError if unreachable else _PassingError)(_reason(error)) from None
+            break
+        if answer.status in retry.PASSING:
+            raise _PassingError(
+                f"it answered {answer.status}{refusals.said(answer)}", answer.headers.get("retry-after")
+            )
+        if answer.status >= 400 and (not call.refusals or answer.status in {401, 403}):
+            refusals.refuse(answer, call.what or call.url, self.host, self._credential)
+        return answer
+
+    def _resolve(self, url: str) -> tuple[httpx2.URL, bool]:
+        """Return the whole address, and whether it is the registry's own, which may see our token."""
+        base = httpx2.URL(self.base)
+        whole = base.join(url)
+        if whole.netloc == base.netloc and whole.scheme != base.scheme:
+            # A registry behind a proxy may name itself by http; the token stays on the scheme we came by.
+            whole = whole.copy_with(scheme=base.scheme)
+        return whole, whole.netloc == base.netloc
+
+    async def _authorized(self, scopes: tuple[Scope, ...]) -> dict[str, str]:
+        """Return the Authorization header as far as it is known what the registry wants."""
+        if self._challenge is None:
+            return {}
+        if self._challenge.scheme == "basic":
+            return {"Authorization": self._credential.basic} if self._credential else {}
+        key = tuple(map(str, scopes))
+        token, until = self._tokens.get(key, ("", 0.0))
+        if not token or time.monotonic() > until:
+            token = await self._token(scopes)
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+    async def _learn(self, response: httpx2.Response, scopes: tuple[Scope, ...]) -> bool:
+        """Take in a challenge; return whether another attempt can do better."""
+        challenge = read_challenge(response.headers.get("www-authenticate"))
+        if challenge is None:
+            return False
+        known, self._challenge = self._challenge, challenge
+        if challenge.scheme == "basic":
+            return known is None and self._credential is not None
+        self._tokens.pop(tuple(map(str, scopes)), None)
+        return True
+
+    async def _token(self, scopes: tuple[Scope, ...]) -> str:
+        assert self._challenge is not None  # noqa: S101 - only asked for after a challenge
+        url = token_url(self._challenge, list(scopes), self.base)
+        headers = {"Authorization": self._credential.basic} if self._credential else {}
+        try:
+            async with self._http.stream("GET", url, headers=headers) as response:
+                answer = await _answer(response)
+        except httpx2.TransportError as error:
+            raise _PassingError(_reason(error)) from None
+        if answer.status in retry.PASSING:
+            raise _PassingError(
+                f"its token endpoint answered {answer.status}", answer.headers.get("retry-after")
+            )
+        if answer.status != 200:
+            what = str(scopes[0].repository) if scopes else "the registry"
+            refusals.refuse(answer, what, self.host, self._credential)
+        token, lifetime = read_token(answer.body)
+        self._tokens[tuple(map(str, scopes))] = (token, time.monotonic() + max(0.0, lifetime - _MARGIN))
+        return token
+
+
+class _UnreachableError(_PassingError):
+    """No connection was made at all."""
+
+
+async def _answer(response: httpx2.Response) -> Answer:
+    body = bytearray()
+    async for chunk in response.aiter_raw(_CHUNK):
+        body += chunk
+        if len(body) > _MAX_BODY:
+            break
+    headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(status=response.status_code, headers=headers, body=bytes(body), url=str(response.url))
+
+
+def _content(body: bytes | Path) -> bytes | AsyncIterator[bytes]:
+    return body if isinstance(body, bytes) else _read(body)
+
+
+async def _read(path: Path) -> AsyncIterator[bytes]:
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        while chunk := await asyncio.to_thread(file.read, _CHUNK):
+            yield chunk
+    finally:
+        file.close()
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__

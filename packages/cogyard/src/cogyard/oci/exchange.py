@@ -1,0 +1,37 @@
+"""Requests and answers of the distribution protocol as values; flows yield the one and are sent the other."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One request. `url` is a path under the registry, or an address that the registry named."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | Path = b""
+    what: str = ""
+    """What is being done, for messages."""
+    refusals: bool = False
+    """Whether the flow itself looks at answers of 400 and above."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What came back. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+
+Flow = Generator[Call, Answer, T]

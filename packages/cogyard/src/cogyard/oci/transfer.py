@@ -1,0 +1,157 @@
+"""Move whole images between the local store and a registry, several blobs at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from cogyard.oci import flows
+from cogyard.oci.authorization import Scope
+from cogyard.oci.client import RegistryClient
+from cogyard.oci.config import ImageConfig
+from cogyard.oci.descriptor import INDEXES, MANIFEST, MANIFESTS, Descriptor
+from cogyard.oci.digest import of
+from cogyard.oci.errors import BlobMissingError, InvalidDocumentError, RegistryNotFoundError
+from cogyard.oci.layout import ImageStore, StoredImage
+from cogyard.oci.manifest import Index, Manifest, decode, decode_any
+from cogyard.oci.reference import Reference
+
+T = TypeVar("T")
+
+#: Blobs in flight at once. Chunks of one blob arrive in order, so speed comes from several blobs.
+AT_ONCE = 4
+#: A configuration document beyond this is not one.
+_MAX_CONFIG = 4 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moved:
+    """One blob that has arrived, and how: present, mounted, uploaded or pulled."""
+
+    descriptor: Descriptor
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PulledImage:
+    """An image whose parts are all in the store."""
+
+    descriptor: Descriptor
+    manifest: Manifest
+    config: ImageConfig
+
+
+async def push_image(
+    client: RegistryClient,
+    store: ImageStore,
+    image: StoredImage,
+    target: Reference,
+    on_moved: Callable[[Moved], None] | None = None,
+) -> str:
+    """Send an image to `target` and return its digest there. Blobs first, so that nothing half-sent has a name.
+
+    Raises BlobMissingError, RegistryError.
+    """
+    blobs = list({each.digest: each for each in [image.manifest.config, *image.manifest.layers]}.values())
+    for blob in blobs:
+        if not store.has(blob):
+            raise BlobMissingError(f"the image store lacks {blob.digest}", hint="Build the image again.")
+    scope = Scope(repository=target.repository, actions="pull,push")
+
+    async def one(blob: Descriptor) -> None:
+        sources = [
+            name.removeprefix(f"{target.host}/")
+            for name in reversed(store.origins(blob.digest))
+            if name.startswith(f"{target.host}/") and name != target.name
+        ][:2]
+        scopes = [scope, *(Scope(repository=source) for source in sources)]
+        path = store.path(blob.digest)
+        how = await client.run(lambda: flows.push_blob(target.repository, blob, path, sources), *scopes)
+        store.add_origin(blob.digest, target.name)
+        if on_moved is not None:
+            on_moved(Moved(descriptor=blob, how=how))
+
+    # The first blob alone: a refusal is said once, before anything large is sent.
+    smallest = min(blobs, key=lambda each: each.size)
+    await one(smallest)
+    await each_of([blob for blob in blobs if blob is not smallest], one)
+    data = store.read(image.descriptor.digest)
+    media_type = image.manifest.media_type or image.descriptor.media_type
+    return await client.run(
+        lambda: flows.push_manifest(target.repository, target.tag or "latest", data, media_type), scope
+    )
+
+
+async def pull_image(
+    client: RegistryClient,
+    store: ImageStore,
+    source: Reference,
+    architecture: str,
+    on_moved: Callable[[Moved], None] | None = None,
+) -> PulledImage:
+    """Fetch the image of `source` for linux on an architecture.
+
+    Raises RegistryError; RegistryNotFoundError when there is none for the architecture.
+    """
+    scope = Scope(repository=source.repository)
+    target, what = source.target, source.familiar
+    for _ in range(2):  # an index, then a manifest; never deeper
+        data, media_type = await client.run(lambda: flows.pull_manifest(source.repository, target), scope)
+        document = decode_any(data, media_type, what=f"the manifest of {what}")
+        if isinstance(document, Manifest):
+            break
+        target = _choose(document, architecture, what).digest
+    if not isinstance(document, Manifest):
+        raise InvalidDocumentError(f"{what} is an index of indexes")
+    blobs = [document.config, *document.layers]
+    if document.config.size > _MAX_CONFIG:
+        raise InvalidDocumentError(f"the configuration of {what} has more than {_MAX_CONFIG} bytes")
+
+    async def one(blob: Descriptor) -> None:
+        await client.pull_blob(source.repository, blob, store)
+        store.add_origin(blob.digest, source.name)
+        if on_moved is not None:
+            on_moved(Moved(descriptor=blob, how="pulled"))
+
+    await each_of({each.digest: each for each in blobs}.values(), one)
+    config = decode(store.read(document.config.digest), ImageConfig, what=f"the configuration of {what}")
+    if len(config.rootfs.diff_ids) != len(document.layers):
+        raise InvalidDocumentError(
+            f"{what} has {len(document.layers)} layers and {len(config.rootfs.diff_ids)} diffIDs"
+        )
+    store.write(data)
+    kind = media_type if media_type in MANIFESTS else MANIFEST
+    descriptor = Descriptor(media_type=kind, digest=of(data), size=len(data))
+    return PulledImage(descriptor=descriptor, manifest=document, config=config)
+
+
+async def each_of(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """Do the work for each item, `AT_ONCE` at a time; the first failure ends them all."""
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def one(item: T) -> None:
+        async with limit:
+            await work(item)
+
+    tasks = [asyncio.ensure_future(one(item)) for item in items]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _choose(index: Index, architecture: str, what: str) -> Descriptor:
+    found = [
+        each
+        for each in index.manifests
+        if each.media_type in MANIFESTS | INDEXES
+        and each.platform is not None
+        and (each.platform.os, each.platform.architecture) == ("linux", architecture)
+    ]
+    if not found:
+        raise RegistryNotFoundError(f"{what} has no image for linux/{architecture}")
+    return found[0]
