@@ -1,0 +1,73 @@
+"""`python -m cog_server`: serve the model of an image or a project folder."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from cog_server.errors import StartError
+from cog_server.serving import ServerOptions, explain, serve
+
+_TRUE = {"1", "true", "yes", "on"}
+
+
+def options(arguments: list[str], env: dict[str, str]) -> ServerOptions:
+    """Return the options of a command line and an environment; arguments win. Exits with 2 when they make no sense."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cog_server", description="Serve a packaged model over HTTP."
+    )
+    parser.add_argument("--host", default=env.get("HOST") or "0.0.0.0")  # noqa: S104 - see ServerOptions
+    parser.add_argument("--port", type=int, default=env.get("PORT") or 5000)
+    parser.add_argument("--uds", type=Path)
+    parser.add_argument("--python", type=Path, default=env.get("COG_PYTHON") or "python3")
+    parser.add_argument("--project", type=Path, default=env.get("COG_PROJECT") or _default_project())
+    parser.add_argument("--ref", default=env.get("COG_PREDICT_TYPE_STUB") or None)
+    parser.add_argument("--train-ref", default=env.get("COG_TRAIN_TYPE_STUB") or None)
+    parser.add_argument("--schema", type=Path)
+    parser.add_argument("--concurrency", type=_positive, default=env.get("COG_MAX_CONCURRENCY") or None)
+    parser.add_argument("--queue", type=_count, default=env.get("COG_QUEUE_SIZE") or 100)
+    parser.add_argument("--upload-url", default=env.get("COG_UPLOAD_URL") or None)
+    parser.add_argument("--setup-timeout", type=float, default=env.get("COG_SETUP_TIMEOUT") or None)
+    parser.add_argument("--cancel-grace", type=float, default=env.get("COG_CANCEL_GRACE") or 5.0)
+    parser.add_argument("--await-explicit-shutdown", action="store_true")
+    parser.add_argument("--exit-on-stdin-close", action="store_true")
+    parser.add_argument("--allow-private-inputs", action="store_true")
+    parser.add_argument("--input-hosts", default=env.get("COG_INPUT_HOSTS") or None)
+    parsed = parser.parse_args(arguments)
+    if parsed.ref is None and parsed.train_ref is None:
+        parser.error("no model is named: give --ref predict.py:Predictor, or set COG_PREDICT_TYPE_STUB")
+    strict = env.get("COG_STRICT_CAPACITY", "").lower() in _TRUE
+    return ServerOptions(strict_capacity=strict, **vars(parsed))
+
+
+def _default_project() -> str:
+    return "/src" if Path("/src").is_dir() else str(Path.cwd())
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
+    return value
+
+
+def main() -> int:
+    """Serve; return the exit status."""
+    try:
+        return serve(options(sys.argv[1:], dict(os.environ)))
+    except StartError as exc:
+        print(explain(exc), file=sys.stderr)  # noqa: T201 - the one place where the program speaks to its caller
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,367 @@
+"""The HTTP API of a model (spec/model-http.md) as an ASGI application, without a framework.
+
+One path matters for speed, `POST /predictions`; it is looked up first and allocates little. The rest is a small table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from cog_server import requests, sse
+from cog_server.engine import Asked
+from cog_server.errors import (
+    BusyError,
+    ConflictError,
+    InputInvalidError,
+    NotReadyError,
+    RequestError,
+    ServerError,
+    UnknownPredictionError,
+)
+from cog_server.pages import Pages
+from cog_server.prediction import Prediction
+from cog_server.runner import Kind, Runner
+
+log = logging.getLogger("cog_server")
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+MAX_BODY = 100 << 20
+"""Bytes of a request body."""
+DISCONNECT_AFTER = 0.02
+"""Seconds after which a waiting request is watched for its client's going away; a shorter one is not worth a task."""
+STREAM_GRACE = 5.0
+"""Seconds in which a client that was cut off from its stream may come back before the prediction is canceled."""
+_JSON: Headers = [(b"content-type", b"application/json")]
+_EVENTS: Headers = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+_encode = msgspec.json.encode
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection while its body was read."""
+
+
+class App:
+    """Answer HTTP requests about one model."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        shutdown: Callable[[], None],
+        max_body: int = MAX_BODY,
+        stream_grace: float = STREAM_GRACE,
+        keep_alive: float = sse.KEEP_ALIVE_SECONDS,
+    ) -> None:
+        self._runner = runner
+        self._pages = Pages(runner)
+        self._shutdown = shutdown
+        self._max_body = max_body
+        self._stream_grace = stream_grace
+        self._keep_alive = keep_alive
+        self._readers: dict[Prediction, int] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await _other(scope, receive, send)
+            return
+        try:
+            if scope["path"] == "/predictions" and scope["method"] == "POST":
+                await self._create(self._runner.predictions, scope, receive, send)
+            else:
+                await self._route(scope, receive, send)
+        except ServerError as exc:
+            await self._refuse(exc, send)
+        except ClientGoneError:
+            pass
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method, path = scope["method"], scope["path"]
+        parts = path.strip("/").split("/")
+        if parts[0] in ("predictions", "trainings") and (parts[0] == "predictions" or self._runner.can_train):
+            kind = self._runner.predictions if parts[0] == "predictions" else await self._runner.trainings()
+            if len(parts) == 1 and method == "POST":
+                await self._create(kind, scope, receive, send)
+            elif len(parts) == 2 and method == "PUT":
+                await self._create(kind, scope, receive, send, url_id=parts[1])
+            elif len(parts) == 2 and method in ("GET", "HEAD"):
+                await self._get(kind, parts[1], scope, receive, send)
+            elif len(parts) == 3 and parts[2] == "cancel" and method == "POST":
+                kind.engine.cancel(kind.engine.find(parts[1]))
+                await reply(send, 200, b"{}")
+            elif len(parts) <= 2 or (len(parts) == 3 and parts[2] == "cancel"):
+                await _not_allowed(send, ["POST"] if len(parts) != 2 else ["GET", "PUT"])
+            else:
+                await _not_found(send)
+            return
+        if path == "/shutdown":
+            if method != "POST":
+                await _not_allowed(send, ["POST"])
+                return
+            await reply(send, 200, b"{}")
+            self._shutdown()
+            return
+        page = await self._pages.get(path)
+        if page is None:
+            await _not_found(send)
+        elif method not in ("GET", "HEAD"):
+            await _not_allowed(send, ["GET"])
+        else:
+            await reply(send, page.status, page.body, [(b"content-type", page.media_type)])
+
+    # Predictions.
+
+    async def _create(
+        self, kind: Kind, scope: Scope, receive: Receive, send: Send, url_id: str | None = None
+    ) -> None:
+        prefer = accept = length = media_type = None
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                media_type = value
+            elif name == b"content-length":
+                length = value
+            elif name == b"prefer":
+                prefer = value
+            elif name == b"accept":
+                accept = value
+        if media_type is None or media_type.partition(b";")[0].strip().lower() != b"application/json":
+            raise RequestError("Content-Type must be application/json", status=415)
+        body = requests.parse_body(await self._read(length, receive))
+        if not kind.engine.accepting:
+            kind.engine.refuse_now()
+        asked, hook = requests.ask(body, kind.schema, url_id=url_id)
+        prediction = None if url_id is None else _again(kind, asked)
+        created = prediction is None
+        if prediction is None:
+            prediction = kind.engine.submit(asked, hook)
+        if requests.wants_events(accept):
+            seen = requests.header(scope["headers"], b"last-event-id")
+            await self._stream(kind, prediction, seen, receive, send, owner=created)
+        elif requests.wants_async(prefer):
+            await reply(send, 202, prediction.answer())
+        else:
+            await self._wait(kind, prediction, requests.wait_seconds(prefer), receive, send, owner=created)
+
+    async def _read(self, length: bytes | None, receive: Receive) -> bytes:
+        if length is not None and length.isdigit() and int(length) > self._max_body:
+            raise RequestError(f"The body is {int(length)} bytes; the limit is {self._max_body}", status=413)
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body"):
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            return body
+        chunks = [body]
+        size = len(body)
+        while message.get("more_body"):
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > self._max_body:
+                raise RequestError(f"The body is larger than the limit of {self._max_body} bytes", status=413)
+        return b"".join(chunks)
+
+    async def _wait(
+        self,
+        kind: Kind,
+        prediction: Prediction,
+        seconds: float | None,
+        receive: Receive,
+        send: Send,
+        *,
+        owner: bool,
+    ) -> None:
+        """Answer when the prediction is over, or after `seconds`; a client that goes away cancels what it asked for."""
+        if not prediction.over:
+            loop = asyncio.get_running_loop()
+            end = prediction.end()
+            watch = _Watch(receive, end)
+            timers = [loop.call_later(DISCONNECT_AFTER, watch.start)]
+            if seconds is not None:
+                timers.append(loop.call_later(seconds, watch.enough))
+            try:
+                await end
+            finally:
+                for timer in timers:
+                    timer.cancel()
+                watch.stop()
+            if watch.gone:
+                if owner:
+                    kind.engine.cancel(prediction)
+                return
+        await reply(send, 200 if prediction.over else 202, prediction.answer())
+
+    async def _get(self, kind: Kind, id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        prediction = kind.engine.find(id)
+        headers = scope["headers"]
+        if requests.wants_events(requests.header(headers, b"accept")):
+            seen = requests.header(headers, b"last-event-id")
+            await self._stream(kind, prediction, seen, receive, send, owner=False)
+        else:
+            await reply(send, 200, prediction.answer())
+
+    async def _stream(
+        self,
+        kind: Kind,
+        prediction: Prediction,
+        last_id: bytes | None,
+        receive: Receive,
+        send: Send,
+        *,
+        owner: bool,
+    ) -> None:
+        """Send events as they come, all that are there in one write, until `completed`."""
+        seen = sse.last_event_id(last_id, len(prediction.events))
+        await send({"type": "http.response.start", "status": 200, "headers": _EVENTS})
+        gone = asyncio.get_running_loop().create_task(_disconnected(receive))
+        self._readers[prediction] = self._readers.get(prediction, 0) + 1
+        try:
+            while not gone.done():
+                change = prediction.watch()
+                chunk, seen = sse.encode_from(prediction, seen)
+                over = prediction.over
+                if chunk or over:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": not over})
+                if over:
+                    return
+                if change.done():
+                    continue
+                await asyncio.wait(
+                    (change, gone), timeout=self._keep_alive, return_when=asyncio.FIRST_COMPLETED
+                )
+                if not change.done() and not gone.done():
+                    await send({"type": "http.response.body", "body": sse.KEEP_ALIVE, "more_body": True})
+        finally:
+            gone.cancel()
+            self._left(kind, prediction, owner=owner)
+
+    def _left(self, kind: Kind, prediction: Prediction, *, owner: bool) -> None:
+        """Count a reader out; what only a stream asked for ends when nobody reads it any more."""
+        readers = self._readers.pop(prediction) - 1
+        if readers:
+            self._readers[prediction] = readers
+        if owner:
+            prediction.streamed_for_client = True
+        if not readers and prediction.streamed_for_client and not prediction.over:
+            asyncio.get_running_loop().call_later(self._stream_grace, self._nobody_came, kind, prediction)
+
+    def _nobody_came(self, kind: Kind, prediction: Prediction) -> None:
+        if prediction not in self._readers:
+            kind.engine.cancel(prediction)
+
+    # Refusals.
+
+    async def _refuse(self, exc: ServerError, send: Send) -> None:
+        if isinstance(exc, InputInvalidError):
+            detail = [{"loc": p.loc, "msg": p.message, "type": p.type} for p in exc.problems]
+            await reply(send, 422, _encode({"detail": detail}))
+            return
+        headers = _JSON
+        status = exc.http_status
+        if isinstance(exc, RequestError):
+            status = exc.status
+            if status == 413:
+                headers = [*_JSON, (b"connection", b"close")]
+        elif isinstance(exc, BusyError):
+            strict = self._runner.limits.strict
+            status = 409 if strict else 429
+            if not strict:
+                wait = str(self._runner.predictions.engine.retry_after()).encode()
+                headers = [*_JSON, (b"retry-after", wait)]
+        elif isinstance(exc, NotReadyError):
+            headers = [*_JSON, (b"retry-after", b"1")]
+        elif not isinstance(exc, (ConflictError, UnknownPredictionError)):
+            log.error("request failed code=%s", exc.code)
+        await reply(send, status, _encode({"detail": exc.message}), headers)
+
+
+def _again(kind: Kind, asked: Asked) -> Prediction | None:
+    """Return the prediction that a PUT names, when it is there already. Raises ConflictError for another input."""
+    known = kind.engine.known(asked.id)
+    if known is None:
+        return None
+    same = requests.same_input(
+        known.value or known.shown_input, asked.input_raw if known.value else asked.shown_input
+    )
+    if same:
+        return known
+    if known.over:
+        return None
+    raise ConflictError(f"The prediction {asked.id!r} is running with another input.")
+
+
+class _Watch:
+    """Notice that a waiting client went away, or has waited long enough."""
+
+    __slots__ = ("_end", "_receive", "_task", "gone")
+
+    def __init__(self, receive: Receive, end: asyncio.Future[None]) -> None:
+        self._receive = receive
+        self._end = end
+        self._task: asyncio.Task[None] | None = None
+        self.gone = False
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        await _disconnected(self._receive)
+        self.gone = True
+        self.enough()
+
+    def enough(self) -> None:
+        if not self._end.done():
+            self._end.set_result(None)
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def reply(send: Send, status: int, body: bytes, headers: Headers = _JSON) -> None:
+    """Send a whole answer."""
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _not_found(send: Send) -> None:
+    await reply(send, 404, b'{"detail":"Not Found"}')
+
+
+async def _not_allowed(send: Send, methods: list[str]) -> None:
+    allow = (b"allow", ", ".join(methods).encode())
+    await reply(send, 405, b'{"detail":"Method Not Allowed"}', [*_JSON, allow])
+
+
+async def _other(scope: Scope, receive: Receive, send: Send) -> None:
+    """Take part in the lifespan protocol; close anything else (there are no WebSockets here)."""
+    if scope["type"] != "lifespan":
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,58 @@
+"""Folders for predictions: empty when handed out, gone or empty afterwards.
+
+Making and removing a folder for every prediction costs as much as a small prediction itself. A folder that a prediction
+never touched is handed out again: its modification time is set to zero when it is made, and the system changes that
+whenever an entry comes or goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+_KEPT = 64
+
+
+class Folders:
+    """The folders of one server, below one private folder of its own."""
+
+    def __init__(self, parent: Path | None = None) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="cogyard-", dir=parent))
+        self._count = 0
+        self._free: list[str] = []
+
+    def take(self) -> str:
+        """Return the path of an empty folder."""
+        if self._free:
+            return self._free.pop()
+        self._count += 1
+        path = f"{self.root}/{self._count}"
+        os.mkdir(path, 0o700)  # noqa: PTH102 - on the path of every prediction
+        os.utime(path, (0, 0))
+        return path
+
+    def untouched(self, path: str) -> bool:
+        """Take an unused folder back and return True; False when it must be removed (`remove`, which may be slow)."""
+        try:
+            changed = os.stat(path).st_mtime_ns  # noqa: PTH116 - on the path of every prediction
+        except OSError:
+            return False
+        if changed == 0 and len(self._free) < _KEPT:
+            self._free.append(path)
+            return True
+        return False
+
+    @staticmethod
+    def remove(path: str) -> None:
+        """Remove a folder and all in it; what cannot be removed (a user's odd permissions) is left to `close`."""
+        shutil.rmtree(path, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove everything."""
+        for folder, _, _ in os.walk(self.root):
+            with contextlib.suppress(OSError):
+                Path(folder).chmod(0o700)
+        shutil.rmtree(self.root, ignore_errors=True)

@@ -1,0 +1,228 @@
+"""One prediction: what it was asked, what came out so far, and who waits for more.
+
+Everything that a watcher may see is appended to `events`, in order; its index is the id of the event (from 1).
+Watchers read the list at their own pace, so any number of them costs nothing while they wait and nobody's slowness
+holds another up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from cog_server.lifecycle import TERMINAL, State, status
+
+if TYPE_CHECKING:
+    from cog_server.delivery import Delivery
+    from cog_server.inputs.prepare import FilePlace
+    from cog_server.webhooks import Webhook
+
+LOG_LIMIT = 8 << 20
+"""Characters of logs that are kept of one prediction."""
+EVENTS_LIMIT = 1_000_000
+
+START = "start"
+OUTPUT = "output"
+LOG = "log"
+METRIC = "metric"
+COMPLETED = "completed"
+
+Event = tuple[str, Any]
+
+_encode = msgspec.json.encode
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    """The whole prediction, as the HTTP API shows it."""
+
+    id: str
+    input: msgspec.Raw
+    output: msgspec.Raw
+    logs: str
+    error: str | None
+    status: str
+    metrics: dict[str, Any]
+    created_at: str | None
+    started_at: str | None
+    completed_at: str | None
+    version: str | None = None
+
+
+class Prediction:
+    """A prediction and its state; only the engine changes it."""
+
+    __slots__ = (
+        "completed_at",
+        "context",
+        "created_at",
+        "created_given",
+        "delivery",
+        "enders",
+        "error",
+        "events",
+        "folder",
+        "grace",
+        "hold_folder",
+        "id",
+        "input_raw",
+        "keep_until",
+        "log_size",
+        "logs",
+        "metrics",
+        "output",
+        "output_size",
+        "outputs",
+        "places",
+        "predict_time",
+        "prefix",
+        "shown_input",
+        "started_at",
+        "state",
+        "streamed",
+        "streamed_for_client",
+        "tag",
+        "task",
+        "value",
+        "watchers",
+        "webhook",
+    )
+
+    def __init__(
+        self, *, id: str, value: Mapping[str, Any], input_raw: bytes, shown_input: bytes, created_at: float
+    ) -> None:
+        self.id = id
+        self.value: Mapping[str, Any] | None = value
+        self.input_raw = input_raw
+        self.shown_input = shown_input
+        self.state = State.NEW
+        self.tag = 0
+        self.context: dict[str, str] = {}
+        self.places: list[FilePlace] = []
+        self.prefix: str | None = None
+        self.created_at = created_at
+        self.created_given: str | None = None
+        self.started_at: float | None = None
+        self.completed_at: float | None = None
+        self.keep_until = 0.0
+        self.logs: list[str] = []
+        self.log_size = 0
+        self.outputs: list[bytes] = []
+        self.output_size = 0
+        self.streamed = False
+        self.streamed_for_client = False
+        self.output = b"null"
+        self.error: str | None = None
+        self.metrics: dict[str, Any] = {}
+        self.predict_time: float | None = None
+        self.events: list[Event] = []
+        self.watchers: list[asyncio.Future[None]] = []
+        self.enders: list[asyncio.Future[None]] = []
+        self.webhook: Webhook | None = None
+        self.delivery: Delivery | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.grace: asyncio.TimerHandle | None = None
+        self.folder: str | None = None
+        self.hold_folder = False
+
+    @property
+    def over(self) -> bool:
+        """Whether it has reached its terminal state."""
+        return self.state in TERMINAL
+
+    @property
+    def status(self) -> str:
+        """The status that the HTTP API shows."""
+        return status(self.state)
+
+    @property
+    def size(self) -> int:
+        """Bytes that keeping it costs, about."""
+        return (
+            len(self.input_raw)
+            + len(self.shown_input)
+            + self.output_size
+            + len(self.output)
+            + self.log_size
+            + 1024
+        )
+
+    def emit(self, name: str, data: Any = None) -> None:
+        """Append an event and wake whoever waits for one."""
+        if len(self.events) < EVENTS_LIMIT or name == COMPLETED:
+            self.events.append((name, data))
+        if self.watchers:
+            _wake(self.watchers)
+        if name == COMPLETED:
+            _wake(self.enders)
+
+    def watch(self) -> asyncio.Future[None]:
+        """Return a future that is done when something happens."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.watchers.append(future)
+        return future
+
+    def end(self) -> asyncio.Future[None]:
+        """Return a future that is done when the prediction is over."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.over:
+            future.set_result(None)
+        else:
+            self.enders.append(future)
+        return future
+
+    def add_log(self, text: str) -> str:
+        """Keep log text and return what was kept; beyond the limit it is dropped, with a note."""
+        if self.log_size >= LOG_LIMIT:
+            return ""
+        self.log_size += len(text)
+        if self.log_size >= LOG_LIMIT:
+            fits = text[: len(text) - (self.log_size - LOG_LIMIT)]
+            text = f"{fits}\n[more than {LOG_LIMIT} characters of logs: the rest is dropped]\n"
+        self.logs.append(text)
+        return text
+
+    def all_logs(self) -> str:
+        """Return all log text, as one string."""
+        if len(self.logs) > 1:
+            self.logs = ["".join(self.logs)]
+        return self.logs[0] if self.logs else ""
+
+    def output_raw(self) -> bytes:
+        """Return the JSON of the output as it is now."""
+        return b"[" + b",".join(self.outputs) + b"]" if self.streamed else self.output
+
+    def answer(self) -> bytes:
+        """Return the JSON of the whole prediction as it is now."""
+        metrics = self.metrics
+        if self.predict_time is not None:
+            metrics = {**metrics, "predict_time": self.predict_time}
+        return _encode(
+            Answer(
+                id=self.id,
+                input=msgspec.Raw(self.shown_input),
+                output=msgspec.Raw(self.output_raw()),
+                logs=self.all_logs(),
+                error=self.error,
+                status=status(self.state),
+                metrics=metrics,
+                created_at=self.created_given or timestamp(self.created_at),
+                started_at=timestamp(self.started_at),
+                completed_at=timestamp(self.completed_at),
+            )
+        )
+
+
+def _wake(waiting: list[asyncio.Future[None]]) -> None:
+    for future in waiting:
+        if not future.done():
+            future.set_result(None)
+    waiting.clear()
+
+
+def timestamp(seconds: float | None) -> str | None:
+    """Return seconds of the epoch as RFC 3339 in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).isoformat()

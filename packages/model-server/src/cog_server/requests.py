@@ -1,0 +1,187 @@
+"""What clients send: the body of a prediction request and the headers that matter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from cog_server import ids
+from cog_server.engine import Asked
+from cog_server.errors import InputInvalidError, Problem, RequestError
+from cog_server.validation import InputSchema, shown
+from cog_server.webhooks import EVENTS
+
+MAX_DEPTH = 200
+"""Levels of nesting in a body: below what any JSON reader on the way gives up at."""
+MAX_CONTEXT = 64 * 1024
+
+_EMPTY = msgspec.Raw(b"{}")
+
+
+class Body(msgspec.Struct):
+    """A request body. Only the input is kept as it came; the rest is small and checked by hand, for good messages."""
+
+    input: msgspec.Raw = _EMPTY
+    id: Any = None
+    created_at: Any = None
+    context: Any = None
+    webhook: Any = None
+    webhook_events_filter: Any = None
+    output_file_prefix: Any = None
+
+
+class Hook(NamedTuple):
+    """Where a prediction's webhooks go, and which."""
+
+    url: str
+    events: frozenset[str]
+
+
+_body = msgspec.json.Decoder(Body)
+_any = msgspec.json.Decoder()
+
+
+def parse_body(data: bytes) -> Body:
+    """Decode a body. Raises RequestError (400) when it is not JSON, InputInvalidError when it is no object."""
+    try:
+        if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
+            _check_depth(data)
+        return _body.decode(data)
+    except msgspec.ValidationError as exc:
+        raise InputInvalidError([Problem(("body",), str(exc), "type_error")]) from exc
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as exc:
+        raise RequestError(f"The body is not JSON: {exc}") from exc
+
+
+def _check_depth(data: bytes) -> None:
+    """Refuse a body that is nested too deeply; strings do not count."""
+    depth = 0
+    for token in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', data, re.DOTALL):
+        first = data[token.start()]
+        if first in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise RequestError(f"The body is nested more than {MAX_DEPTH} levels deep")
+        elif first in b"]}":
+            depth -= 1
+
+
+def ask(body: Body, schema: InputSchema, *, url_id: str | None = None) -> tuple[Asked, Hook | None]:
+    """Return what is asked for, checked against the model's schema. Raises InputInvalidError or RequestError."""
+    problems: list[Problem] = []
+    chosen = _id(body.id, url_id)
+    raw = bytes(body.input)
+    try:
+        value = _any.decode(raw)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as exc:
+        raise RequestError(f"The input is not JSON: {exc}") from exc
+    if value is None:
+        value, raw = {}, b"{}"
+    if not isinstance(value, dict):
+        found = f"the input must be an object, got {shown(value)}"
+        raise InputInvalidError([Problem(("body", "input"), found, "type_error.dict")])
+    places = schema.check(value)
+    context = None if body.context is None else _context(body.context, problems)
+    hook = None if body.webhook is None else _hook(body, problems)
+    prefix = body.output_file_prefix
+    if prefix is not None and not _is_http(prefix):
+        problems.append(Problem(("body", "output_file_prefix"), "must be an http(s) URL", "value_error.url"))
+    if problems:
+        raise InputInvalidError(problems)
+    asked = Asked(
+        id=chosen,
+        value=value,
+        input_raw=raw,
+        shown_input=schema.redact(raw, value) if schema.secrets else raw,
+        places=places,
+        context=context,
+        prefix=prefix,
+        created_at=body.created_at
+        if isinstance(body.created_at, str) and len(body.created_at) <= 64
+        else None,
+    )
+    return asked, hook
+
+
+def _id(given: Any, url_id: str | None) -> str:
+    if url_id is not None:
+        ids.check_id(url_id)
+        if given is not None and given != url_id:
+            message = "the id in the body must be the one in the URL, or left out"
+            raise InputInvalidError([Problem(("body", "id"), message, "value_error.id")])
+        return url_id
+    return ids.make_id() if given is None else ids.check_id(given)
+
+
+def _context(given: Any, problems: list[Problem]) -> dict[str, str] | None:
+    if isinstance(given, dict) and all(isinstance(value, str) for value in given.values()):
+        if sum(len(key) + len(value) for key, value in given.items()) <= MAX_CONTEXT:
+            return given
+        message = f"must hold at most {MAX_CONTEXT} characters"
+    else:
+        message = "must be an object of strings"
+    problems.append(Problem(("body", "context"), message, "type_error.dict"))
+    return None
+
+
+def _hook(body: Body, problems: list[Problem]) -> Hook | None:
+    if not _is_http(body.webhook):
+        problems.append(Problem(("body", "webhook"), "must be an http(s) URL", "value_error.url"))
+        return None
+    events = body.webhook_events_filter
+    if events is None:
+        return Hook(body.webhook, frozenset(EVENTS))
+    if not isinstance(events, list) or any(event not in EVENTS for event in events):
+        message = f"must be a list of some of {', '.join(EVENTS)}"
+        problems.append(Problem(("body", "webhook_events_filter"), message, "type_error.enum"))
+        return None
+    return Hook(body.webhook, frozenset(events))
+
+
+def _is_http(url: Any) -> bool:
+    if not isinstance(url, str) or len(url) > 4096:
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def wants_async(prefer: bytes | None) -> bool:
+    """Read `Prefer: respond-async`, alone or in a list."""
+    if prefer is None:
+        return False
+    return any(part.strip().lower() == b"respond-async" for part in prefer.split(b","))
+
+
+def wait_seconds(prefer: bytes | None) -> float | None:
+    """Read `Prefer: wait=N`: how long the client waits for the end before it takes what there is."""
+    for part in (prefer or b"").split(b","):
+        name, _, value = part.strip().partition(b"=")
+        if name.strip().lower() == b"wait" and value.strip().isdigit() and len(value) < 8:
+            return float(value)
+    return None
+
+
+def wants_events(accept: bytes | None) -> bool:
+    """Read `Accept: text/event-stream`."""
+    return accept is not None and b"text/event-stream" in accept.lower()
+
+
+def header(headers: list[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    """Return the first header of a (lower-case) name."""
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
+def same_input(left: Mapping[str, Any] | bytes, right: bytes) -> bool:
+    """Say whether two inputs are the same JSON value."""
+    given = _any.decode(left) if isinstance(left, bytes) else left
+    return bool(given == _any.decode(right))

@@ -1,0 +1,161 @@
+"""One model on this machine: its engine, its worker, its document; for predictions, and for trainings."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cog_server import documents
+from cog_server.engine import Engine, Limits
+from cog_server.folders import Folders
+from cog_server.inputs.addresses import AddressRule
+from cog_server.inputs.fetch import Fetcher
+from cog_server.outputs import DataUrlStore, OutputStore, Uploads, UploadStore
+from cog_server.validation import InputSchema
+from cog_server.webhooks import WebhookClient
+from cog_server.workers.process import WorkerCommand, WorkerProcess
+from cog_server.workers.supervisor import OnLog, Supervisor
+
+WEBHOOK_GRACE = 30.0
+"""Seconds that the last webhooks may take when the server ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunnerOptions:
+    """What a runner runs, and within which limits."""
+
+    command: WorkerCommand
+    limits: Limits = field(default_factory=Limits)
+    schema_file: Path | None = None
+    schema: Mapping[str, Any] | None = None
+    setup_timeout: float | None = None
+    upload_url: str | None = None
+    rule: AddressRule = field(default_factory=AddressRule)
+    store: Callable[[str | None], OutputStore] | None = None
+    """Where output files go, by the request's prefix; data URLs and uploads unless set."""
+    on_log: OnLog | None = None
+    on_prediction_log: OnLog | None = None
+
+
+class Kind:
+    """Predictions or trainings: an engine with a worker of its own, and the document that says what it takes."""
+
+    def __init__(
+        self, engine: Engine, supervisor: Supervisor, document: Mapping[str, Any] | None, component: str
+    ) -> None:
+        self.engine = engine
+        self.supervisor = supervisor
+        self._component = component
+        self._given = document
+        self._compiled_for: object = None
+        self._schema = (
+            InputSchema.none() if document is None else InputSchema.compile(document, component=component)
+        )
+
+    @property
+    def document(self) -> Mapping[str, Any] | None:
+        """The OpenAPI document: the one made at build time, else the worker's."""
+        if self._given is not None:
+            return self._given
+        ready = self.supervisor.ready
+        return ready.schema if ready is not None else None
+
+    @property
+    def schema(self) -> InputSchema:
+        """The compiled check of inputs."""
+        if self._given is None:
+            document = self.document
+            if document is not None and document is not self._compiled_for:
+                self._schema = InputSchema.compile(document, component=self._component)
+                self._compiled_for = document
+        return self._schema
+
+
+class Runner:
+    """Make it inside a running event loop; `start()`, then `close()` whatever happened."""
+
+    def __init__(self, options: RunnerOptions) -> None:
+        self.options = options
+        self.limits = options.limits
+        self.folders = Folders()
+        self._uploads = Uploads()
+        self._webhooks = WebhookClient()
+        self._fetcher = Fetcher(options.rule)
+        self._trainings: Kind | None = None
+        document = options.schema or documents.load(options.schema_file, options.command.project)
+        training = options.command.mode == "train"
+        self.predictions = self._kind(options.command, document, "TrainingInput" if training else "Input")
+
+    @property
+    def can_train(self) -> bool:
+        """Whether there are trainings."""
+        return self.options.command.train_ref is not None
+
+    async def start(self, process: WorkerProcess | None = None) -> None:
+        """Start the worker, or take the one that was started before this process imported anything."""
+        await self.predictions.supervisor.start(process)
+
+    async def trainings(self) -> Kind:
+        """Return the trainings, starting their worker when it is first needed."""
+        if self._trainings is None:
+            command = dataclasses.replace(self.options.command, mode="train")
+            self._trainings = self._kind(command, self.predictions.document, "TrainingInput")
+            await self._trainings.supervisor.start()
+            await asyncio.wait({asyncio.ensure_future(_settled(self._trainings.supervisor))})
+        return self._trainings
+
+    async def drain(self) -> None:
+        """Refuse what is new, and wait for what there is."""
+        await asyncio.gather(*(kind.engine.drained() for kind in self._kinds()))
+
+    def cancel_all(self) -> None:
+        """Ask that everything stop."""
+        for kind in self._kinds():
+            kind.engine.cancel_all()
+
+    async def close(self) -> None:
+        """End the workers and remove every folder."""
+        await asyncio.gather(*(kind.supervisor.close() for kind in self._kinds()))
+        await self._webhooks.close(WEBHOOK_GRACE)
+        await self._uploads.close()
+        await self._fetcher.close()
+        self.folders.close()
+
+    def worker_pids(self) -> set[int]:
+        """Return the process numbers of the workers."""
+        return {kind.supervisor.pid for kind in self._kinds() if kind.supervisor.pid is not None}
+
+    def _kinds(self) -> list[Kind]:
+        return [self.predictions] if self._trainings is None else [self.predictions, self._trainings]
+
+    def _kind(self, command: WorkerCommand, document: Mapping[str, Any] | None, component: str) -> Kind:
+        engine = Engine(
+            limits=self.limits,
+            folders=self.folders,
+            fetcher=self._fetcher,
+            store=self.options.store or self._store,
+            webhooks=self._webhooks,
+            on_log=self.options.on_prediction_log,
+        )
+        supervisor = Supervisor(
+            command, engine, setup_timeout=self.options.setup_timeout, on_log=self.options.on_log
+        )
+        engine.attach(supervisor)
+        return Kind(engine, supervisor, document, component)
+
+    def _store(self, prefix: str | None) -> OutputStore:
+        address = prefix or self.options.upload_url
+        return DataUrlStore() if address is None else UploadStore(address, self._uploads)
+
+
+async def _settled(supervisor: Supervisor) -> None:
+    import contextlib
+
+    from cog_server.errors import SetupFailedError
+
+    with contextlib.suppress(SetupFailedError):
+        await supervisor.settled()

@@ -1,0 +1,1 @@
+"""The worker process: starting it, talking to it, and starting it anew when it dies."""

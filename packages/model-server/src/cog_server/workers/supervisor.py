@@ -1,0 +1,314 @@
+"""Keep one worker running: its setup, its health, its restarts.
+
+Theory of operation: the supervisor hears everything from the worker. Setup it handles itself; what concerns
+predictions it passes to the engine. When a worker dies the engine first ends what ran on it, then a new one is started
+after a delay that `health.restart_delay` decides. A model whose first setup fails is not tried again (SETUP_FAILED, as
+Cog); one whose restarts keep failing is DEFUNCT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from cog_server import frames
+from cog_server.errors import ProtocolError, SetupFailedError
+from cog_server.workers import messages
+from cog_server.workers.exits import Exit
+from cog_server.workers.health import STABLE_SECONDS, Health, restart_delay
+from cog_server.workers.process import WorkerCommand, WorkerProcess, spawn
+from cog_server.workers.worker import Worker
+
+log = logging.getLogger("cog_server")
+
+SETUP_LOG_LIMIT = 1 << 20
+"""Characters of setup() logs that are kept."""
+HEALTHCHECK_SECONDS = 5.0
+SHUTDOWN_SECONDS = 5.0
+OnLog = Callable[[str, str], None]
+
+
+class Predictions(Protocol):
+    """What the supervisor tells the engine."""
+
+    def worker_ready(self, ready: messages.Ready) -> None:
+        """Learn that predictions may be sent."""
+
+    def worker_frame(self, kind: int, tag: int, payload: bytes) -> None:
+        """Take a frame about a prediction."""
+
+    def worker_text(self, source: str, text: str) -> None:
+        """Take text that was written after setup."""
+
+    def worker_gone(self, why: str) -> None:
+        """Learn that the worker died; whatever ran on it is over."""
+
+    def worker_lost(self, why: str) -> None:
+        """Learn that there will be no worker any more."""
+
+
+class Setup:
+    """How setup() went."""
+
+    def __init__(self) -> None:
+        self.started_at = time.time()
+        self.completed_at: float | None = None
+        self.status = "starting"
+        self._logs: list[str] = []
+        self._size = 0
+
+    def text(self, text: str) -> None:
+        """Add to the logs, up to the limit."""
+        if self._size < SETUP_LOG_LIMIT:
+            self._logs.append(text[: SETUP_LOG_LIMIT - self._size])
+            self._size += len(text)
+
+    def done(self, status: str) -> None:
+        """Note the end."""
+        self.completed_at = time.time()
+        self.status = status
+
+    @property
+    def logs(self) -> str:
+        """All text so far."""
+        return "".join(self._logs)
+
+
+class Supervisor:
+    """One worker, kept alive."""
+
+    def __init__(
+        self,
+        command: WorkerCommand,
+        predictions: Predictions,
+        *,
+        setup_timeout: float | None = None,
+        on_log: OnLog | None = None,
+    ) -> None:
+        self.command = command
+        self.health = Health.UNKNOWN
+        self.setup = Setup()
+        self.ready: messages.Ready | None = None
+        self.failure: str | None = None
+        self.restarts = 0
+        self.pid: int | None = None
+        self._predictions = predictions
+        self._setup_timeout = setup_timeout
+        self._on_log = on_log
+        self._worker: Worker | None = None
+        self._ready_at = 0.0
+        self._failed_starts = 0
+        self._crashes = 0
+        self._ever_ready = False
+        self._setup_timer: asyncio.TimerHandle | None = None
+        self._decoders: dict[str, codecs.IncrementalDecoder] = {}
+        self._closing = False
+        self._gone = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._health_answers: list[asyncio.Future[messages.Health]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, process: WorkerProcess | None = None) -> None:
+        """Take a worker that was spawned before, or spawn one."""
+        self.health = Health.STARTING
+        self.setup = Setup()
+        self._gone.clear()
+        self._settled.clear()
+        utf8 = codecs.getincrementaldecoder("utf-8")
+        self._decoders = {source: utf8("replace") for source in ("stdout", "stderr")}
+        try:
+            process = process or spawn(self.command)
+        except OSError as exc:
+            self._gone.set()
+            self._start_failed(
+                f"The model's Python {str(self.command.python)!r} cannot be started: {exc.strerror}."
+            )
+            return
+        self.pid = process.popen.pid
+        self.setup.started_at = process.started_at
+        self._worker = await Worker.attach(process, self)
+        if self._setup_timeout is not None:
+            loop = asyncio.get_running_loop()
+            self._setup_timer = loop.call_later(self._setup_timeout, self._setup_took_too_long)
+
+    async def settled(self) -> messages.Ready:
+        """Wait for the end of setup. Raises SetupFailedError, with the logs, when it failed."""
+        await self._settled.wait()
+        if self.ready is None:
+            raise SetupFailedError(self.failure or "setup() failed", logs=self.setup.logs)
+        return self.ready
+
+    def send(self, kind: int, tag: int, payload: bytes = b"") -> None:
+        """Send a frame to the worker."""
+        if self._worker is not None:
+            self._worker.send(kind, tag, payload)
+
+    def cancel(self, tag: int) -> None:
+        """Ask the worker to stop one prediction."""
+        if self._worker is not None and self.ready is not None:
+            self._worker.send(frames.CANCEL, tag)
+            if not self.ready.is_async:
+                self._worker.interrupt()
+
+    def kill(self, reason: str) -> None:
+        """Kill the worker; a new one follows."""
+        if self._worker is not None:
+            log.warning("worker killed reason=%r", reason)
+            self._worker.kill(reason)
+
+    def drain(self) -> None:
+        """Take in all text that the worker has written."""
+        if self._worker is not None:
+            self._worker.drain()
+
+    async def healthcheck(self) -> messages.Health:
+        """Ask the model's own healthcheck, for at most five seconds."""
+        answer: asyncio.Future[messages.Health] = asyncio.get_running_loop().create_future()
+        self._health_answers.append(answer)
+        self.send(frames.HEALTHCHECK, 0)
+        try:
+            return await asyncio.wait_for(answer, HEALTHCHECK_SECONDS)
+        except asyncio.TimeoutError:
+            return messages.Health(
+                ok=False, error=f"healthcheck timed out after {HEALTHCHECK_SECONDS} seconds"
+            )
+        finally:
+            if answer in self._health_answers:
+                self._health_answers.remove(answer)
+
+    async def close(self, grace: float = SHUTDOWN_SECONDS) -> None:
+        """Let the worker end in peace, then kill it."""
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+        if self._worker is None or self._gone.is_set():
+            return
+        if self.ready is not None:
+            self.send(frames.SHUTDOWN, 0)
+            try:
+                await asyncio.wait_for(self._gone.wait(), grace)
+            except asyncio.TimeoutError:
+                log.warning("worker killed reason='it did not end within %.1f s of the shutdown'", grace)
+        self._worker.kill("the server is shutting down")
+        await self._gone.wait()
+
+    # What the worker says.
+
+    def frames_received(self, received: list[frames.Frame]) -> None:
+        """Take frames, in order."""
+        for kind, tag, payload in received:
+            if tag:
+                self._predictions.worker_frame(kind, tag, payload)
+            elif kind == frames.READY:
+                self._became_ready(messages.decode(messages.Ready, payload))
+            elif kind == frames.SETUP_FAILED:
+                self.failure = messages.decode(messages.SetupFailed, payload).error
+            elif kind == frames.HEALTH:
+                answer: messages.Health = messages.decode(messages.Health, payload)
+                for waiting in self._health_answers:
+                    if not waiting.done():
+                        waiting.set_result(answer)
+                self._health_answers.clear()
+            else:
+                raise ProtocolError(f"a frame of kind 0x{kind:02x} must name a prediction")
+
+    def text_received(self, source: str, data: bytes) -> None:
+        """Take text: setup's until the worker is ready, then the predictions'."""
+        text = self._decoders[source].decode(data)
+        if not text:
+            return
+        if self.ready is None:
+            self.setup.text(text)
+            if self._on_log is not None:
+                self._on_log(source, text)
+        else:
+            self._predictions.worker_text(source, text)
+
+    def exited(self, how: Exit) -> None:
+        """Learn how the worker ended, and start another when that makes sense."""
+        was_ready, self.ready = self.ready, None
+        self._worker = self.pid = None
+        self._gone.set()
+        self._cancel_setup_timer()
+        for waiting in self._health_answers:
+            if not waiting.done():
+                waiting.set_result(messages.Health(ok=False, error=how.describe()))
+        if was_ready is None:
+            self._start_failed(self.failure or how.describe())
+            return
+        lived = time.monotonic() - self._ready_at
+        self._crashes = self._crashes + 1 if lived < STABLE_SECONDS else 1
+        if self._closing:
+            self._predictions.worker_gone("The server is shutting down.")
+            return
+        self.health = Health.STARTING
+        log.warning("worker died pid=%s cause=%r", how.status, how.describe())
+        self._predictions.worker_gone(how.describe())
+        self._again()
+
+    def _became_ready(self, ready: messages.Ready) -> None:
+        if ready.protocol != frames.PROTOCOL:
+            raise ProtocolError(
+                f"the worker speaks protocol {ready.protocol}, this server {frames.PROTOCOL}: "
+                "rebuild the image so that its SDK and its model server are of one release"
+            )
+        # Everything setup() printed is in the pipes by now.
+        self.drain()
+        self._cancel_setup_timer()
+        self.ready = ready
+        self._ready_at = time.monotonic()
+        self._failed_starts = 0
+        self._ever_ready = True
+        self.failure = None
+        self.setup.done("succeeded")
+        self.health = Health.READY
+        self._settled.set()
+        self._predictions.worker_ready(ready)
+
+    def _setup_took_too_long(self) -> None:
+        if self._worker is not None:
+            self.failure = f"setup() took longer than the {self._setup_timeout:g} seconds it may take."
+            self._worker.kill("its setup() took too long")
+
+    def _cancel_setup_timer(self) -> None:
+        if self._setup_timer is not None:
+            self._setup_timer.cancel()
+            self._setup_timer = None
+
+    def _start_failed(self, why: str) -> None:
+        self.failure = why
+        self.setup.done("failed")
+        self._failed_starts += 1
+        if self._closing:
+            self._settled.set()
+            return
+        log.error("setup failed reason=%r", why)
+        if self._ever_ready:
+            self._again()
+        else:
+            self._give_up(Health.SETUP_FAILED, why)
+
+    def _give_up(self, health: Health, why: str) -> None:
+        self.health = health
+        self._settled.set()
+        self._predictions.worker_lost(why)
+
+    def _again(self) -> None:
+        delay = restart_delay(failed_starts=self._failed_starts, crashes=self._crashes)
+        if delay is None:
+            self._give_up(Health.DEFUNCT, self.failure or "The model's process keeps dying.")
+            return
+        self.health = Health.STARTING
+        self.restarts += 1
+        task = asyncio.get_running_loop().create_task(self._later(delay))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _later(self, delay: float) -> None:
+        await asyncio.sleep(delay)
+        if not self._closing:
+            await self.start()
