@@ -1,1 +1,1 @@
-"""The commands, one file each."""
+"""The commands `cog` and `cogyard`: one file a command, imported when it is called."""

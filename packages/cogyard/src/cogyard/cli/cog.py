@@ -1,0 +1,41 @@
+"""The command `cog`: write a model, run it, make an image of it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from cogyard.cli.lazy import LazyGroup, Row
+from cogyard.cli.run import run
+
+COMMANDS = {
+    "init": Row("cogyard.cli.init:init", "Write cog.yaml and predict.py to start a model from."),
+    "predict": Row("cogyard.cli.predict:predict", "Run the model once, on this machine."),
+    "run": Row("cogyard.cli.predict:run", "The same as predict."),
+    "serve": Row("cogyard.cli.serve:serve", "Serve the model's HTTP API on this machine."),
+    "schema": Row("cogyard.cli.schema:schema", "Print the model's inputs and output as OpenAPI."),
+    "build": Row("cogyard.cli.build:build", "Make an image, with no container engine."),
+    "push": Row("cogyard.cli.push:push", "Build the image and send it to a registry."),
+    "login": Row("cogyard.cli.login:login", "Keep the credentials of a registry."),
+    "images": Row("cogyard.cli.images:images", "List the images built here."),
+    "inspect": Row("cogyard.cli.images:inspect", "Show what an image holds."),
+}
+
+
+@click.command(
+    cls=LazyGroup,
+    rows=COMMANDS,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Package a machine-learning model and run it anywhere.",
+    epilog="Exit statuses: 0 done, 1 failed, 2 called wrongly, 130 ended with Ctrl-C.",
+)
+@click.version_option(package_name="cogyard", message="cog version %(version)s (Cogyard)")
+def cog() -> None:
+    """Choose a command."""
+
+
+def main() -> None:
+    """Run the command line `cog`."""
+    sys.exit(run(cog, "cog"))

@@ -1,0 +1,35 @@
+"""The command `cogyard`: the platform that hosts models."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from cogyard.cli.lazy import LazyGroup, Row
+from cogyard.cli.run import run
+
+COMMANDS = {
+    "up": Row("cogyard.cli.up:up", "Start the platform on this machine."),
+    "status": Row("cogyard.cli.status:status", "Show what runs and what waits."),
+    "account": Row("cogyard.cli.account:account", "Make and list accounts."),
+    "token": Row("cogyard.cli.token:token", "Make, list and revoke API tokens."),
+}
+
+
+@click.command(
+    cls=LazyGroup,
+    rows=COMMANDS,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Host machine-learning models: pages, an API, a registry.",
+    epilog="Exit statuses: 0 done, 1 failed, 2 called wrongly, 130 ended with Ctrl-C.",
+)
+@click.version_option(package_name="cogyard", message="cogyard version %(version)s")
+def cogyard() -> None:
+    """Choose a command."""
+
+
+def main() -> None:
+    """Run the command line `cogyard`."""
+    sys.exit(run(cogyard, "cogyard"))

@@ -1,0 +1,99 @@
+"""What commands say: messages to stderr, results to stdout; colour and motion only on a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+RED, GREEN, YELLOW, DIM, BOLD = "31", "32", "33", "2", "1"
+DONE, FAILED = "✓", "✗"
+
+
+class Console:
+    """Messages of one command. `quiet` keeps warnings and errors only."""
+
+    def __init__(self, stream: IO[str] | None = None, *, quiet: bool = False) -> None:
+        self.stream = sys.stderr if stream is None else stream
+        self.quiet = quiet
+        self.terminal = self.stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.colour = self.terminal and not os.environ.get("NO_COLOR") and not os.environ.get("COG_NO_COLOR")
+        self._status: Status | None = None
+
+    def say(self, text: str = "") -> None:
+        """Say one thing that was done or is to be known."""
+        if not self.quiet:
+            self._line(text)
+
+    def done(self, text: str) -> None:
+        """Say that a step is finished."""
+        if not self.quiet:
+            self._line(f"{self.paint(DONE, GREEN)} {text}")
+
+    def warn(self, text: str, hint: str | None = None) -> None:
+        """Say something that may surprise; the command goes on."""
+        self._line(f"{self.paint('Warning:', YELLOW)} {text}")
+        if hint:
+            self._line(f"  {hint}")
+
+    def error(self, text: str, hint: str | None = None) -> None:
+        """Say why the command ends, and what to do next."""
+        self._line(f"{self.paint('Error:', RED)} {text}")
+        if hint:
+            self._line(f"  {hint}")
+
+    def log(self, text: str) -> None:
+        """Pass on output of the model, unchanged."""
+        if self._status is not None:
+            self._status.stop()
+        self.stream.write(text)
+        self.stream.flush()
+        if self._status is not None:
+            self._status.start()
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[Step]:
+        """Show a step going on: a moving line on a terminal, only its details elsewhere."""
+        if self.quiet or not self.terminal:
+            yield Step(self, text)
+            return
+        from rich.console import Console as RichConsole
+        from rich.markup import escape
+
+        rich = RichConsole(file=self.stream, no_color=not self.colour, highlight=False)
+        with rich.status(f"{escape(text)}...") as status:
+            self._status = status
+            try:
+                yield Step(self, text)
+            finally:
+                self._status = None
+
+    def paint(self, text: str, colour: str) -> str:
+        """Return the text in a colour, on a terminal that wants it."""
+        return f"\033[{colour}m{text}\033[0m" if self.colour else text
+
+    def _line(self, text: str) -> None:
+        self.log(f"{text}\n")
+
+
+class Step:
+    """A step that is going on."""
+
+    def __init__(self, console: Console, text: str) -> None:
+        self._console = console
+        self._text = text
+
+    def detail(self, text: str) -> None:
+        """Show what the step does just now: beside it on a terminal, on a line of its own elsewhere."""
+        status = self._console._status  # noqa: SLF001 - the two classes are one thing
+        if status is not None:
+            from rich.markup import escape
+
+            status.update(f"{escape(self._text)}... {escape(text)}")
+        else:
+            self._console.say(f"  {text}")

@@ -1,0 +1,59 @@
+"""A group of commands whose modules are imported when they are called, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+import click
+
+
+@dataclass(frozen=True)
+class Row:
+    """One command: `module:attribute` of its click command, and its line in the list of commands."""
+
+    target: str
+    summary: str
+    hidden: bool = False
+
+
+class LazyGroup(click.Group):
+    """A click group made from a table of rows."""
+
+    def __init__(self, *, rows: Mapping[str, Row], **settings: object) -> None:
+        super().__init__(**settings)  # type: ignore[arg-type] # click's own settings, passed on
+        self.rows = dict(rows)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it so
+        """Return the commands in the order of the table."""
+        return [name for name, row in self.rows.items() if not row.hidden]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """Import and return one command."""
+        row = self.rows.get(cmd_name)
+        if row is None:
+            return None
+        module, _, attribute = row.target.partition(":")
+        command = getattr(import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{row.target} is not a click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """Write the list of commands from the table alone: nothing is imported."""
+        rows = [(name, row.summary) for name, row in self.rows.items() if not row.hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown one is answered with the nearest there is."""
+        name = args[0]
+        if name not in self.rows and not name.startswith("-"):
+            from cogyard.project.suggest import did_you_mean
+
+            hint = did_you_mean(name, [*self.rows]) or f"`{ctx.info_name} --help` lists the commands."
+            ctx.fail(f"there is no command `{name}`. {hint}")
+        return super().resolve_command(ctx, args)

@@ -1,0 +1,58 @@
+"""What predict and serve do first: read the project, make its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cogyard.cli.console import Console
+from cogyard.environment import LocalEnvironment, Target, make_environment, resolve
+from cogyard.project import Project, ProjectError, find_root, load_project
+from cogyard.project.schema import static_schema
+
+
+def open_project(filename: str, console: Console) -> Project:
+    """Read the project of the current folder (or one above it) and say what is to be known about it."""
+    project = load_project(find_root(Path.cwd(), filename), filename)
+    for warning in project.warnings:
+        console.warn(f"{warning.place}: {warning.message}", warning.hint)
+    return project
+
+
+def source_schema(project: Project) -> Mapping[str, Any] | None:
+    """Return the document read from the source; None where only running the model can tell it."""
+    try:
+        return static_schema(project)
+    except ProjectError:
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A project whose environment is ready; `name` is its short name for messages."""
+
+    project: Project
+    environment: LocalEnvironment
+
+    @property
+    def name(self) -> str:
+        """The first digits of the environment's key."""
+        return self.environment.root.name[:12]
+
+
+def prepare(project: Project, console: Console) -> Prepared:
+    """Make the environment of cog.yaml on this machine, showing how it goes."""
+    text = f"Building environment from {project.config_file.name}"
+    with console.working(text) as step:
+        lock = resolve(project, Target(python=project.python_version), on_progress=step.detail)
+        environment = make_environment(lock, on_progress=step.detail)
+    packages = len(lock.packages)
+    plural = "" if packages == 1 else "s"
+    console.done(f"{text}... Python {lock.python}, {packages} package{plural}")
+    if project.system_packages or project.run:
+        console.say(
+            "  system_packages and run commands belong to the image; here this machine's own are used."
+        )
+    return Prepared(project=project, environment=environment)

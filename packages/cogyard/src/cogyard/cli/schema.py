@@ -1,0 +1,21 @@
+"""`cog schema`: the model's OpenAPI document."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from cogyard.cli.options import config_file
+
+
+@click.command(short_help="Print the model's inputs and output as OpenAPI.")
+@config_file
+def schema(filename: str) -> None:
+    """Print the model's OpenAPI document, read from its source without running it."""
+    from cogyard.project import find_root, load_project
+    from cogyard.project.schema import static_schema
+
+    project = load_project(find_root(Path.cwd(), filename), filename)
+    print(json.dumps(static_schema(project), indent=2, ensure_ascii=False))
