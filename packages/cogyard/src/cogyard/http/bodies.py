@@ -1,0 +1,49 @@
+"""Reading what a client sent, within limits and into a type."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+
+from cogyard.http.errors import BadRequestError, InvalidError, TooLargeError, UnsupportedMediaError
+
+T = TypeVar("T")
+
+# Inputs may carry files as data URLs; the packaged model's own limit is the same.
+JSON_LIMIT = 100 * 1024 * 1024
+FORM_LIMIT = 1024 * 1024
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the whole body. Raises TooLargeError past `limit` bytes, before more is read."""
+    announced = request.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and int(announced[:20]) > limit:
+        raise TooLargeError(f"The body has {announced[:20]} bytes; at most {limit} are taken.")
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise TooLargeError(f"The body has more than the {limit} bytes that are taken.")
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise BadRequestError("The client went away in the middle of the body.") from error
+    return b"".join(chunks)
+
+
+async def read_json(request: Request, type: type[T], *, limit: int = JSON_LIMIT) -> T:
+    """Return the JSON body as `type`. Raises BadRequestError, InvalidError, TooLargeError, UnsupportedMediaError."""
+    content_type = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
+    # A browser form can send text/plain or a form without asking first: those never count as JSON.
+    if content_type != "application/json" and not content_type.endswith("+json"):
+        raise UnsupportedMediaError(f"The body must be application/json, not {content_type[:80]}.")
+    body = await read_body(request, limit)
+    try:
+        return msgspec.json.decode(body, type=type)
+    except msgspec.ValidationError as error:
+        raise InvalidError(f"{str(error).rstrip('.')}.", title="Invalid body") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequestError(f"The body is not JSON: {error}.") from error

@@ -1,0 +1,36 @@
+"""Who asks: set once by the authentication middleware, read by every route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from starlette.requests import HTTPConnection
+
+from cogyard.domain.values import Account
+from cogyard.http.errors import UnauthenticatedError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """An account, or nobody; and how it showed who it is."""
+
+    account: Account | None = None
+    via: Literal["token", "session"] | None = None
+
+
+NOBODY = Caller()
+
+
+def caller_of(request: HTTPConnection) -> Caller:
+    """Return who asks; nobody, when no middleware has said."""
+    caller = getattr(request.state, "caller", NOBODY)
+    return caller if isinstance(caller, Caller) else NOBODY
+
+
+def require_account(request: HTTPConnection) -> Account:
+    """Return the caller's account; raise UnauthenticatedError when nobody asks."""
+    account = caller_of(request).account
+    if account is None:
+        raise UnauthenticatedError
+    return account

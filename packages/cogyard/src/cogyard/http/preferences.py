@@ -1,0 +1,56 @@
+"""The headers that say how a prediction is wanted: `Prefer: wait[=n]` and `Cancel-After: 1h30m`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cogyard.http.errors import BadRequestError, InvalidError
+
+# What official clients may ask for; without a number they mean the longest.
+MAX_WAIT_SECONDS = 60
+MIN_CANCEL_AFTER, MAX_CANCEL_AFTER = 5, 24 * 3600
+
+_DURATION = re.compile(r"(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A client waits this many seconds for the result; `applied` goes back as Preference-Applied."""
+
+    seconds: int
+    applied: str
+
+
+def wait_preference(header: str | None) -> Wait | None:
+    """Read a Prefer header; None when the client wants its answer at once.
+
+    Raises BadRequestError for a wait of another form than 1 to 60 seconds.
+    """
+    for preference in (header or "").split(","):
+        name, equals, value = preference.strip().partition("=")
+        if name.strip().lower() != "wait":
+            continue
+        value = value.strip().strip('"')
+        if not equals:
+            return Wait(MAX_WAIT_SECONDS, "wait")
+        if not value.isascii() or not value.isdigit() or not 1 <= int(value[:4]) <= MAX_WAIT_SECONDS:
+            raise BadRequestError(f"Prefer: wait={value[:20]} is not a whole number of seconds from 1 to 60.")
+        return Wait(int(value), f"wait={int(value)}")
+    return None
+
+
+def cancel_after(header: str | None) -> int | None:
+    """Read a Cancel-After header (`30`, `30s`, `5m`, `1h30m45s`) in seconds. Raises InvalidError."""
+    if header is None or not header.strip():
+        return None
+    match = _DURATION.fullmatch(header.strip().lower())
+    if match is None or not any(match.groups()):
+        raise InvalidError(f"Cancel-After: {header[:20]!r} is not a duration such as 30s, 5m or 1h30m.")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    total = hours * 3600 + minutes * 60 + seconds
+    if not MIN_CANCEL_AFTER <= total <= MAX_CANCEL_AFTER:
+        raise InvalidError(
+            f"Cancel-After: {header[:20]!r} is {total} seconds; it must be from {MIN_CANCEL_AFTER} seconds to 24 hours."
+        )
+    return total

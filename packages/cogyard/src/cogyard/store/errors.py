@@ -1,0 +1,95 @@
+"""What can go wrong with the state of the platform, for the operator who must act.
+
+StoreError
+├── NotADatabaseError      the file is something else
+├── CorruptDatabaseError   the file was a database
+├── DiskFullError
+├── DatabaseBusyError      another process holds the write lock
+├── DatabaseClosedError
+└── MigrationError         the file and this release do not fit together
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from cogyard.errors import CogyardError
+
+
+class StoreError(CogyardError):
+    """The platform's state could not be read or written."""
+
+    code = "store"
+    http_status = 503
+
+
+class NotADatabaseError(StoreError):
+    """The file at the database's path is not a Cogyard database."""
+
+    code = "store-not-a-database"
+
+
+class CorruptDatabaseError(StoreError):
+    """The database is damaged; nothing more is written to it."""
+
+    code = "store-corrupt"
+
+
+class DiskFullError(StoreError):
+    """There is no room left for the database."""
+
+    code = "store-disk-full"
+    http_status = 507
+
+
+class DatabaseBusyError(StoreError):
+    """Another process has held the write lock for longer than we wait."""
+
+    code = "store-busy"
+
+
+class DatabaseClosedError(StoreError):
+    """The database was closed while somebody still asked for something."""
+
+    code = "store-closed"
+
+
+class MigrationError(StoreError):
+    """The database and this release do not fit together."""
+
+    code = "store-migration"
+
+
+def translated(error: sqlite3.Error, path: object) -> Exception:
+    """Return our error for one of SQLite's, or the same error when it is no operator's matter."""
+    # The low byte is the primary code; extended codes say more in the bits above it.
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if primary == sqlite3.SQLITE_NOTADB:
+        return NotADatabaseError(
+            f"{path} is not a Cogyard database.",
+            hint="Point --data-dir at another folder, or move this file away.",
+        )
+    if primary == sqlite3.SQLITE_CORRUPT:
+        return CorruptDatabaseError(
+            f"The database {path} is damaged: {error}.",
+            hint="Stop the platform, keep a copy of the file, and restore the last backup in its place.",
+        )
+    if primary == sqlite3.SQLITE_FULL:
+        return DiskFullError(
+            f"No room is left on the disk that holds {path}.", hint="Free some space; nothing was lost."
+        )
+    if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return DatabaseBusyError(
+            f"Another process has kept {path} locked.",
+            hint="Is a second platform running on the same data folder?",
+        )
+    if primary in {
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+    }:
+        return StoreError(
+            f"The database {path} cannot be used: {error}.", hint="Check the folder, its owner and the disk."
+        )
+    return error
