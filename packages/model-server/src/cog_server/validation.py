@@ -48,6 +48,7 @@ _KINDS = {
 }
 _HIDDEN = "**********"
 _REFERENCES_DEEP = 32
+_HOLDERS = (Mapping, list, Path)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class InputSchema:
         """Return where the files of an input are. Raises InputInvalidError with every problem."""
         found = Found()
         if self.fields is None:
-            _refuse_markers(value, (), found)
+            _free(value, (), found)
         else:
             for name in self.required:
                 if name not in value:
@@ -130,8 +131,11 @@ def shown(value: Any) -> str:
     return kind
 
 
-def _refuse_markers(value: Any, loc: Loc, found: Found) -> None:
-    """Refuse the worker protocol's file marker in free-form input: it would name a file on this machine."""
+def _free(value: Any, loc: Loc, found: Found) -> None:
+    """Accept free-form input, but not the worker protocol's file marker: it would name a file on this machine.
+
+    A `Path` value (embedded use; JSON has none) is a file wherever it stands.
+    """
     stack: list[tuple[Any, Loc]] = [(value, loc)]
     while stack:
         item, where = stack.pop()
@@ -139,15 +143,11 @@ def _refuse_markers(value: Any, loc: Loc, found: Found) -> None:
             if FILE_KEY in item:
                 found.problem(where, f"the key {FILE_KEY!r} is reserved", "value_error.reserved")
                 return
-            stack.extend(
-                (child, (*where, key)) for key, child in item.items() if isinstance(child, (Mapping, list))
-            )
+            stack.extend((child, (*where, key)) for key, child in item.items() if isinstance(child, _HOLDERS))
         elif isinstance(item, list):
-            stack.extend(
-                (child, (*where, index))
-                for index, child in enumerate(item)
-                if isinstance(child, (Mapping, list))
-            )
+            stack.extend((child, (*where, index)) for index, child in enumerate(item) if isinstance(child, _HOLDERS))
+        elif isinstance(item, Path):
+            _file(item, where, found)
 
 
 class _Compiler:
@@ -204,10 +204,6 @@ class _Compiler:
         return _free
 
 
-def _free(value: Any, loc: Loc, found: Found) -> None:
-    _refuse_markers(value, loc, found)
-
-
 def _null(value: Any, loc: Loc, found: Found) -> None:
     if value is not None:
         found.problem(loc, f"must be null, got {shown(value)}", "type_error.null")
@@ -226,7 +222,7 @@ def _object(value: Any, loc: Loc, found: Found) -> None:
     if not isinstance(value, dict):
         found.problem(loc, f"must be an object, got {_or_null(value)}", "type_error.dict")
     else:
-        _refuse_markers(value, loc, found)
+        _free(value, loc, found)
 
 
 def _file(value: Any, loc: Loc, found: Found) -> None:

@@ -185,7 +185,8 @@ class Supervisor:
         self._closing = True
         for task in self._tasks:
             task.cancel()
-        if self._worker is None or self._gone.is_set():
+        worker = self._worker
+        if worker is None:
             return
         if self.ready is not None:
             self.send(frames.SHUTDOWN, 0)
@@ -193,7 +194,7 @@ class Supervisor:
                 await asyncio.wait_for(self._gone.wait(), grace)
             except asyncio.TimeoutError:
                 log.warning("worker killed reason='it did not end within %.1f s of the shutdown'", grace)
-        self._worker.kill("the server is shutting down")
+        worker.kill("the server is shutting down")
         await self._gone.wait()
 
     # What the worker says.
