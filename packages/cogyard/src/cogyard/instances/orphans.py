@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 #: `<platform>/<instance>`; the platform part is a digest of its data folder.
 MARK = "COGYARD_INSTANCE"
 
 _PROC = Path("/proc")
+#: A killed process needs a moment to be gone.
+_ROUNDS, _BETWEEN_ROUNDS = 50, 0.01
 
 
 def marked(prefix: str) -> list[int]:
@@ -36,9 +39,9 @@ def marked(prefix: str) -> list[int]:
 
 
 def kill_marked(prefix: str) -> int:
-    """Kill them, again until none is left, since they may start others; return how many were killed."""
-    killed = 0
-    for _ in range(10):
+    """Kill them, again until none is left, since they may start others; return how many were killed. Blocks."""
+    killed: set[int] = set()
+    for _ in range(_ROUNDS):
         found = marked(prefix)
         if not found:
             break
@@ -47,5 +50,6 @@ def kill_marked(prefix: str) -> int:
                 os.kill(pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 continue
-            killed += 1
-    return killed
+            killed.add(pid)
+        time.sleep(_BETWEEN_ROUNDS)
+    return len(killed)

@@ -1,0 +1,196 @@
+"""The platform's folder: what is where in it, who holds it, and what an ended platform left behind."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from cogyard.errors import CogyardError
+from cogyard.instances.orphans import kill_marked
+
+#: Unix socket paths are short; a folder deep down has its sockets elsewhere.
+_LONGEST_SOCKETS = 60
+#: Whoever only asks whether the folder is held has it for an instant.
+_TRIES, _BETWEEN_TRIES = 5, 0.05
+
+
+class DataDirError(CogyardError):
+    """The data folder can't be used."""
+
+    code = "data_dir_unusable"
+
+
+class PlatformRunningError(DataDirError):
+    """Another platform holds the data folder."""
+
+    code = "platform_running"
+
+
+@dataclass(frozen=True, slots=True)
+class DataDir:
+    """The folder and the places in it."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.root / "cogyard.db"
+
+    @property
+    def blobs(self) -> Path:
+        """Everything kept by digest."""
+        return self.root / "blobs"
+
+    @property
+    def layers(self) -> Path:
+        """Unpacked layers, shared by instances."""
+        return self.root / "layers"
+
+    @property
+    def instances(self) -> Path:
+        """A folder for each instance that lives."""
+        return self.root / "instances"
+
+    @property
+    def home(self) -> Path:
+        """HOME of the models."""
+        return self.root / "home"
+
+    @property
+    def history(self) -> Path:
+        """How instances fared: setup logs and ends."""
+        return self.root / "history"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the platform that runs here; says who it is."""
+        return self.root / "platform.lock"
+
+    @property
+    def status_file(self) -> Path:
+        """What the platform that runs here last said of itself."""
+        return self.root / "status.json"
+
+    @property
+    def mark(self) -> str:
+        """What the processes of this platform carry in their environment."""
+        return hashlib.sha256(os.fsencode(self.root.resolve())).hexdigest()[:16]
+
+    @property
+    def sockets(self) -> Path:
+        """Where model servers listen: in the folder, or, when its path is too long, in one of our own nearby."""
+        inside = self.root / "sockets"
+        if len(os.fsencode(inside)) <= _LONGEST_SOCKETS:
+            return inside
+        return Path(tempfile.gettempdir()) / f"cogyard-{os.getuid()}-{self.mark}"
+
+    def make(self) -> Self:
+        """Make the folder when it is not there; raise DataDirError when it can't be written."""
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                return self
+        except OSError as error:
+            raise DataDirError(
+                f"The data folder {self.root} cannot be written: {error.strerror}.",
+                hint="Name another one with --data-dir, or change its owner.",
+            ) from error
+
+    def exists(self) -> bool:
+        """Say whether a platform has ever been started here."""
+        return self.database.is_file()
+
+
+class Hold:
+    """The lock on a data folder, kept until `release` or the end of the process."""
+
+    def __init__(self, handle: int, folder: DataDir) -> None:
+        self._handle = handle
+        self._folder = folder
+
+    @classmethod
+    def take(cls, folder: DataDir) -> Self:
+        """Take the folder, or raise PlatformRunningError naming who has it."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        handle = os.open(folder.lock_file, flags, 0o600)
+        for _ in range(_TRIES):
+            if _lock(handle):
+                return cls(handle, folder)
+            time.sleep(_BETWEEN_TRIES)
+        os.close(handle)
+        holder = read_holder(folder)
+        where = f" at {holder['address']}" if holder.get("address") else ""
+        raise PlatformRunningError(
+            f"A platform already runs on {folder.root}{where} (process {holder.get('pid', 'unknown')}).",
+            hint="Use that one, stop it, or name another folder with --data-dir.",
+        )
+
+    def describe(self, fields: Mapping[str, Any]) -> None:
+        """Write down who holds the folder."""
+        text = json.dumps(fields).encode()
+        os.ftruncate(self._handle, 0)
+        os.pwrite(self._handle, text, 0)
+
+    def clean(self) -> int:
+        """End processes and remove files that an earlier platform left; return how many processes there were."""
+        orphans = kill_marked(f"{self._folder.mark}/")
+        shutil.rmtree(self._folder.instances, ignore_errors=True)
+        for unfinished in self._folder.layers.glob("unfinished-*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        sockets = self._folder.sockets
+        shutil.rmtree(sockets, ignore_errors=True)
+        sockets.mkdir(mode=0o700, parents=True)
+        found = sockets.lstat()
+        if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+            raise DataDirError(f"The folder {sockets} belongs to somebody else.")
+        for folder in (self._folder.instances, self._folder.layers, self._folder.home, self._folder.history):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder.status_file.unlink(missing_ok=True)
+        return orphans
+
+    def release(self) -> None:
+        """Give the folder free."""
+        self._folder.status_file.unlink(missing_ok=True)
+        shutil.rmtree(self._folder.sockets, ignore_errors=True)
+        os.ftruncate(self._handle, 0)
+        os.close(self._handle)
+
+
+def is_held(folder: DataDir) -> bool:
+    """Say whether a platform runs on the folder."""
+    try:
+        handle = os.open(folder.lock_file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        return not _lock(handle)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def read_holder(folder: DataDir) -> dict[str, Any]:
+    """Return what the holder wrote about itself; empty when that can't be read."""
+    try:
+        found = json.loads(folder.lock_file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

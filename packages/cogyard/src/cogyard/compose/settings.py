@@ -1,0 +1,274 @@
+"""What an operator can set: one table of fields, read from arguments, environment and a file, in that order.
+
+Every field is documented where it is declared; docs/reference/settings.md is made from here.
+"""
+# ruff: noqa: RUF009 - `_setting` returns a dataclass field
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cogyard.errors import CogyardError
+
+#: Every setting is also an environment variable with this prefix.
+PREFIX = "COGYARD_"
+
+_MEMORY_PER_INSTANCE = 2 << 30
+
+
+class SettingsError(CogyardError):
+    """A setting is unknown or has a value that it can't have."""
+
+    code = "settings_invalid"
+    exit_status = 2
+
+
+def default_data_dir() -> Path:
+    """Return `cogyard` in the user's data folder (XDG)."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "cogyard"
+
+
+def default_max_instances() -> int:
+    """Return how many instances this machine holds by default: two a core, 2 GiB of memory each, at least two."""
+    cores = os.cpu_count() or 1
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        memory = 4 * _MEMORY_PER_INSTANCE
+    return max(2, min(2 * cores, memory // _MEMORY_PER_INSTANCE))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be a text")
+    return value.strip()
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,15}", str(value)):
+            raise ValueError("must be a whole number")
+        if not low <= int(value) <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def _seconds(value: Any) -> float:
+    try:
+        number = float(value) if not isinstance(value, bool) else -1.0
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 < number <= 10 * 365 * 86400:
+        raise ValueError("must be a number of seconds above 0")
+    return number
+
+
+def _truth(value: Any) -> bool:
+    known = {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "on": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "off": False,
+    }
+    if str(value).lower() not in known:
+        raise ValueError("must be true or false")
+    return known[str(value).lower()]
+
+
+def _path(value: Any) -> Path:
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else ""
+    if not text:
+        raise ValueError("must be a path")
+    return Path(text).expanduser().absolute()
+
+
+def _one_of(*words: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return str(value)
+
+    return parse
+
+
+def _address(value: Any) -> str:
+    parts = urlsplit(_text(value))
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an address such as https://models.example.com")
+    if parts.path not in {"", "/"}:
+        raise ValueError("must not have a path: the platform answers at the root of a host")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _hosts(value: Any) -> tuple[str, ...]:
+    words = value.split(",") if isinstance(value, str) else value
+    hosts = tuple(str(word).strip() for word in words if str(word).strip())
+    for host in hosts:
+        if not re.fullmatch(r"[A-Za-z0-9.\-]+(:[0-9]{1,5})?|\[[0-9a-fA-F:]+\](:[0-9]{1,5})?", host):
+            raise ValueError(f"must be a list of host:port; {host!r:.60} is not one")
+    return hosts
+
+
+def _setting(parse: Callable[[Any], Any], text: str, **default: Any) -> Any:
+    return field(metadata={"parse": parse, "help": text}, **default)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """The platform's settings, all checked."""
+
+    data_dir: Path = _setting(
+        _path, "The folder that holds everything: database, images, files.", default_factory=default_data_dir
+    )
+    host: str = _setting(
+        _text,
+        "The address to listen on. `0.0.0.0` makes the platform reachable from elsewhere.",
+        default="127.0.0.1",
+    )
+    port: int = _setting(_whole(0, 65535), "The port to listen on; 0 takes a free one.", default=8000)
+    public_url: str | None = _setting(
+        _address,
+        "How others reach the platform, when a proxy or another name stands before it.",
+        default=None,
+    )
+    trust_proxy: bool = _setting(
+        _truth, "Believe `X-Forwarded-*` headers. Only behind a proxy that sets them itself.", default=False
+    )
+    runtime: str = _setting(
+        _one_of("process"),
+        "How instances run. `process` is for your own models: it isolates nothing.",
+        default="process",
+    )
+    max_instances: int = _setting(
+        _whole(1, 10_000),
+        "How many instances may live at once. By default two a core, with 2 GiB of memory for each.",
+        default_factory=default_max_instances,
+    )
+    idle_timeout: float = _setting(
+        _seconds, "Seconds after which an instance without work is stopped.", default=300.0
+    )
+    setup_timeout: float = _setting(_seconds, "Seconds that a model's setup() may take.", default=600.0)
+    drain_timeout: float = _setting(
+        _seconds, "Seconds that running predictions get to finish when the platform is stopped.", default=30.0
+    )
+    input_hosts: tuple[str, ...] = _setting(
+        _hosts,
+        "Private `host:port` addresses that inputs may name, besides the platform's own; a list, or with commas.",
+        default=(),
+    )
+    max_file: int = _setting(
+        _whole(1, 1 << 40), "The largest file that may be uploaded, in bytes.", default=100 << 20
+    )
+    max_layer: int = _setting(
+        _whole(1, 1 << 40), "The largest layer that may be pushed, in bytes.", default=100 << 30
+    )
+    log_level: str = _setting(
+        _one_of("debug", "info", "warning", "error"), "What is logged, to stderr.", default="info"
+    )
+    log_format: str = _setting(
+        _one_of("text", "json"), "One line for people, or one JSON object, for each event.", default="text"
+    )
+    access_log: bool = _setting(_truth, "Log every request.", default=False)
+
+
+FIELDS: Mapping[str, Field[Any]] = {one.name: one for one in fields(Settings)}
+
+
+def load(arguments: Mapping[str, Any], environ: Mapping[str, str], file: Path | None = None) -> Settings:
+    """Read the settings. Arguments that are None were not given.
+
+    Raises SettingsError with every problem found, not only the first.
+    """
+    file = file or (Path(environ["COGYARD_CONFIG"]) if environ.get("COGYARD_CONFIG") else None)
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    from_environment = {
+        name: environ[PREFIX + name.upper()] for name in FIELDS if environ.get(PREFIX + name.upper())
+    }
+    sources = (
+        (_read(file) if file is not None else {}, lambda name: f"{name} in {file}"),
+        (from_environment, lambda name: PREFIX + name.upper()),
+        (
+            {name: value for name, value in arguments.items() if value is not None},
+            lambda name: f"--{name.replace('_', '-')}",
+        ),
+    )
+    for given, called in sources:
+        for name, value in given.items():
+            if name not in FIELDS:
+                problems.append(f"{called(name)}: there is no such setting.{_suggestion(name, FIELDS)}")
+                continue
+            try:
+                values[name] = FIELDS[name].metadata["parse"](value)
+            except ValueError as error:
+                problems.append(f"{called(name)} {error}, not {value!r:.80}")
+    if problems:
+        raise SettingsError("\n".join(problems), hint="docs/reference/settings.md lists every setting.")
+    return Settings(**values)
+
+
+def misspelt_variables(environ: Mapping[str, str]) -> list[str]:
+    """Say which variables look like a misspelt setting; variables of other parts have the prefix too."""
+    known = {PREFIX + name.upper() for name in FIELDS}
+    unknown = [name for name in sorted(environ) if name.startswith(PREFIX) and name not in known]
+    close = {name: get_close_matches(name, known, n=1, cutoff=0.85) for name in unknown}
+    return [f"{name} is not a setting. Did you mean {found[0]}?" for name, found in close.items() if found]
+
+
+def reference() -> str:
+    """Return the reference page, in Markdown."""
+    lines = [
+        "# Settings of the platform",
+        "",
+        "Made from `cogyard.compose.settings`. Each can be given to `cogyard up` as an argument (`--data-dir`), as an",
+        'environment variable (`COGYARD_DATA_DIR`), or in a TOML file (`data_dir = "…"`) named by `--config` or',
+        "`COGYARD_CONFIG`. Arguments win over the environment, the environment over the file. Unknown keys are",
+        "refused.",
+        "",
+    ]
+    for name, one in FIELDS.items():
+        default = _shown_default(name, one)
+        lines += [f"## {name}", "", one.metadata["help"], "", f"Default: {default}", ""]
+    return "\n".join(lines)
+
+
+def _shown_default(name: str, one: Field[Any]) -> str:
+    computed = {
+        "data_dir": "`cogyard` in the user's data folder, `~/.local/share` unless `XDG_DATA_HOME` is set",
+        "max_instances": "from this machine's cores and memory",
+    }
+    if name in computed:
+        return computed[name]
+    value = one.default
+    if value is None or value == ():
+        return "none"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"The settings file {file} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file {file} is not TOML: {error}.") from error
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]}?" if close else ""

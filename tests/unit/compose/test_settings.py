@@ -1,0 +1,111 @@
+"""What an operator can set, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cogyard.compose.settings import FIELDS, Settings, SettingsError, load, misspelt_variables, reference
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_arguments_win_over_environment_over_file(tmp_path: Path) -> None:
+    """The nearest source wins, each setting for itself."""
+    file = tmp_path / "settings.toml"
+    file.write_text('port = 1\nhost = "file"\nlog_level = "error"\n')
+    settings = load(
+        {"port": 3, "host": None, "data_dir": tmp_path}, {"COGYARD_PORT": "2", "COGYARD_HOST": "env"}, file
+    )
+    assert (settings.port, settings.host, settings.log_level) == (3, "env", "error")
+
+
+def test_the_file_may_be_named_by_the_environment(tmp_path: Path) -> None:
+    """COGYARD_CONFIG names the file when no argument does."""
+    (tmp_path / "s.toml").write_text(
+        "idle_timeout = 2.5\naccess_log = true\ninput_hosts = ['10.0.0.1:80', 'h']\n"
+    )
+    settings = load({}, {"COGYARD_CONFIG": str(tmp_path / "s.toml")})
+    assert (settings.idle_timeout, settings.access_log, settings.input_hosts) == (
+        2.5,
+        True,
+        ("10.0.0.1:80", "h"),
+    )
+
+
+def test_defaults_listen_on_loopback_only(tmp_path: Path) -> None:
+    """Nothing set: this machine alone can reach it."""
+    settings = load({"data_dir": str(tmp_path)}, {})
+    assert (settings.host, settings.port, settings.public_url) == ("127.0.0.1", 8000, None)
+    assert settings.max_instances >= 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("port", "70000", "from 0 to 65535"),
+        ("port", "eighty", "whole number"),
+        ("port", True, "whole number"),
+        ("idle_timeout", "0", "seconds above 0"),
+        ("idle_timeout", "nan", "seconds above 0"),
+        ("access_log", "maybe", "true or false"),
+        ("log_level", "loud", "one of debug"),
+        ("runtime", "sandbox", "one of process"),
+        ("public_url", "models.example.com", "must be an address"),
+        ("public_url", "https://example.com/cogyard", "must not have a path"),
+        ("input_hosts", "a b", "list of host:port"),
+        ("host", " ", "must be a text"),
+        ("data_dir", "", "must be a path"),
+    ],
+)
+def test_a_wrong_value_is_refused(name: str, value: object, says: str) -> None:
+    """The setting, the value and what it may be are all in the message."""
+    with pytest.raises(SettingsError, match=says) as refused:
+        load({name: value}, {})
+    assert f"--{name.replace('_', '-')}" in refused.value.message
+    assert refused.value.exit_status == 2
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    """An operator fixes the file once, not line by line."""
+    file = tmp_path / "settings.toml"
+    file.write_text('prot = 1\nport = "x"\n')
+    with pytest.raises(SettingsError) as refused:
+        load({}, {"COGYARD_LOG_LEVEL": "loud"}, file)
+    assert refused.value.message.count("\n") == 2
+    assert "Did you mean port?" in refused.value.message
+
+
+@pytest.mark.parametrize("text", ["port = ", "\x00", "[port]\nx = 1"])
+def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str) -> None:
+    """Not TOML, or a table where a value stands: a message, not a traceback."""
+    file = tmp_path / "settings.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError):
+        load({}, {}, file)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    """A file that was named has to be there."""
+    with pytest.raises(SettingsError, match=r"cannot be read"):
+        load({}, {}, tmp_path / "nowhere.toml")
+
+
+def test_misspelt_variables_are_noticed() -> None:
+    """COGYARD_PROT is most likely COGYARD_PORT; variables of other parts are let be."""
+    assert misspelt_variables({"COGYARD_PROT": "1", "COGYARD_CACHE_DIR": "x", "HOME": "y"}) == [
+        "COGYARD_PROT is not a setting. Did you mean COGYARD_PORT?"
+    ]
+
+
+def test_the_reference_page_is_this_table() -> None:
+    """docs/reference/settings.md is what the settings say of themselves."""
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")
+    assert page == reference()
+    assert all(f"## {name}\n" in page for name in FIELDS)
+
+
+def test_settings_are_values() -> None:
+    """Nothing changes a setting after it was read."""
+    with pytest.raises(AttributeError):
+        Settings().port = 1  # type: ignore[misc]  # that is the test
