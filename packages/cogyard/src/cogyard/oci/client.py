@@ -81,6 +81,11 @@ class RegistryClient:
     ) -> None:
         await self._http.aclose()
 
+    @property
+    def challenged(self) -> bool:
+        """Whether the registry has asked who we are, in this connection."""
+        return self._challenge is not None
+
     async def run(self, flow: Callable[[], Flow[T]], *scopes: Scope) -> T:
         """Carry a conversation to its end, from its beginning again after passing failures.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cogyard.oci.authorization import Credential
 from cogyard.oci.client import RegistryClient
 from cogyard.oci.credentials import config_path, find
 from cogyard.oci.errors import InvalidReferenceError
@@ -15,8 +16,12 @@ MIRROR = "COGYARD_REGISTRY_MIRROR"
 
 def connect(host: str, environment: Mapping[str, str]) -> RegistryClient:
     """Return a client for a registry, with the credentials kept for it."""
+    return client_for(host, environment, find(host, config_path(environment)))
+
+
+def client_for(host: str, environment: Mapping[str, str], credential: Credential | None) -> RegistryClient:
+    """Return a client for a registry with these credentials; http where the settings allow it."""
     insecure = {each.strip() for each in environment.get(INSECURE, "").split(",")}
-    credential = find(host, config_path(environment))
     return RegistryClient(host, credential=credential, insecure=host in insecure)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from cogyard.oci import flows
@@ -98,7 +99,8 @@ async def pull_image(
     scope = Scope(repository=source.repository)
     target, what = source.target, source.familiar
     for _ in range(2):  # an index, then a manifest; never deeper
-        data, media_type = await client.run(lambda: flows.pull_manifest(source.repository, target), scope)
+        flow = partial(flows.pull_manifest, source.repository, target)
+        data, media_type = await client.run(flow, scope)
         document = decode_any(data, media_type, what=f"the manifest of {what}")
         if isinstance(document, Manifest):
             break

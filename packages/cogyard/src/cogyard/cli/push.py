@@ -1,0 +1,47 @@
+"""`cog push`: build the image and send it to a registry."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from cogyard.cli.build import Shown, base_option, build_image, platform_option, refresh_option, size
+from cogyard.cli.console import Console
+from cogyard.cli.errors import MisuseError
+from cogyard.cli.options import config_file
+
+
+@click.command(short_help="Build the image and send it to a registry.")
+@click.argument("image", required=False, metavar="[HOST/OWNER/NAME]")
+@base_option
+@platform_option
+@refresh_option
+@config_file
+def push(*, image: str | None, base: str | None, platform: str | None, refresh: bool, filename: str) -> None:
+    """Build the image and send it to a registry, as HOST/OWNER/NAME.
+
+    On a platform of Cogyard the push makes a version of the model; a model that is not there yet is made, private.
+    Credentials are those of `cog login`, or docker's.
+    """
+    from cogyard.cli.prepare import open_project
+    from cogyard.image.build import local_store
+    from cogyard.image.push import push as push_built
+    from cogyard.oci.reference import Reference
+
+    console = Console()
+    name = image or open_project(filename, Console(quiet=True)).image
+    if name is None:
+        raise MisuseError(
+            "it is not said where to push to",
+            hint="cog push HOST/OWNER/NAME, or `image: HOST/OWNER/NAME` in cog.yaml.",
+        )
+    target = Reference.parse(name)
+    store = local_store()
+    built = build_image(console, store, filename, tag=name, base=base, platform=platform, refresh=refresh)
+    with console.working(f"Pushing {target.familiar}") as step:
+        pushed = asyncio.run(push_built(store, built.reference, target, progress=Shown(console, step)))
+    console.done(f"Pushed {target.familiar} ({size(pushed.uploaded)} sent)")
+    if pushed.page is not None:
+        console.say(f"\nRun your model: {pushed.page}")
+    click.echo(f"{target.name}@{pushed.digest}")

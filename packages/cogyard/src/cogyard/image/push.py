@@ -1,0 +1,98 @@
+"""Send an image of the local store to a registry."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import msgspec
+
+from cogyard.image.errors import ImageError
+from cogyard.image.progress import Progress, Silent
+from cogyard.oci import flows
+from cogyard.oci.client import RegistryClient
+from cogyard.oci.errors import RegistryError
+from cogyard.oci.exchange import Call, Flow
+from cogyard.oci.layout import ImageStore
+from cogyard.oci.reference import Reference
+from cogyard.oci.settings import connect
+from cogyard.oci.transfer import Moved, push_image
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PushedImage:
+    """Where the image is now. `page` is the model's page, where the registry belongs to a platform of ours."""
+
+    reference: Reference
+    digest: str
+    uploaded: int
+    """Bytes that had to be sent."""
+    page: str | None
+
+
+class _TokenPage(msgspec.Struct):
+    url: str
+
+
+async def push(
+    store: ImageStore,
+    reference: Reference,
+    target: Reference,
+    *,
+    client: RegistryClient | None = None,
+    progress: Progress | None = None,
+) -> PushedImage:
+    """Send the image `reference` of the store to `target`.
+
+    `client` talks to the target's registry; without one, the kept credentials and settings are used.
+    Raises RegistryError, ImageNotFoundError.
+    """
+    report = progress or Silent()
+    if target.digest is not None:
+        raise ImageError(
+            f"{target} names a digest; a push gives a tag", hint=f"Push to {target.name} instead."
+        )
+    image = store.image(reference)
+    titles = {
+        each.digest: (each.annotations or {}).get("run.cog.layer", "base") for each in image.manifest.layers
+    }
+    sent = 0
+
+    def on_moved(moved: Moved) -> None:
+        nonlocal sent
+        sent += moved.descriptor.size if moved.how == flows.UPLOADED else 0
+        title = titles.get(moved.descriptor.digest, "configuration")
+        report.detail(f"{title} {moved.how} ({moved.descriptor.size / 1e6:.1f} MB)")
+
+    async with client or connect(target.host, os.environ) as registry:
+        digest = await push_image(registry, store, image, target, on_moved)
+        page = await _page(registry, target)
+    return PushedImage(reference=target, digest=digest, uploaded=sent, page=page)
+
+
+async def _page(client: RegistryClient, target: Reference) -> str | None:
+    """Return the model's page: platforms of ours tell where people get tokens, and pages live beside that."""
+    try:
+        url = await client.run(token_page)
+    except RegistryError:
+        return None
+    if url is None:
+        return None
+    where = urlsplit(url)
+    return f"{where.scheme}://{where.netloc}/{target.repository}"
+
+
+def token_page() -> Flow[str | None]:
+    """Ask where a person gets a token; None from a registry that is not a platform like ours."""
+    answer = yield Call(method="GET", url="/cog/v1/display-token-url", what="the token page", refusals=True)
+    if answer.status != 200:
+        return None
+    try:
+        page = msgspec.json.decode(answer.body, type=_TokenPage)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    where = urlsplit(page.url)
+    return (
+        page.url if where.scheme in {"http", "https"} and where.hostname and page.url.isprintable() else None
+    )
