@@ -32,6 +32,12 @@ class PredictionFailedError(CommandError):
     code = "prediction_failed"
 
 
+class ModelFailedError(CommandError):
+    """The model did not start."""
+
+    code = "setup_failed"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What was asked on the command line."""
@@ -102,14 +108,14 @@ def _refuse(extra: tuple[str, ...]) -> None:
     if not extra:
         return
     if "=" in extra[0]:
-        raise MisuseError(f"`{extra[0]}` stands alone", hint=f"Did you forget -i? cog predict -i {extra[0]}")
+        raise MisuseError(f"`{extra[0]}` was given without -i", hint=f"Write: cog predict -i {extra[0]}")
     raise MisuseError(
         f"`{extra[0]}` is not understood", hint="cog predict runs the model of the current folder."
     )
 
 
 def _predict(request: Request, filename: str, console: Console) -> None:
-    from cog_server.errors import InputInvalidError
+    from cog_server.errors import InputInvalidError, SetupFailedError
 
     from cogyard.cli.outputs import Outputs
     from cogyard.cli.prepare import open_project, prepare, source_schema
@@ -127,6 +133,8 @@ def _predict(request: Request, filename: str, console: Console) -> None:
         asyncio.run(_run(request, prepared, document, values, console))
     except InputInvalidError as error:
         raise _misfit(error) from error
+    except SetupFailedError as error:
+        raise ModelFailedError(f"the model's setup failed: {error.message}", hint=error.hint) from error
 
 
 def _values(request: Request, document: Mapping[str, Any]) -> dict[str, Any]:

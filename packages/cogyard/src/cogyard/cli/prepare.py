@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +44,15 @@ class Prepared:
         return self.environment.root.name[:12]
 
 
+def quiet_server() -> None:
+    """Keep the model server's own log out of a command's messages; COG_DEBUG shows it."""
+    if not os.environ.get("COG_DEBUG"):
+        logging.getLogger("cog_server").addHandler(logging.NullHandler())
+
+
 def prepare(project: Project, console: Console) -> Prepared:
     """Make the environment of cog.yaml on this machine, showing how it goes."""
+    quiet_server()
     text = f"Building environment from {project.config_file.name}"
     with console.working(text) as step:
         lock = resolve(project, Target(python=project.python_version), on_progress=step.detail)

@@ -17,7 +17,8 @@ HEADER = """\
 
 Made from the commands themselves by `scripts/docs.py`; do not edit.
 
-Messages go to stderr, results to stdout. Colour and moving lines appear on a terminal only; `NO_COLOR` turns colour off.
+Messages go to stderr, results to stdout. Colour and moving lines appear on a terminal only; `NO_COLOR` turns colour
+off.
 """
 
 

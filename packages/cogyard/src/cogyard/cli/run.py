@@ -31,7 +31,7 @@ def run(group: click.Command, name: str) -> int:
     _handle_sigterm()
     try:
         status = _run(group, name, console)
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         console.say("\nStopped.")
         status = INTERRUPTED
     except TerminatedError:
@@ -51,6 +51,8 @@ def _run(group: click.Command, name: str, console: Console) -> int:
         if error.message:
             console.error(error.message, error.hint)
         return error.exit_status
+    except click.Abort as error:  # click's word for Ctrl-C
+        raise KeyboardInterrupt from error
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return 2

@@ -58,7 +58,7 @@ def serve(
     prepared = prepare(project, console)
 
     def listening(address: str) -> None:
-        console.done(f"Model running in environment {prepared.name}\n")
+        console.done(f"Model starting in environment {prepared.name}\n")
         console.say(f"Serving at {address}\nPOST {address}/predictions runs the model; Ctrl-C ends it.\n")
 
     status = serve_model(

@@ -40,7 +40,8 @@ def make_environment(
     ready = _ready(root)
     if ready is not None:
         return ready
-    with caching.locked(base / f"{root.name}.lock"):
+    waiting = "Waiting for another command that makes the same environment"
+    with caching.locked(base / f"{root.name}.lock", lambda: on_progress(waiting)):
         ready = _ready(root)  # another process may have made it while we waited
         if ready is not None:
             return ready

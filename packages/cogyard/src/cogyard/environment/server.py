@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, distribution, requires, version
 
-from packaging.requirements import Requirement
-
 from cogyard.environment.errors import UnresolvableError
 from cogyard.environment.lock import Lock
 from cogyard.environment.resolve import resolve_lines
@@ -34,6 +32,8 @@ def server_lock(target: Target, *, on_progress: Progress = silent) -> Lock:
 
 def _installed(lines: list[str]) -> list[str]:
     """Return `name==version` of every package that the lines bring here, by their own requirements."""
+    from packaging.requirements import Requirement
+
     pending = [Requirement(line).name for line in lines]
     found: dict[str, str] = {}
     while pending:

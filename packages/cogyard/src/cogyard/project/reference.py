@@ -10,8 +10,8 @@ from cogyard.project.keys import KEYS, OBSOLETE, RESERVED_PREFIXES, RESERVED_VAR
 HEADER = """\
 # cog.yaml
 
-Made from `packages/cogyard/src/cogyard/project/keys.py` by `scripts/docs.py`; do not edit. Editors complete and check the
-file with `spec/cog-yaml.schema.json`.
+Made from `packages/cogyard/src/cogyard/project/keys.py` by `scripts/docs.py`; do not edit. Editors complete and
+check the file with `spec/cog-yaml.schema.json`.
 
 A smallest one:
 
@@ -21,7 +21,8 @@ build:
 predict: "predict.py:Predictor"
 ```
 
-Every problem of the file is reported at once, with its line and column. Keys that are not in the table are problems too.
+Every problem of the file is reported at once, with its line and column. Keys that are not in the table are problems
+too.
 """
 
 

@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
 from cogyard.project.document import decode, shorten
 from cogyard.project.errors import Problem, ProjectError
 
@@ -44,6 +41,12 @@ class Requirements:
 
     def add(self, line: str, problem_at: Problem, folder: Path, *, constraint: bool = False) -> None:
         """Take one requirement; `problem_at` is a template that says where the line stands."""
+        from packaging.requirements import (  # 50 ms, and many projects have none
+            InvalidRequirement,
+            Requirement,
+        )
+        from packaging.utils import canonicalize_name
+
         target = self.constraints if constraint else self.lines
         requirement, _, rest = line.partition(" --hash")
         requirement = requirement.strip()
