@@ -10,7 +10,7 @@ import msgspec
 
 from cogyard.instances.errors import ImageRefusedError
 from cogyard.oci.errors import InvalidDocumentError
-from cogyard.oci.manifest import Index, decode_any
+from cogyard.oci.manifest import Manifest, decode
 
 #: Tells what a layer is for, in the manifest's annotations of that layer.
 LAYER_KIND = "run.cog.layer"
@@ -66,13 +66,12 @@ class Image:
 def read_image(version: str, manifest: bytes, config: Mapping[str, Any]) -> Image:
     """Read a manifest and an image config, both as strangers wrote them; raise ImageRefusedError."""
     try:
-        parsed = decode_any(manifest, None, what=f"the manifest of version {version}")
+        parsed = decode(manifest, Manifest, what=f"the manifest of version {version}")
     except InvalidDocumentError as error:
-        raise ImageRefusedError(f"Version {version} cannot run: {error.message}") from error
-    if isinstance(parsed, Index):
         raise ImageRefusedError(
-            f"Version {version} is a list of images, not an image.", hint="Push the image of one platform."
-        )
+            f"Version {version} cannot run: {error.message}.",
+            hint="A version is the image of one platform, not a list of images.",
+        ) from error
     labels = _strings(_section(config).get("Labels"))
     return Image(
         version=version,
