@@ -1,0 +1,1 @@
+"""Who may do things: accounts, passwords, tokens."""

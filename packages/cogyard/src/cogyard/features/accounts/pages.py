@@ -1,0 +1,134 @@
+"""Signing in and out, and tokens."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+
+from cogyard.domain.values import Account
+from cogyard.features.page import Page, Redirect, local_path, read_form, services_of
+from cogyard.http import caller_of, require_account
+from cogyard.http.errors import InvalidError
+
+#: Characters a new password must have; said on the page, held by the service too.
+SHORTEST_PASSWORD = 8
+
+
+async def sign_in(request: Request) -> Page | Redirect:
+    """Ask for a name and a password."""
+    wanted = local_path(request.query_params.get("next"))
+    if caller_of(request).account is not None:
+        return Redirect(to=wanted)
+    return _door(wanted)
+
+
+async def try_password(request: Request) -> Page | Redirect:
+    """Sign in by name and password."""
+    form = await read_form(request)
+    username, wanted = form.get("username", "").strip(), local_path(form.get("next"))
+    account = await services_of(request).accounts.verify_password(username, form.get("password", ""))
+    if account is None:
+        return _door(wanted, username=username, problem="The user name or the password is wrong.")
+    _begin_session(request, account)
+    return Redirect(to=wanted)
+
+
+async def open_link(_request: Request) -> Page:
+    """Ask for a password on the way in by a one-time link.
+
+    Only the form uses the link up: mail scanners and previews open links too.
+    """
+    return _link_page()
+
+
+async def use_link(request: Request) -> Page | Redirect:
+    """Sign in by a one-time link, and set the password that was chosen."""
+    form = await read_form(request)
+    password = "" if form.get("skip") else form.get("password", "")
+    if not form.get("skip") and len(password) < SHORTEST_PASSWORD:
+        return _link_page(
+            f"A password needs at least {SHORTEST_PASSWORD} characters; this has {len(password)}."
+        )
+    accounts = services_of(request).accounts
+    account = await accounts.use_login_link(request.path_params["secret"])
+    if account is None:
+        return _door("/", problem="This link has been used or is older than an hour. Ask for a new one.")
+    if password:
+        await accounts.set_password(account, password)
+    _begin_session(request, account)
+    return Redirect(to="/")
+
+
+async def ask_to_sign_out(request: Request) -> Page | Redirect:
+    """Offer to sign out, for whoever typed the address: only a form may do it."""
+    if caller_of(request).account is None:
+        return Redirect(to="/")
+    return Page(template="signout.html", title="Sign out")
+
+
+async def sign_out(request: Request) -> Redirect:
+    """End the session."""
+    request.session.clear()
+    return Redirect(to="/")
+
+
+async def tokens(request: Request) -> Page:
+    """List the caller's tokens."""
+    return await _tokens_page(request, require_account(request))
+
+
+async def create_token(request: Request) -> Page:
+    """Make a token and show it this once."""
+    account = require_account(request)
+    name = (await read_form(request)).get("name", "").strip()
+    try:
+        fresh = await services_of(request).accounts.create_token(account, name)
+    except InvalidError as error:
+        return await _tokens_page(request, account, problem=error.message, status=422)
+    return await _tokens_page(request, account, fresh=fresh)
+
+
+async def revoke_token(request: Request) -> Redirect:
+    """End a token of the caller's."""
+    account = require_account(request)
+    await services_of(request).accounts.revoke(account, request.path_params["id"])
+    return Redirect(to="/account/api-tokens")
+
+
+async def ask_for_login_token(request: Request) -> Page:
+    """Offer a token for `cog login`; a GET makes none, since anyone can make a browser ask."""
+    require_account(request)
+    return Page(template="auth_token.html", title="Command line", values={"fresh": "", "name": ""})
+
+
+async def login_token(request: Request) -> Page:
+    """Make a token for `cog login` and show it this once."""
+    account = require_account(request)
+    name = f"cog login, {datetime.now(UTC):%Y-%m-%d %H:%M}"
+    fresh = await services_of(request).accounts.create_token(account, name)
+    return Page(template="auth_token.html", title="Command line", values={"fresh": fresh, "name": name})
+
+
+async def _tokens_page(
+    request: Request, account: Account, *, fresh: str = "", problem: str = "", status: int = 200
+) -> Page:
+    found = await services_of(request).accounts.tokens(account)
+    suggested = request.query_params.get("new-token-name", "")[:100]
+    values = {"tokens": found, "fresh": fresh, "problem": problem, "suggested": suggested}
+    return Page(template="tokens.html", title="API tokens", values=values, status=status)
+
+
+def _door(wanted: str, *, username: str = "", problem: str = "") -> Page:
+    values = {"next": wanted, "username": username, "problem": problem}
+    return Page(template="signin.html", title="Sign in", values=values, status=422 if problem else 200)
+
+
+def _link_page(problem: str = "") -> Page:
+    values = {"problem": problem, "shortest": SHORTEST_PASSWORD}
+    return Page(template="signin_link.html", title="Welcome", values=values, status=422 if problem else 200)
+
+
+def _begin_session(request: Request, account: Account) -> None:
+    request.session.clear()
+    request.session["account"] = account.id

@@ -1,0 +1,1 @@
+"""Named series of versions."""

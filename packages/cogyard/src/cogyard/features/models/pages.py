@@ -1,0 +1,261 @@
+"""A model's page and its tabs, and the pages that list models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from cogyard.domain.paging import Window
+from cogyard.domain.values import Account, Model, Prediction, Version, Visibility
+from cogyard.features.page import Page, Redirect, older, read_form, services_of
+from cogyard.http import ApiError, NotFoundError, caller_of, require_account, window
+
+ON_HOME = 8
+PER_PAGE = 25
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """A model as its page shows it: the version in view, if any, and what the caller is to it."""
+
+    model: Model
+    version: Version | None
+    is_owner: bool
+
+    def page(self, template: str, tab: str, **values: Any) -> Page:
+        """Return one of its tabs."""
+        common = {"model": self.model, "version": self.version, "is_owner": self.is_owner, "tab": tab}
+        return Page(template=template, title=self.model.path, values={**common, **values})
+
+
+async def home(request: Request) -> Page:
+    """Show what this place is, or to whom is signed in what is theirs."""
+    services, account = services_of(request), caller_of(request).account
+    if account is None:
+        public = await services.models.list(None, Window(limit=ON_HOME))
+        return Page(template="home.html", values={"models": public.items})
+    own = await services.models.by_owner(account, account.username, Window(limit=ON_HOME))
+    latest = await services.predictions.list(account, Window(limit=ON_HOME))
+    return Page(template="dashboard.html", values={"models": own.items, "predictions": latest.items})
+
+
+async def explore(request: Request) -> Page:
+    """List public models, or those that match."""
+    services, account = services_of(request), caller_of(request).account
+    query = request.query_params.get("q", "").strip()[:200]
+    if query:
+        found = await services.models.search(account, query)
+        return Page(
+            template="explore.html",
+            title="Explore",
+            values={"models": found.items, "query": query, "more": None},
+        )
+    listed = await services.models.list(account, window(request, limit=PER_PAGE))
+    values = {"models": listed.items, "query": "", "more": older(request, listed)}
+    return Page(template="explore.html", title="Explore", values=values)
+
+
+async def profile(request: Request) -> Page:
+    """Show an account and those of its models that the caller may see."""
+    services, caller = services_of(request), caller_of(request).account
+    account = await services.accounts.get(request.path_params["owner"])
+    if account is None:
+        raise NotFoundError
+    found = await services.models.by_owner(caller, account.username, window(request, limit=PER_PAGE))
+    values = {"account": account, "models": found.items, "more": older(request, found)}
+    return Page(template="profile.html", title=account.username, values=values)
+
+
+async def ask_for_model(request: Request) -> Page:
+    """Ask what the new model is called."""
+    require_account(request)
+    return _create_page(
+        {"name": request.query_params.get("name", "")[:64], "description": "", "visibility": "private"}
+    )
+
+
+async def create(request: Request) -> Page | Redirect:
+    """Make a model of the caller's."""
+    account, form = require_account(request), await read_form(request)
+    given = {key: form.get(key, "").strip() for key in ("name", "description", "visibility")}
+    try:
+        model = await services_of(request).models.create(
+            account,
+            account.username,
+            given["name"],
+            visibility=_visibility(given["visibility"]),
+            description=given["description"] or None,
+        )
+    except ApiError as error:
+        return _create_page(given, error)
+    return Redirect(to=f"/{model.path}")
+
+
+async def playground(request: Request) -> Page:
+    """Show the form of the latest version, or how to push the first."""
+    shown = await find(request)
+    if shown.version is None:
+        return shown.page("model_empty.html", "playground")
+    return await bench(request, shown, shown.version, pinned=False)
+
+
+async def bench(request: Request, shown: Shown, version: Version, *, pinned: bool) -> Page:
+    """Show a version's form, filled with the prediction that the address names, if any."""
+    prediction = await _named_prediction(request)
+    if prediction is not None and prediction.model != shown.model.path:
+        prediction = None
+    given = dict(prediction.input) if prediction is not None else {}
+    account = caller_of(request).account
+    return shown.page(
+        "playground.html",
+        "versions" if pinned else "playground",
+        version=version,
+        pinned=pinned,
+        given=given,
+        prediction=prediction,
+        on_page=False,
+        is_author=prediction is not None and account is not None and account.id == prediction.account_id,
+    )
+
+
+async def api(request: Request) -> Page:
+    """Show code that runs the model."""
+    shown = await find(request)
+    if shown.version is None:
+        return shown.page("model_empty.html", "api")
+    prediction = await _named_prediction(request)
+    return shown.page("api.html", "api", given=prediction.input if prediction else None, from_form=False)
+
+
+async def snippets(request: Request) -> Page:
+    """Show the same code for the input that is in the form now."""
+    shown, form = await find(request), await read_form(request)
+    version = await services_of(request).versions.get(
+        caller_of(request).account, shown.model.owner, shown.model.name, form.get("version", "")
+    )
+    given = _object(form.get("input", ""))
+    values = {"model": shown.model, "version": version, "given": given, "from_form": bool(given)}
+    return Page(template="snippets.html", values=values)
+
+
+async def readme(request: Request) -> Page:
+    """Show what the owner wrote."""
+    return (await find(request)).page("readme.html", "readme")
+
+
+async def waiting(request: Request) -> Page:
+    """Say whether the first version has come; asked again and again by the page that waits for it."""
+    shown = await find(request)
+    return Page(template="waiting.html", values={"model": shown.model})
+
+
+async def settings(request: Request) -> Page:
+    """Show what the owner can change."""
+    shown = await _owned(request)
+    return _settings_page(shown, _settings_of(shown.model), saved="saved" in request.query_params)
+
+
+async def save_settings(request: Request) -> Page | Redirect:
+    """Change description, visibility and README."""
+    shown, form = await _owned(request), await read_form(request)
+    given = {key: form.get(key, "").strip() for key in ("description", "visibility", "readme")}
+    try:
+        await services_of(request).models.update(
+            require_account(request),
+            shown.model.owner,
+            shown.model.name,
+            description=given["description"],
+            readme=given["readme"].replace("\r\n", "\n"),
+            visibility=_visibility(given["visibility"]),
+        )
+    except ApiError as error:
+        return _settings_page(shown, given, problem=error.message, status=error.http_status)
+    return Redirect(to=f"/{shown.model.path}/settings?saved=1")
+
+
+async def delete(request: Request) -> Page | Redirect:
+    """Delete the model, when its whole name was typed."""
+    shown, form = await _owned(request), await read_form(request)
+    values = _settings_of(shown.model)
+    if form.get("confirm", "").strip() != shown.model.path:
+        return _settings_page(shown, values, problem=f"Type {shown.model.path} to delete it.", status=422)
+    try:
+        await services_of(request).models.delete(
+            require_account(request), shown.model.owner, shown.model.name
+        )
+    except ApiError as error:
+        return _settings_page(shown, values, problem=error.message, status=error.http_status)
+    return Redirect(to=f"/{shown.model.owner}")
+
+
+async def find(request: Request) -> Shown:
+    """Return the model that the address names, with its latest version. Raises NotFoundError."""
+    services, account = services_of(request), caller_of(request).account
+    owner, name = request.path_params["owner"], request.path_params["name"]
+    model = await services.models.get(account, owner, name)
+    latest = model.latest_version
+    version = await services.versions.get(account, owner, name, latest) if latest else None
+    return Shown(model=model, version=version, is_owner=_owns(account, model))
+
+
+def _owns(account: Account | None, model: Model) -> bool:
+    return account is not None and account.username == model.owner
+
+
+async def _owned(request: Request) -> Shown:
+    shown = await find(request)
+    if not shown.is_owner:
+        raise NotFoundError
+    return shown
+
+
+async def _named_prediction(request: Request) -> Prediction | None:
+    """Return the prediction of `?prediction=`; an address with a wrong one still shows the page."""
+    wanted = request.query_params.get("prediction")
+    if not wanted:
+        return None
+    try:
+        return await services_of(request).predictions.get(caller_of(request).account, wanted)
+    except ApiError:
+        return None
+
+
+def _create_page(values: Mapping[str, str], error: ApiError | None = None) -> Page:
+    return Page(
+        template="create.html",
+        title="New model",
+        values={"values": values, "problem": error.message if error else ""},
+        status=error.http_status if error else 200,
+    )
+
+
+def _settings_page(
+    shown: Shown, values: Mapping[str, str], *, saved: bool = False, problem: str = "", status: int = 200
+) -> Page:
+    page = shown.page("settings.html", "settings", values=values, saved=saved, problem=problem)
+    return Page(template=page.template, title=page.title, values=page.values, status=status)
+
+
+def _settings_of(model: Model) -> dict[str, str]:
+    return {
+        "description": model.description or "",
+        "visibility": model.visibility.value,
+        "readme": model.readme or "",
+    }
+
+
+def _visibility(text: str) -> Visibility:
+    # Anything but a clear "public" is private: the safe side of a form that was tampered with.
+    return Visibility.PUBLIC if text == Visibility.PUBLIC.value else Visibility.PRIVATE
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

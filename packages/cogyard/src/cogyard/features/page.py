@@ -1,0 +1,71 @@
+"""What a page handler takes and answers. The web room turns answers into responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.requests import Request
+
+from cogyard.domain.paging import Slice
+from cogyard.http.bodies import FORM_LIMIT, read_body
+from cogyard.http.errors import BadRequestError
+from cogyard.http.pages import cursor
+
+if TYPE_CHECKING:
+    from cogyard.features.services import Services
+
+#: Fields of one form; ours have at most five.
+MAX_FIELDS = 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """A page to show. `title` is what the browser's tab says, before the product's name."""
+
+    template: str
+    title: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Redirect:
+    """Somewhere else on this platform to go, by GET. `to` is a path, never an address a stranger gave."""
+
+    to: str
+
+
+def services_of(request: Request) -> Services:
+    """Return what the platform can do."""
+    services: Services = request.app.state.services
+    return services
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """Return the fields of a posted form; of a repeated one the last. Raises BadRequestError, TooLargeError."""
+    body = await read_body(request, FORM_LIMIT)
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError as error:
+        raise BadRequestError("The body is not a form.") from error
+    return dict(pairs)
+
+
+def older(request: Request, found: Slice[Any], **query: str) -> str | None:
+    """Return the address of the rest of a list, below the present page, or None when this is the end."""
+    if found.next is None:
+        return None
+    parameters = {**query, "cursor": cursor(found.next, backwards=False)}
+    return str(request.url.replace(scheme="", netloc="", query="").include_query_params(**parameters))
+
+
+def local_path(text: str | None) -> str:
+    """Return a path on this platform that a stranger proposed, or `/`; never an address elsewhere."""
+    if not text or not text.startswith("/") or text.startswith(("//", "/\\")) or len(text) > 2000:
+        return "/"
+    if any(ord(char) < 0x21 or ord(char) == 0x7F for char in text) or "\\" in text:
+        return "/"
+    return text if not urlsplit(text).netloc else "/"

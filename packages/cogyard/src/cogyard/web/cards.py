@@ -1,0 +1,134 @@
+"""What a prediction's card says: its output as a view, its times, its words while it waits. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cogyard.domain.values import Prediction, Status
+from cogyard.web import forms, outputs
+
+#: Seconds after which waiting is explained; a warm instance has begun before.
+EXPLAIN_AFTER = 2.0
+
+HIDDEN = "•••••"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Card:
+    """All that the template needs beyond the prediction."""
+
+    output: outputs.View
+    streams_text: bool
+    timings: tuple[tuple[str, str], ...]
+    waited: float
+    waiting: str
+
+    @property
+    def explains(self) -> bool:
+        """Whether the wait is long enough to be explained."""
+        return self.waited >= EXPLAIN_AFTER
+
+
+def card(
+    prediction: Prediction, document: Mapping[str, Any], *, shown_output: Any, base: str, now: datetime
+) -> Card:
+    """Describe a prediction. `shown_output` is its output with addresses in place of our file references."""
+    schema = forms.output_schema(document)
+    waited = max(0.0, (now - prediction.created_at).total_seconds())
+    return Card(
+        output=outputs.view(shown_output, schema, base=base),
+        streams_text=outputs.streams_text(schema),
+        timings=timings(prediction),
+        waited=waited,
+        waiting="Queued" if waited < EXPLAIN_AFTER else "Waiting for an instance to start",
+    )
+
+
+def timings(prediction: Prediction) -> tuple[tuple[str, str], ...]:
+    """Return (label, duration) of what is known: time in the queue, time running, time in all."""
+    found: list[tuple[str, str]] = []
+    if prediction.started_at is not None:
+        found.append(("queued", seconds((prediction.started_at - prediction.created_at).total_seconds())))
+    predict_time = prediction.metrics.get("predict_time")
+    if isinstance(predict_time, int | float):
+        found.append(("ran", seconds(predict_time)))
+    if prediction.completed_at is not None:
+        found.append(("in all", seconds((prediction.completed_at - prediction.created_at).total_seconds())))
+    return tuple(found)
+
+
+def run_time(prediction: Prediction) -> str:
+    """Return how long the model ran, empty while that is unknown."""
+    value = prediction.metrics.get("predict_time")
+    return seconds(value) if isinstance(value, int | float) else ""
+
+
+def seconds(value: float) -> str:
+    """Write a duration in seconds for people: `12 ms`, `3.2 s`, `4 min 5 s`."""
+    value = max(0.0, value)
+    if value < 1:
+        return f"{round(value * 1000)} ms"
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """Write how long ago a moment was."""
+    past = (now - moment).total_seconds()
+    if past < 45:
+        return "just now"
+    for size, word in (
+        (60, "minute"),
+        (3600, "hour"),
+        (86400, "day"),
+        (86400 * 30, "month"),
+        (86400 * 365, "year"),
+    ):
+        limit = {"minute": 3600, "hour": 86400, "day": 86400 * 30, "month": 86400 * 365}.get(word)
+        if limit is None or past < limit - size / 2:
+            count = max(1, round(past / size))
+            return f"{count} {word}{'' if count == 1 else 's'} ago"
+    return ""
+
+
+def size(count: int) -> str:
+    """Write a number of bytes for people, in powers of 1000."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.3g} {unit}"
+        value /= 1000
+    return ""
+
+
+def brief(values: Mapping[str, Any], *, limit: int = 90) -> str:
+    """Return an input in one short line: the values that say most, without addresses."""
+    words = []
+    for key, value in values.items():
+        if isinstance(value, str):
+            short = value[value.rfind("/") + 1 :] if outputs.is_file_address(value) else value
+            words.append(
+                " ".join(short[: limit * 2].split()) if not value.startswith("data:") else f"{key}: data"
+            )
+        elif value is not None:
+            words.append(f"{key}: {json.dumps(value, ensure_ascii=False)}")
+    text = " · ".join(word for word in words if word)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def without_secrets(values: Mapping[str, Any], fields: tuple[forms.Widget, ...]) -> dict[str, Any]:
+    """Return an input with the values of secret fields hidden."""
+    secret = {field.name for field in fields if field.kind is forms.Kind.PASSWORD}
+    return {key: HIDDEN if key in secret and value else value for key, value in values.items()}
+
+
+def may_cancel(prediction: Prediction, account_id: int | None) -> bool:
+    """Whether this account may stop this prediction now."""
+    return prediction.status in {Status.STARTING, Status.PROCESSING} and account_id == prediction.account_id

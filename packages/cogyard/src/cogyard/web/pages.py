@@ -1,0 +1,132 @@
+"""All pages: which address shows which handler, and what happens when a handler refuses.
+
+Handlers live with their feature (`features/*/pages.py`) and answer with values; here they become responses.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from cogyard.errors import CogyardError
+from cogyard.features.accounts import pages as accounts
+from cogyard.features.models import pages as models
+from cogyard.features.page import Page, Redirect
+from cogyard.features.predictions import pages as predictions
+from cogyard.features.versions import pages as versions
+from cogyard.http import Addresses, UnauthenticatedError, caller_of
+from cogyard.web.assets import Assets
+from cogyard.web.origin import SAFE_METHODS, is_same_origin
+from cogyard.web.rendering import Renderer
+
+_log = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Awaitable[Page | Redirect]]
+
+#: (path, methods, handler), the more particular before the less. `{owner}` catches what nothing else does.
+TABLE: tuple[tuple[str, str, Handler], ...] = (
+    ("/", "GET", models.home),
+    ("/signin", "GET", accounts.sign_in),
+    ("/signin", "POST", accounts.try_password),
+    ("/signin/link/{secret}", "GET", accounts.open_link),
+    ("/signin/link/{secret}", "POST", accounts.use_link),
+    ("/signout", "GET", accounts.ask_to_sign_out),
+    ("/signout", "POST", accounts.sign_out),
+    ("/explore", "GET", models.explore),
+    ("/create", "GET", models.ask_for_model),
+    ("/create", "POST", models.create),
+    ("/predictions", "GET", predictions.listing),
+    ("/p/{id}", "GET", predictions.show),
+    ("/p/{id}/card", "GET", predictions.card),
+    ("/p/{id}/cancel", "POST", predictions.cancel),
+    ("/account/api-tokens", "GET", accounts.tokens),
+    ("/account/api-tokens", "POST", accounts.create_token),
+    ("/account/api-tokens/{id}/revoke", "POST", accounts.revoke_token),
+    ("/auth/token", "GET", accounts.ask_for_login_token),
+    ("/auth/token", "POST", accounts.login_token),
+    ("/{owner}", "GET", models.profile),
+    ("/{owner}/{name}", "GET", models.playground),
+    ("/{owner}/{name}/api", "GET", models.api),
+    ("/{owner}/{name}/snippets", "POST", models.snippets),
+    ("/{owner}/{name}/readme", "GET", models.readme),
+    ("/{owner}/{name}/waiting", "GET", models.waiting),
+    ("/{owner}/{name}/settings", "GET", models.settings),
+    ("/{owner}/{name}/settings", "POST", models.save_settings),
+    ("/{owner}/{name}/delete", "POST", models.delete),
+    ("/{owner}/{name}/versions", "GET", versions.listing),
+    ("/{owner}/{name}/versions/{id}", "GET", versions.show),
+)
+
+
+class Pages:
+    """The pages of the platform, ready to be mounted by the application."""
+
+    def __init__(self) -> None:
+        self.assets = Assets()
+        self.render = Renderer(self.assets)
+
+    @property
+    def static(self) -> Mount:
+        """Return the route of the static files."""
+        return Mount("/static", self.assets, name="static")
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes of all pages, in the order in which they must be tried."""
+        return [Route(path, self._endpoint(handler), methods=[method]) for path, method, handler in TABLE]
+
+    def _endpoint(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            if request.method not in SAFE_METHODS and not _from_us(request):
+                return self.refusal(request, 403, "This request did not come from a page of this platform.")
+            try:
+                answer = await handler(request)
+            except UnauthenticatedError:
+                return _to_sign_in(request)
+            except CogyardError as error:
+                return self.error(request, error)
+            if isinstance(answer, Redirect):
+                return RedirectResponse(answer.to, HTTPStatus.SEE_OTHER)
+            return self.render(request, answer)
+
+        return endpoint
+
+    def error(self, request: Request, error: Exception) -> Response:
+        """Show an error as a page; of what is not ours to explain, only that it happened."""
+        if isinstance(error, CogyardError) and error.http_status < 500:
+            return self.refusal(request, error.http_status, error.message, error.hint)
+        if isinstance(error, HTTPException):
+            return self.refusal(request, error.status_code, error.detail)
+        _log.error("page failed", exc_info=error, extra={"action": "page_failed"})
+        return self.refusal(request, 500, "Something went wrong on our side. It has been logged.")
+
+    def refusal(self, request: Request, status: int, detail: str, hint: str | None = None) -> Response:
+        """Show what was refused. A page that is not there and one that may not be seen look the same."""
+        heading = HTTPStatus(status).phrase
+        if status == HTTPStatus.NOT_FOUND:
+            heading, detail, hint = "Nothing here", NOTHING_HERE, None
+        values = {"status": status, "heading": heading, "detail": detail, "hint": hint}
+        return self.render(request, Page(template="error.html", title=heading, status=status, values=values))
+
+
+NOTHING_HERE = "There is no such page, or it is private to somebody else."
+
+
+def _from_us(request: Request) -> bool:
+    host = request.headers.get("host", "")
+    bases = frozenset({Addresses.of(request).base, f"{request.url.scheme}://{host}"})
+    return is_same_origin(request.headers, bases=bases)
+
+
+def _to_sign_in(request: Request) -> Response:
+    if caller_of(request).account is None and request.method in SAFE_METHODS:
+        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/signin?next={quote(wanted)}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse("/signin", HTTPStatus.SEE_OTHER)

@@ -1,0 +1,229 @@
+"""Pages as responses: Jinja2 with everything escaped, under a policy that lets nothing but our own files run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from cogyard.domain.values import Prediction, Version
+from cogyard.features.page import Page
+from cogyard.http import Addresses, caller_of
+from cogyard.web import cards, forms, outputs, snippets
+from cogyard.web.assets import Assets, script
+from cogyard.web.highlight import highlight
+from cogyard.web.markdown import render as markdown
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+HTMX = "vendor/htmx-4.0.1.min.js"
+
+_DIRECTIVES = {
+    "default-src": "'self'",
+    "img-src": "'self' data: blob:",
+    "media-src": "'self' data: blob:",
+    "object-src": "'none'",
+    "base-uri": "'none'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+
+POLICY = "; ".join(f"{name} {value}" for name, value in _DIRECTIVES.items())
+
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    # A page is one person's view: kept by nobody between, and asked for again on the way back.
+    "Cache-Control": "private, no-store",
+    "Vary": "Cookie",
+}
+
+
+#: Characters of a default that are repeated below the field.
+LONGEST_DEFAULT = 60
+
+#: An empty file field, from which lists of files make their rows.
+BLANK_FILE = forms.Widget(name="file", kind=forms.Kind.FILE, title="file", type="file")
+
+
+class Renderer:
+    """Turns pages into responses."""
+
+    def __init__(self, assets: Assets, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
+        self._templates = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals.update(
+            asset=assets.url,
+            htmx=script(HTMX),
+            card_of=_card_of,
+            blank_file=BLANK_FILE,
+            fields_of=_fields_of,
+            input_of=_input_of,
+            said_of=_said_of,
+            output_of=_output_of,
+            wire_of=_wire_of,
+            snippets_of=_snippets_of,
+            shown=_shown,
+        )
+        self._templates.filters.update(
+            ago=_ago,
+            brief=cards.brief,
+            count=_count,
+            highlight=highlight,
+            local=outputs.local,
+            markdown=markdown,
+            number=forms.number_text,
+            outward=_outward,
+            pretty=_pretty,
+            run_time=cards.run_time,
+            seconds=cards.seconds,
+            size=cards.size,
+        )
+
+    def __call__(self, request: Request, page: Page) -> Response:
+        """Render a page for whoever asks."""
+        return HTMLResponse(self.text(request, page), page.status, headers=HEADERS)
+
+    def text(self, request: Request, page: Page) -> str:
+        """Return the HTML of a page."""
+        addresses = Addresses.of(request)
+        account = caller_of(request).account
+        common = {
+            "addresses": addresses,
+            "base": addresses.base,
+            "host": addresses.base.partition("://")[2],
+            "caller": account,
+            "now": self._clock(),
+            "path": request.url.path,
+            "query_string": request.url.query,
+            "title": page.title,
+        }
+        return self._templates.get_template(page.template).render({**common, **page.values})
+
+
+def _fields_of(version: Version) -> tuple[forms.Widget, ...]:
+    return forms.widgets(version.openapi_schema)
+
+
+@pass_context
+def _shown(context: Context, value: Any) -> Any:
+    return context["addresses"].show(value)
+
+
+def _said_of(field: forms.Widget) -> str:
+    """Return what a field says below itself: limits and default."""
+    shows_default = field.kind not in {forms.Kind.CHECKBOX, forms.Kind.PASSWORD, forms.Kind.FILE}
+    default = field.default_text if shows_default and len(field.default_text) <= LONGEST_DEFAULT else ""
+    return ", ".join(part for part in (field.limits, f"default: {default}" if default else "") if part)
+
+
+def _output_of(version: Version) -> Mapping[str, Any]:
+    return forms.input_schema(version.openapi_schema, name="Output")
+
+
+@pass_context
+def _input_of(context: Context, prediction: Prediction, version: Version | None) -> outputs.View:
+    """Return how to show an input: addresses instead of our references, secrets hidden."""
+    fields = _fields_of(version) if version is not None else ()
+    values = context["addresses"].show(cards.without_secrets(prediction.input, fields))
+    kinds = {field.name: {"format": "uri"} for field in fields if field.kind is forms.Kind.FILE}
+    return outputs.view(values, {"properties": kinds}, base=context["base"])
+
+
+@pass_context
+def _card_of(context: Context, prediction: Prediction, version: Version | None) -> cards.Card:
+    return cards.card(
+        prediction,
+        version.openapi_schema if version is not None else {},
+        shown_output=context["addresses"].show(prediction.output),
+        base=context["base"],
+        now=context["now"],
+    )
+
+
+@pass_context
+def _wire_of(context: Context, prediction: Prediction) -> Mapping[str, Any]:
+    """Return the prediction as the API gives it."""
+    addresses: Addresses = context["addresses"]
+    return {
+        "id": prediction.id,
+        "model": prediction.model,
+        "version": prediction.version,
+        "status": prediction.status.value,
+        "input": addresses.show(dict(prediction.input)),
+        "output": addresses.show(prediction.output),
+        "urls": {"stream": addresses.api(f"/streams/{prediction.stream_token}")}
+        if prediction.stream_token
+        else {},
+    }
+
+
+@pass_context
+def _snippets_of(
+    context: Context, version: Version, given: Mapping[str, Any] | None
+) -> tuple[snippets.Snippet, ...]:
+    fields = forms.widgets(version.openapi_schema)
+    schema = forms.output_schema(version.openapi_schema)
+    values = context["addresses"].show(dict(given)) if given else _example(fields)
+    call = snippets.Call(
+        base=context["base"],
+        model=version.model,
+        version=version.id,
+        input=values,
+        streams=outputs.streams_text(schema),
+        makes_file=outputs.makes_files(schema),
+    )
+    return snippets.snippets(call)
+
+
+def _example(fields: tuple[forms.Widget, ...]) -> dict[str, Any]:
+    files = {field.name for field in fields if field.kind is forms.Kind.FILE and not field.has_default}
+    shown = forms.examples(fields)
+    return {
+        name: snippets.LocalFile(name=_file_name(name)) if name in files else value
+        for name, value in shown.items()
+    }
+
+
+def _file_name(field: str) -> str:
+    """Return what a file for this field may be called on the reader's machine."""
+    suffixes = {
+        "png": ("image", "img", "picture", "photo", "mask"),
+        "wav": ("audio", "sound"),
+        "mp4": ("video",),
+    }
+    found = [suffix for suffix, words in suffixes.items() if any(word in field.lower() for word in words)]
+    return "input." + (found[0] if found else "bin")
+
+
+@pass_context
+def _ago(context: Context, moment: datetime) -> str:
+    return cards.ago(moment, context["now"])
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}".replace(",", "\u202f")
+
+
+def _outward(url: str | None) -> bool:
+    """Whether an address that an owner gave may be linked."""
+    return bool(url) and str(url).startswith(("https://", "http://"))
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,108 @@
+"""What a prediction's card says in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cogyard.domain.values import Prediction, Status
+from cogyard.web import forms
+from cogyard.web.cards import HIDDEN, ago, brief, card, may_cancel, seconds, size, timings, without_secrets
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def prediction(**changes: Any) -> Prediction:
+    """Return a prediction with something changed."""
+    base: dict[str, Any] = {
+        "id": "p1",
+        "model": "ada/upscale",
+        "version": "a" * 64,
+        "account_id": 1,
+        "status": Status.STARTING,
+        "input": {},
+        "created_at": NOW,
+    }
+    return Prediction(**{**base, **changes})
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0, "0 ms"), (0.0126, "13 ms"), (3.24, "3.2 s"), (65.1, "1 min 5 s"), (7260, "2 h 1 min"), (-1, "0 ms")],
+)
+def test_durations(value: float, words: str) -> None:
+    """A duration is written as a person would say it."""
+    assert seconds(value) == words
+
+
+@pytest.mark.parametrize(
+    ("past", "words"),
+    [
+        (timedelta(seconds=-5), "just now"),
+        (timedelta(seconds=50), "1 minute ago"),
+        (timedelta(minutes=59, seconds=50), "1 hour ago"),
+        (timedelta(hours=5), "5 hours ago"),
+        (timedelta(days=3), "3 days ago"),
+        (timedelta(days=70), "2 months ago"),
+        (timedelta(days=800), "2 years ago"),
+    ],
+)
+def test_how_long_ago(past: timedelta, words: str) -> None:
+    """A moment is said by its distance from now."""
+    assert ago(NOW - past, NOW) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0 B"), (999, "999 B"), (1234, "1.23 kB"), (123_456_789, "123 MB"), (5_000_000_000_000, "5000 GB")],
+)
+def test_sizes(count: int, words: str) -> None:
+    """A number of bytes has three digits and a unit."""
+    assert size(count) == words
+
+
+def test_waiting_is_explained_only_when_it_lasts() -> None:
+    """A warm instance begins before the page explains what a cold one does."""
+    soon = card(prediction(), {}, shown_output=None, base="", now=NOW + timedelta(seconds=1))
+    late = card(prediction(), {}, shown_output=None, base="", now=NOW + timedelta(seconds=9))
+    assert (soon.explains, soon.waiting) == (False, "Queued")
+    assert (late.explains, late.waiting) == (True, "Waiting for an instance to start")
+
+
+def test_timings_say_what_is_known() -> None:
+    """Queue, run and total stand once each of them is known."""
+    assert timings(prediction()) == ()
+    ended = prediction(
+        started_at=NOW + timedelta(seconds=2),
+        completed_at=NOW + timedelta(seconds=5),
+        metrics={"predict_time": 2.5},
+    )
+    assert timings(ended) == (("queued", "2.0 s"), ("ran", "2.5 s"), ("in all", "5.0 s"))
+
+
+def test_a_metric_that_is_no_number_is_left_out() -> None:
+    """A model's own metrics are hostile too."""
+    assert timings(prediction(metrics={"predict_time": "<b>"})) == ()
+
+
+def test_a_brief_input_is_one_short_line() -> None:
+    """A list of predictions shows words, file names and small values, not addresses or data."""
+    text = brief({"prompt": "a\n b", "image": "https://x/delivery/t/in.png", "scale": 2, "no": None})
+    assert text == "a b · in.png · scale: 2"
+    assert brief({"x": "data:image/png;base64," + "A" * 1000}) == "x: data"
+    assert len(brief({"x": "y" * 1000})) <= 90
+
+
+def test_secrets_are_hidden() -> None:
+    """The value of a secret field is not on any page."""
+    field = forms.Widget(name="key", kind=forms.Kind.PASSWORD, title="key", type="secret")
+    assert without_secrets({"key": "hunter2", "text": "hi"}, (field,)) == {"key": HIDDEN, "text": "hi"}
+
+
+def test_only_its_author_may_cancel_and_only_while_it_runs() -> None:
+    """The button is there for whom it works."""
+    assert may_cancel(prediction(), 1)
+    assert not may_cancel(prediction(), 2)
+    assert not may_cancel(prediction(), None)
+    assert not may_cancel(prediction(status=Status.SUCCEEDED), 1)
