@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
+from cogyard.instances.environments import UvEnvironments
+from cogyard.instances.layers import LayerCache
+from cogyard.instances.process import ProcessOptions, ProcessRuntime
+from cogyard.instances.server import HttpModelServer
+from cogyard.testing.blobs import MemoryBlobs
+from cogyard.testing.images import TestImage, TestVersions, make_image
 from cogyard.testing.instances import FakeModel, FakeRuntime, RuntimeContract, count, echo, forever
 
 pytestmark = pytest.mark.anyio
@@ -45,3 +54,86 @@ class TestFakeRuntime(RuntimeContract):
     def broken(self) -> str:
         """Name the version whose setup fails."""
         return "broken"
+
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+COUNTING = """
+from typing import Iterator
+from cog import BasePredictor
+
+class Predictor(BasePredictor):
+    def predict(self, n: int = 3) -> Iterator[int]:
+        yield from range(n)
+"""
+
+ENDLESS = """
+import time
+from typing import Iterator
+from cog import BasePredictor
+
+class Predictor(BasePredictor):
+    def predict(self) -> Iterator[str]:
+        yield "begun"
+        time.sleep(600)
+"""
+
+BROKEN = """
+from cog import BasePredictor
+
+class Predictor(BasePredictor):
+    def setup(self) -> None:
+        print("loading weights")
+        raise RuntimeError("no such weights")
+
+    def predict(self) -> str:
+        return ""
+"""
+
+IMAGES: dict[str, TestImage] = {
+    "hello": make_image(python=PYTHON),
+    "counting": make_image(COUNTING, python=PYTHON),
+    "endless": make_image(ENDLESS, python=PYTHON),
+    "broken": make_image(BROKEN, python=PYTHON),
+}
+
+
+class TestProcessRuntime(RuntimeContract):
+    @pytest.fixture
+    async def runtime(self, tmp_path: Path) -> ProcessRuntime:
+        """Make the real one, over blobs in memory."""
+        blobs = MemoryBlobs()
+        for image in IMAGES.values():
+            await image.put(blobs)
+        (tmp_path / "layers").mkdir()
+        options = ProcessOptions(
+            root=tmp_path / "i", sockets=tmp_path / "s", home=tmp_path / "home", mark=tmp_path.name
+        )
+        return ProcessRuntime(
+            options, TestVersions(*IMAGES.values()), LayerCache(tmp_path / "layers", blobs), UvEnvironments()
+        )
+
+    @pytest.fixture
+    def connect(self) -> object:
+        """Speak HTTP over the instance's socket."""
+        return HttpModelServer
+
+    @pytest.fixture
+    def hello(self) -> str:
+        """Name the version that greets."""
+        return IMAGES["hello"].version
+
+    @pytest.fixture
+    def counting(self) -> str:
+        """Name the version that counts."""
+        return IMAGES["counting"].version
+
+    @pytest.fixture
+    def endless(self) -> str:
+        """Name the version that never ends."""
+        return IMAGES["endless"].version
+
+    @pytest.fixture
+    def broken(self) -> str:
+        """Name the version whose setup fails."""
+        return IMAGES["broken"].version

@@ -205,17 +205,13 @@ class RuntimeContract:
 
     async def test_two_instances_live_side_by_side(self, runtime: Runtime, connect: Any, hello: str) -> None:
         """Instances of one version share what was prepared and nothing else."""
-        prepared = await runtime.prepare(hello)
-        both = [await prepared.start(f"twin-{number}") for number in range(2)]
-        try:
-            assert len({running.address for running in both}) == 2
-            for running in both:
-                assert await _ready(connect(running.address)) == "READY"
-            await both[0].stop()
-            assert await connect(both[1].address).health() is not None
-        finally:
-            for running in both:
-                await running.stop()
+        async with (
+            _started(runtime, connect, hello, "twin-1") as (first, _),
+            _started(runtime, connect, hello, "twin-2") as (second, server),
+        ):
+            assert first.address != second.address
+            await first.stop()
+            assert await server.health() is not None
 
     async def test_a_cancel_stops_the_model(self, runtime: Runtime, connect: Any, endless: str) -> None:
         """A prediction that never ends is canceled, and the last event says so."""
