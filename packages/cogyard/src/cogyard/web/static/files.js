@@ -29,7 +29,7 @@ export class FileField {
     });
     const address = box.querySelector("[data-url]");
     address.addEventListener("input", () => { this.#url = address.value.trim() || null; this.#problem = null; });
-    address.addEventListener("change", () => { if (this.#url && !this.#problemOfAddress()) this.put(this.#url); });
+    address.addEventListener("change", () => { if (this.#url && !this.#problemOfAddress()) this.#show(this.#url); });
     address.addEventListener("paste", (event) => {
       const file = event.clipboardData?.files[0];
       if (file) { event.preventDefault(); this.take(file); }
@@ -58,8 +58,12 @@ export class FileField {
 
   get busy() { return this.#sending !== null; }
 
-  /** Set an address, or nothing. */
+  /** Set an address, or nothing. What is there already stays, with the name and the picture it has. */
   put(value) {
+    if (typeof value !== "string" || value !== this.#url) this.#show(value);
+  }
+
+  #show(value) {
     this.#cancel();
     this.#url = typeof value === "string" && value !== "" ? value : null;
     this.#box.querySelector("[data-url]").value = this.#url ?? "";

@@ -167,6 +167,8 @@ function prepareList(field, changed) {
 }
 
 function putList(field, values) {
+  // Rows that say the same already keep what a person put into them.
+  if (field.items.length > 0 && JSON.stringify(readList(field).value) === JSON.stringify(values)) return;
   field.items = [];
   field.querySelector("[data-items]").replaceChildren();
   for (const value of values) addItem(field, value);
