@@ -1,0 +1,65 @@
+"""Log lines: one for each event, that nobody can forge."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+from cogyard.compose.logs import configure
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """Catch what is logged, and put the root logger back as it was."""
+    root = logging.getLogger()
+    before, level = root.handlers, root.level
+    yield io.StringIO()
+    root.handlers = before
+    root.setLevel(level)
+
+
+def test_a_line_for_people(stream: io.StringIO) -> None:
+    """Event first, then its fields; empty ones are left out."""
+    configure(level="info", style="text", access_log=False, stream=stream)
+    logging.getLogger("cogyard.fleet").info(
+        "instance_ended", extra={"instance": "a-1", "reason": "", "exit": "no luck"}
+    )
+    logging.getLogger("cogyard.fleet").debug("unheard")
+    line = stream.getvalue()
+    assert line.endswith(' info instance_ended instance=a-1 exit="no luck"\n')
+    assert line.count("\n") == 1
+
+
+def test_no_line_can_be_forged(stream: io.StringIO) -> None:
+    """Line breaks, escapes and quotes from strangers stay inside one quoted value."""
+    configure(level="info", style="text", access_log=False, stream=stream)
+    logging.getLogger("x").warning(
+        "odd", extra={"name_": 'a\n10:00:00 info admin_created "x"', "esc": "\x1b[2J"}
+    )
+    assert stream.getvalue().count("\n") == 1
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_a_line_for_machines(stream: io.StringIO) -> None:
+    """JSON, with the traceback as a field."""
+    configure(level="info", style="json", access_log=False, stream=stream)
+    try:
+        int("boom")
+    except ValueError:
+        logging.getLogger("cogyard").exception("failed", extra={"n": 1})
+    entry = json.loads(stream.getvalue())
+    assert (entry["event"], entry["level"], entry["n"]) == ("failed", "error", 1)
+    assert "ValueError: invalid literal" in entry["traceback"]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_requests_are_logged_only_when_asked(stream: io.StringIO, wanted: bool) -> None:
+    """The access log is off unless the operator wants it."""
+    configure(level="info", style="text", access_log=wanted, stream=stream)
+    logging.getLogger("uvicorn.access").info("GET / 200")
+    logging.getLogger("httpx2").info("noise")
+    assert ("GET" in stream.getvalue()) is wanted
+    assert "noise" not in stream.getvalue()
