@@ -22,7 +22,7 @@ def compact(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def write(golden: dict[str, Any]) -> bytes:
+def write(golden: dict[str, Any]) -> bytes:  # noqa: PLR0911 - one for each kind
     """Write a golden frame with the functions the worker writes it with."""
     kind, tag, fields = golden["kind"], golden["tag"], golden["fields"]
     output = compact(fields["output"]) if "output" in fields else b""

@@ -33,6 +33,10 @@ class SchemaError(CogError):
         self.path = path
         self.line = line
 
+    def within(self, what: str) -> SchemaError:
+        """Return the same error, said of `what`."""
+        return SchemaError(f"{what}: {self.problem}", hint=self.hint, path=self.path, line=self.line)
+
     def at(self, path: str | None, line: int | None) -> SchemaError:
         """Return the same error with a place, unless it has one already."""
         if self.path is not None:

@@ -21,6 +21,10 @@ else:
         return lambda cls: cls
 
 
+#: Where a field's description is kept in its metadata.
+DESCRIPTION = "cog.description"
+
+
 @dataclass_transform(kw_only_default=True, field_specifiers=(dataclasses.field,))
 class BaseModel:
     """Subclass it with annotated fields and make values by name: `Output(text="a", score=0.5)`.
@@ -35,14 +39,15 @@ class BaseModel:
             return
         for name in _annotated(cls):
             default = cls.__dict__.get(name, MISSING)
+            said: Any = {}
             if isinstance(default, FieldInfo):
+                said = {"metadata": {DESCRIPTION: default.description}}
                 default = default.default
-                if default is MISSING:
-                    delattr(cls, name)
-                    continue
-                setattr(cls, name, default)
             if isinstance(default, (list, dict, set)):
-                setattr(cls, name, dataclasses.field(default_factory=default.copy))
+                setattr(cls, name, dataclasses.field(default_factory=default.copy, **said))
+            elif said:
+                given = {} if default is MISSING else {"default": default}
+                setattr(cls, name, dataclasses.field(**given, **said))
         dataclasses.dataclass(kw_only=True, **options)(cls)
 
 

@@ -6,7 +6,6 @@ import collections.abc
 import dataclasses
 import enum
 import pathlib
-import sys
 import types
 import typing
 from typing import Any
@@ -14,11 +13,12 @@ from typing import Any
 from cog.coder import Coder
 from cog.errors import SchemaError
 from cog.file import File
-from cog.input import MISSING, FieldInfo
+from cog.input import MISSING
 from cog.iterators import AsyncConcatenateIterator, ConcatenateIterator
+from cog.model import DESCRIPTION
 from cog.opaque import Opaque
 from cog.schema import types as t
-from cog.schema.literals import UNKNOWN_TYPE, to_json
+from cog.schema.literals import UNKNOWN_TYPE
 from cog.secret import Secret
 
 _SIMPLE: dict[Any, t.Type] = {
@@ -84,8 +84,6 @@ def _read_generic(annotation: Any, origin: Any, args: tuple[Any, ...], stack: tu
         return t.union(tuple(read_annotation(arg, stack=stack) for arg in args))
     if origin is typing.Literal:
         return _read_literal(args)
-    if origin in (typing.Required, typing.NotRequired) if sys.version_info >= (3, 11) else False:
-        return read_annotation(args[0], stack=stack)
     if origin in (ConcatenateIterator, AsyncConcatenateIterator):
         return t.IteratorType(read_annotation(args[0], stack=stack), concatenate=True)
     if origin in _ITERATORS:
@@ -183,49 +181,42 @@ def _is_record(cls: type) -> bool:
     )
 
 
-def _read_record(cls: type, stack: tuple[Any, ...]) -> t.Type:
-    hints = type_hints(cls)
+def _read_record(cls: Any, stack: tuple[Any, ...]) -> t.Type:
     fields: list[t.Field] = []
-    for name, hint in hints.items():
+    for name, annotation in type_hints(cls).items():
+        hint = annotation
         if name.startswith("_") or typing.get_origin(hint) is typing.ClassVar or hint is typing.ClassVar:
             continue
-        required, default, description = _field_default(cls, name)
+        required, default, description = _field(cls, name)
+        mark = _requirement(hint)
+        if mark is not None:
+            required, hint = mark == "Required", typing.get_args(hint)[0]
         try:
             kind = read_annotation(hint, stack=stack)
         except SchemaError as error:
-            raise SchemaError(f"{cls.__name__}.{name}: {error.problem}", hint=error.hint) from None
-        if default is None:
-            kind = t.optional(kind)
-        has_default = default is not MISSING
-        fields.append(
-            t.Field(name, kind, required, default if has_default else None, has_default, description)
-        )
+            raise error.within(f"{cls.__name__}.{name}") from None
+        fields.append(t.Field(name, t.optional(kind) if default is None else kind, required, description))
     return t.RecordType(cls.__name__, tuple(fields), cls)
 
 
-def _field_default(cls: Any, name: str) -> tuple[bool, Any, str | None]:
-    """Return whether a record's field is required, its default as JSON or MISSING, and its description."""
-    if typing.is_typeddict(cls) or hasattr(cls, "__required_keys__"):
+def _requirement(hint: Any) -> str | None:
+    """Return "Required" or "NotRequired" when a TypedDict's field says so, be it typing's or typing_extensions'."""
+    name = getattr(typing.get_origin(hint), "_name", None)
+    return name if name in {"Required", "NotRequired"} else None
+
+
+def _field(cls: Any, name: str) -> tuple[bool, Any, str | None]:
+    """Return whether a record's field is required, its default or MISSING, and its description."""
+    if hasattr(cls, "__required_keys__"):
         return name in cls.__required_keys__, MISSING, None
     if isinstance(getattr(cls, "model_fields", None), dict):
         info = cls.model_fields[name]
-        if info.is_required():
-            return True, MISSING, info.description
-        if info.default_factory is not None:
-            return False, MISSING, info.description
-        return False, to_json(info.default), info.description
+        return info.is_required(), None if info.default is None else MISSING, info.description
     if hasattr(cls, "_field_defaults"):
-        defaults = cls._field_defaults
-        return name not in defaults, to_json(defaults[name]) if name in defaults else MISSING, None
+        return name not in cls._field_defaults, cls._field_defaults.get(name, MISSING), None
     found = {field.name: field for field in dataclasses.fields(cls)}[name]
-    if found.default is not dataclasses.MISSING:
-        value = found.default
-        if isinstance(value, FieldInfo):
-            return value.default is MISSING, to_json(value.default), value.description
-        return False, to_json(value), None
-    if found.default_factory is not dataclasses.MISSING:
-        return False, MISSING, None
-    return True, MISSING, None
+    required = found.default is dataclasses.MISSING and found.default_factory is dataclasses.MISSING
+    return required, found.default, found.metadata.get(DESCRIPTION)
 
 
 def type_hints(obj: Any) -> dict[str, Any]:

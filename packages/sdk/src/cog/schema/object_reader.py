@@ -13,26 +13,14 @@ from cog.schema.literals import to_json
 from cog.schema.signature import Parameter, Signature
 from cog.traits import CONCURRENCY, STREAMING
 
-#: The methods looked for, by mode; one of them must be there, and not both.
-METHODS = {False: ("predict", "run"), True: ("train", "predict", "run")}
-
 
 def find_function(obj: Any, *, train: bool = False) -> Any:
     """Return the function that makes predictions: `obj` itself, or its method. Raises SchemaError."""
     if inspect.isroutine(obj):
         return obj
-    found = [name for name in METHODS[train] if callable(getattr(obj, name, None))]
+    found = tuple(name for name in rules.METHODS[True] if callable(getattr(obj, name, None)))
     name = obj.__name__ if isinstance(obj, type) else type(obj).__name__
-    if not found:
-        raise SchemaError(
-            f"{name} has no method {' or '.join(METHODS[train])}",
-            hint="Write `def predict(self, …) -> …` (or `def run`) in it.",
-        )
-    if "predict" in found and "run" in found and "train" not in found:
-        raise SchemaError(
-            f"{name} has both predict and run", hint="Keep one of them; Cogyard can't tell which one to call."
-        )
-    return getattr(obj, found[0])
+    return getattr(obj, rules.choose_method(name, found, train=train))
 
 
 def read_object(obj: Any, *, train: bool = False) -> Signature:
@@ -68,27 +56,20 @@ def _read(function: Any, plain: Any, *, skip_self: bool) -> Signature:
     inputs: list[Parameter] = []
     for parameter in parameters:
         if parameter.kind is parameter.VAR_POSITIONAL or parameter.kind is parameter.VAR_KEYWORD:
-            stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
-            raise SchemaError(
-                f"{name}() takes {stars}{parameter.name}", hint="Name every input as a parameter of its own."
+            raise rules.starred(
+                name, "*" if parameter.kind is parameter.VAR_POSITIONAL else "**", parameter.name
             )
         if parameter.kind is parameter.POSITIONAL_ONLY:
-            raise SchemaError(
-                f"{name}() takes {parameter.name!r} by position only",
-                hint="Take the `/` out of the parameters.",
-            )
+            raise rules.positional(name, parameter.name)
         if parameter.name not in hints:
-            raise SchemaError(
-                f"input {parameter.name!r} of {name}() has no type",
-                hint=f"Write `{parameter.name}: str`, for example.",
-            )
+            raise rules.untyped(name, parameter.name)
         inputs.append(_read_parameter(parameter, hints[parameter.name]))
     if "return" not in hints:
-        raise SchemaError(f"{name}() does not say what it returns", hint=rules.RETURNS)
+        raise rules.no_output(name)
     try:
         output = rules.check_output(read_annotation(hints["return"]))
     except SchemaError as error:
-        raise SchemaError(f"output of {name}(): {error.problem}", hint=error.hint) from None
+        raise error.within(f"output of {name}()") from None
     return rules.make_signature(
         name,
         tuple(inputs),
@@ -110,4 +91,4 @@ def _read_parameter(parameter: inspect.Parameter, hint: Any) -> Parameter:
             info.choices = tuple(to_json(choice) for choice in default.choices)
         return rules.make_parameter(parameter.name, read_annotation(hint), info)
     except SchemaError as error:
-        raise SchemaError(f"input {parameter.name!r}: {error.problem}", hint=error.hint) from None
+        raise error.within(f"input {parameter.name!r}") from None

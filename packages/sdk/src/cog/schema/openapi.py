@@ -53,7 +53,8 @@ def _property(
         written: dict[str, Any] = {"allOf": [{"$ref": f"#/components/schemas/{name}"}]}
     else:
         written = {"title": title(parameter.name), **write(kind)}
-    if not parameter.required:
+    # A secret that the author keeps in the source is not for everybody who reads the schema.
+    if not parameter.required and not (isinstance(kind, t.SecretType) and parameter.default is not None):
         written["default"] = parameter.default
     for key, value in (
         ("description", parameter.description),
@@ -131,8 +132,6 @@ def _record(kind: t.RecordType) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for field in kind.fields:
         written = {"title": title(field.name), **write(field.type)}
-        if field.has_default:
-            written["default"] = field.default
         if field.description is not None:
             written["description"] = field.description
         properties[field.name] = written

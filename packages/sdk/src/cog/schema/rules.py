@@ -11,11 +11,68 @@ from cog.schema import types as t
 from cog.schema.signature import Parameter, Signature
 
 FEWEST_CHOICES = 1
-RETURNS = "Write what comes out, for example `-> str`, `-> Path` or `-> ConcatenateIterator[str]`."
+
+
+def starred(function: str, stars: str, name: str) -> SchemaError:
+    """Return the error of a parameter that takes anything."""
+    return SchemaError(
+        f"{function}() takes {stars}{name}", hint="Name every input as a parameter of its own."
+    )
+
+
+def positional(function: str, name: str) -> SchemaError:
+    """Return the error of a parameter that has no name for callers."""
+    return SchemaError(
+        f"{function}() takes {name!r} by position only", hint="Take the `/` out of the parameters."
+    )
+
+
+def untyped(function: str, name: str) -> SchemaError:
+    """Return the error of a parameter without a type."""
+    return SchemaError(
+        f"input {name!r} of {function}() has no type", hint=f"Write `{name}: str`, for example."
+    )
+
+
+def no_output(function: str) -> SchemaError:
+    """Return the error of a function that does not say what it returns."""
+    return SchemaError(
+        f"{function}() does not say what it returns",
+        hint="Write what comes out, for example `-> str`, `-> Path` or `-> ConcatenateIterator[str]`.",
+    )
+
+
+def no_method(cls: str, methods: tuple[str, ...]) -> SchemaError:
+    """Return the error of a class that makes no predictions."""
+    return SchemaError(
+        f"{cls} has no method {' or '.join(methods)}",
+        hint=f"Write `def {methods[0]}(self, …) -> …` in it.",
+    )
+
+
+def both_methods(cls: str) -> SchemaError:
+    """Return the error of a class with two methods that could be meant."""
+    return SchemaError(f"{cls} has both predict and run", hint="Keep one of them; only one can be called.")
+
+
+def choose_method(cls: str, found: tuple[str, ...], *, train: bool) -> str:
+    """Return the method to call of those that a class has. Raises SchemaError for none or two."""
+    wanted = METHODS[train]
+    there = [name for name in wanted if name in found]
+    if not there:
+        raise no_method(cls, wanted)
+    if there == ["predict", "run"]:
+        raise both_methods(cls)
+    return there[0]
+
+
+#: The methods looked for, the first one first: for predictions and for trainings.
+METHODS = {False: ("predict", "run"), True: ("train", "predict", "run")}
 
 
 def make_parameter(name: str, kind: t.Type, info: FieldInfo) -> Parameter:
     """Join a parameter's type and what `Input()` says of it, whose default is JSON already. Raises SchemaError."""
+    _check_said(info)
     if _holds_iterator(kind):
         raise SchemaError("an iterator can't be an input", hint="Write `list[…]`.")
     if isinstance(kind, t.NullType):
@@ -89,6 +146,26 @@ def check_output(kind: t.Type) -> t.Type:
             hint="Write `ConcatenateIterator[str]`, or `Iterator[…]` for pieces of another type.",
         )
     return kind
+
+
+#: What may be said of an input, by name of the argument.
+_SAID: dict[str, tuple[tuple[type, ...], str]] = {
+    "description": ((str,), "a text"),
+    "ge": ((int, float), "a number"),
+    "le": ((int, float), "a number"),
+    "min_length": ((int,), "a whole number"),
+    "max_length": ((int,), "a whole number"),
+    "regex": ((str,), "a text"),
+    "deprecated": ((bool,), "True or False"),
+    "accept": ((str,), "a text"),
+}
+
+
+def _check_said(info: FieldInfo) -> None:
+    for name, (kinds, words) in _SAID.items():
+        value = getattr(info, name)
+        if value is not None and (not isinstance(value, kinds) or isinstance(value, bool) != (bool in kinds)):
+            raise SchemaError(f"{name}={value!r} has to be {words}")
 
 
 def _with_choices(kind: t.Type, info: FieldInfo) -> t.Type:

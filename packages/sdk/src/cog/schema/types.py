@@ -87,13 +87,11 @@ class ChoiceType:
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a record; one that is not `required` has `default`, as JSON, when `has_default`."""
+    """One field of a record."""
 
     name: str
     type: Type
     required: bool = True
-    default: Any = None
-    has_default: bool = False
     description: str | None = None
 
 

@@ -1,0 +1,6 @@
+from typing import Any
+
+
+class Predictor:
+    def predict(self, text: str) -> Any:
+        return text

@@ -1,0 +1,3 @@
+class Predictor:
+    def run(self) -> None:
+        return None

@@ -1,0 +1,3 @@
+from settings import limits as limits
+
+DEFAULTS = {"size": 64}

@@ -1,0 +1,2 @@
+LARGEST = 2 ** 10
+STYLES = {"first", "middle"}

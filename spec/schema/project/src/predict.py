@@ -1,0 +1,6 @@
+from models import Base
+
+
+class Predictor(Base):
+    def setup(self):
+        pass
