@@ -32,7 +32,7 @@ def run(group: click.Command, name: str) -> int:
     try:
         status = _run(group, name, console)
     except KeyboardInterrupt:
-        console.say("\nStopped.")
+        console.say("Stopped.")  # click has ended the line that ^C stands on
         status = INTERRUPTED
     except TerminatedError:
         status = TERMINATED

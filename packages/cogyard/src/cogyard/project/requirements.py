@@ -131,7 +131,7 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
         if line.rstrip().endswith("\\"):
             pending += line.rstrip()[:-1] + " "
             continue
-        whole = (pending + line).strip()
+        whole = " ".join((pending + line).split())
         if whole:
             yield start, whole
         pending, start = "", 0

@@ -1,0 +1,71 @@
+"""Messages: plain where nobody looks, coloured on a terminal that wants it."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from cogyard.cli.console import Console
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say yes."""
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "COG_NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def test_a_pipe_gets_plain_lines() -> None:
+    """No colour, no motion: a log can be read."""
+    stream = io.StringIO()
+    console = Console(stream)
+    with console.working("Building") as step:
+        step.detail("Resolving")
+    console.done("Building... done")
+    console.warn("careful", "hint")
+    console.error("broken", "mend it")
+    assert stream.getvalue() == (
+        "  Resolving\n✓ Building... done\nWarning: careful\n  hint\nError: broken\n  mend it\n"
+    )
+
+
+def test_a_terminal_gets_colour_unless_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR is followed."""
+    stream = Terminal()
+    Console(stream).done("ready")
+    assert "\033[32m✓\033[0m ready" in stream.getvalue()
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = Terminal()
+    Console(stream).done("ready")
+    assert stream.getvalue() == "✓ ready\n"
+
+
+def test_a_terminal_sees_a_step_move_and_the_logs_whole() -> None:
+    """Text of the model is not mixed into the moving line."""
+    stream = Terminal()
+    console = Console(stream)
+    with console.working("Starting [the model]") as step:
+        step.detail("now")
+        console.log("from the model\n")
+    console.done("after")
+    assert "from the model\n" in stream.getvalue()
+    assert "Starting [the model]" in stream.getvalue()
+    assert stream.getvalue().endswith("after\n")
+
+
+def test_quiet_keeps_what_matters() -> None:
+    """Warnings and errors stay."""
+    stream = io.StringIO()
+    console = Console(stream, quiet=True)
+    console.say("chatter")
+    console.done("chatter")
+    console.warn("careful")
+    assert stream.getvalue() == "Warning: careful\n"

@@ -1,0 +1,119 @@
+"""Which files go into an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cogyard.project import load_project
+from cogyard.project.ignore import compile_rules, is_weights, source_files
+
+
+@pytest.mark.parametrize(
+    ("rules", "name", "ignored"),
+    [
+        ("foo", "foo", True),
+        ("foo", "foo/inside.txt", True),
+        ("foo", "a/foo", False),
+        ("/foo", "foo", True),
+        ("foo/", "foo/x", True),
+        ("./foo", "foo", True),
+        ("a/../foo", "foo", True),
+        ("*.txt", "a.txt", True),
+        ("*.txt", "sub/a.txt", False),
+        ("**/*.txt", "sub/deep/a.txt", True),
+        ("**/*.txt", "a.txt", True),
+        ("*/temp*", "sub/temporary.txt", True),
+        ("*/temp*", "sub/deep/temp", False),
+        ("a?c", "abc", True),
+        ("a?c", "a/c", False),
+        ("[ab].txt", "b.txt", True),
+        ("# foo", "# foo", False),
+        ("  foo  ", "foo", True),
+        ("*\n!keep.md", "keep.md", False),
+        ("*\n!keep.md", "drop.md", True),
+        ("docs\n!docs/keep.md", "docs/keep.md", False),
+        ("docs\n!docs/keep.md", "docs/drop.md", True),
+        ("!keep.md\n*.md", "keep.md", True),
+        ("..", "foo", False),
+        (".", "foo", False),
+        ("foo\r\nbar\r\n", "bar", True),
+    ],
+)
+def test_patterns_mean_what_they_mean_to_docker(rules: str, name: str, ignored: bool) -> None:
+    """Patterns start at the root, `*` stops at a slash, the last match wins."""
+    assert compile_rules(rules).match_file(name) is ignored
+
+
+def project_with(folder: Path, ignored: str, *names: str) -> list[str]:
+    """Return the names of the source files of a project with these files."""
+    (folder / "cog.yaml").write_text('build: {python_version: "3.11"}\npredict: "p.py:P"\n')
+    (folder / "p.py").write_text("class P: ...\n")
+    (folder / ".dockerignore").write_text(ignored)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+    return [one.name for one in source_files(load_project(folder))]
+
+
+def test_files_come_sorted_and_caches_never(tmp_path: Path) -> None:
+    """What is never the model's is left out without a word in .dockerignore."""
+    names = (
+        ".git/HEAD",
+        ".cog/x",
+        "a/__pycache__/p.pyc",
+        ".venv/bin/python",
+        "b.txt",
+        "a/z.txt",
+        "a.txt",
+        "q.pyc",
+    )
+    assert project_with(tmp_path, "", *names) == [
+        ".dockerignore",
+        "a/z.txt",
+        "a.txt",
+        "b.txt",
+        "cog.yaml",
+        "p.py",
+    ]
+
+
+def test_an_exception_brings_a_file_back_from_an_ignored_folder(tmp_path: Path) -> None:
+    """`!folder/file` after `folder` works, as in Docker."""
+    names = project_with(tmp_path, "data\n!data/keep/me.txt\n", "data/drop.txt", "data/keep/me.txt")
+    assert "data/keep/me.txt" in names
+    assert "data/drop.txt" not in names
+
+
+def test_links_inside_stay_links_and_links_outside_are_followed(tmp_path: Path) -> None:
+    """A link to weights elsewhere on the disk brings the weights; a circle ends."""
+    outside, folder = tmp_path / "outside", tmp_path / "project"
+    outside.mkdir()
+    folder.mkdir()
+    (outside / "model.bin").write_text("w")
+    (outside / "again").symlink_to(outside)
+    (folder / "weights").symlink_to(outside)
+    (folder / "alias.py").symlink_to("p.py")
+    (folder / "broken").symlink_to("/nothing/here")
+    project_with(folder, "")
+    found = {one.name: one for one in source_files(load_project(folder))}
+    assert found["weights/model.bin"].link is None
+    assert found["alias.py"].link == "p.py"
+    assert sorted(found) == [".dockerignore", "alias.py", "cog.yaml", "p.py", "weights/model.bin"]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "weights"),
+    [
+        ("weights/model.bin", 10, True),
+        ("weights/notes.md", 10, False),
+        ("model.safetensors", 2 << 20, True),
+        ("model.safetensors", 1000, False),
+        ("data", 11 << 20, True),
+        ("film.mp4", 11 << 20, False),
+        ("big.py", 11 << 20, False),
+    ],
+)
+def test_weights_are_big_or_in_their_folder(name: str, size: int, weights: bool) -> None:
+    """Weights get layers of their own, so a code edit does not send them again."""
+    assert is_weights(name, size) is weights

@@ -1,0 +1,96 @@
+"""Requirement lines and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cogyard.project import Project, ProjectError, load_project
+
+CONFIG = 'build:\n  python_version: "3.11"\n  python_requirements: r.txt\npredict: "p.py:P"\n'
+
+
+def load(folder: Path, requirements: str, **files: str) -> Project:
+    """Write a project with a requirements file and read it."""
+    (folder / "cog.yaml").write_text(CONFIG)
+    (folder / "p.py").write_text("class P: ...\n")
+    (folder / "r.txt").write_text(requirements)
+    for name, content in files.items():
+        (folder / f"{name}.txt").write_text(content)
+    return load_project(folder)
+
+
+def test_lines_options_and_comments_are_told_apart(tmp_path: Path) -> None:
+    """What pip reads, we read."""
+    text = """\
+# a comment
+pillow==12.0.0  # another
+numpy \\
+  >=2
+--extra-index-url https://example.com/simple
+-f wheels
+requests[socks]>=2; python_version >= "3.10"
+pkg @ https://example.com/pkg-1.0-py3-none-any.whl
+https://example.com/other-1.0-py3-none-any.whl
+six==1.0 --hash=sha256:aa --hash=sha256:bb
+-r more.txt
+-c limits.txt
+"""
+    project = load(tmp_path, text, more="idna\n", limits="idna<4\n")
+    assert project.requirements == (
+        "pillow==12.0.0",
+        "numpy >=2",
+        'requests[socks]>=2; python_version >= "3.10"',
+        "pkg @ https://example.com/pkg-1.0-py3-none-any.whl",
+        "https://example.com/other-1.0-py3-none-any.whl",
+        "six==1.0 --hash=sha256:aa --hash=sha256:bb",
+        "idna",
+    )
+    assert project.requirement_options == (
+        "--extra-index-url https://example.com/simple",
+        "--find-links wheels",
+    )
+    assert project.constraints == ("idna<4",)
+    assert [one.name for one in project.requirement_files] == ["r.txt", "more.txt", "limits.txt"]
+
+
+def test_cogs_own_packages_are_left_out_with_a_word(tmp_path: Path) -> None:
+    """The names cog and coglet on the index belong to others; our SDK takes their place."""
+    project = load(tmp_path, "cog==0.16.2\nCoglet\ncogyard_sdk\ncogs\n")
+    assert project.requirements == ("cogs",)
+    assert project.dropped_requirements == ("cog==0.16.2", "Coglet", "cogyard_sdk")
+    assert "left out" in project.warnings[0].message
+
+
+def test_wheels_of_the_project_are_taken_by_path(tmp_path: Path) -> None:
+    """A file in the folder is a requirement too."""
+    (tmp_path / "mine-1.0-py3-none-any.whl").write_bytes(b"")
+    project = load(tmp_path, "./mine-1.0-py3-none-any.whl\n")
+    assert project.requirements == ((tmp_path / "mine-1.0-py3-none-any.whl").resolve().as_uri(),)
+
+
+def test_a_file_of_an_editor_with_byte_order_mark_is_read(tmp_path: Path) -> None:
+    """Windows' editors leave their marks."""
+    assert load(tmp_path, "\ufeffidna\r\n").requirements == ("idna",)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        ("idna\nfoo bar\n", "r.txt:2", "not a requirement"),
+        ("==1.0\n", "r.txt:1", "not a requirement"),
+        ("-e .\n", "r.txt:1", "editable"),
+        ("--frobnicate\n", "r.txt:1", "not known here"),
+        ("-r ../other.txt\n", "r.txt:1", "outside the project"),
+        ("-r nothing.txt\n", "r.txt:1", "there is no such file"),
+        ("-r r.txt\n", "r.txt:1", "in a circle"),
+        ("./nothing.whl\n", "r.txt:1", "there is no such file"),
+    ],
+)
+def test_a_wrong_line_is_shown_where_it_stands(tmp_path: Path, text: str, place: str, said: str) -> None:
+    """Problems carry the requirements file's own lines."""
+    with pytest.raises(ProjectError) as caught:
+        load(tmp_path, text)
+    (problem,) = caught.value.problems
+    assert problem.place == place
+    assert said in problem.message
