@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from cogyard.domain.paging import Slice
 from cogyard.http.bodies import FORM_LIMIT, read_body
-from cogyard.http.errors import BadRequestError
+from cogyard.http.errors import ApiError, BadRequestError, InvalidError
 from cogyard.http.pages import cursor
 
 if TYPE_CHECKING:
@@ -52,6 +52,13 @@ async def read_form(request: Request) -> dict[str, str]:
     except ValueError as error:
         raise BadRequestError("The body is not a form.") from error
     return dict(pairs)
+
+
+def reason_of(error: ApiError) -> str:
+    """Return why a form was refused, as its reader should see it: what is wrong, without the API's field names."""
+    if isinstance(error, InvalidError) and error.problems:
+        return "\n".join(what for _, what in error.problems)
+    return error.message
 
 
 def older(request: Request, found: Slice[Any], **query: str) -> str | None:

@@ -7,12 +7,10 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 
 from cogyard.domain.values import Account
-from cogyard.features.page import Page, Redirect, local_path, read_form, services_of
+from cogyard.features.accounts import passwords
+from cogyard.features.page import Page, Redirect, local_path, read_form, reason_of, services_of
 from cogyard.http import caller_of, require_account
 from cogyard.http.errors import InvalidError
-
-#: Characters a new password must have; said on the page, held by the service too.
-SHORTEST_PASSWORD = 8
 
 
 async def sign_in(request: Request) -> Page | Redirect:
@@ -46,9 +44,9 @@ async def use_link(request: Request) -> Page | Redirect:
     """Sign in by a one-time link, and set the password that was chosen."""
     form = await read_form(request)
     password = "" if form.get("skip") else form.get("password", "")
-    if not form.get("skip") and len(password) < SHORTEST_PASSWORD:
+    if not form.get("skip") and not passwords.MIN_LENGTH <= len(password) <= passwords.MAX_LENGTH:
         return _link_page(
-            f"A password needs at least {SHORTEST_PASSWORD} characters; this has {len(password)}."
+            f"A password has {passwords.MIN_LENGTH} to {passwords.MAX_LENGTH} characters; this has {len(password)}."
         )
     accounts = services_of(request).accounts
     account = await accounts.use_login_link(request.path_params["secret"])
@@ -85,7 +83,7 @@ async def create_token(request: Request) -> Page:
     try:
         fresh = await services_of(request).accounts.create_token(account, name)
     except InvalidError as error:
-        return await _tokens_page(request, account, problem=error.message, status=422)
+        return await _tokens_page(request, account, problem=reason_of(error), status=422)
     return await _tokens_page(request, account, fresh=fresh)
 
 
@@ -125,7 +123,7 @@ def _door(wanted: str, *, username: str = "", problem: str = "") -> Page:
 
 
 def _link_page(problem: str = "") -> Page:
-    values = {"problem": problem, "shortest": SHORTEST_PASSWORD}
+    values = {"problem": problem, "shortest": passwords.MIN_LENGTH}
     return Page(template="signin_link.html", title="Welcome", values=values, status=422 if problem else 200)
 
 

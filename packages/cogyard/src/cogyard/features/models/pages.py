@@ -10,8 +10,9 @@ from typing import Any
 from starlette.requests import Request
 
 from cogyard.domain.paging import Window
-from cogyard.domain.values import Account, Model, Prediction, Version, Visibility
-from cogyard.features.page import Page, Redirect, older, read_form, services_of
+from cogyard.domain.values import Model, Prediction, Version, Visibility
+from cogyard.features.models import policy
+from cogyard.features.page import Page, Redirect, older, read_form, reason_of, services_of
 from cogyard.http import ApiError, NotFoundError, caller_of, require_account, window
 
 ON_HOME = 8
@@ -173,7 +174,7 @@ async def save_settings(request: Request) -> Page | Redirect:
             visibility=_visibility(given["visibility"]),
         )
     except ApiError as error:
-        return _settings_page(shown, given, problem=error.message, status=error.http_status)
+        return _settings_page(shown, given, problem=reason_of(error), status=error.http_status)
     return Redirect(to=f"/{shown.model.path}/settings?saved=1")
 
 
@@ -188,7 +189,7 @@ async def delete(request: Request) -> Page | Redirect:
             require_account(request), shown.model.owner, shown.model.name
         )
     except ApiError as error:
-        return _settings_page(shown, values, problem=error.message, status=error.http_status)
+        return _settings_page(shown, values, problem=reason_of(error), status=error.http_status)
     return Redirect(to=f"/{shown.model.owner}")
 
 
@@ -199,11 +200,9 @@ async def find(request: Request) -> Shown:
     model = await services.models.get(account, owner, name)
     latest = model.latest_version
     version = await services.versions.get(account, owner, name, latest) if latest else None
-    return Shown(model=model, version=version, is_owner=_owns(account, model))
-
-
-def _owns(account: Account | None, model: Model) -> bool:
-    return account is not None and account.username == model.owner
+    return Shown(
+        model=model, version=version, is_owner=account is not None and policy.may_change(account, model)
+    )
 
 
 async def _owned(request: Request) -> Shown:
@@ -228,7 +227,7 @@ def _create_page(values: Mapping[str, str], error: ApiError | None = None) -> Pa
     return Page(
         template="create.html",
         title="New model",
-        values={"values": values, "problem": error.message if error else ""},
+        values={"values": values, "problem": reason_of(error) if error else ""},
         status=error.http_status if error else 200,
     )
 

@@ -140,6 +140,7 @@ function morph(card, html) {
   for (const fold of next.querySelectorAll("[data-keep-open]")) {
     if (open.get(fold.dataset.keepOpen)) fold.open = true;
   }
+  keepOwn(card, next);
   const text = card.querySelector("[data-stream-text]");
   const newer = next.querySelector("[data-stream-text]");
   if (text && newer && newer.textContent.length < text.textContent.length) newer.textContent = text.textContent;
@@ -151,6 +152,26 @@ function morph(card, html) {
     else card.append(part);
   });
   for (const left of old.slice(parts.length)) left.remove();
+}
+
+/** Give the newer card what only the browser knows, so that what is the same stays, and with it the focus. */
+function keepOwn(card, next) {
+  for (const part of ["[data-elapsed]", "[data-cancel] button"]) {
+    const mine = card.querySelector(part);
+    const newer = next.querySelector(part);
+    if (!mine || !newer) continue;
+    newer.textContent = mine.textContent;
+    newer.toggleAttribute("disabled", mine.hasAttribute("disabled"));
+  }
+  const explained = card.querySelector("[data-cold]:not([hidden])");
+  if (explained) next.querySelector("[data-cold]")?.removeAttribute("hidden");
+  for (const place of card.querySelectorAll("[data-dimensions]")) {
+    if (place.textContent === "") continue;
+    const source = place.closest("figure").querySelector("img").getAttribute("src");
+    for (const image of next.querySelectorAll(".media img")) {
+      if (image.getAttribute("src") === source) image.closest("figure").querySelector("[data-dimensions]").textContent = place.textContent;
+    }
+  }
 }
 
 /** Say the size of pictures once they are there. */
