@@ -1,0 +1,207 @@
+"""The registry's repositories in SQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cogyard.registry.ports import StillUsedError, StoredManifest
+from cogyard.store.database import Database
+from cogyard.store.times import moment, stored
+
+_MANIFEST = "m.repository, m.digest, m.media_type, m.artifact_type, m.subject, m.content, m.created_at"
+
+
+@dataclass(frozen=True, slots=True)
+class SqlRepositories:
+    """A registry's Repositories over the platform's database."""
+
+    database: Database
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    async def link_blob(self, repository: str, digest: str, size: int) -> None:
+        """Write down that the repository has the blob; the time is renewed, since it is wanted again."""
+        row = (repository, digest, size, stored(self.clock()))
+        await self.database.write(lambda db: _changed(db, _LINK, *row))
+
+    async def blob_size(self, repository: str, digest: str) -> int | None:
+        """Return the blob's size, or None when this repository does not have it."""
+        return await self.database.read(lambda db: _blob_size(db, repository, digest))
+
+    async def unlink_blob(self, repository: str, digest: str) -> bool:
+        """Take the blob out of the repository, unless a manifest needs it."""
+
+        def work(db: sqlite3.Connection) -> bool:
+            _refuse_if_used(db, repository, digest)
+            return _changed(
+                db, "DELETE FROM registry_blobs WHERE repository = ? AND digest = ?", repository, digest
+            )
+
+        return await self.database.write(work)
+
+    async def missing(self, manifest: StoredManifest) -> tuple[str, ...]:
+        """Return what the manifest names and the repository does not have."""
+        return await self.database.read(lambda db: _missing(db, manifest))
+
+    async def put_manifest(self, manifest: StoredManifest, *, tag: str | None) -> tuple[str, ...]:
+        """Write down a manifest, what it needs, and its tag, in one transaction."""
+
+        def work(db: sqlite3.Connection) -> tuple[str, ...]:
+            missing = _missing(db, manifest)
+            if not missing:
+                _insert(db, manifest)
+                if tag is not None:
+                    db.execute(_TAG, (manifest.repository, tag, manifest.digest, stored(manifest.created_at)))
+            return missing
+
+        return await self.database.write(work)
+
+    async def manifest(self, repository: str, reference: str) -> StoredManifest | None:
+        """Return a manifest by digest or by tag."""
+        query = _BY_DIGEST if ":" in reference else _BY_TAG
+        row = await self.database.read(lambda db: db.execute(query, (repository, reference)).fetchone())
+        return None if row is None else _manifest(row)
+
+    async def delete_manifest(self, repository: str, digest: str) -> bool:
+        """Delete a manifest with its tags, unless an index needs it."""
+
+        def work(db: sqlite3.Connection) -> bool:
+            _refuse_if_used(db, repository, digest)
+            key = (repository, digest)
+            db.execute("DELETE FROM registry_tags WHERE repository = ? AND digest = ?", key)
+            db.execute("DELETE FROM registry_references WHERE repository = ? AND manifest = ?", key)
+            return _changed(db, "DELETE FROM registry_manifests WHERE repository = ? AND digest = ?", *key)
+
+        return await self.database.write(work)
+
+    async def tags(self, repository: str, *, limit: int, after: str | None) -> Sequence[str]:
+        """Return a page of tags, in lexical order that ignores case."""
+        query, values = (
+            (_TAGS, (repository, limit))
+            if after is None
+            else (_TAGS_AFTER, (repository, after, after, after, limit))
+        )
+        rows = await self.database.read(lambda db: db.execute(query, values).fetchall())
+        return [row["tag"] for row in rows]
+
+    async def delete_tag(self, repository: str, tag: str) -> bool:
+        """Delete a tag, not its manifest."""
+        query = "DELETE FROM registry_tags WHERE repository = ? AND tag = ?"
+        return await self.database.write(lambda db: _changed(db, query, repository, tag))
+
+    async def referrers(
+        self, repository: str, subject: str, *, artifact_type: str | None, limit: int, after: str | None
+    ) -> Sequence[StoredManifest]:
+        """Return a page of the manifests about another one, by digest."""
+        values = (repository, subject, after or "", artifact_type, artifact_type, limit)
+        rows = await self.database.read(lambda db: db.execute(_REFERRERS, values).fetchall())
+        return [_manifest(row) for row in rows]
+
+    async def has_manifests(self, repository: str) -> bool:
+        """Whether anything has been pushed to the repository."""
+        query = "SELECT EXISTS (SELECT 1 FROM registry_manifests WHERE repository = ?)"
+        return bool((await self.database.read(lambda db: db.execute(query, (repository,)).fetchone()))[0])
+
+    async def drop(self, repository: str) -> None:
+        """Forget a repository wholly."""
+        await self.database.write(lambda db: drop_repository(db, repository))
+
+
+def drop_repository(db: sqlite3.Connection, repository: str) -> None:
+    """Forget a repository wholly, in the transaction that deletes its model."""
+    for table in ("registry_tags", "registry_references", "registry_manifests", "registry_blobs"):
+        db.execute(f"DELETE FROM {table} WHERE repository = ?", (repository,))  # noqa: S608 - names of ours
+
+
+_LINK = """
+INSERT INTO registry_blobs (repository, digest, size, linked_at) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET linked_at = excluded.linked_at
+"""
+_TAG = """
+INSERT INTO registry_tags (repository, tag, digest, updated_at) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET digest = excluded.digest, updated_at = excluded.updated_at
+"""
+_BY_DIGEST = f"SELECT {_MANIFEST} FROM registry_manifests m WHERE m.repository = ? AND m.digest = ?"  # noqa: S608
+_BY_TAG = f"""
+SELECT {_MANIFEST} FROM registry_tags t
+JOIN registry_manifests m ON m.repository = t.repository AND m.digest = t.digest
+WHERE t.repository = ? AND t.tag = ?
+"""  # noqa: S608 - the columns above
+_TAGS = "SELECT tag FROM registry_tags WHERE repository = ? ORDER BY tag COLLATE NOCASE, tag LIMIT ?"
+_TAGS_AFTER = """
+SELECT tag FROM registry_tags
+WHERE repository = ? AND tag COLLATE NOCASE >= ? AND (tag COLLATE NOCASE > ? OR tag > ?)
+ORDER BY tag COLLATE NOCASE, tag LIMIT ?
+"""
+_REFERRERS = f"""
+SELECT {_MANIFEST} FROM registry_manifests m
+WHERE m.repository = ? AND m.subject = ? AND m.digest > ? AND (? IS NULL OR m.artifact_type = ?)
+ORDER BY m.digest LIMIT ?
+"""  # noqa: S608 - the columns above
+
+
+def _blob_size(db: sqlite3.Connection, repository: str, digest: str) -> int | None:
+    query = "SELECT size FROM registry_blobs WHERE repository = ? AND digest = ?"
+    row = db.execute(query, (repository, digest)).fetchone()
+    return None if row is None else int(row["size"])
+
+
+def _missing(db: sqlite3.Connection, manifest: StoredManifest) -> tuple[str, ...]:
+    blobs = [
+        digest
+        for digest, size in manifest.blobs.items()
+        if _blob_size(db, manifest.repository, digest) != size
+    ]
+    manifests = [
+        digest
+        for digest in manifest.manifests
+        if db.execute(_BY_DIGEST, (manifest.repository, digest)).fetchone() is None
+    ]
+    return (*blobs, *manifests)
+
+
+def _insert(db: sqlite3.Connection, manifest: StoredManifest) -> None:
+    db.execute(
+        "INSERT INTO registry_manifests"
+        " (repository, digest, media_type, artifact_type, subject, content, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (
+            manifest.repository,
+            manifest.digest,
+            manifest.media_type,
+            manifest.artifact_type,
+            manifest.subject,
+            manifest.content,
+            stored(manifest.created_at),
+        ),
+    )
+    needed = (*manifest.blobs, *manifest.manifests)
+    db.executemany(
+        "INSERT INTO registry_references (repository, digest, manifest) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(manifest.repository, digest, manifest.digest) for digest in needed],
+    )
+
+
+def _refuse_if_used(db: sqlite3.Connection, repository: str, digest: str) -> None:
+    query = "SELECT manifest FROM registry_references WHERE repository = ? AND digest = ? ORDER BY manifest LIMIT 10"
+    by = tuple(row["manifest"] for row in db.execute(query, (repository, digest)))
+    if by:
+        raise StillUsedError(by)
+
+
+def _changed(db: sqlite3.Connection, query: str, *values: str | int) -> bool:
+    return db.execute(query, values).rowcount > 0
+
+
+def _manifest(row: sqlite3.Row) -> StoredManifest:
+    return StoredManifest(
+        repository=row["repository"],
+        digest=row["digest"],
+        media_type=row["media_type"],
+        artifact_type=row["artifact_type"],
+        subject=row["subject"],
+        content=row["content"],
+        created_at=moment(row["created_at"]),
+    )
