@@ -8,16 +8,18 @@ from pathlib import Path
 import msgspec
 
 from cogyard.image.bases.base import Base
-from cogyard.image.bases.debian.mirror import RELEASES
+from cogyard.image.bases.debian.releases import RELEASES
 from cogyard.image.errors import BaseError
 from cogyard.image.site import Site
+from cogyard.oci.errors import RegistryError, RegistryUnreachableError
 from cogyard.oci.layout import ImageStore
+from cogyard.oci.reference import Reference
 
 SETTING = "COGYARD_BASE"
 #: `assemble`, or `assemble:bookworm`: make the base from Debian's packages, whatever registries there are.
 ASSEMBLE = "assemble"
 #: Changes when a base is made or read in another way.
-_RECIPE = "base 1"
+_RECIPE = "base 2"
 
 
 def find_base(
@@ -45,16 +47,48 @@ def find_base(
 
 
 def _make(choice: str | None, python: str, architecture: str, site: Site) -> Base:
+    from cogyard.image.bases.local import open_path, read_base
+    from cogyard.image.bases.registry import pull_base
+
+    if choice is None:
+        return _default(python, architecture, site)
+    if choice == ASSEMBLE or choice.startswith(f"{ASSEMBLE}:"):
+        return _assembled(choice.partition(":")[2] or None, python, architecture, site)
+    if (found := open_path(choice)) is not None:
+        return read_base(*found, architecture, site, python=python)
+    if choice.startswith(("/", "./", "../")) or choice.endswith((".tar", ".tar.gz", ".tgz")):
+        raise BaseError(f"there is no base {choice}: no such file or folder")
+    return pull_base(Reference.parse(choice), architecture, site, python=python)
+
+
+def _default(python: str, architecture: str, site: Site) -> Base:
+    from cogyard.image.bases.registry import pull_base
+
+    reference = Reference.parse(f"python:{python}-slim")
+    try:
+        return pull_base(reference, architecture, site, python=python)
+    except RegistryUnreachableError:
+        site.progress.detail(
+            f"{reference.familiar} cannot be reached, so the base is made of Debian's packages"
+        )
+    except RegistryError as error:
+        site.progress.warn(f"{error.message}; the base is made of Debian's packages instead")
+    return _assembled(None, python, architecture, site)
+
+
+def _assembled(codename: str | None, python: str, architecture: str, site: Site) -> Base:
+    # The archive's libraries (OpenPGP, Debian's formats) take a tenth of a second to import.
     from cogyard.image.bases.debian.base import make_base, release_for
 
-    if choice is None or choice == ASSEMBLE:
-        return make_base(release_for(python), architecture, site)
-    if choice.startswith(f"{ASSEMBLE}:"):
-        codename = choice.partition(":")[2]
-        if codename not in RELEASES:
-            raise BaseError(f"{codename!r} is not a Debian release that can be a base: {', '.join(RELEASES)}")
-        return make_base(codename, architecture, site)
-    raise BaseError(f"there is no base {choice!r}")
+    release = codename or release_for(python)
+    if release not in RELEASES:
+        raise BaseError(f"{release!r} is not a Debian release that can be a base: {', '.join(RELEASES)}")
+    if RELEASES[release] != python:
+        raise BaseError(
+            f"Debian {release} has Python {RELEASES[release]}, and cog.yaml asks for {python}",
+            hint="Change python_version in cog.yaml, or the base.",
+        )
+    return make_base(release, architecture, site)
 
 
 def _recall(path: Path, store: ImageStore) -> Base | None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from cogyard.image.bases.debian import dpkg, finish, scripts
-from cogyard.image.bases.debian.archive import fetch
+from cogyard.image.bases.debian.archive import fetch, sha256_of
 from cogyard.image.bases.debian.deb import open_deb
 from cogyard.image.bases.debian.index import Package, Universe
 from cogyard.image.bases.debian.resolver import resolve
 from cogyard.image.bases.debian.tree import Tree
 from cogyard.image.download import Downloader
 from cogyard.image.errors import BuildNotPossibleError, HostilePackageError
+from cogyard.image.site import Site
 from cogyard.oci.descriptor import LAYER_GZIP, Descriptor
 from cogyard.oci.layer import LayerSummary, LayerWriter
 from cogyard.oci.layout import ImageStore
@@ -41,16 +44,12 @@ class Assembled:
     status: str
 
 
-def assemble_base(
-    codename: str,
-    universe: Universe,
-    downloader: Downloader,
-    store: ImageStore,
-    on_fetched: Callable[[Package], None] | None = None,
-) -> Assembled:
-    """Make the base of a release as one layer."""
+def assemble_base(codename: str, universe: Universe, downloader: Downloader, site: Site) -> Assembled:
+    """Make the base of a release as one layer; the same packages are put together once."""
     packages = resolve([*BASE_PACKAGES, *EXTRA_PACKAGES.get(codename, ())], universe)
-    files = fetch(packages, downloader, on_fetched)
+    if (found := _recall(packages, site)) is not None:
+        return found
+    files = fetch(packages, downloader, lambda package: site.progress.detail(package.name))
     with Tree() as tree:
         tree.merge_links()
         unpacked = []
@@ -59,11 +58,11 @@ def assemble_base(
                 unpacked.append(tree.unpack(deb, package.name))
         finish.finish(tree)
         dpkg.record(tree, unpacked)
-        return _write(tree, packages, store)
+        return _remember(_write(tree, packages, site.store), site.cache)
 
 
 def assemble_system(
-    wishes: Iterable[str], status: str, universe: Universe, downloader: Downloader, store: ImageStore
+    wishes: Iterable[str], status: str, universe: Universe, downloader: Downloader, site: Site
 ) -> Assembled | None:
     """Make a layer that adds `wishes` to a base whose dpkg status is given; None when all are there.
 
@@ -72,7 +71,7 @@ def assemble_system(
     packages = resolve(wishes, universe, dpkg.installed(status))
     if not packages:
         return None
-    files = fetch(packages, downloader)
+    files = fetch(packages, downloader, lambda package: site.progress.detail(package.name))
     alternatives: list[scripts.Alternative] = []
     with Tree() as tree:
         unpacked = []
@@ -89,7 +88,7 @@ def assemble_system(
                 unpacked.append(tree.unpack(deb, package.name))
         finish.alternatives(tree, alternatives)
         dpkg.record(tree, unpacked, before=status)
-        return _write(tree, packages, store)
+        return _write(tree, packages, site.store)
 
 
 def _write(tree: Tree, packages: list[Package], store: ImageStore) -> Assembled:
@@ -105,6 +104,27 @@ def _write(tree: Tree, packages: list[Package], store: ImageStore) -> Assembled:
     return Assembled(
         layer=describe(summary), diff_id=summary.diff_id, packages=tuple(packages), status=status
     )
+
+
+def _recall(packages: list[Package], site: Site) -> Assembled | None:
+    try:
+        found = msgspec.json.decode(_record(packages, site.cache).read_bytes(), type=Assembled)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None
+    return found if site.store.has(found.layer) else None
+
+
+def _remember(assembled: Assembled, cache: Path) -> Assembled:
+    path = _record(list(assembled.packages), cache)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_bytes(msgspec.json.encode(assembled))
+    part.replace(path)
+    return assembled
+
+
+def _record(packages: list[Package], cache: Path) -> Path:
+    return cache / "bases" / f"packages-{RECIPE}-{sha256_of(packages)[:32]}.json"
 
 
 def describe(summary: LayerSummary) -> Descriptor:

@@ -9,7 +9,8 @@ from cogyard.image.bases.base import DEFAULT_GLIBC, Base, BaseLayer
 from cogyard.image.bases.debian import dpkg
 from cogyard.image.bases.debian.archive import open_archive
 from cogyard.image.bases.debian.assemble import Assembled, assemble_base, assemble_system, cache_folder
-from cogyard.image.bases.debian.mirror import RELEASES, find_mirror
+from cogyard.image.bases.debian.mirror import find_mirror
+from cogyard.image.bases.debian.releases import RELEASES
 from cogyard.image.download import Downloader
 from cogyard.image.errors import BaseError, BuildNotPossibleError
 from cogyard.image.site import Site
@@ -43,9 +44,7 @@ def make_base(codename: str, architecture: str, site: Site) -> Base:
     site.progress.detail(f"reading the index of Debian {codename}")
     with Downloader(cache_folder(site.cache)) as downloader:
         universe = open_archive(find_mirror(os.environ), codename, architecture, downloader)
-        assembled = assemble_base(
-            codename, universe, downloader, site.store, lambda package: site.progress.detail(package.name)
-        )
+        assembled = assemble_base(codename, universe, downloader, site)
     version = RELEASES[codename]
     return Base(
         name=f"debian:{codename}",
@@ -81,4 +80,4 @@ def add_system(base: Base, wishes: tuple[str, ...], site: Site) -> Assembled | N
             dpkg.architecture(base.status) or base.architecture,
             downloader,
         )
-        return assemble_system(wishes, base.status, universe, downloader, site.store)
+        return assemble_system(wishes, base.status, universe, downloader, site)

@@ -10,9 +10,6 @@ from debian.deb822 import Deb822
 
 from cogyard.image.errors import DebianError
 
-#: Debian releases that can be a base, and the Python each carries.
-RELEASES: Mapping[str, str] = {"bookworm": "3.11", "trixie": "3.13"}
-
 SETTING = "COGYARD_DEBIAN_MIRROR"
 SECURITY_SETTING = "COGYARD_DEBIAN_SECURITY_MIRROR"
 _CODENAMES = frozenset(

@@ -1,0 +1,110 @@
+"""What an image's layers say about it: its Pythons, its distribution, its init. Read, not run."""
+
+from __future__ import annotations
+
+import re
+import tarfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, cast
+
+from isal import igzip
+
+from cogyard.image.bases.debian.deb import merge
+from cogyard.image.errors import BaseError
+from cogyard.oci.descriptor import LAYER_ZSTD, Descriptor
+
+_PYTHON = re.compile(r"(?:usr/local/bin|usr/bin|opt/[\w.-]{1,40}/bin)/python(3\.\d{1,2})\Z")
+_STATUS = "var/lib/dpkg/status"
+_RELEASES = ("usr/lib/os-release", "etc/os-release")
+_TINI = "usr/bin/tini"
+#: dpkg's status of the largest systems is a few megabytes.
+_MAX_STATUS = 64 << 20
+
+
+@dataclass(slots=True)
+class Facts:
+    """What was found, the uppermost layer's word counting."""
+
+    pythons: dict[str, str] = field(default_factory=dict)
+    """Absolute path → minor version."""
+    status: str | None = None
+    release: dict[str, str] = field(default_factory=dict)
+    has_tini: bool = False
+
+    @property
+    def codename(self) -> str | None:
+        """Debian's name for its release; None for another distribution."""
+        return self.release.get("VERSION_CODENAME") if self.release.get("ID") == "debian" else None
+
+    @property
+    def glibc(self) -> tuple[int, int] | None:
+        """The C library's version, from dpkg's list."""
+        match = re.search(
+            r"^Package: libc6\n(?:.+\n)*?Version: (\d+)\.(\d+)", self.status or "", re.MULTILINE
+        )
+        return (int(match[1]), int(match[2])) if match else None
+
+    def python(self, wanted: str) -> str | None:
+        """Return the path of a Python; one of the image's own before the distribution's, no environment's."""
+        found = sorted(path for path, version in self.pythons.items() if version == wanted)
+        for start in ("/usr/local/", "/usr/", "/opt/"):
+            for path in found:
+                if path.startswith(start) and not path.startswith("/opt/cog/"):
+                    return path
+        return None
+
+
+def read_facts(layers: Iterable[tuple[Descriptor, Path]], name: str) -> Facts:
+    """Go through layers, lowest first.
+
+    Raises BaseError for a layer that cannot be read.
+    """
+    facts = Facts()
+    for descriptor, path in layers:
+        if descriptor.media_type == LAYER_ZSTD:
+            raise BaseError(
+                f"{name} has layers compressed by zstd, which this release cannot read",
+                hint="Use a base with gzip layers: skopeo copy --dest-compress-format gzip … makes one.",
+            )
+        try:
+            with _open(path) as file, tarfile.open(fileobj=file, mode="r|") as layer:
+                _read_layer(layer, facts)
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise BaseError(f"a layer of {name} cannot be read: {error}") from None
+    return facts
+
+
+def _open(path: Path) -> IO[bytes]:
+    # Not tarfile's own "r|gz": it ends at the first gzip member, and a layer may be many.
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    if packed:
+        return cast("IO[bytes]", igzip.open(path, "rb"))  # type: ignore[no-untyped-call]  # isal's stub is bare
+    return path.open("rb")
+
+
+def _read_layer(layer: tarfile.TarFile, facts: Facts) -> None:
+    for member in layer:
+        path = merge(member.name.removeprefix("./").lstrip("/"))
+        folder, _, last = path.rpartition("/")
+        if last.startswith(".wh."):
+            removed = f"/{folder}/{last.removeprefix('.wh.')}"
+            facts.pythons.pop(removed, None)
+        elif (match := _PYTHON.match(path)) and (member.isreg() or member.issym()):
+            facts.pythons[f"/{path}"] = match[1]
+        elif path == _TINI:
+            facts.has_tini = True
+        elif path in {_STATUS, *_RELEASES} and member.isreg() and member.size <= _MAX_STATUS:
+            file = layer.extractfile(member)
+            text = file.read().decode("utf-8", "replace") if file is not None else ""
+            if path == _STATUS:
+                facts.status = text
+            else:
+                facts.release = _variables(text)
+
+
+def _variables(text: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
+    return {name: value.strip().strip("\"'") for name, _, value in pairs}
