@@ -38,7 +38,7 @@ def test_one_platform_a_folder(tmp_path: Path) -> None:
         child.communicate()
     assert not is_held(folder)
     Hold.take(folder).release()
-    assert read_holder(folder) == {}
+    assert read_holder(folder)["address"] == "http://127.0.0.1:1"
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -163,7 +163,6 @@ class Hold:
         """Give the folder free."""
         self._folder.status_file.unlink(missing_ok=True)
         shutil.rmtree(self._folder.sockets, ignore_errors=True)
-        os.ftruncate(self._handle, 0)
         os.close(self._handle)
 
 
@@ -188,7 +187,7 @@ def _lock(handle: int) -> bool:
 
 
 def read_holder(folder: DataDir) -> dict[str, Any]:
-    """Return what the holder wrote about itself; empty when that can't be read."""
+    """Return what the holder, or the last one, wrote about itself; empty when that can't be read."""
     try:
         found = json.loads(folder.lock_file.read_text("utf-8"))
     except (OSError, ValueError):

@@ -2,18 +2,21 @@
 
 Theory of operation: events arrive faster than reports are stored. One task for each prediction sends a report,
 waits for it, and then sends everything that came since: no timer, no delay when idle, and larger batches the
-busier the store is. `started`, progress and the outcome stay in order because one task sends them all.
+busier the store is. Progress and the outcome stay in order because one task sends them all.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from cogyard.instances.work import Claim, Outcome, Reports
 
 #: What a model may print in one prediction, in characters. The rest is dropped, and the log says so.
 MAX_LOG = 8 << 20
+#: The start is reported on its own only when the model works longer than this, in seconds.
+START_AFTER = 0.05
 _CUT = "\n[the rest of this log was dropped: it is longer than 8 Mi characters]\n"
 
 
@@ -56,14 +59,15 @@ class Reporter:
 
     async def pump(self) -> None:
         """Send until `finish` or a lost lease; run as one task."""
-        if not await self._reports.started(self._id, self._token):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._more.wait(), START_AFTER)
+        await self._send()
+        # A model so quick that it is done already needs no word of its start: that would be one more commit.
+        if not self._done and not await self._reports.started(self._id, self._token):
             self.lost.set()
-        while not self.lost.is_set():
+        while not self.lost.is_set() and not self._finished():
             await self._more.wait()
-            self._more.clear()
-            await self._flush()
-            if self._done and not self._outputs and not self._logs:
-                return
+            await self._send()
 
     async def finish(self, pump: asyncio.Task[None], outcome: Outcome) -> bool:
         """Send what is left and the outcome; False when the lease was lost."""
@@ -74,7 +78,11 @@ class Reporter:
             return False
         return await self._reports.finished(self._id, self._token, outcome)
 
-    async def _flush(self) -> None:
+    def _finished(self) -> bool:
+        return self._done and not self._outputs and not self._logs
+
+    async def _send(self) -> None:
+        self._more.clear()
         outputs, self._outputs = self._outputs, []
         logs, self._logs = "".join(self._logs), []
         if (outputs or logs) and not await self._reports.progress(

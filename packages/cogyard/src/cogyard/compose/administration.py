@@ -1,0 +1,60 @@
+"""What an operator does at the data folder itself, with the platform running or stopped."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cogyard.compose.datadir import DataDir, DataDirError, read_holder
+from cogyard.domain.names import username_problem
+from cogyard.features.accounts.service import Accounts
+from cogyard.store.accounts import SqlAccounts
+from cogyard.store.database import Database
+
+#: Where a platform is that has never said its address.
+_DEFAULT_ADDRESS = "http://127.0.0.1:8000"
+
+
+class NeverStartedError(DataDirError):
+    """There is no platform in this folder yet."""
+
+    code = "never_started"
+
+    def __init__(self, folder: DataDir) -> None:
+        """Name the folder that was looked at."""
+        super().__init__(
+            f"There is no platform in {folder.root}.",
+            hint="Start one with `cogyard up`, or name its folder with --data-dir.",
+        )
+
+
+@contextmanager
+def accounts_in(folder: DataDir) -> Iterator[Accounts]:
+    """Open the accounts of a data folder. Raises NeverStartedError and the store's errors."""
+    if not folder.exists():
+        raise NeverStartedError(folder)
+    with Database.open(folder.database) as database:
+        yield Accounts(store=SqlAccounts(database))
+
+
+def address_of(folder: DataDir) -> str:
+    """Return where people reach the platform of a folder: as it last said, whether or not it runs now."""
+    said = read_holder(folder).get("public_address")
+    return said if isinstance(said, str) else _DEFAULT_ADDRESS
+
+
+def sign_in_address(base: str, secret: str) -> str:
+    """Return the one-time link of a secret."""
+    return f"{base}/signin/link/{secret}"
+
+
+def default_administrator() -> str:
+    """Return the system user's name as an account's name, or `owner` where that can't be one."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # A process whose user has no name.
+        return "owner"
+    cleaned = re.sub(r"[^a-z0-9]+", "-", user.lower()).strip("-")
+    return "owner" if username_problem(cleaned) else cleaned
