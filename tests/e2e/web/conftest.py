@@ -1,0 +1,99 @@
+"""A real browser, and a person who is signed in with it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.live import LivePlatform
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PASSWORD = "correct horse battery"
+
+# What a browser says about an answer that a test provoked; the page itself has to be silent.
+EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Return a browser that is used by every test of the session."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, live_platform: LivePlatform) -> Iterator[Callable[..., Page]]:
+    """Return a function that opens a fresh browser; at the end no page may have complained."""
+    complaints: list[str] = []
+    contexts = []
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not EXPECTED.match(message.text):
+            complaints.append(message.text)
+
+    def opened(path: str = "/", *, width: int = 1280, height: int = 860) -> Page:
+        context = chromium.new_context(
+            base_url=live_platform.address, viewport={"width": width, "height": height}, accept_downloads=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", said)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+@pytest.fixture
+def person(
+    visit: Callable[..., Page], live_platform: LivePlatform, signed_in_state: dict[str, object]
+) -> Callable[..., Page]:
+    """Return a function that opens a page as the platform's owner."""
+
+    def opened(path: str = "/", **options: int) -> Page:
+        page = visit("/healthz", **options)
+        page.context.add_cookies(signed_in_state["cookies"])  # type: ignore[arg-type]  # playwright's own shape
+        page.goto(path)
+        return page
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def signed_in_state(chromium: Browser, live_platform: LivePlatform) -> dict[str, object]:
+    """Sign the owner in by the one-time link of the first start, once, and return the browser's cookies."""
+    home = Path(live_platform.env["DOCKER_CONFIG"]).parent
+    link = json.loads((home / "ready.json").read_text())["link"]
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(link)
+    page.get_by_label("New password").fill(PASSWORD)
+    page.get_by_role("button", name="Set password and sign in").click()
+    page.get_by_role("heading", name="Your models").wait_for()
+    state = dict(context.storage_state())
+    context.close()
+    return state

@@ -1,0 +1,79 @@
+"""The code of the API tab runs as it stands when pasted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.live import LivePlatform
+
+pytestmark = [pytest.mark.chromium, pytest.mark.slow, pytest.mark.xdist_group("platform")]
+
+
+def code_of(page: Page, language: str) -> str:
+    """Return the code of one language's tab."""
+    page.locator(f"#lang-{language}").click()
+    return page.locator(f"#code-{language} pre").last.inner_text()
+
+
+def pasted(
+    command: list[str], code: str, platform: LivePlatform, folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run code as a person would who followed the tab's first step, and no other setting."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        command,
+        input=code,
+        env={**kept, "REPLICATE_API_TOKEN": platform.token},
+        cwd=folder,
+        text=True,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def hello_tab(person: Callable[..., Page], live_platform: LivePlatform) -> Page:
+    """Return the API tab of hello, with what was typed into its form."""
+    page = person(f"/{live_platform.owner}/hello")
+    page.get_by_label("text").fill('"$HOME" `id` it\'s')
+    page.get_by_role("link", name="API", exact=True).click()
+    expect(page.get_by_text("With the input that is in the Playground")).to_be_visible()
+    return page
+
+
+def test_python(hello_tab: Page, live_platform: LivePlatform, tmp_path: Path) -> None:
+    """The Python tab's code prints the model's answer."""
+    done = pasted([sys.executable, "-"], code_of(hello_tab, "python"), live_platform, tmp_path)
+    assert done.stdout == 'hello "$HOME" `id` it\'s\n', done.stderr
+
+
+def test_curl(hello_tab: Page, live_platform: LivePlatform, tmp_path: Path) -> None:
+    """The curl tab's command answers with the prediction, whatever characters are in the input."""
+    done = pasted(["/bin/sh", "-s"], code_of(hello_tab, "shell"), live_platform, tmp_path)
+    assert json.loads(done.stdout)["output"] == 'hello "$HOME" `id` it\'s', done.stderr
+
+
+def test_a_file_in_python(person: Callable[..., Page], live_platform: LivePlatform, tmp_path: Path) -> None:
+    """The Python tab of a model that takes a file opens the one beside the script and saves what comes back."""
+    page = person(f"/{live_platform.owner}/copy/api")
+    (tmp_path / "input.bin").write_bytes(b"abc")
+    done = pasted([sys.executable, "-"], code_of(page, "python"), live_platform, tmp_path)
+    assert (tmp_path / "output").read_bytes() == b"cba", done.stderr
+
+
+def test_text_that_streams_in_python(
+    person: Callable[..., Page], live_platform: LivePlatform, tmp_path: Path
+) -> None:
+    """The Python tab of a streaming model prints its text as it comes."""
+    page = person(f"/{live_platform.owner}/count/api")
+    done = pasted([sys.executable, "-"], code_of(page, "python"), live_platform, tmp_path)
+    assert done.stdout == "1 2 3 ", done.stderr
