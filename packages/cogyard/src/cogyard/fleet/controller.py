@@ -37,7 +37,7 @@ from cogyard.instances.work import Backlog
 _log = logging.getLogger("cogyard.fleet")
 
 #: Looks are at least this far apart, however much happens.
-_REST = 0.02
+_REST = 0.1
 #: The longest sleep: a lost wake-up costs no more than this.
 _LONGEST = 30.0
 

@@ -15,13 +15,23 @@ from typing import Any, Protocol
 from cogyard.domain.values import Prediction
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
+class Claim(Protocol):
     """A prediction taken by one instance, until `expires_at` unless renewed."""
 
-    prediction: Prediction
-    lease_token: str
-    expires_at: datetime
+    @property
+    def prediction(self) -> Prediction:
+        """What was taken."""
+        ...
+
+    @property
+    def lease_token(self) -> str:
+        """What the holder names in every report."""
+        ...
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it is taken for lost."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

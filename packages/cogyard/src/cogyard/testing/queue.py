@@ -27,6 +27,15 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, kw_only=True)
+class FakeClaim:
+    """A claim on an entry."""
+
+    prediction: Prediction
+    lease_token: str
+    expires_at: datetime
+
+
 @dataclass
 class Entry:
     """What a FakeQueue knows of one prediction."""
@@ -87,7 +96,7 @@ class FakeQueue:
                 entry.expires_at = self._now() + self._lease
                 entry.claims += 1
                 entry.outputs, entry.logs = [], ""
-                return Claim(
+                return FakeClaim(
                     prediction=entry.prediction, lease_token=entry.token, expires_at=entry.expires_at
                 )
         return None
