@@ -13,6 +13,7 @@ from cogyard.domain.paging import Window
 from cogyard.domain.values import Model, Prediction, Version, Visibility
 from cogyard.features.models import policy
 from cogyard.features.page import Page, Redirect, older, read_form, reason_of, services_of
+from cogyard.features.predictions.pages import card_values
 from cogyard.http import ApiError, NotFoundError, caller_of, require_account, window
 
 ON_HOME = 8
@@ -109,18 +110,14 @@ async def bench(request: Request, shown: Shown, version: Version, *, pinned: boo
     prediction = await _named_prediction(request)
     if prediction is not None and prediction.model != shown.model.path:
         prediction = None
-    given = dict(prediction.input) if prediction is not None else {}
-    account = caller_of(request).account
-    return shown.page(
-        "playground.html",
-        "versions" if pinned else "playground",
-        version=version,
-        pinned=pinned,
-        given=given,
-        prediction=prediction,
-        on_page=False,
-        is_author=prediction is not None and account is not None and account.id == prediction.account_id,
-    )
+    live = await card_values(request, prediction, on_page=False) if prediction is not None else {}
+    common = {
+        "version": version,
+        "pinned": pinned,
+        "given": dict(prediction.input) if prediction is not None else {},
+        "prediction": None,
+    }
+    return shown.page("playground.html", "versions" if pinned else "playground", **{**common, **live})
 
 
 async def api(request: Request) -> Page:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 
 from cogyard.domain.values import Prediction, Version
@@ -25,16 +27,15 @@ async def listing(request: Request) -> Page:
 
 async def show(request: Request) -> Page:
     """Show one prediction: its input, and its card."""
-    prediction, version = await _find(request)
-    values = {**_card_values(request, prediction, version), "on_page": True}
+    prediction = await _find(request)
+    values = await card_values(request, prediction, on_page=True)
     return Page(template="prediction.html", title=f"Prediction {prediction.id}", values=values)
 
 
 async def card(request: Request) -> Page:
     """Show the card alone, for a page that has it already and wants it fresh."""
-    prediction, version = await _find(request)
     on_page = request.query_params.get("on") == "page"
-    values = {**_card_values(request, prediction, version), "on_page": on_page}
+    values = await card_values(request, await _find(request), on_page=on_page)
     return Page(template="card.html", values=values)
 
 
@@ -45,22 +46,29 @@ async def cancel(request: Request) -> Redirect:
     return Redirect(to=f"/p/{prediction.id}")
 
 
-async def _find(request: Request) -> tuple[Prediction, Version | None]:
-    services, account = services_of(request), caller_of(request).account
-    prediction = await services.predictions.get(account, request.path_params["id"])
+async def version_of(request: Request, prediction: Prediction) -> Version | None:
+    """Return the version that made a prediction, or None when it is gone or private by now.
+
+    The prediction stays its author's all the same, shown without a schema.
+    """
     owner, _, name = prediction.model.partition("/")
+    account = caller_of(request).account
     try:
-        # The model may be gone, or private by now: the prediction stays its author's, without a schema.
-        version = await services.versions.get(account, owner, name, prediction.version)
+        return await services_of(request).versions.get(account, owner, name, prediction.version)
     except ApiError:
-        version = None
-    return prediction, version
+        return None
 
 
-def _card_values(request: Request, prediction: Prediction, version: Version | None) -> dict[str, object]:
+async def card_values(request: Request, prediction: Prediction, *, on_page: bool) -> dict[str, Any]:
+    """Return what the template of a card needs."""
     account = caller_of(request).account
     return {
         "prediction": prediction,
-        "version": version,
+        "made_by": await version_of(request, prediction),
         "is_author": account is not None and account.id == prediction.account_id,
+        "on_page": on_page,
     }
+
+
+async def _find(request: Request) -> Prediction:
+    return await services_of(request).predictions.get(caller_of(request).account, request.path_params["id"])
