@@ -166,7 +166,7 @@ async def test_a_busy_machine_takes_turns() -> None:
         await stage.until(lambda: [view.busy for view in stage.fleet.views()] == [1])
         waiting = stage.queue.add(VERSION)
         stage.queue.add(OTHER_VERSION)
-        await asyncio.sleep(0.05)
+        await stage.later(0)
         await stage.later(31)
         assert [view.phase for view in stage.fleet.views()] == [Phase.DRAINING]
         stage.queue.cancel(blocker)
