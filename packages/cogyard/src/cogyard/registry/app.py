@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from cogyard.domain.blobs import BlobStore, Uploads
+from cogyard.domain.values import Account
 from cogyard.registry import (
     blob_routes,
     listing_routes,
@@ -145,5 +146,5 @@ def create_registry(
 
 
 class _NoPins:
-    async def pin(self, repository: str, digest: str) -> str | None:  # noqa: ARG002 - the port's
+    async def pin(self, caller: Account, repository: str, digest: str) -> str | None:  # noqa: ARG002 - the port's
         return None

@@ -80,12 +80,12 @@ async def put_manifest(context: Context, request: Request, target: Target) -> Re
 async def delete_manifest(context: Context, request: Request, target: Target) -> Response:
     """Answer DELETE: by tag the tag goes, by digest the manifest with its tags; versions stay."""
     repository, reference = repository_of(target.name), reference_of(target.reference)
-    await context.guard.require_push(request, repository, DELETE)
+    account = await context.guard.require_push(request, repository, DELETE)
     if ":" not in reference:
         if not await context.repositories.delete_tag(repository, reference):
             raise _unknown(repository, reference)
         return Response(status_code=202)
-    pin = await context.pins.pin(repository, reference)
+    pin = await context.pins.pin(account, repository, reference)
     if pin is not None:
         raise UnsupportedError(pin, hint="Delete the version first, on its page or by the HTTP API.")
     try:

@@ -176,6 +176,6 @@ class PushObserver(Protocol):
 class Pins(Protocol):
     """What must not be deleted through the registry."""
 
-    async def pin(self, repository: str, digest: str) -> str | None:
-        """Say in a sentence why this manifest stays (it is a version); None when it may go."""
+    async def pin(self, caller: Account, repository: str, digest: str) -> str | None:
+        """Say in a sentence why this manifest stays (it is a version); None when the caller may delete it."""
         ...
