@@ -40,7 +40,9 @@ class _Stage:
             self.queue,
             work,
             ControllerOptions(
-                limits=Limits(max_instances=room), scale=Scale(idle_timeout=timedelta(seconds=60))
+                limits=Limits(max_instances=room),
+                scale=Scale(idle_timeout=timedelta(seconds=60)),
+                rest=0.001,
             ),
             now=self._clock,
             observe=self._observe,

@@ -36,8 +36,6 @@ from cogyard.instances.work import Backlog
 
 _log = logging.getLogger("cogyard.fleet")
 
-#: Looks are at least this far apart, however much happens.
-_REST = 0.1
 #: The longest sleep: a lost wake-up costs no more than this.
 _LONGEST = 30.0
 
@@ -67,6 +65,8 @@ class ControllerOptions:
 
     limits: Limits
     scale: Scale = field(default_factory=Scale)
+    #: Looks are at least this far apart, in seconds, however much happens.
+    rest: float = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +118,7 @@ class Controller:
                 pause = await self._look_safely()
                 await first(news, changed, timeout=pause)
                 await end(changed)
-                await asyncio.sleep(_REST)
+                await asyncio.sleep(self._options.rest)
         finally:
             await end(*[task for task in (news, changed) if task is not None])
 
