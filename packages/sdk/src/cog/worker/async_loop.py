@@ -35,6 +35,7 @@ class AsyncLoop:
         self._main = threading.get_ident()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._canceled: set[int] = set()
+        self._begun: set[int] = set()
         self._checks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -74,7 +75,9 @@ class AsyncLoop:
         task = self._tasks.get(tag)
         if task is not None and tag not in self._canceled:
             self._canceled.add(tag)
-            task.cancel()
+            # A task canceled before its first step never runs at all, so it could not even answer: it looks itself.
+            if tag in self._begun:
+                task.cancel()
 
     async def _predict(self, tag: int, request: dict[str, Any]) -> None:
         """Run one prediction and send its terminal frame. Nothing the author does gets out of here."""
@@ -82,7 +85,10 @@ class AsyncLoop:
         enter(scope)
         text = attribute(tag, self._send)
         started = perf_counter()
+        self._begun.add(tag)
         try:
+            if tag in self._canceled:
+                raise asyncio.CancelledError
             arguments = self._model.arguments(request["input"])
             started = perf_counter()
             output, flags = await self._call(tag, arguments, request["dir"])
@@ -95,6 +101,7 @@ class AsyncLoop:
             answer = messages.failed(tag, message(error), perf_counter() - started)
         except BaseException as error:  # noqa: BLE001 - sys.exit() in predict() must not take the model down
             answer = self._failed(tag, error, started)
+        self._begun.discard(tag)
         if tag in self._canceled:
             self._canceled.discard(tag)
             answer = messages.canceled(tag, perf_counter() - started)

@@ -36,11 +36,10 @@ def flush() -> None:
 
 
 def _authors(traceback: TracebackType | None) -> TracebackType | None:
-    """Leave out the frames in front that are ours or the import system's."""
-    first = traceback
+    """Leave out the frames in front that are ours or the import system's; a file that does not parse has no others."""
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename
         if not file.startswith((_OURS, _IMPORT)):
             return traceback
         traceback = traceback.tb_next
-    return first
+    return None

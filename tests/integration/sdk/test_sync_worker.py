@@ -1,0 +1,436 @@
+"""A sync predictor in a real worker process."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import pytest
+from cog.worker import frames
+
+HELLO = """
+from cog import BasePredictor, Input
+
+class Predictor(BasePredictor):
+    def setup(self):
+        print("setting up")
+        self.greeting = "hello "
+
+    def predict(self, text: str, times: int = Input(default=1, ge=1), factor: float = 1) -> str:
+        assert type(factor) is float
+        return self.greeting + text * times
+"""
+
+
+def test_a_predictor_answers(start: Any) -> None:
+    """READY tells what the model is; a prediction returns what predict() returned."""
+    worker = start(HELLO)
+    ready = worker.ready()
+    assert ready["protocol"] == 1
+    assert (ready["is_async"], ready["concurrency"], ready["iterator"], ready["streaming"]) == (
+        False,
+        1,
+        False,
+        False,
+    )
+    assert ready["schema"]["components"]["schemas"]["Input"]["required"] == ["text"]
+    assert ready["schema_error"] is None
+    assert worker.stdout() == "setting up\n"
+    assert worker.output(1, text="you", times=2, factor=3) == "hello youyou"
+
+
+def test_a_prediction_that_raises_fails_with_its_own_traceback(start: Any) -> None:
+    """The error is the exception's text; the traceback, the author's lines only, is in stderr before the answer."""
+    worker = start("""
+    class Predictor:
+        def predict(self, text: str) -> str:
+            raise ValueError(text)
+    """)
+    worker.ready()
+    kind, payload = worker.run(1, text="boom")
+    assert kind == frames.FAILED
+    assert payload["error"] == "boom"
+    assert payload["predict_time"] >= 0
+    shown = worker.stderr()
+    assert shown.count("File ") == 1
+    assert "predict.py" in shown
+    assert shown.endswith("ValueError: boom\n")
+    assert worker.run(2, text="")[1]["error"] == "ValueError"
+
+
+@pytest.mark.parametrize(
+    "statement", ["sys.exit(3)", "raise KeyboardInterrupt", "raise MemoryError", "exit()"]
+)
+def test_no_exception_takes_the_worker_down(start: Any, statement: str) -> None:
+    """Whatever predict() raises, the next prediction runs."""
+    worker = start(f"""
+    import sys
+    class Predictor:
+        def predict(self, bad: bool) -> str:
+            if bad:
+                {statement}
+            return "fine"
+    """)
+    worker.ready()
+    assert worker.run(1, bad=True)[0] == frames.FAILED
+    assert worker.output(2, bad=False) == "fine"
+
+
+def test_everything_written_is_in_the_pipes_before_the_answer(start: Any) -> None:
+    """Text of print, of unflushed writes and of subprocesses can be read when the terminal frame is there."""
+    worker = start("""
+    import os, sys
+    class Predictor:
+        def predict(self) -> str:
+            print("printed")
+            sys.stdout.write("no line end")
+            sys.stderr.write("an error")
+            os.system("echo from a subprocess")
+            print("lone \\ud800 surrogate")
+            return "x"
+    """)
+    worker.ready()
+    assert worker.output(1) == "x"
+    for text in ("printed\n", "no line end", "from a subprocess\n", "lone \\ud800 surrogate\n"):
+        assert text in worker.stdout()
+    assert worker.stderr() == "an error"
+
+
+def test_input_that_does_not_fit_fails_without_a_traceback(start: Any) -> None:
+    """A missing, unknown or wrong input is the caller's fault: it is named, and the author's logs stay clean."""
+    worker = start(HELLO)
+    worker.ready()
+    assert worker.run(1)[1]["error"] == "input 'text': is required"
+    assert worker.run(2, text="a", more=1)[1]["error"] == "input 'more': is not one of factor, text, times"
+    assert worker.run(3, text="a", times="b")[1]["error"] == "input 'times': 'b' is not a whole number"
+    assert worker.stderr() == ""
+
+
+def test_pieces_leave_as_they_are_yielded(start: Any) -> None:
+    """The first piece is with the server while the generator still waits to make the second."""
+    worker = start("""
+    import os, time
+    from cog import ConcatenateIterator
+    class Predictor:
+        def predict(self) -> ConcatenateIterator[str]:
+            yield "first"
+            while not os.path.exists("go"):
+                time.sleep(0.005)
+            yield "second"
+    """)
+    assert worker.ready()["iterator"] is True
+    worker.predict(1)
+    assert worker.receive() == (frames.OUTPUT, 1, {"flags": 0, "output": "first"})
+    (worker.folder / "go").write_text("now")
+    assert worker.receive() == (frames.OUTPUT, 1, {"flags": 0, "output": "second"})
+    kind, _, payload = worker.receive()
+    assert kind == frames.SUCCEEDED
+    assert payload["raw"] == b""
+
+
+def test_a_generator_that_raises_fails_after_its_pieces(start: Any) -> None:
+    """Pieces made before an error are kept; the terminal frame is FAILED."""
+    worker = start("""
+    from typing import Iterator
+    class Predictor:
+        def predict(self) -> Iterator[int]:
+            yield 1
+            raise RuntimeError("no more")
+    """)
+    worker.ready()
+    worker.predict(1)
+    kinds = [kind for kind, _ in worker.until_terminal(1)]
+    assert kinds == [frames.OUTPUT, frames.FAILED]
+
+
+def test_a_list_may_stand_in_for_an_iterator(start: Any) -> None:
+    """A predictor declared to return an iterator may return any iterable."""
+    worker = start("""
+    from typing import Iterator
+    class Predictor:
+        def predict(self) -> Iterator[int]:
+            return [1, 2]
+    """)
+    worker.ready()
+    worker.predict(1)
+    assert [payload["output"] for _, payload in worker.until_terminal(1)] == [1, 2, None]
+
+
+def test_metrics_and_context_reach_the_server_and_the_author(start: Any) -> None:
+    """record_metric sends METRIC, from threads as well; current_scope() shows the request's context."""
+    worker = start("""
+    import threading
+    import cog
+    class Predictor(cog.BasePredictor):
+        def predict(self) -> str:
+            self.record_metric("tokens.out", 1, mode="incr")
+            thread = threading.Thread(target=lambda: cog.record_metric("from_thread", True))
+            thread.start(); thread.join()
+            self.scope.metrics["label"] = "x"
+            del self.scope.metrics["label"]
+            return cog.current_scope().context["trace"]
+    """)
+    worker.ready()
+    worker.predict(1, {"trace": "abc"})
+    *metrics, (_, done) = worker.until_terminal(1)
+    assert done["output"] == "abc"
+    assert [payload for _, payload in metrics] == [
+        {"name": "tokens.out", "value": 1, "mode": "incr"},
+        {"name": "from_thread", "value": True, "mode": "replace"},
+        {"name": "label", "value": "x", "mode": "replace"},
+        {"name": "label", "value": None, "mode": "replace"},
+    ]
+
+
+def test_files_come_in_and_go_out(start: Any) -> None:
+    """An input file is a Path on disk; an output file is a marker to a copy nobody writes to any more."""
+    worker = start("""
+    from cog import Path
+    class Predictor:
+        def predict(self, image: Path) -> Path:
+            assert isinstance(image, Path) and image.name == "in.txt"
+            result = Path("/tmp") / f"cog-test-{image.read_text()}.txt"
+            result.write_text("made of " + image.read_text())
+            return result
+    """)
+    worker.ready()
+    source = worker.folder / "in.txt"
+    source.write_text(str(os.getpid()))
+    kind, payload = worker.run(1, image={"$cog.file": {"path": str(source), "name": "in.txt"}})
+    assert kind == frames.SUCCEEDED
+    assert payload["flags"] == 1
+    marker = payload["output"]["$cog.file"]
+    assert marker["name"] == f"cog-test-{os.getpid()}.txt"
+    assert marker["path"].startswith(str(worker.out))
+    with open(marker["path"]) as file:  # noqa: PTH123 - any path will do
+        assert file.read() == f"made of {os.getpid()}"
+
+
+def test_a_callers_text_never_names_a_file(start: Any) -> None:
+    """A bare text for a file input is refused: only the server says what is on disk."""
+    worker = start("""
+    from cog import Path
+    class Predictor:
+        def predict(self, image: Path) -> str:
+            return image.read_text()
+    """)
+    worker.ready()
+    kind, payload = worker.run(1, image="/etc/hostname")
+    assert kind == frames.FAILED
+    assert payload["error"] == "input 'image': a file was expected"
+
+
+def test_a_yielded_file_may_be_written_again(start: Any) -> None:
+    """Each piece keeps the content it had when it was yielded, though the author overwrites the file."""
+    worker = start("""
+    from typing import Iterator
+    from cog import Path
+    class Predictor:
+        def predict(self) -> Iterator[Path]:
+            for text in ("one", "two"):
+                Path("frame.txt").write_text(text)
+                yield Path("frame.txt")
+    """)
+    worker.ready()
+    worker.predict(1)
+    pieces = [payload["output"]["$cog.file"] for _, payload in worker.until_terminal(1)[:-1]]
+    contents = []
+    for piece in pieces:
+        with open(piece["path"]) as file:  # noqa: PTH123 - any path will do
+            contents.append(file.read())
+    assert contents == ["one", "two"]
+    assert [piece["name"] for piece in pieces] == ["frame.txt", "frame.txt"]
+
+
+def test_an_output_file_that_is_not_there_fails(start: Any) -> None:
+    """A returned path without a file is an error that names it."""
+    worker = start("""
+    from cog import Path
+    class Predictor:
+        def predict(self) -> Path:
+            return Path("/nowhere/out.png")
+    """)
+    worker.ready()
+    assert worker.run(1)[1]["error"] == "the output file /nowhere/out.png does not exist"
+
+
+def test_large_values_cross_whole(start: Any) -> None:
+    """Frames far larger than the socket's buffer come through in both directions."""
+    worker = start("""
+    class Predictor:
+        def predict(self, text: str) -> str:
+            return text[::-1]
+    """)
+    worker.ready()
+    text = "abc" * 3_000_000
+    assert worker.output(1, text=text) == text[::-1]
+
+
+def test_shutdown_finishes_what_runs_and_tears_down(start: Any) -> None:
+    """SHUTDOWN during a prediction lets it answer; then teardown() and atexit run, and the exit status is 0."""
+    worker = start("""
+    import atexit, time
+    class Predictor:
+        def predict(self) -> str:
+            time.sleep(0.2)
+            return "done"
+        def teardown(self):
+            print("torn down")
+            atexit.register(print, "at exit")
+    """)
+    worker.ready()
+    worker.predict(1)
+    worker.send(frames.SHUTDOWN)
+    assert worker.receive()[2]["output"] == "done"
+    assert worker.wait() == 0
+    assert worker.stdout() == "torn down\nat exit\n"
+
+
+def test_a_teardown_that_raises_is_shown_and_ends_well(start: Any) -> None:
+    """An error in teardown() is in the logs; the worker ends with status 0 all the same."""
+    worker = start("""
+    class Predictor:
+        def predict(self) -> str: return "x"
+        def teardown(self): raise RuntimeError("stuck")
+    """)
+    worker.ready()
+    worker.send(frames.SHUTDOWN)
+    assert worker.wait() == 0
+    assert "RuntimeError: stuck" in worker.stderr()
+
+
+def test_healthcheck_is_answered(start: Any) -> None:
+    """HEALTH says what healthcheck() returned or raised."""
+    worker = start("""
+    import os
+    class Predictor:
+        def predict(self) -> str: return "x"
+        def healthcheck(self) -> bool:
+            if os.path.exists("broken"): raise RuntimeError("GPU is gone")
+            return not os.path.exists("bad")
+    """)
+    assert worker.ready()["healthcheck"] is True
+    worker.send(frames.HEALTHCHECK)
+    assert worker.receive() == (frames.HEALTH, 0, {"ok": True})
+    (worker.folder / "bad").touch()
+    worker.send(frames.HEALTHCHECK)
+    assert worker.receive()[2] == {"ok": False, "error": "healthcheck() returned False"}
+    (worker.folder / "broken").touch()
+    worker.send(frames.HEALTHCHECK)
+    assert worker.receive()[2] == {"ok": False, "error": "GPU is gone"}
+
+
+def test_a_model_without_healthcheck_is_healthy(start: Any) -> None:
+    """HEALTH is ok where the author wrote no check."""
+    worker = start(HELLO)
+    assert worker.ready()["healthcheck"] is False
+    worker.send(frames.HEALTHCHECK)
+    assert worker.receive() == (frames.HEALTH, 0, {"ok": True})
+
+
+def test_an_unknown_frame_ends_the_worker_with_a_reason(start: Any) -> None:
+    """A kind of frame from another version of the protocol is an error that says so."""
+    worker = start(HELLO)
+    worker.ready()
+    worker.send(0x7F)
+    assert worker.wait() == 1
+    assert "0x7f" in worker.stderr()
+    assert "version 1" in worker.stderr()
+
+
+def test_the_authors_files_do_not_replace_ours(start: Any) -> None:
+    """A project with json.py, socket.py and types.py of its own runs, and its predictor can use them by path."""
+    names = ("json", "socket", "struct", "signal", "inspect", "typing", "dataclasses", "asyncio")
+    worker = start(HELLO, files={f"{name}.py": "raise RuntimeError('not me')\n" for name in names})
+    worker.ready()
+    assert worker.output(1, text="you") == "hello you"
+
+
+def test_a_function_is_a_model(start: Any) -> None:
+    """A plain function needs no class, and a name in a folder is imported with its package."""
+    worker = start(
+        "",
+        ref="src/app.py:greet",
+        files={
+            "src/app.py": "from .words import HELLO\ndef greet(text: str) -> str:\n    return HELLO + text\n",
+            "src/words.py": "HELLO = 'hi '\n",
+        },
+    )
+    worker.ready()
+    assert worker.output(1, text="you") == "hi you"
+
+
+def test_a_signature_that_cant_be_described_still_runs(start: Any) -> None:
+    """Without a schema the model runs on the input as it comes, and READY says why there is none."""
+    worker = start("""
+    class Predictor:
+        def predict(self, text) -> str:
+            return text
+    """)
+    ready = worker.ready()
+    assert ready["schema"] is None
+    assert "input 'text' of predict() has no type" in ready["schema_error"]
+    assert worker.output(1, text="x") == "x"
+
+
+def test_training_runs_the_train_function(start: Any) -> None:
+    """In train mode the worker runs what --train-ref names; in predict mode its document describes both."""
+    source = """
+    from cog import BasePredictor
+    class Predictor(BasePredictor):
+        def predict(self, text: str) -> str: return text
+    def train(steps: int = 3) -> int: return steps
+    """
+    training = start(source, "--mode", "train", "--train-ref", "predict.py:train")
+    training.ready()
+    assert training.output(1, steps=5) == 5
+    predicting = start(source, "--train-ref", "predict.py:train")
+    schemas = predicting.ready()["schema"]["components"]["schemas"]
+    assert schemas["TrainingInput"]["properties"]["steps"]["default"] == 3
+    assert predicting.output(1, text="x") == "x"
+
+
+def test_a_fork_of_the_authors_does_not_speak_for_the_worker(start: Any) -> None:
+    """Processes that predict() forks run and end without touching the protocol."""
+    worker = start("""
+    import multiprocessing
+    class Predictor:
+        def predict(self, n: int) -> list[int]:
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                return pool.map(abs, range(-n, 0))
+    """)
+    worker.ready()
+    assert worker.output(1, n=3) == [3, 2, 1]
+    assert worker.output(2, n=1) == [1]
+
+
+def test_closing_stdout_harms_nobody(start: Any) -> None:
+    """A predictor that closes or replaces its streams still answers."""
+    worker = start("""
+    import io, sys
+    class Predictor:
+        def predict(self) -> str:
+            sys.stdout = None
+            sys.stderr.close()
+            return "x"
+    """)
+    worker.ready()
+    assert worker.output(1) == "x"
+    assert worker.output(2) == "x"
+
+
+def test_a_second_release_of_the_signal_is_harmless(start: Any) -> None:
+    """SIGUSR1 without a CANCEL frame does nothing, idle or busy."""
+    worker = start("""
+    import time
+    class Predictor:
+        def predict(self, seconds: float) -> str:
+            time.sleep(seconds)
+            return "slept"
+    """)
+    worker.ready()
+    worker.process.send_signal(signal.SIGUSR1)
+    worker.predict(1, seconds=0.3)
+    worker.process.send_signal(signal.SIGUSR1)
+    assert worker.receive()[2]["output"] == "slept"
