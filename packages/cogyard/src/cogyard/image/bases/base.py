@@ -36,5 +36,7 @@ class Base:
     has_tini: bool = False
     codename: str | None = None
     status: str | None = None
+    linker_cache: bytes = b""
+    """Its /etc/ld.so.cache; empty when there is none."""
     digest: str | None = None
     """The manifest's digest, when it came as an image."""

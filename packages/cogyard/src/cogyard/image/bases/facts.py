@@ -12,6 +12,7 @@ from typing import IO, cast
 from isal import igzip
 
 from cogyard.image.bases.debian.deb import merge
+from cogyard.image.bases.debian.linker import CACHE
 from cogyard.image.errors import BaseError
 from cogyard.oci.descriptor import LAYER_ZSTD, Descriptor
 
@@ -32,6 +33,7 @@ class Facts:
     status: str | None = None
     release: dict[str, str] = field(default_factory=dict)
     has_tini: bool = False
+    linker_cache: bytes = b""
 
     @property
     def codename(self) -> str | None:
@@ -96,13 +98,21 @@ def _read_layer(layer: tarfile.TarFile, facts: Facts) -> None:
             facts.pythons[f"/{path}"] = match[1]
         elif path == _TINI:
             facts.has_tini = True
-        elif path in {_STATUS, *_RELEASES} and member.isreg() and member.size <= _MAX_STATUS:
-            file = layer.extractfile(member)
-            text = file.read().decode("utf-8", "replace") if file is not None else ""
-            if path == _STATUS:
-                facts.status = text
-            else:
-                facts.release = _variables(text)
+        elif path in {_STATUS, CACHE, *_RELEASES} and member.isreg() and member.size <= _MAX_STATUS:
+            _read_file(layer, member, path, facts)
+
+
+def _read_file(layer: tarfile.TarFile, member: tarfile.TarInfo, path: str, facts: Facts) -> None:
+    file = layer.extractfile(member)
+    data = file.read() if file is not None else b""
+    if path == CACHE:
+        facts.linker_cache = data
+        return
+    text = data.decode("utf-8", "replace")
+    if path == _STATUS:
+        facts.status = text
+    else:
+        facts.release = _variables(text)
 
 
 def _variables(text: str) -> dict[str, str]:

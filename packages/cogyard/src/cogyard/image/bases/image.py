@@ -41,5 +41,6 @@ def base_of(
         has_tini=facts.has_tini,
         codename=facts.codename,
         status=facts.status,
+        linker_cache=facts.linker_cache,
         digest=digest,
     )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from cogyard.image.bases.debian import dpkg, finish, scripts
+from cogyard.image.bases.base import Base
+from cogyard.image.bases.debian import dpkg, finish, linker, scripts
 from cogyard.image.bases.debian.archive import fetch, sha256_of
 from cogyard.image.bases.debian.deb import open_deb
 from cogyard.image.bases.debian.index import Package, Universe
 from cogyard.image.bases.debian.resolver import resolve
+from cogyard.image.bases.debian.reviewed import REVIEWED
 from cogyard.image.bases.debian.tree import Tree
 from cogyard.image.download import Downloader
 from cogyard.image.errors import BuildNotPossibleError, HostilePackageError
@@ -22,7 +25,7 @@ from cogyard.oci.layer import LayerSummary, LayerWriter
 from cogyard.oci.layout import ImageStore
 
 #: Changes when the same packages would make another tree.
-RECIPE = 1
+RECIPE = 2
 
 #: What a model's container has below its own packages: Python, a shell and small tools, certificates, an init.
 BASE_PACKAGES = (
@@ -42,12 +45,16 @@ class Assembled:
     diff_id: str
     packages: tuple[Package, ...]
     status: str
+    linker_cache: bytes
 
 
-def assemble_base(codename: str, universe: Universe, downloader: Downloader, site: Site) -> Assembled:
+def assemble_base(
+    codename: str, architecture: str, universe: Universe, downloader: Downloader, site: Site
+) -> Assembled:
     """Make the base of a release as one layer; the same packages are put together once."""
     packages = resolve([*BASE_PACKAGES, *EXTRA_PACKAGES.get(codename, ())], universe)
-    if (found := _recall(packages, site)) is not None:
+    record = _record(site, "base", [architecture, sha256_of(packages)])
+    if (found := recall(record, site)) is not None:
         return found
     files = fetch(packages, downloader, lambda package: site.progress.detail(package.name))
     with Tree() as tree:
@@ -57,18 +64,21 @@ def assemble_base(codename: str, universe: Universe, downloader: Downloader, sit
             with open_deb(files[package.name], package.name) as deb:
                 unpacked.append(tree.unpack(deb, package.name))
         finish.finish(tree)
+        finish.linker_cache(tree, architecture)
         dpkg.record(tree, unpacked)
-        return _remember(_write(tree, packages, site.store), site.cache)
+        return _remember(_write(tree, packages, site.store), record)
 
 
 def assemble_system(
-    wishes: Iterable[str], status: str, universe: Universe, downloader: Downloader, site: Site
+    wishes: Iterable[str], base: Base, universe: Universe, downloader: Downloader, site: Site
 ) -> Assembled | None:
-    """Make a layer that adds `wishes` to a base whose dpkg status is given; None when all are there.
+    """Make a layer that adds `wishes` to a base of Debian; None when all are there.
 
     Raises BuildNotPossibleError naming a package that only its own scripts can set up.
     """
-    packages = resolve(wishes, universe, dpkg.installed(status))
+    if base.status is None:
+        raise BuildNotPossibleError(f"{base.name} has no list of Debian packages")
+    packages = resolve(wishes, universe, dpkg.installed(base.status))
     if not packages:
         return None
     files = fetch(packages, downloader, lambda package: site.progress.detail(package.name))
@@ -77,8 +87,9 @@ def assemble_system(
         unpacked = []
         for package in packages:
             with open_deb(files[package.name], package.name) as deb:
-                effect = scripts.effects(deb.records)
-                if effect.unknown is not None and package.name not in BASE_PACKAGES:
+                known = package.name in REVIEWED or package.name in BASE_PACKAGES
+                effect = scripts.effects(deb.records, reviewed=known)
+                if effect.unknown is not None:
                     raise BuildNotPossibleError(
                         f"the system package {package.name} sets itself up by a script "
                         f"({effect.unknown!r}), which the direct builder does not run",
@@ -87,12 +98,19 @@ def assemble_system(
                 alternatives.extend(effect.alternatives)
                 unpacked.append(tree.unpack(deb, package.name))
         finish.alternatives(tree, alternatives)
-        dpkg.record(tree, unpacked, before=status)
-        return _write(tree, packages, site.store)
+        finish.linker_cache(tree, base.architecture, below=linker.read_cache(base.linker_cache))
+        dpkg.record(tree, unpacked, before=base.status)
+        return _remember(_write(tree, packages, site.store), system_record(wishes, base, site))
+
+
+def system_record(wishes: Iterable[str], base: Base, site: Site) -> Path:
+    """Return where the layer of these wishes over this base is remembered."""
+    return _record(site, "system", [base.architecture, base.status or "", *wishes])
 
 
 def _write(tree: Tree, packages: list[Package], store: ImageStore) -> Assembled:
     status = tree.read(dpkg.STATUS).decode("utf-8", "replace")
+    cache = tree.read(linker.CACHE)
     with store.writer() as blob:
         layer = LayerWriter(blob.file)
         try:
@@ -102,29 +120,34 @@ def _write(tree: Tree, packages: list[Package], store: ImageStore) -> Assembled:
         summary = layer.finish()
         blob.commit(summary.digest)
     return Assembled(
-        layer=describe(summary), diff_id=summary.diff_id, packages=tuple(packages), status=status
+        layer=describe(summary),
+        diff_id=summary.diff_id,
+        packages=tuple(packages),
+        status=status,
+        linker_cache=cache,
     )
 
 
-def _recall(packages: list[Package], site: Site) -> Assembled | None:
+def recall(record: Path, site: Site) -> Assembled | None:
+    """Return what was put together before, when the store still has it."""
     try:
-        found = msgspec.json.decode(_record(packages, site.cache).read_bytes(), type=Assembled)
+        found = msgspec.json.decode(record.read_bytes(), type=Assembled)
     except (FileNotFoundError, msgspec.MsgspecError):
         return None
     return found if site.store.has(found.layer) else None
 
 
-def _remember(assembled: Assembled, cache: Path) -> Assembled:
-    path = _record(list(assembled.packages), cache)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
+def _remember(assembled: Assembled, record: Path) -> Assembled:
+    record.parent.mkdir(parents=True, exist_ok=True)
+    part = record.with_suffix(".part")
     part.write_bytes(msgspec.json.encode(assembled))
-    part.replace(path)
+    part.replace(record)
     return assembled
 
 
-def _record(packages: list[Package], cache: Path) -> Path:
-    return cache / "bases" / f"packages-{RECIPE}-{sha256_of(packages)[:32]}.json"
+def _record(site: Site, kind: str, parts: Iterable[str]) -> Path:
+    key = hashlib.sha256("\0".join([str(RECIPE), *parts]).encode()).hexdigest()[:32]
+    return site.cache / "bases" / f"{kind}-{key}.json"
 
 
 def describe(summary: LayerSummary) -> Descriptor:

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from cogyard.image.bases.base import DEFAULT_GLIBC, Base, BaseLayer
 from cogyard.image.bases.debian import dpkg
 from cogyard.image.bases.debian.archive import open_archive
-from cogyard.image.bases.debian.assemble import Assembled, assemble_base, assemble_system, cache_folder
+from cogyard.image.bases.debian.assemble import (
+    Assembled,
+    assemble_base,
+    assemble_system,
+    cache_folder,
+    recall,
+    system_record,
+)
 from cogyard.image.bases.debian.mirror import find_mirror
 from cogyard.image.bases.debian.releases import RELEASES
 from cogyard.image.download import Downloader
@@ -44,7 +51,7 @@ def make_base(codename: str, architecture: str, site: Site) -> Base:
     site.progress.detail(f"reading the index of Debian {codename}")
     with Downloader(cache_folder(site.cache)) as downloader:
         universe = open_archive(find_mirror(os.environ), codename, architecture, downloader)
-        assembled = assemble_base(codename, universe, downloader, site)
+        assembled = assemble_base(codename, architecture, universe, downloader, site)
     version = RELEASES[codename]
     return Base(
         name=f"debian:{codename}",
@@ -59,11 +66,14 @@ def make_base(codename: str, architecture: str, site: Site) -> Base:
         has_tini=True,
         codename=codename,
         status=assembled.status,
+        linker_cache=assembled.linker_cache,
     )
 
 
-def add_system(base: Base, wishes: tuple[str, ...], site: Site) -> Assembled | None:
-    """Make the layer of system packages for a base; None when it has them all.
+def add_system(
+    base: Base, wishes: tuple[str, ...], site: Site, *, refresh: bool = False
+) -> tuple[Assembled, bool] | None:
+    """Return the layer of system packages for a base, and whether it was made now; None when the base has them all.
 
     Raises BuildNotPossibleError when the base is not Debian's, or a package needs its scripts.
     """
@@ -72,6 +82,8 @@ def add_system(base: Base, wishes: tuple[str, ...], site: Site) -> Assembled | N
             f"system_packages need a base of Debian {' or '.join(RELEASES)}, and {base.name} is not one",
             hint="Choose another base with --base, or a base that has the packages.",
         )
+    if not refresh and (found := recall(system_record(wishes, base, site), site)) is not None:
+        return found, False
     site.progress.detail(f"resolving {' '.join(wishes)}")
     with Downloader(cache_folder(site.cache)) as downloader:
         universe = open_archive(
@@ -80,4 +92,5 @@ def add_system(base: Base, wishes: tuple[str, ...], site: Site) -> Assembled | N
             dpkg.architecture(base.status) or base.architecture,
             downloader,
         )
-        return assemble_system(wishes, base.status, universe, downloader, site)
+        assembled = assemble_system(wishes, base, universe, downloader, site)
+    return (assembled, True) if assembled is not None else None

@@ -6,8 +6,10 @@ accounts, name service, certificates, the shell, the time zone. Nothing of it ru
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
+from cogyard.image.bases.debian import linker
 from cogyard.image.bases.debian.scripts import Alternative
 from cogyard.image.bases.debian.tree import Tree
 
@@ -46,6 +48,23 @@ def certificates(tree: Tree) -> None:
     tree.file("etc/ca-certificates.conf", names.encode())
     if "usr/lib/ssl/cert.pem" not in tree:
         tree.link("usr/lib/ssl/cert.pem", f"/{BUNDLE}")
+
+
+def linker_cache(tree: Tree, architecture: str, below: Iterable[linker.Library] = ()) -> None:
+    """Write the dynamic linker's cache over the tree's libraries and those of the layers below."""
+    texts = [tree.read(path).decode("utf-8", "replace") for path in tree.matching(linker.CONFIGURATION)]
+    found: list[linker.Library] = []
+    for folder in linker.folders(texts, architecture):
+        for path in tree.matching(rf"{re.escape(folder)}/[^/]+\.so(?:\.[^/]+)?"):
+            soname = linker.soname_of(tree.read(path), architecture)
+            if soname is not None and (f"{folder}/{soname}" in tree):
+                found.append(linker.Library(soname=soname, path=_shown(f"{folder}/{soname}")))
+    tree.file(linker.CACHE, linker.write_cache([*found, *below], architecture))
+
+
+def _shown(path: str) -> str:
+    """Return a library's path as ldconfig writes it: by /lib, which is a link into /usr."""
+    return "/" + (path.removeprefix("usr/") if path.startswith("usr/lib/") else path)
 
 
 def alternatives(tree: Tree, found: Iterable[Alternative]) -> None:

@@ -53,8 +53,8 @@ class Effects:
     unknown: str | None = None
 
 
-def effects(records: dict[str, bytes]) -> Effects:
-    """Read a package's scripts."""
+def effects(records: dict[str, bytes], *, reviewed: bool = False) -> Effects:
+    """Read a package's scripts; of one that was reviewed only the alternatives are looked for."""
     alternatives: list[Alternative] = []
     for name in _SCRIPTS:
         script = records.get(name)
@@ -70,7 +70,7 @@ def effects(records: dict[str, bytes]) -> Effects:
             found = _alternative(line, variables)
             if found is not None:
                 alternatives.extend(found)
-            elif not _IDLE.match(line):
+            elif not reviewed and not _IDLE.match(line):
                 return Effects(alternatives=tuple(alternatives), unknown=line[:120])
             elif assignment := re.match(r"(\w+)=([\w./-]+)\Z", line):
                 variables[assignment[1]] = assignment[2]
