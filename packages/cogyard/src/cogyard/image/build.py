@@ -99,7 +99,7 @@ def build(
     lock = environment.resolve(project, target, refresh=refresh)
     plan = _plan(project, found, lock, environment.server_lock(target), where)
     epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
-    layers = _make(plan, found, site, lock=lock.text, schema=document, epoch=epoch)
+    layers = _make(plan, found, site, lock=lock.text, schema=document, epoch=epoch, refresh=refresh)
     described = labels(
         version=_version(),
         config=project.config.completed(),
@@ -137,13 +137,15 @@ def _plan(
     )
 
 
-def _make(plan: Plan, base: Base, site: Site, *, lock: str, schema: bytes, epoch: int) -> list[MadeLayer]:
+def _make(
+    plan: Plan, base: Base, site: Site, *, lock: str, schema: bytes, epoch: int, refresh: bool
+) -> list[MadeLayer]:
     with Downloader(site.cache / "downloads") as downloader, ThreadPoolExecutor(_AT_ONCE) as pool:
         maker = LayerMaker(site.store, site.cache, base, downloader, lock=lock, schema=schema, epoch=epoch)
 
         def make(planned: PlannedLayer) -> MadeLayer | None:
             if planned.kind == "system":
-                return _system(planned, base, site)
+                return _system(planned, base, site, refresh=refresh)
             return maker.make(planned, site.progress.detail)
 
         made = []
@@ -154,12 +156,13 @@ def _make(plan: Plan, base: Base, site: Site, *, lock: str, schema: bytes, epoch
     return made
 
 
-def _system(planned: PlannedLayer, base: Base, site: Site) -> MadeLayer | None:
+def _system(planned: PlannedLayer, base: Base, site: Site, *, refresh: bool) -> MadeLayer | None:
     from cogyard.image.bases.debian.base import add_system
 
-    assembled = add_system(base, planned.system_packages, site)
-    if assembled is None:
+    added = add_system(base, planned.system_packages, site, refresh=refresh)
+    if added is None:
         return None
+    assembled, made = added
     descriptor = Descriptor(
         media_type=assembled.layer.media_type,
         digest=assembled.layer.digest,
@@ -167,7 +170,7 @@ def _system(planned: PlannedLayer, base: Base, site: Site) -> MadeLayer | None:
         annotations={KIND: "system", "run.cog.layer.title": planned.title},
     )
     return MadeLayer(
-        kind="system", title=planned.title, descriptor=descriptor, diff_id=assembled.diff_id, made=True
+        kind="system", title=planned.title, descriptor=descriptor, diff_id=assembled.diff_id, made=made
     )
 
 
