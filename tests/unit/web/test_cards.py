@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from cogyard.domain.values import Prediction, Status
-from cogyard.web import forms
-from cogyard.web.cards import HIDDEN, ago, brief, card, may_cancel, seconds, size, timings, without_secrets
+from cogyard.web.cards import HIDDEN, ago, brief, card, seconds, shown_input, size, timings
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -88,21 +87,14 @@ def test_a_metric_that_is_no_number_is_left_out() -> None:
 
 def test_a_brief_input_is_one_short_line() -> None:
     """A list of predictions shows words, file names and small values, not addresses or data."""
-    text = brief({"prompt": "a\n b", "image": "https://x/delivery/t/in.png", "scale": 2, "no": None})
-    assert text == "a b · in.png · scale: 2"
-    assert brief({"x": "data:image/png;base64," + "A" * 1000}) == "x: data"
-    assert len(brief({"x": "y" * 1000})) <= 90
+    given = {"prompt": "a\n b", "image": "https://x/delivery/t/in.png", "scale": 2, "no": None}
+    assert brief(prediction(input=given)) == "a b · in.png · scale: 2"
+    assert brief(prediction(input={"x": "data:image/png;base64," + "A" * 1000})) == "x: data"
+    assert len(brief(prediction(input={"x": "y" * 1000}))) <= 90
 
 
 def test_secrets_are_hidden() -> None:
-    """The value of a secret field is not on any page."""
-    field = forms.Widget(name="key", kind=forms.Kind.PASSWORD, title="key", type="secret")
-    assert without_secrets({"key": "hunter2", "text": "hi"}, (field,)) == {"key": HIDDEN, "text": "hi"}
-
-
-def test_only_its_author_may_cancel_and_only_while_it_runs() -> None:
-    """The button is there for whom it works."""
-    assert may_cancel(prediction(), 1)
-    assert not may_cancel(prediction(), 2)
-    assert not may_cancel(prediction(), None)
-    assert not may_cancel(prediction(status=Status.SUCCEEDED), 1)
+    """The value of a secret input is on no page, long or short."""
+    secretive = prediction(input={"key": "hunter2", "text": "hi"}, secret_inputs=("key",))
+    assert shown_input(secretive) == {"key": HIDDEN, "text": "hi"}
+    assert brief(secretive) == "hi"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cogyard.domain.values import Prediction, Status
+from cogyard.domain.values import Prediction
 from cogyard.web import forms, outputs
 
 #: Seconds after which waiting is explained; a warm instance has begun before.
@@ -108,10 +108,12 @@ def size(count: int) -> str:
     return ""
 
 
-def brief(values: Mapping[str, Any], *, limit: int = 90) -> str:
-    """Return an input in one short line: the values that say most, without addresses."""
+def brief(prediction: Prediction, *, limit: int = 90) -> str:
+    """Return an input in one short line: the values that say most, without addresses and secrets."""
     words = []
-    for key, value in values.items():
+    for key, value in prediction.input.items():
+        if key in prediction.secret_inputs:
+            continue
         if isinstance(value, str):
             short = value[value.rfind("/") + 1 :] if outputs.is_file_address(value) else value
             words.append(
@@ -123,12 +125,7 @@ def brief(values: Mapping[str, Any], *, limit: int = 90) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def without_secrets(values: Mapping[str, Any], fields: tuple[forms.Widget, ...]) -> dict[str, Any]:
-    """Return an input with the values of secret fields hidden."""
-    secret = {field.name for field in fields if field.kind is forms.Kind.PASSWORD}
-    return {key: HIDDEN if key in secret and value else value for key, value in values.items()}
-
-
-def may_cancel(prediction: Prediction, account_id: int | None) -> bool:
-    """Whether this account may stop this prediction now."""
-    return prediction.status in {Status.STARTING, Status.PROCESSING} and account_id == prediction.account_id
+def shown_input(prediction: Prediction) -> dict[str, Any]:
+    """Return the input as its page may show it: secrets hidden."""
+    secret = set(prediction.secret_inputs)
+    return {key: HIDDEN if key in secret and value else value for key, value in prediction.input.items()}

@@ -140,7 +140,7 @@ def _output_of(version: Version) -> Mapping[str, Any]:
 def _input_of(context: Context, prediction: Prediction, version: Version | None) -> outputs.View:
     """Return how to show an input: addresses instead of our references, secrets hidden."""
     fields = _fields_of(version) if version is not None else ()
-    values = context["addresses"].show(cards.without_secrets(prediction.input, fields))
+    values = context["addresses"].show(cards.shown_input(prediction))
     kinds = {field.name: {"format": "uri"} for field in fields if field.kind is forms.Kind.FILE}
     return outputs.view(values, {"properties": kinds}, base=context["base"])
 

@@ -56,7 +56,7 @@ async def explore(request: Request) -> Page:
             title="Explore",
             values={"models": found.items, "query": query, "more": None},
         )
-    listed = await services.models.list(account, window(request, limit=PER_PAGE))
+    listed = await services.models.list(account, window(request, limit=PER_PAGE, key_types=(int, int)))
     values = {"models": listed.items, "query": "", "more": older(request, listed)}
     return Page(template="explore.html", title="Explore", values=values)
 
@@ -67,7 +67,9 @@ async def profile(request: Request) -> Page:
     account = await services.accounts.get(request.path_params["owner"])
     if account is None:
         raise NotFoundError
-    found = await services.models.by_owner(caller, account.username, window(request, limit=PER_PAGE))
+    found = await services.models.by_owner(
+        caller, account.username, window(request, limit=PER_PAGE, key_types=(int,))
+    )
     values = {"account": account, "models": found.items, "more": older(request, found)}
     return Page(template="profile.html", title=account.username, values=values)
 
@@ -114,7 +116,7 @@ async def bench(request: Request, shown: Shown, version: Version, *, pinned: boo
     common = {
         "version": version,
         "pinned": pinned,
-        "given": dict(prediction.input) if prediction is not None else {},
+        "given": _again(prediction) if prediction is not None else {},
         "prediction": None,
     }
     return shown.page("playground.html", "versions" if pinned else "playground", **{**common, **live})
@@ -126,7 +128,7 @@ async def api(request: Request) -> Page:
     if shown.version is None:
         return shown.page("model_empty.html", "api")
     prediction = await _named_prediction(request)
-    return shown.page("api.html", "api", given=prediction.input if prediction else None, from_form=False)
+    return shown.page("api.html", "api", given=_again(prediction) if prediction else None, from_form=False)
 
 
 async def snippets(request: Request) -> Page:
@@ -200,6 +202,11 @@ async def find(request: Request) -> Shown:
     return Shown(
         model=model, version=version, is_owner=account is not None and policy.may_change(account, model)
     )
+
+
+def _again(prediction: Prediction) -> dict[str, Any]:
+    """Return a prediction's input to start from; secrets are typed anew."""
+    return {key: value for key, value in prediction.input.items() if key not in prediction.secret_inputs}
 
 
 async def _owned(request: Request) -> Shown:

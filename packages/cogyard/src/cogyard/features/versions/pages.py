@@ -15,7 +15,10 @@ async def listing(request: Request) -> Page:
     if shown.version is None:
         return shown.page("model_empty.html", "versions")
     found = await services_of(request).versions.list(
-        caller_of(request).account, shown.model.owner, shown.model.name, window(request, limit=PER_PAGE)
+        caller_of(request).account,
+        shown.model.owner,
+        shown.model.name,
+        window(request, limit=PER_PAGE, key_types=(int, str)),
     )
     return shown.page("versions.html", "versions", versions=found.items, more=older(request, found))
 

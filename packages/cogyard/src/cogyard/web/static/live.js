@@ -18,11 +18,15 @@ class Follower {
   #stream = null;
   #timer = null;
   #wait = 300;
-  #began = Date.now();
+  #began;
   #clock = null;
   #streaming = false;
 
-  constructor(card) { this.#card = card; }
+  constructor(card) {
+    this.#card = card;
+    // Counted by this clock from the age that the server gave: two machines' clocks need not agree.
+    this.#began = Date.now() - 1000 * Number(card.dataset.waited);
+  }
 
   start() {
     this.#tick();
