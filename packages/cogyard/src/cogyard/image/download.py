@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
-
-import httpx2
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from cogyard.image.errors import ChecksumError, DownloadError
 
@@ -20,6 +19,9 @@ _PAUSES = (0.5, 2.0, 5.0)
 _CHUNK = 1 << 20
 #: An index or a release file larger than this is not one.
 _MAX_DOCUMENT = 256 << 20
+
+if TYPE_CHECKING:
+    import httpx2
 
 T = TypeVar("T")
 
@@ -31,10 +33,8 @@ class Downloader:
         """`cache` is the folder for files named by their sha256; `pause` waits between attempts."""
         self._cache = cache
         self._pause = pause
-        timeout = httpx2.Timeout(30, connect=15)
-        self._client = httpx2.Client(
-            timeout=timeout, follow_redirects=True, headers={"Accept-Encoding": "identity"}
-        )
+        self._opened: httpx2.Client | None = None
+        self._opening = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -42,7 +42,8 @@ class Downloader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._client.close()
+        if self._opened is not None:
+            self._opened.close()
 
     def cached(self, sha256: str) -> Path | None:
         """Return the file with this content when it was fetched before."""
@@ -64,6 +65,18 @@ class Downloader:
         if (found := self.cached(sha256)) is not None:
             return found
         return self._retrying(url, lambda: self._file(url, sha256, size, name or url.rsplit("/", 1)[-1]))
+
+    @property
+    def _client(self) -> httpx2.Client:
+        # Most builds fetch nothing, and the client's import and certificates take a fifth of a second.
+        import httpx2
+
+        with self._opening:
+            if self._opened is None:
+                timeout = httpx2.Timeout(30, connect=15)
+                headers = {"Accept-Encoding": "identity"}
+                self._opened = httpx2.Client(timeout=timeout, follow_redirects=True, headers=headers)
+            return self._opened
 
     def _path(self, sha256: str) -> Path:
         return self._cache / sha256[:2] / sha256
@@ -107,6 +120,8 @@ class Downloader:
         return path
 
     def _retrying(self, url: str, attempt: Callable[[], T]) -> T:
+        import httpx2
+
         for wait in (*_PAUSES, None):
             try:
                 return attempt()
@@ -127,5 +142,7 @@ class Downloader:
 
 
 def _shown(url: str) -> str:
+    import httpx2
+
     parsed = httpx2.URL(url)
     return str(parsed.copy_with(userinfo=b"", query=None))

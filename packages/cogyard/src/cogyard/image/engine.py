@@ -8,14 +8,15 @@ import threading
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
-
-import httpx2
+from typing import IO, TYPE_CHECKING, Any
 
 from cogyard.image.archive import write_archive
 from cogyard.image.errors import ImageError
 from cogyard.oci.layout import ImageStore, StoredImage
 from cogyard.oci.reference import Reference
+
+if TYPE_CHECKING:
+    import httpx2
 
 _CHUNK = 1 << 20
 #: An engine that does not say hello within this many seconds is not waited for.
@@ -73,6 +74,8 @@ class Engine:
     def _send(
         self, client: httpx2.Client, store: ImageStore, image: StoredImage, without: frozenset[str]
     ) -> None:
+        import httpx2
+
         content = _piped(store, image, without)
         headers = {"Content-Type": "application/x-tar"}
         try:
@@ -94,6 +97,8 @@ def find_engine(environment: Mapping[str, str]) -> Engine | None:
     for socket in _sockets(environment):
         if not socket.is_socket() or not os.access(socket, os.W_OK):
             continue
+        import httpx2
+
         try:
             with _client(socket, _HELLO) as client:
                 if client.get("/_ping").status_code == 200:
@@ -104,6 +109,8 @@ def find_engine(environment: Mapping[str, str]) -> Engine | None:
 
 
 def _client(socket: Path, seconds: float) -> httpx2.Client:
+    import httpx2
+
     transport = httpx2.HTTPTransport(uds=str(socket))
     return httpx2.Client(transport=transport, base_url="http://engine", timeout=seconds, trust_env=False)
 
