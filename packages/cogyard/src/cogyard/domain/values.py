@@ -47,6 +47,18 @@ class Account:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ApiToken:
+    """A secret that stands for an account; only its hash is kept, and its last characters to tell it by."""
+
+    id: int
+    account_id: int
+    name: str
+    tail: str
+    created_at: datetime
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
     """A named series of versions, `owner/name`."""
 
@@ -61,6 +73,7 @@ class Model:
     github_url: str | None = None
     paper_url: str | None = None
     license_url: str | None = None
+    weights_url: str | None = None
     cover_image_url: str | None = None
     run_count: int = 0
     latest_version: str | None = None
@@ -117,6 +130,10 @@ class Prediction:
     webhook_events: tuple[str, ...] = ()
     data_removed: bool = False
     attempts: int = 0
+    origin: str = ""
+    """The base address by which the creator reached us: what its webhooks call us by."""
+    secret_inputs: tuple[str, ...] = ()
+    """Inputs that are never shown, and forgotten at the end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ CREATE TABLE predictions (
   status TEXT NOT NULL,
   source TEXT NOT NULL,
   input TEXT NOT NULL,
+  secret_inputs TEXT NOT NULL DEFAULT '',
   output TEXT,
   error TEXT,
   logs TEXT NOT NULL DEFAULT '',

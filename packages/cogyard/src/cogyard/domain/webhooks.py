@@ -1,0 +1,86 @@
+"""Webhooks by policy: which events there are, which addresses may be called, how often a call is tried. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+EVENTS = ("start", "output", "logs", "completed")
+
+# Waits after the first, second … failure: 10 s to 4 h, about nine hours in all.
+RETRY_WAITS = tuple(timedelta(seconds=s) for s in (10, 30, 90, 300, 900, 1800, 3600, 3600 * 2, 3600 * 4))
+# Output and log events are told this often at most, and never again: newer ones follow.
+THROTTLE = timedelta(milliseconds=500)
+
+
+def default_events() -> tuple[str, ...]:
+    """Return what is told when nobody chose: new outputs, and the end."""
+    return ("output", "completed")
+
+
+def next_try(event: str, attempts: int, now: datetime) -> datetime | None:
+    """Return when to try again after `attempts` failures, or None to give up."""
+    if event != "completed" or attempts > len(RETRY_WAITS):
+        return None
+    return now + RETRY_WAITS[attempts - 1]
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to nobody's inside."""
+    try:
+        ip = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
+    except ValueError:
+        return False
+    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+    if mapped is not None and not is_public(str(mapped)):
+        return False
+    return ip.is_global and not ip.is_multicast
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Targets:
+    """Which addresses the operator lets us call."""
+
+    allow_private: bool = False
+    allow_http: bool = False
+
+    def problem(self, url: str) -> str | None:
+        """Say what is wrong with a webhook's address as far as its text tells; None when nothing."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            return "it is no address"
+        del port
+        schemes = {"https", "http"} if self.allow_http else {"https"}
+        if parts.scheme not in schemes or not host:
+            return f"it must begin with {' or '.join(f'{scheme}://' for scheme in sorted(schemes, reverse=True))}"
+        if parts.username is not None or any(ord(char) <= 0x20 or ord(char) == 0x7F for char in url):
+            return "it must hold no spaces, control characters, user name or password"
+        if not self.allow_private and (host == "localhost" or _is_private_literal(host)):
+            return f"{host} is a private address, which this platform does not call"
+        return None
+
+    def permits(self, address: str) -> bool:
+        """Whether an IP address that a name stands for may be called."""
+        return self.allow_private or is_public(address)
+
+
+def _is_private_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return not is_public(host)
+
+
+def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """Sign a call as Standard Webhooks: `v1,` and base64 of an HMAC over id, time and body."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

@@ -1,0 +1,101 @@
+"""What the accounts service asks of whoever keeps accounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from cogyard.domain.values import Account, ApiToken
+
+
+class NameTakenError(Exception):
+    """Somebody has that name already."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewAccount:
+    """An account that is about to be."""
+
+    username: str
+    name: str
+    type: str
+    is_admin: bool
+    password_hash: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewToken:
+    """A token that is about to be; the secret itself is never kept."""
+
+    account_id: int
+    name: str
+    hash: bytes
+    tail: str
+    created_at: datetime
+    expires_at: datetime | None = None
+
+
+class AccountStore(Protocol):
+    """Keeps accounts. Names are found whatever their case."""
+
+    async def add(self, account: NewAccount) -> Account:
+        """Keep a new account. Raises NameTakenError."""
+        ...
+
+    async def by_id(self, account_id: int) -> Account | None:
+        """Return the account, or None."""
+        ...
+
+    async def by_username(self, username: str) -> Account | None:
+        """Return the account of that name, or None."""
+        ...
+
+    async def password_of(self, username: str) -> tuple[Account, str | None] | None:
+        """Return the account and the hash of its password, if it has one."""
+        ...
+
+    async def set_password(self, account_id: int, password_hash: str) -> None:
+        """Replace the password's hash."""
+        ...
+
+    async def any_account(self) -> bool:
+        """Whether there is an account at all."""
+        ...
+
+    async def webhook_secret(self, account_id: int, fresh: str, now: datetime) -> str:
+        """Return the account's signing secret; `fresh` becomes it when there is none."""
+        ...
+
+
+class TokenStore(Protocol):
+    """Keeps what lets accounts in."""
+
+    async def add_token(self, token: NewToken) -> ApiToken:
+        """Keep a token."""
+        ...
+
+    async def account_of_token(self, hash: bytes, now: datetime) -> Account | None:
+        """Return whose token this is, unless it is revoked or has expired."""
+        ...
+
+    async def tokens(self, account_id: int) -> tuple[ApiToken, ...]:
+        """Return an account's valid tokens, newest first."""
+        ...
+
+    async def revoke_token(self, account_id: int, token_id: int, now: datetime) -> bool:
+        """End a token of that account; False when there is none."""
+        ...
+
+    async def add_login_link(self, hash: bytes, account_id: int, now: datetime, expires_at: datetime) -> None:
+        """Keep a one-time link."""
+        ...
+
+    async def use_login_link(self, hash: bytes, now: datetime) -> Account | None:
+        """Use a link up and return its account; None when it is unknown, used or too old."""
+        ...
+
+
+class Accounts(AccountStore, TokenStore, Protocol):
+    """Both."""

@@ -1,0 +1,158 @@
+"""Accounts, and what lets them in: passwords, API tokens, one-time links."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from cogyard.domain.ids import (
+    CAPABILITY_RANDOM_BYTES,
+    TOKEN_PREFIX,
+    TOKEN_RANDOM_BYTES,
+    fingerprint,
+    new_capability,
+    new_token,
+    new_webhook_secret,
+)
+from cogyard.domain.names import username_problem
+from cogyard.domain.values import Account, ApiToken
+from cogyard.features.accounts import passwords
+from cogyard.features.accounts.ports import Accounts as Store
+from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewToken
+from cogyard.features.world import World
+from cogyard.http.errors import ConflictError, InvalidError
+
+LOGIN_LINK_LIFE = timedelta(hours=1)
+TOKEN_NAME_LIMIT = 100
+SECRET_LIMIT = 200
+WEBHOOK_SECRET_BYTES = 24
+# How many passwords are checked at once: each takes 16 MiB and a core.
+PASSWORD_CHECKS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounts:
+    """Knows who there is. Secrets are returned once, when they are made, and never again."""
+
+    store: Store
+    world: World = field(default_factory=World)
+    _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PASSWORD_CHECKS))
+
+    async def create(
+        self,
+        username: str,
+        *,
+        name: str,
+        password: str | None = None,
+        is_admin: bool = False,
+        type: str = "user",
+    ) -> Account:
+        """Make an account. Raises InvalidError for a bad name or password, ConflictError for a taken one."""
+        if (problem := username_problem(username)) is not None:
+            raise InvalidError(problem, problems=[("username", problem)])
+        new = NewAccount(
+            username=username,
+            name=name.strip()[:200] or username,
+            type=type,
+            is_admin=is_admin,
+            password_hash=None if password is None else await self._hashed(password),
+            created_at=self.world.now(),
+        )
+        try:
+            return await self.store.add(new)
+        except NameTakenError as error:
+            raise ConflictError(f"The user name {username} is taken.") from error
+
+    async def get(self, username: str) -> Account | None:
+        """Return the account of that name, or None."""
+        return await self.store.by_username(username) if len(username) <= SECRET_LIMIT else None
+
+    async def by_id(self, account_id: int) -> Account | None:
+        """Return the account, or None."""
+        return await self.store.by_id(account_id)
+
+    async def exist(self) -> bool:
+        """Whether there is an account at all: a platform without one has never been started."""
+        return await self.store.any_account()
+
+    async def authenticate(self, token: str) -> Account | None:
+        """Return whose API token this is, or None; a revoked one is nobody's from the next request on."""
+        if not token.startswith(TOKEN_PREFIX) or len(token) > SECRET_LIMIT:
+            return None
+        return await self.store.account_of_token(fingerprint(token), self.world.now())
+
+    async def verify_password(self, username: str, password: str) -> Account | None:
+        """Return the account when the password is its; takes as long when there is no such account."""
+        if len(password) > passwords.MAX_LENGTH or len(username) > SECRET_LIMIT:
+            return None
+        found = await self.store.password_of(username)
+        kept = found[1] if found is not None else None
+        async with self._turn:
+            right = await asyncio.to_thread(passwords.matches, password, kept or passwords.DECOY)
+        return found[0] if found is not None and kept is not None and right else None
+
+    async def set_password(self, account: Account, password: str) -> None:
+        """Replace the account's password. Raises InvalidError."""
+        await self.store.set_password(account.id, await self._hashed(password))
+
+    async def create_token(self, account: Account, name: str) -> str:
+        """Make an API token and return it, this once. Raises InvalidError for a name that is too long."""
+        name = name.strip() or "unnamed"
+        if len(name) > TOKEN_NAME_LIMIT:
+            raise InvalidError(
+                f"The token's name has {len(name)} characters; at most {TOKEN_NAME_LIMIT} are allowed."
+            )
+        token = new_token(self.world.random(TOKEN_RANDOM_BYTES))
+        await self.store.add_token(
+            NewToken(
+                account_id=account.id,
+                name=name,
+                hash=fingerprint(token),
+                tail=token[-4:],
+                created_at=self.world.now(),
+            )
+        )
+        return token
+
+    async def tokens(self, account: Account) -> tuple[ApiToken, ...]:
+        """Return the account's tokens, newest first; without their secrets."""
+        return await self.store.tokens(account.id)
+
+    async def revoke(self, account: Account, token_id: int | str) -> bool:
+        """End a token of this account at once; False when it has none of that id."""
+        if isinstance(token_id, str):
+            if not (token_id.isascii() and token_id.isdigit() and len(token_id) < 18):
+                return False
+            token_id = int(token_id)
+        return await self.store.revoke_token(account.id, token_id, self.world.now())
+
+    async def create_login_link(self, account: Account) -> str:
+        """Make the secret of a link that signs in once, within an hour."""
+        secret = new_capability(self.world.random(CAPABILITY_RANDOM_BYTES))
+        now = self.world.now()
+        await self.store.add_login_link(fingerprint(secret), account.id, now, now + LOGIN_LINK_LIFE)
+        return secret
+
+    async def use_login_link(self, secret: str) -> Account | None:
+        """Use a link up and return its account; None when it is unknown, used or too old."""
+        if len(secret) > SECRET_LIMIT:
+            return None
+        return await self.store.use_login_link(fingerprint(secret), self.world.now())
+
+    async def webhook_secret(self, account_id: int) -> str:
+        """Return what the account's webhooks are signed with; made at the first call."""
+        fresh = new_webhook_secret(self.world.random(WEBHOOK_SECRET_BYTES))
+        return await self.store.webhook_secret(account_id, fresh, self.world.now())
+
+    async def _hashed(self, password: str) -> str:
+        if not passwords.MIN_LENGTH <= len(password) <= passwords.MAX_LENGTH:
+            problem = (
+                f"The password has {len(password)} characters; "
+                f"from {passwords.MIN_LENGTH} to {passwords.MAX_LENGTH} are allowed."
+            )
+            raise InvalidError(problem, problems=[("password", problem)])
+        async with self._turn:
+            return await asyncio.to_thread(
+                passwords.hashed, password, self.world.random(passwords.SALT_BYTES)
+            )

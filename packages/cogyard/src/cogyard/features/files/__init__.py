@@ -1,0 +1,1 @@
+"""Bytes that accounts send and models make."""

@@ -1,0 +1,45 @@
+"""Who is woken when there may be work.
+
+Theory of operation. A bell that rings while nobody listens must still be heard by whoever looked in vain just
+before. So a bell stays rung until somebody looks: `hush` first, then look, then wait; whoever finds work rings again,
+because there may be more of it than one could take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Bells:
+    """One bell for each deployable that somebody asked about, and one for all."""
+
+    _bells: dict[str, asyncio.Event] = field(default_factory=dict)
+    _any: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ring(self, deployable: str) -> None:
+        """Say that there may be work."""
+        if (bell := self._bells.get(deployable)) is not None:
+            bell.set()
+        self._any.set()
+
+    def hush(self, deployable: str) -> None:
+        """Note that somebody looks now."""
+        self._bells.setdefault(deployable, asyncio.Event()).clear()
+
+    async def wait(self, deployable: str, timeout: float) -> None:
+        """Return when the deployable's bell is rung, or after `timeout` seconds."""
+        await _heard(self._bells.setdefault(deployable, asyncio.Event()), timeout)
+
+    async def wait_any(self, timeout: float) -> None:
+        """Return when any bell was rung since the last call, or after `timeout` seconds."""
+        await _heard(self._any, timeout)
+        self._any.clear()
+
+
+async def _heard(bell: asyncio.Event, timeout: float) -> None:
+    try:
+        await asyncio.wait_for(bell.wait(), timeout)
+    except TimeoutError:
+        return

@@ -1,0 +1,102 @@
+"""Files of ours in what a caller gives: their addresses become references, and large data URLs become files."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from cogyard.domain.fileref import FileRef, replaced, safe_name
+from cogyard.domain.values import Account
+from cogyard.features.files.service import Files, ref
+from cogyard.http.errors import InvalidError, NotFoundError
+
+# A data URL longer than this is kept as a file: the row of a prediction stays small, and so does every answer.
+INLINE_LIMIT = 256 * 1024
+
+_FILE_PATH = re.compile(r"/(?:v1/){0,2}files/([A-Za-z0-9+_=-]{1,64})(?:/download)?")
+_DELIVERY_PATH = re.compile(r"/delivery/([0-9a-z]{32})/([^/?#]+)")
+_SUFFIXES: Mapping[str, str] = {
+    "application/json": ".json",
+    "audio/mpeg": ".mp3",
+    "audio/wav": ".wav",
+    "audio/x-wav": ".wav",
+    "image/gif": ".gif",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "text/plain": ".txt",
+    "video/mp4": ".mp4",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Given:
+    """Turns an input as it was sent into one that can be kept and run."""
+
+    files: Files
+
+    async def kept(
+        self, caller: Account, value: Mapping[str, Any], *, origin: str, prediction_id: str
+    ) -> Mapping[str, Any]:
+        """Return the input with references. `origin` is our address as the caller knows it. Raises InvalidError."""
+        found: dict[str, str] = {}
+        for text in _strings(value):
+            if text not in found and (
+                reference := await self._reference(caller, text, origin, prediction_id)
+            ):
+                found[text] = str(reference)
+        return {key: replaced(item, lambda text: found.get(text, text)) for key, item in value.items()}
+
+    async def _reference(self, caller: Account, text: str, origin: str, prediction_id: str) -> FileRef | None:
+        if text.startswith("data:"):
+            return await self._from_data(caller, text, prediction_id) if len(text) > INLINE_LIMIT else None
+        if not origin or not text.startswith(origin + "/"):
+            return None
+        path = urlsplit(text).path
+        if (match := _FILE_PATH.fullmatch(path)) is not None:
+            try:
+                return ref(await self.files.get(caller, match[1]))
+            except NotFoundError as error:
+                raise InvalidError(f"There is no file {match[1]} of yours; it may have expired.") from error
+        if (match := _DELIVERY_PATH.fullmatch(path)) is not None:
+            return FileRef.parse(f"cogyard-file:{match[1]}/{unquote(match[2])}")
+        return None
+
+    async def _from_data(self, caller: Account, text: str, prediction_id: str) -> FileRef:
+        head, comma, body = text.partition(",")
+        if not comma:
+            raise InvalidError("An input begins with data: but is no data URL.")
+        media_type, *parameters = head.removeprefix("data:").split(";")
+        # Megabytes of base64 would hold up every other request.
+        content = await asyncio.to_thread(_decoded, body, "base64" in parameters)
+        name = safe_name("input" + _SUFFIXES.get(media_type, ""))
+        file = await self.files.create(caller, name, media_type, _once(content), prediction_id=prediction_id)
+        return ref(file)
+
+
+def _strings(value: Any) -> list[str]:
+    found: list[str] = []
+
+    def note(text: str) -> str:
+        found.append(text)
+        return text
+
+    replaced(dict(value), note)
+    return [text for text in found if text.startswith(("data:", "http://", "https://"))]
+
+
+def _decoded(body: str, is_base64: bool) -> bytes:  # noqa: FBT001 - one of two ways to spell bytes
+    try:
+        return base64.b64decode(body, validate=True) if is_base64 else unquote(body).encode("latin-1")
+    except (binascii.Error, ValueError) as error:
+        raise InvalidError("A data URL among the inputs is not valid base64.") from error
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content

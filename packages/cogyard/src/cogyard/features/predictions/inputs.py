@@ -1,0 +1,74 @@
+"""What may be asked of a version: its input, checked against its schema with the model server's own rules."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cog_server.errors import InputInvalidError
+from cog_server.validation import InputSchema
+
+from cogyard.domain.values import Version
+from cogyard.http.errors import InvalidError
+
+_log = logging.getLogger(__name__)
+
+REMEMBERED = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Checks inputs; remembers the compiled schemas of the versions asked for lately."""
+
+    _compiled: dict[str, InputSchema] = field(default_factory=dict)
+
+    def check(self, version: Version, value: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the names of secret inputs that are given. Raises InvalidError with every problem."""
+        schema = self._schema(version)
+        try:
+            schema.check(value)
+        except InputInvalidError as error:
+            problems = [(".".join(map(str, problem.loc[1:])), problem.message) for problem in error.problems]
+            raise InvalidError(
+                "\n".join(f"- {field_}: {what}" for field_, what in problems),
+                title="Input validation failed",
+                problems=problems,
+            ) from error
+        return tuple(sorted(schema.secrets & set(value)))
+
+    def _schema(self, version: Version) -> InputSchema:
+        key = f"{version.model}:{version.id}"
+        found = self._compiled.pop(key, None)
+        if found is None:
+            found = _compiled(version)
+            if len(self._compiled) >= REMEMBERED:
+                self._compiled.pop(next(iter(self._compiled)))
+        # Put at the end: the first is the one that was not asked for the longest.
+        self._compiled[key] = found
+        return found
+
+
+def _compiled(version: Version) -> InputSchema:
+    try:
+        return InputSchema.compile(_without_patterns(version.openapi_schema))
+    except Exception:  # noqa: BLE001 - a stranger's document: whatever is wrong with it, the model itself will check
+        _log.warning("schema unusable", extra={"action": "schema_unusable", "version": version.id})
+        return InputSchema.none()
+
+
+def _without_patterns(value: Any, depth: int = 0) -> Any:
+    # A regular expression of the author's on an input of a stranger's can run for ever; here it would stop the API.
+    # The model checks its patterns itself, where only it is stopped.
+    if depth > 64:
+        raise RecursionError
+    if isinstance(value, Mapping):
+        return {
+            key: _without_patterns(item, depth + 1)
+            for key, item in value.items()
+            if not (key == "pattern" and isinstance(item, str))
+        }
+    if isinstance(value, list):
+        return [_without_patterns(item, depth + 1) for item in value]
+    return value

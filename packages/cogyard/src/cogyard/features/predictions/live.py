@@ -1,0 +1,160 @@
+"""What happens to predictions right now, in this process: who runs them, who watches, who must be told.
+
+Theory of operation. A topic is one prediction that somebody holds or watches. Streamed events get their numbers
+here, reach watchers at once, and go to the store in batches; a topic remembers the unwritten ones and the last few
+written ones, and a watcher that needs older ones reads them from the store. A watcher holds no buffer of its own, so
+a slow one costs nothing. Topics that nobody holds or watches are forgotten: everything in them can be read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from cogyard.domain.stream import Item, StreamEvent, after, numbered
+from cogyard.domain.values import Prediction
+
+# Written events that a topic remembers, so that watchers who keep up never read the store.
+REMEMBERED = 1024
+
+
+@dataclass(eq=False)
+class Topic:
+    """One prediction, live."""
+
+    lease_token: str | None = None
+    last: int = 0
+    """The number of the last event."""
+    recent: deque[StreamEvent] = field(default_factory=deque)
+    """The last events without a gap; unwritten ones are never dropped."""
+    unwritten: int = 0
+    """How many of the last events are not in the store yet."""
+    ended: Prediction | None = None
+    tells: frozenset[str] = frozenset()
+    """Of which events a webhook wants to hear."""
+    watchers: int = 0
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    _wakes: set[asyncio.Future[None]] = field(default_factory=set)
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Number and remember new events, and wake watchers."""
+        self.recent.extend(numbered(self.last + 1, items))
+        self.last += len(items)
+        self.unwritten += len(items)
+        self.wake()
+
+    def drain(self) -> tuple[StreamEvent, ...]:
+        """Return the unwritten events and count them as written."""
+        count, self.unwritten = self.unwritten, 0
+        batch = tuple(self.recent)[-count:] if count else ()
+        while len(self.recent) > REMEMBERED:
+            self.recent.popleft()
+        return batch
+
+    def undrain(self, count: int) -> None:
+        """Count events as unwritten again: they could not be written."""
+        self.unwritten += count
+
+    def end(self, prediction: Prediction, events: Sequence[StreamEvent]) -> None:
+        """Note the end, with the last events."""
+        self.recent.extend(after(events, self.last))
+        self.last = max(self.last, events[-1].id) if events else self.last
+        self.ended, self.lease_token, self.unwritten = prediction, None, 0
+        self.wake()
+
+    def since(self, last: int) -> tuple[StreamEvent, ...] | None:
+        """Return the events after number `last`; None when they are not all remembered here."""
+        if last >= self.last:
+            return ()
+        if not self.recent or self.recent[0].id > last + 1:
+            return None
+        return after(self.recent, last)
+
+    def wake(self) -> None:
+        """Wake whoever waits for something to happen."""
+        for future in self._wakes:
+            if not future.done():
+                future.set_result(None)
+
+    async def changed(self, timeout: float | None) -> bool:
+        """Return True when something has happened, False after `timeout` seconds."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._wakes.add(future)
+        try:
+            await asyncio.wait_for(future, timeout)
+        except TimeoutError:
+            return False
+        finally:
+            self._wakes.discard(future)
+        return True
+
+
+@dataclass(eq=False)
+class Live:
+    """The topics of this process."""
+
+    topics: dict[str, Topic] = field(default_factory=dict)
+
+    @contextmanager
+    def watch(self, prediction_id: str) -> Iterator[Topic]:
+        """Hold a prediction's topic as long as somebody waits for it."""
+        topic = self.topics.setdefault(prediction_id, Topic())
+        topic.watchers += 1
+        try:
+            yield topic
+        finally:
+            topic.watchers -= 1
+            self._forget(prediction_id)
+
+    def hold(self, prediction: Prediction, lease_token: str, last: int) -> None:
+        """Note that an instance of this process holds a prediction; its next event is `last` + 1."""
+        topic = self.topics.setdefault(prediction.id, Topic())
+        topic.lease_token = lease_token
+        topic.tells = frozenset(prediction.webhook_events) & {"output", "logs"}
+        if topic.last < last:
+            # What came before is in the store alone.
+            topic.recent.clear()
+            topic.last = last
+        topic.stopped.clear()
+
+    def held(self, prediction_id: str, lease_token: str) -> Topic | None:
+        """Return the topic when this lease holds it."""
+        topic = self.topics.get(prediction_id)
+        return topic if topic is not None and topic.lease_token == lease_token else None
+
+    def drain(self, prediction_id: str) -> tuple[StreamEvent, ...]:
+        """Return a prediction's unwritten events and count them as written."""
+        topic = self.topics.get(prediction_id)
+        return () if topic is None else topic.drain()
+
+    def end(self, prediction: Prediction, events: Sequence[StreamEvent]) -> None:
+        """Note that a prediction has ended, and stop whoever runs it."""
+        topic = self.topics.get(prediction.id)
+        if topic is not None:
+            topic.end(prediction, events)
+            topic.stopped.set()
+            self._forget(prediction.id)
+
+    def release(self, prediction_id: str, last: int) -> None:
+        """Note that a prediction waits again, `last` being its last event."""
+        topic = self.topics.get(prediction_id)
+        if topic is not None:
+            topic.lease_token, topic.unwritten = None, 0
+            topic.recent.clear()
+            topic.last = max(topic.last, last)
+            topic.stopped.set()
+            topic.wake()
+            self._forget(prediction_id)
+
+    @property
+    def dirty(self) -> list[tuple[str, Topic]]:
+        """Topics with unwritten events."""
+        return [(key, topic) for key, topic in self.topics.items() if topic.unwritten and topic.lease_token]
+
+    def _forget(self, prediction_id: str) -> None:
+        topic = self.topics.get(prediction_id)
+        if topic is not None and not topic.watchers and topic.lease_token is None:
+            del self.topics[prediction_id]

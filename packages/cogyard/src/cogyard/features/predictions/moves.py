@@ -1,0 +1,189 @@
+"""Every change of a prediction, as a pure function of what is kept: the lifecycle's effects, carried out on values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from cogyard.domain import retry
+from cogyard.domain.lifecycle import Effect, Event, Move, State, move
+from cogyard.domain.stream import Item, closing, numbered
+from cogyard.domain.values import Prediction
+from cogyard.features.predictions.ports import Change, Decide, Lease, Message, Record, Ticket
+
+HIDDEN = "**********"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """What came of a run: the words that go with its last event."""
+
+    output: Any = None
+    streamed: bool = False
+    error: str | None = None
+    metrics: Mapping[str, Any] | None = None
+
+
+def claim(lease: Lease) -> Decide:
+    """Give a waiting prediction to an instance."""
+
+    def decide(record: Record) -> Change | None:
+        if move(record.state, Event.CLAIM) is None or record.ticket is None:
+            return None
+        ticket = replace(record.ticket, lease=lease, claims=record.ticket.claims + 1)
+        return Change(prediction=record.prediction, ticket=ticket)
+
+    return decide
+
+
+def start(lease_token: str, now: datetime, message_id: str) -> Decide:
+    """Note that the model has begun."""
+
+    def decide(record: Record) -> Change | None:
+        found = move(record.state, Event.START)
+        if found is None or not record.holds(lease_token):
+            return None
+        prediction = _stamped(record.prediction, found, now, Result())
+        return Change(
+            prediction=prediction,
+            ticket=record.ticket,
+            messages=_messages(prediction, found, now, message_id),
+        )
+
+    return decide
+
+
+def finish(lease_token: str, event: Event, result: Result, now: datetime, message_id: str) -> Decide:
+    """End a prediction because its instance says how it ended."""
+
+    def decide(record: Record) -> Change | None:
+        return _end(record, event, result, now, message_id) if record.holds(lease_token) else None
+
+    return decide
+
+
+def stop(event: Event, now: datetime, message_id: str) -> Decide:
+    """End a prediction because somebody cancels it or its deadline has passed."""
+
+    def decide(record: Record) -> Change | None:
+        deadline = record.prediction.deadline
+        if event is Event.EXPIRE and (deadline is None or deadline > now):
+            return None
+        return _end(record, event, Result(streamed=True), now, message_id)
+
+    return decide
+
+
+def lose(now: datetime, message_id: str, *, void: bool = False) -> Decide:
+    """Decide about a prediction whose lease has expired (or, with `void`, is void): wait again, or fail."""
+
+    def decide(record: Record) -> Change | None:
+        lease = record.ticket.lease if record.ticket is not None else None
+        if record.ticket is None or lease is None or not (void or lease.expires_at <= now):
+            return None
+        loss = retry.Loss(
+            started=record.state is State.RUNNING,
+            attempts=record.prediction.attempts,
+            claims=record.ticket.claims,
+        )
+        verdict = retry.after(loss)
+        if verdict.event is Event.GIVE_UP:
+            return _end(record, verdict.event, Result(streamed=True, error=verdict.reason), now, message_id)
+        found = move(record.state, verdict.event)
+        if found is None:
+            return None
+        # The note takes the place of what the lost run streamed, and keeps the numbers rising.
+        last = record.streamed.last
+        note = numbered(last + 1, [Item("logs", verdict.reason + "\n")]) if loss.started or last else ()
+        return Change(
+            prediction=replace(record.prediction, status=found.state.status, started_at=None),
+            ticket=replace(record.ticket, lease=None),
+            events=note,
+            forget_streamed=Effect.FORGET_RUN in found.effects,
+        )
+
+    return decide
+
+
+def _end(record: Record, event: Event, result: Result, now: datetime, message_id: str) -> Change | None:
+    found = move(record.state, event)
+    if found is None:
+        return None
+    prediction = _stamped(record.prediction, found, now, result)
+    outputs: list[Any] | None = list(record.streamed.outputs)
+    if found.state is not State.SUCCEEDED:
+        outputs = outputs or None
+    prediction = replace(
+        prediction,
+        output=outputs if result.streamed or (outputs and result.output is None) else result.output,
+        logs=record.streamed.logs,
+        input=_without_secrets(prediction),
+    )
+    # Where nothing was streamed nothing is kept: the end can be told again from the prediction itself.
+    last = record.streamed.last
+    events = closing(prediction, first=last + 1, streamed=result.streamed) if last else ()
+    return Change(
+        prediction=prediction,
+        ticket=None,
+        events=events,
+        messages=_messages(prediction, found, now, message_id),
+    )
+
+
+def _stamped(prediction: Prediction, found: Move, now: datetime, result: Result) -> Prediction:
+    changed = replace(prediction, status=found.state.status)
+    if Effect.COUNT_ATTEMPT in found.effects:
+        changed = replace(changed, attempts=changed.attempts + 1)
+    if Effect.STAMP_STARTED in found.effects:
+        spent = _seconds(result.metrics, "predict_time")
+        began = now if spent is None else max(prediction.created_at, _earlier(now, spent))
+        changed = replace(changed, started_at=began)
+    if Effect.STAMP_COMPLETED in found.effects:
+        # A clock that was set back must not end a prediction before it was asked for.
+        ended = max(now, changed.started_at or changed.created_at)
+        changed = replace(changed, completed_at=ended, error=result.error)
+        changed = replace(changed, metrics=_metrics(changed, ended, result.metrics))
+    return changed
+
+
+def _metrics(prediction: Prediction, ended: datetime, told: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    metrics = dict(told or {})
+    if prediction.started_at is not None:
+        metrics.setdefault("predict_time", (ended - prediction.started_at).total_seconds())
+    metrics["total_time"] = (ended - prediction.created_at).total_seconds()
+    return metrics
+
+
+def _seconds(metrics: Mapping[str, Any] | None, name: str) -> float | None:
+    value = (metrics or {}).get(name)
+    return float(value) if isinstance(value, int | float) and 0 <= value < 10**8 else None
+
+
+def _earlier(moment: datetime, seconds: float) -> datetime:
+    return moment - timedelta(seconds=seconds)
+
+
+def _without_secrets(prediction: Prediction) -> Mapping[str, Any]:
+    if not prediction.secret_inputs:
+        return prediction.input
+    return {
+        name: HIDDEN if name in prediction.secret_inputs else value
+        for name, value in prediction.input.items()
+    }
+
+
+def _messages(prediction: Prediction, found: Move, now: datetime, message_id: str) -> tuple[Message, ...]:
+    told = {Effect.TELL_START: "start", Effect.TELL_COMPLETED: "completed"}
+    wanted = [
+        event
+        for effect, event in told.items()
+        if effect in found.effects and event in prediction.webhook_events
+    ]
+    return tuple(Message(id=f"{message_id}-{event}", event=event, due_at=now) for event in wanted)
+
+
+def waiting(deployable: str, deadline: datetime | None) -> Ticket:
+    """Return the ticket of a new prediction."""
+    return Ticket(deployable=deployable, deadline=deadline)

@@ -1,0 +1,176 @@
+"""What the predictions room asks of whoever keeps predictions.
+
+Theory of operation. Every change goes through `change`: the store reads the prediction and its ticket in a
+transaction, a pure function decides, and the store writes what was decided, in the same transaction. So no decision
+is taken in SQL, and no two can be taken at once. The function may be called more than once and must not wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from cogyard.domain.lifecycle import State, state_of
+from cogyard.domain.paging import Slice, Window
+from cogyard.domain.stream import Streamed, StreamEvent
+from cogyard.domain.values import Prediction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """What an instance holds a prediction by."""
+
+    token: str
+    instance: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ticket:
+    """A prediction's place in the queue; it has none when it has ended."""
+
+    deployable: str
+    claims: int = 0
+    deadline: datetime | None = None
+    lease: Lease | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A webhook event that must be told."""
+
+    id: str
+    event: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """A prediction as it is kept, with its ticket and, while it lives, what was streamed."""
+
+    prediction: Prediction
+    ticket: Ticket | None = None
+    streamed: Streamed = field(default_factory=Streamed)
+
+    @property
+    def state(self) -> State:
+        """Where the prediction is."""
+        return state_of(
+            self.prediction.status, leased=self.ticket is not None and self.ticket.lease is not None
+        )
+
+    def holds(self, lease_token: str) -> bool:
+        """Whether this is the token of the present lease."""
+        return (
+            self.ticket is not None
+            and self.ticket.lease is not None
+            and self.ticket.lease.token == lease_token
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """What a prediction becomes. Without a ticket it leaves the queue."""
+
+    prediction: Prediction
+    ticket: Ticket | None
+    messages: tuple[Message, ...] = ()
+    events: tuple[StreamEvent, ...] = ()
+    """Events to keep after those that are there."""
+    forget_streamed: bool = False
+    """Drop what was streamed before `events`."""
+
+
+Decide = Callable[[Record], Change | None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """Which of an account's predictions a list is about."""
+
+    account_id: int
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    source: str | None = None
+    version: str | None = None
+
+
+class PredictionStore(Protocol):
+    """Keeps predictions and their changes."""
+
+    async def add(self, prediction: Prediction, ticket: Ticket) -> None:
+        """Keep a new prediction and its ticket, and count the run, in one step."""
+        ...
+
+    async def get(self, prediction_id: str) -> Record | None:
+        """Return a prediction, with what was streamed while it has not ended."""
+        ...
+
+    async def by_stream_token(self, token: str) -> Record | None:
+        """Return the prediction whose stream this is."""
+        ...
+
+    async def list(self, asked: Asked, window: Window) -> Slice[Prediction]:
+        """Return predictions, newest first."""
+        ...
+
+    async def change(
+        self, prediction_id: str, decide: Decide, *, events: Sequence[StreamEvent] = ()
+    ) -> Change | None:
+        """Read, decide and write in one step; None when there is none or nothing was decided.
+
+        `events` are kept before deciding, but only if something is decided.
+        """
+        ...
+
+
+class QueueStore(Protocol):
+    """Keeps the queue."""
+
+    async def take(self, deployable: str, decide: Decide) -> Change | None:
+        """Change the oldest ticket of a deployable that has no lease; None when there is none."""
+        ...
+
+    async def append(
+        self, prediction_id: str, lease_token: str, events: Sequence[StreamEvent], messages: Sequence[Message]
+    ) -> bool:
+        """Keep streamed events; False, and nothing kept, when the lease is another's."""
+        ...
+
+    async def renew(self, prediction_id: str, lease_token: str, expires_at: datetime) -> bool:
+        """Extend a lease; False when it is another's."""
+        ...
+
+    async def leased(self, *, expired_by: datetime | None, limit: int) -> tuple[str, ...]:
+        """Return predictions whose lease has expired by then; None: all that have one."""
+        ...
+
+    async def overdue(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Return predictions whose deadline has passed."""
+        ...
+
+    async def waiting(self) -> Mapping[str, int]:
+        """Return how many tickets have no lease, by deployable."""
+        ...
+
+    async def by_lease(self, lease_token: str) -> Record | None:
+        """Return the prediction that is held by this lease."""
+        ...
+
+
+class EventStore(Protocol):
+    """Keeps what was streamed, for a while."""
+
+    async def events(self, prediction_id: str, after: int) -> tuple[StreamEvent, ...]:
+        """Return the kept events that follow number `after`, in order."""
+        ...
+
+    async def prune_events(self, before: datetime) -> int:
+        """Drop what was written before then for predictions that have ended; return how many batches."""
+        ...
+
+
+class Store(PredictionStore, QueueStore, EventStore, Protocol):
+    """All of it."""

@@ -1,0 +1,280 @@
+"""The queue as instances see it: work, leases, reports, and who must stop.
+
+It is structurally `WorkSource`, `Reports`, `Cancellations` and `Backlog` of the instances room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from cogyard.domain.ids import CAPABILITY_RANDOM_BYTES, new_capability
+from cogyard.domain.lifecycle import Event
+from cogyard.domain.stream import Item, StreamEvent, closing, output_item
+from cogyard.domain.values import Prediction, Status
+from cogyard.features.predictions import moves
+from cogyard.features.predictions.bells import Bells
+from cogyard.features.predictions.live import Live, Topic
+from cogyard.features.predictions.ports import Change, Decide, Lease, Message, Store
+from cogyard.features.world import World
+
+_log = logging.getLogger(__name__)
+
+# An instance renews every few seconds; one that has not done so for this long is taken for lost.
+LEASE_LIFE = timedelta(seconds=30)
+# Streamed events are written together this often; watchers have them at once.
+FLUSH_SECONDS = 0.5
+SWEEP_SECONDS = 1.0
+EVENTS_LIFE = timedelta(hours=1)
+PRUNE_SECONDS = 60.0
+SWEEP_LIMIT = 500
+
+_ENDINGS = {
+    Status.SUCCEEDED.value: Event.SUCCEED,
+    Status.FAILED.value: Event.FAIL,
+    Status.CANCELED.value: Event.STOP,
+}
+
+
+class Outcome(Protocol):
+    """How a run ended; see `cogyard.instances.work.Outcome`."""
+
+    @property
+    def status(self) -> str:
+        """`succeeded`, `failed` or `canceled`."""
+
+    @property
+    def output(self) -> Any:
+        """The output, unless it was streamed."""
+
+    @property
+    def streamed(self) -> bool:
+        """Whether what was streamed is the output."""
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed."""
+
+    @property
+    def metrics(self) -> Mapping[str, Any] | None:
+        """What the model measured."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A prediction taken by one instance, until `expires_at` unless renewed."""
+
+    prediction: Prediction
+    lease_token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """Hands out work and takes reports. `run()` must be running for leases and deadlines to expire."""
+
+    store: Store
+    live: Live = field(default_factory=Live)
+    world: World = field(default_factory=World)
+    bells: Bells = field(default_factory=Bells)
+    on_message: Callable[[], None] = lambda: None
+    """Called when a webhook event has been written."""
+    _dirty: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def claim(self, deployable: str, *, instance: str) -> Claim | None:
+        """Take the oldest waiting prediction, or None when there is none."""
+        self.bells.hush(deployable)
+        now = self.world.now()
+        token = new_capability(self.world.random(CAPABILITY_RANDOM_BYTES))
+        lease = Lease(token=token, instance=instance, expires_at=now + LEASE_LIFE)
+        change = await self.store.take(deployable, moves.claim(lease))
+        if change is None:
+            return None
+        # There may be more: whoever looked in vain meanwhile must look again.
+        self.bells.ring(deployable)
+        last = 0
+        if change.ticket is not None and change.ticket.claims > 1:
+            record = await self.store.get(change.prediction.id)
+            last = record.streamed.last if record is not None else 0
+        self.live.hold(change.prediction, token, last)
+        return Claim(prediction=change.prediction, lease_token=token, expires_at=lease.expires_at)
+
+    async def wait_for_work(self, deployable: str, *, timeout: float) -> None:
+        """Return when there may be work, or after `timeout` seconds."""
+        await self.bells.wait(deployable, timeout)
+
+    async def wait_for_any(self, *, timeout: float) -> None:
+        """Return when work of any deployable may have arrived, or after `timeout` seconds."""
+        await self.bells.wait_any(timeout)
+
+    async def waiting(self) -> Mapping[str, int]:
+        """Return how many predictions wait, by deployable."""
+        return await self.store.waiting()
+
+    async def renew(self, prediction_id: str, lease_token: str) -> bool:
+        """Extend the lease; False when it was lost."""
+        return await self.store.renew(prediction_id, lease_token, self.world.now() + LEASE_LIFE)
+
+    async def started(self, prediction_id: str, lease_token: str) -> bool:
+        """Note that the model has begun."""
+        decide = moves.start(lease_token, self.world.now(), self._message_id())
+        change = await self.store.change(prediction_id, decide)
+        if change is None:
+            # Said twice, or too late; a lease that still holds has begun already.
+            return await self.renew(prediction_id, lease_token)
+        self._told(change)
+        return True
+
+    async def progress(
+        self, prediction_id: str, lease_token: str, *, outputs: Sequence[Any] = (), logs: str = ""
+    ) -> bool:
+        """Send streamed outputs and logs to watchers, and keep them within half a second."""
+        topic = self.live.held(prediction_id, lease_token)
+        if topic is None:
+            return False
+        items = [Item("logs", logs)] if logs else []
+        topic.add([*items, *map(output_item, outputs)])
+        self._dirty.set()
+        return True
+
+    async def finished(self, prediction_id: str, lease_token: str, outcome: Outcome) -> bool:
+        """End the prediction, once; False when the lease was lost."""
+        result = moves.Result(
+            output=outcome.output, streamed=outcome.streamed, error=outcome.error, metrics=outcome.metrics
+        )
+        event = _ENDINGS.get(outcome.status, Event.FAIL)
+        decide = moves.finish(lease_token, event, result, self.world.now(), self._message_id())
+        change = await self._end(prediction_id, decide, lease_token=lease_token, streamed=result.streamed)
+        return change is not None
+
+    async def cancel(self, prediction_id: str, event: Event = Event.CANCEL) -> Change | None:
+        """Stop a prediction, waiting or running; None when it has ended already."""
+        decide = moves.stop(event, self.world.now(), self._message_id())
+        return await self._end(prediction_id, decide)
+
+    async def wait_canceled(self, prediction_id: str) -> None:
+        """Return once the run must stop: it was canceled, its deadline passed, or its lease is void."""
+        with self.live.watch(prediction_id) as topic:
+            record = await self.store.get(prediction_id)
+            if record is None or record.ticket is None:
+                return
+            await topic.stopped.wait()
+
+    async def holder(self, lease_token: str) -> Prediction | None:
+        """Return the prediction that this lease holds."""
+        record = await self.store.by_lease(lease_token)
+        return None if record is None else record.prediction
+
+    async def recover(self) -> int:
+        """Void every lease and return how many there were: called at start, before any instance lives."""
+        count = 0
+        while ids := await self.store.leased(expired_by=None, limit=SWEEP_LIMIT):
+            await self._lose(ids, void=True)
+            count += len(ids)
+        return count
+
+    async def run(self) -> None:
+        """Write streams, expire leases and deadlines, forget old streams; until cancelled."""
+        await asyncio.gather(self._flush_always(), self._sweep_always(), self._prune_always())
+
+    async def flush(self) -> None:
+        """Write what was streamed and not written yet."""
+        await asyncio.gather(*(self._flush(key, topic) for key, topic in self.live.dirty))
+
+    async def sweep(self) -> None:
+        """Decide about expired leases and passed deadlines."""
+        now = self.world.now()
+        await self._lose(await self.store.leased(expired_by=now, limit=SWEEP_LIMIT))
+        for prediction_id in await self.store.overdue(now, SWEEP_LIMIT):
+            await self.cancel(prediction_id, Event.EXPIRE)
+
+    async def _lose(self, ids: Sequence[str], *, void: bool = False) -> None:
+        for prediction_id in ids:
+            decide = moves.lose(self.world.now(), self._message_id(), void=void)
+            change = await self.store.change(prediction_id, decide)
+            if change is None:
+                continue
+            _log.warning("instance lost", extra={"action": "instance_lost", "prediction": prediction_id})
+            if change.ticket is None:
+                self._ended(change, streamed=True)
+            else:
+                self.live.release(prediction_id, change.events[-1].id if change.events else 0)
+                self.bells.ring(change.ticket.deployable)
+
+    async def _end(
+        self,
+        prediction_id: str,
+        decide: Decide,
+        *,
+        lease_token: str | None = None,
+        streamed: bool = True,
+    ) -> Change | None:
+        stale = lease_token is not None and self.live.held(prediction_id, lease_token) is None
+        events = () if stale else self.live.drain(prediction_id)
+        change = await self.store.change(prediction_id, decide, events=events)
+        if change is not None:
+            self._ended(change, streamed=streamed)
+        return change
+
+    def _ended(self, change: Change, *, streamed: bool) -> None:
+        # With nothing kept of the stream, its end is told here and made again for whoever comes later.
+        events = change.events or closing(change.prediction, first=1, streamed=streamed)
+        self.live.end(change.prediction, events)
+        self._told(change)
+
+    def _told(self, change: Change) -> None:
+        if change.messages:
+            self.on_message()
+
+    async def _flush(self, prediction_id: str, topic: Topic) -> None:
+        lease_token = topic.lease_token
+        batch = topic.drain()
+        if lease_token is None or not batch:
+            return
+        try:
+            kept = await self.store.append(prediction_id, lease_token, batch, self._messages(topic, batch))
+        except Exception:
+            topic.undrain(len(batch))
+            raise
+        if not kept and topic.lease_token == lease_token:
+            self.live.release(prediction_id, 0)
+        elif topic.tells:
+            self.on_message()
+
+    def _messages(self, topic: Topic, batch: Sequence[StreamEvent]) -> tuple[Message, ...]:
+        names = topic.tells & {event.name for event in batch}
+        return tuple(
+            Message(id=f"{self._message_id()}-{name}", event=name, due_at=self.world.now())
+            for name in sorted(names)
+        )
+
+    async def _flush_always(self) -> None:
+        while True:
+            await self._dirty.wait()
+            await asyncio.sleep(FLUSH_SECONDS)
+            self._dirty.clear()
+            await self._survive(self.flush)
+
+    async def _sweep_always(self) -> None:
+        while True:
+            await self._survive(self.sweep)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _prune_always(self) -> None:
+        while True:
+            await self._survive(lambda: self.store.prune_events(self.world.now() - EVENTS_LIFE))
+            await asyncio.sleep(PRUNE_SECONDS)
+
+    async def _survive(self, work: Callable[[], Any]) -> None:
+        # A full disk must not end the loop, which will go on once there is room.
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - logged whole; see above
+            _log.exception("queue upkeep failed", extra={"action": "queue_upkeep_failed"})
+
+    def _message_id(self) -> str:
+        return "msg_" + new_capability(self.world.random(CAPABILITY_RANDOM_BYTES))

@@ -1,0 +1,225 @@
+"""Predictions as callers see them: ask, look, watch, wait, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from cogyard.domain.ids import (
+    CAPABILITY_RANDOM_BYTES,
+    ID_RANDOM_BYTES,
+    is_capability,
+    is_id,
+    new_capability,
+    new_id,
+)
+from cogyard.domain.paging import Slice, Window
+from cogyard.domain.stream import StreamEvent, gathered, replay
+from cogyard.domain.stream import after as after_number
+from cogyard.domain.values import Account, Prediction, Status, Version
+from cogyard.domain.webhooks import EVENTS, Targets, default_events
+from cogyard.features.predictions.given import Given
+from cogyard.features.predictions.inputs import Inputs
+from cogyard.features.predictions.moves import waiting
+from cogyard.features.predictions.ports import Asked, Record
+from cogyard.features.predictions.queue import Queue
+from cogyard.features.world import World
+from cogyard.http.errors import BusyError, InvalidError, NotFoundError
+
+# Waiting predictions of one version; a client is told to come back rather than wait for hours.
+QUEUE_LIMIT = 10_000
+# How long a count of the queue may be used before it is taken anew.
+COUNT_LIFE = timedelta(seconds=1)
+WEBHOOK_LIMIT = 2_000
+
+
+@dataclass
+class _Counted:
+    at: datetime | None = None
+    waiting: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """A prediction is seen by the account that asked for it, and by nobody else."""
+
+    queue: Queue
+    given: Given
+    inputs: Inputs = field(default_factory=Inputs)
+    targets: Targets = field(default_factory=Targets)
+    world: World = field(default_factory=World)
+    queue_limit: int = QUEUE_LIMIT
+    _counted: _Counted = field(default_factory=_Counted)
+
+    async def create(
+        self,
+        caller: Account,
+        *,
+        version: Version,
+        input: Mapping[str, Any],
+        webhook: str | None = None,
+        webhook_events: Sequence[str] | None = None,
+        source: str = "api",
+        origin: str = "",
+        cancel_after: float | None = None,
+    ) -> Prediction:
+        """Ask for a prediction; when this returns it is durable and will end exactly once.
+
+        `version` is one that the caller may run (see Versions.resolve). Raises InvalidError with every problem of
+        the input, BusyError when too many wait.
+        """
+        secrets = self.inputs.check(version, input)
+        events = self._webhook_events(webhook, webhook_events)
+        await self._refuse_when_full(version.id)
+        now = self.world.now()
+        key = new_id(now, self.world.random(ID_RANDOM_BYTES))
+        prediction = Prediction(
+            id=key,
+            model=version.model,
+            version=version.id,
+            account_id=caller.id,
+            status=Status.STARTING,
+            input=await self.given.kept(caller, input, origin=origin, prediction_id=key),
+            created_at=now,
+            deadline=None if cancel_after is None else now + timedelta(seconds=cancel_after),
+            source=source,
+            stream_token=new_capability(self.world.random(CAPABILITY_RANDOM_BYTES)),
+            webhook=webhook or None,
+            webhook_events=events,
+            origin=origin,
+            secret_inputs=secrets,
+        )
+        await self.queue.store.add(prediction, waiting(version.id, prediction.deadline))
+        self.queue.bells.ring(version.id)
+        return prediction
+
+    async def get(self, caller: Account | None, id: str) -> Prediction:
+        """Return a prediction of the caller's. Raises NotFoundError, also for another's."""
+        record = await self._record(id)
+        if caller is None or record.prediction.account_id != caller.id:
+            raise NotFoundError
+        return self._shown(record)
+
+    async def list(
+        self,
+        caller: Account,
+        window: Window,
+        *,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        source: str | None = None,
+    ) -> Slice[Prediction]:
+        """Return the caller's predictions, newest first."""
+        asked = Asked(
+            account_id=caller.id, created_after=created_after, created_before=created_before, source=source
+        )
+        return await self.queue.store.list(asked, window)
+
+    async def cancel(self, caller: Account, id: str) -> Prediction:
+        """Stop a prediction; one that has ended is returned as it is. Raises NotFoundError."""
+        before = await self.get(caller, id)
+        if before.status.terminal:
+            return before
+        change = await self.queue.cancel(id)
+        return await self.get(caller, id) if change is None else change.prediction
+
+    async def wait(self, id: str, seconds: float) -> Prediction:
+        """Return a prediction when it has ended, or as it is after that time. Raises NotFoundError."""
+        with self.queue.live.watch(id) as topic:
+            record = await self._record(id)
+            loop = asyncio.get_running_loop()
+            end = loop.time() + seconds
+            while topic.ended is None and not record.prediction.status.terminal:
+                left = end - loop.time()
+                if left <= 0 or not await topic.changed(left):
+                    return self._shown(await self._record(id))
+            return topic.ended or self._shown(record)
+
+    async def events(self, stream_token: str, after: int | None = None) -> AsyncIterator[StreamEvent]:
+        """Yield what happens to a prediction, from the start or after an event's number, until `done`.
+
+        Whoever has the token may watch. Raises NotFoundError before the first event.
+        """
+        record = await self.queue.store.by_stream_token(stream_token) if is_capability(stream_token) else None
+        if record is None:
+            raise NotFoundError
+        key, last, looked = record.prediction.id, after or 0, False
+        with self.queue.live.watch(key) as topic:
+            while True:
+                fresh, over = topic.since(last), False
+                if fresh is None or not looked:
+                    # What is not remembered here was written before it was forgotten; unless a lost run left it.
+                    gap = topic.recent[0].id - 1 if fresh is None and topic.recent else last
+                    looked = True
+                    fresh, over = await self._kept(key, last)
+                    last = last if fresh else gap
+                for event in fresh:
+                    yield event
+                    last = event.id
+                    over = over or event.name == "done"
+                if over:
+                    return
+                # Nothing may be awaited between this look and the wait, or a wake-up would be missed.
+                if topic.since(last) == ():
+                    if topic.ended is not None:
+                        return
+                    await topic.changed(None)
+
+    async def _kept(self, id: str, last: int) -> tuple[tuple[StreamEvent, ...], bool]:
+        """Return the kept events after number `last`, and whether there will be no more."""
+        record = await self._record(id)
+        kept = await self.queue.store.events(id, 0)
+        if record.ticket is None and not any(event.name == "done" for event in kept):
+            # It has ended and its stream is not kept: it is told again from the prediction itself.
+            kept = replay(record.prediction)
+        return after_number(kept, last), record.ticket is None
+
+    async def _record(self, id: str) -> Record:
+        record = await self.queue.store.get(id) if is_id(id) else None
+        if record is None:
+            raise NotFoundError
+        return record
+
+    def _shown(self, record: Record) -> Prediction:
+        """Return a running prediction with what was streamed so far, written or not."""
+        topic = self.queue.live.topics.get(record.prediction.id)
+        streamed = record.streamed
+        if record.ticket is None:
+            return record.prediction
+        if topic is not None and (fresh := topic.since(streamed.last)):
+            more = gathered(fresh)
+            outputs, logs = (*streamed.outputs, *more.outputs), streamed.logs + more.logs
+        else:
+            outputs, logs = streamed.outputs, streamed.logs
+        return replace(record.prediction, output=list(outputs) or None, logs=logs)
+
+    def _webhook_events(self, webhook: str | None, wanted: Sequence[str] | None) -> tuple[str, ...]:
+        if not webhook:
+            return ()
+        if len(webhook) > WEBHOOK_LIMIT or (problem := self.targets.problem(webhook)) is not None:
+            what = (
+                problem if len(webhook) <= WEBHOOK_LIMIT else f"it is longer than {WEBHOOK_LIMIT} characters"
+            )
+            raise InvalidError(f"webhook: {what}", problems=[("webhook", str(what))])
+        if wanted is None:
+            return default_events()
+        if unknown := [event for event in wanted if event not in EVENTS]:
+            what = f"{unknown[0][:40]!r} is no event; there are {', '.join(EVENTS)}."
+            raise InvalidError(f"webhook_events_filter: {what}", problems=[("webhook_events_filter", what)])
+        return tuple(event for event in EVENTS if event in wanted) or default_events()
+
+    async def _refuse_when_full(self, deployable: str) -> None:
+        now = self.world.now()
+        counted = self._counted
+        if counted.at is None or not now - COUNT_LIFE < counted.at <= now:
+            counted.at = now
+            counted.waiting = await self.queue.waiting()
+        waits = counted.waiting.get(deployable, 0)
+        if waits >= self.queue_limit:
+            raise BusyError(
+                f"{waits} predictions of this version wait already; at most {self.queue_limit} may.",
+                retry_after=5,
+            )

@@ -1,0 +1,24 @@
+"""All services in one value: what routes and pages work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cogyard.features.accounts.service import Accounts
+from cogyard.features.files.service import Files
+from cogyard.features.hardware.service import HardwareList
+from cogyard.features.models.service import Models
+from cogyard.features.predictions.service import Predictions
+from cogyard.features.versions.service import Versions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What the platform can do; at `request.app.state.services`."""
+
+    accounts: Accounts
+    models: Models
+    versions: Versions
+    predictions: Predictions
+    files: Files
+    hardware: HardwareList

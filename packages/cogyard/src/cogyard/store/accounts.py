@@ -1,0 +1,175 @@
+"""Accounts, tokens and one-time links in SQL."""
+
+# Statements are put together from constants of this file; values are always bound.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from cogyard.domain.values import Account, ApiToken
+from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewToken
+from cogyard.store.database import Database
+from cogyard.store.rows import run
+from cogyard.store.times import moment, stored
+
+_ACCOUNT = "a.id, a.username, a.name, a.type, a.is_admin, a.avatar_url, a.github_url, a.created_at"
+_TOKEN = "id, account_id, name, tail, created_at, expires_at"  # noqa: S105 - columns
+_BY_TOKEN = (
+    "JOIN tokens t ON t.account_id = a.id"
+    " WHERE t.hash = ? AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlAccounts:
+    """The accounts service's store over the platform's database."""
+
+    database: Database
+
+    async def add(self, account: NewAccount) -> Account:
+        """Keep a new account. Raises NameTakenError."""
+
+        def work(db: sqlite3.Connection) -> Account:
+            try:
+                row = db.execute(
+                    "INSERT INTO accounts AS a (username, name, type, is_admin, password, created_at)"
+                    f" VALUES (?, ?, ?, ?, ?, ?) RETURNING {_ACCOUNT.replace('a.', '')}",
+                    (
+                        *(account.username, account.name, account.type, account.is_admin),
+                        *(account.password_hash, stored(account.created_at)),
+                    ),
+                ).fetchone()
+            except sqlite3.IntegrityError as error:
+                raise NameTakenError(account.username) from error
+            return account_of(row)
+
+        return await self.database.write(work)
+
+    async def by_id(self, account_id: int) -> Account | None:
+        """Return the account, or None."""
+        return await self._one("WHERE a.id = ?", account_id)
+
+    async def by_username(self, username: str) -> Account | None:
+        """Return the account of that name, or None."""
+        return await self._one("WHERE a.username = ?", username)
+
+    async def password_of(self, username: str) -> tuple[Account, str | None] | None:
+        """Return the account and its password's hash."""
+        sql = f"SELECT {_ACCOUNT}, a.password FROM accounts a WHERE a.username = ?"
+        row = await self.database.read(lambda db: db.execute(sql, (username,)).fetchone())
+        return None if row is None else (account_of(row), row["password"])
+
+    async def set_password(self, account_id: int, password_hash: str) -> None:
+        """Replace the password's hash."""
+        sql = "UPDATE accounts SET password = ? WHERE id = ?"
+        await self.database.write(run(sql, password_hash, account_id))
+
+    async def any_account(self) -> bool:
+        """Whether there is an account at all."""
+        row = await self.database.read(lambda db: db.execute("SELECT 1 FROM accounts LIMIT 1").fetchone())
+        return row is not None
+
+    async def webhook_secret(self, account_id: int, fresh: str, now: datetime) -> str:
+        """Return the account's signing secret, making `fresh` it when there is none."""
+        select = "SELECT secret FROM webhook_secrets WHERE account_id = ?"
+        row = await self.database.read(lambda db: db.execute(select, (account_id,)).fetchone())
+        if row is not None:
+            return str(row[0])
+
+        def work(db: sqlite3.Connection) -> str:
+            db.execute(
+                "INSERT OR IGNORE INTO webhook_secrets VALUES (?, ?, ?)", (account_id, fresh, stored(now))
+            )
+            return str(db.execute(select, (account_id,)).fetchone()[0])
+
+        return await self.database.write(work)
+
+    async def add_token(self, token: NewToken) -> ApiToken:
+        """Keep a token."""
+        sql = (
+            "INSERT INTO tokens (account_id, name, hash, tail, created_at, expires_at)"
+            f" VALUES (?, ?, ?, ?, ?, ?) RETURNING {_TOKEN}"
+        )
+        values = (
+            *(token.account_id, token.name, token.hash, token.tail),
+            *(stored(token.created_at), stored(token.expires_at)),
+        )
+        return token_of(await self.database.write(lambda db: db.execute(sql, values).fetchone()))
+
+    async def account_of_token(self, hash: bytes, now: datetime) -> Account | None:
+        """Return whose valid token this is."""
+        return await self._one(_BY_TOKEN, hash, stored(now))
+
+    async def tokens(self, account_id: int) -> tuple[ApiToken, ...]:
+        """Return an account's tokens that are not revoked, newest first."""
+        sql = f"SELECT {_TOKEN} FROM tokens WHERE account_id = ? AND revoked_at IS NULL ORDER BY id DESC"
+        rows = await self.database.read(lambda db: db.execute(sql, (account_id,)).fetchall())
+        return tuple(token_of(row) for row in rows)
+
+    async def revoke_token(self, account_id: int, token_id: int, now: datetime) -> bool:
+        """End a token of that account."""
+        sql = "UPDATE tokens SET revoked_at = ? WHERE id = ? AND account_id = ? AND revoked_at IS NULL"
+        values = (stored(now), token_id, account_id)
+        return await self.database.write(lambda db: db.execute(sql, values).rowcount == 1)
+
+    async def add_login_link(self, hash: bytes, account_id: int, now: datetime, expires_at: datetime) -> None:
+        """Keep a one-time link, and forget those that have expired."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM login_links WHERE expires_at < ?", (stored(now),))
+            db.execute(
+                "INSERT INTO login_links (hash, account_id, created_at, expires_at) VALUES (?, ?, ?, ?)",
+                (hash, account_id, stored(now), stored(expires_at)),
+            )
+
+        await self.database.write(work)
+
+    async def use_login_link(self, hash: bytes, now: datetime) -> Account | None:
+        """Use a link up; the update is what makes it once."""
+
+        def work(db: sqlite3.Connection) -> Account | None:
+            found = db.execute(
+                "UPDATE login_links SET used_at = ?1 WHERE hash = ?2 AND used_at IS NULL AND expires_at > ?1"
+                " RETURNING account_id",
+                (stored(now), hash),
+            ).fetchone()
+            if found is None:
+                return None
+            sql = f"SELECT {_ACCOUNT} FROM accounts a WHERE a.id = ?"
+            return account_of(db.execute(sql, (found[0],)).fetchone())
+
+        return await self.database.write(work)
+
+    async def _one(self, where: str, *values: object) -> Account | None:
+        sql = f"SELECT {_ACCOUNT} FROM accounts a {where}"
+        row = await self.database.read(lambda db: db.execute(sql, values).fetchone())
+        return None if row is None else account_of(row)
+
+
+def account_of(row: sqlite3.Row) -> Account:
+    """Make an account of a row of `accounts`."""
+    return Account(
+        id=row["id"],
+        username=row["username"],
+        name=row["name"],
+        type=row["type"],
+        is_admin=bool(row["is_admin"]),
+        created_at=moment(row["created_at"]),
+        avatar_url=row["avatar_url"],
+        github_url=row["github_url"],
+    )
+
+
+def token_of(row: sqlite3.Row) -> ApiToken:
+    """Make a token of a row of `tokens`."""
+    return ApiToken(
+        id=row["id"],
+        account_id=row["account_id"],
+        name=row["name"],
+        tail=row["tail"],
+        created_at=moment(row["created_at"]),
+        expires_at=moment(row["expires_at"]),
+    )

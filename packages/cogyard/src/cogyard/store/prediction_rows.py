@@ -1,0 +1,123 @@
+"""Predictions and tickets as rows, and rows as predictions and tickets."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cogyard.domain.values import Prediction, Status
+from cogyard.features.predictions.ports import Lease, Ticket
+from cogyard.store.rows import from_json, to_json
+from cogyard.store.times import moment, stored
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _words(value: tuple[str, ...]) -> str:
+    return " ".join(value)
+
+
+def _json_or_null(value: Any) -> str | None:
+    return None if value is None else to_json(value)
+
+
+# How each field of a prediction is kept, in the column of its name.
+_KEPT: Mapping[str, Callable[[Any], Any]] = {
+    "id": _same,
+    "account_id": _same,
+    "model": _same,
+    "version": _same,
+    "status": str,
+    "source": _same,
+    "input": to_json,
+    "secret_inputs": _words,
+    "output": _json_or_null,
+    "error": _same,
+    "logs": _same,
+    "metrics": to_json,
+    "created_at": stored,
+    "started_at": stored,
+    "completed_at": stored,
+    "deadline": stored,
+    "stream_token": _same,
+    "origin": _same,
+    "webhook": _same,
+    "webhook_events": _words,
+    "data_removed": int,
+    "attempts": _same,
+}
+
+
+def prediction_columns(prediction: Prediction) -> dict[str, Any]:
+    """Return what the row of a prediction holds, by column."""
+    return {name: keep(getattr(prediction, name)) for name, keep in _KEPT.items()}
+
+
+def changed_columns(before: Prediction, after: Prediction) -> dict[str, Any]:
+    """Return the columns in which two states of a prediction differ; what is the same is not encoded."""
+    found: dict[str, Any] = {}
+    for name, keep in _KEPT.items():
+        old, new = getattr(before, name), getattr(after, name)
+        if old is not new and old != new:
+            found[name] = keep(new)
+    return found
+
+
+def prediction_of(row: sqlite3.Row) -> Prediction:
+    """Make a prediction of its row."""
+    return Prediction(
+        id=row["id"],
+        account_id=row["account_id"],
+        model=row["model"],
+        version=row["version"],
+        status=Status(row["status"]),
+        source=row["source"],
+        input=from_json(row["input"]),
+        secret_inputs=tuple(row["secret_inputs"].split()),
+        output=None if row["output"] is None else from_json(row["output"]),
+        error=row["error"],
+        logs=row["logs"],
+        metrics=from_json(row["metrics"]),
+        created_at=moment(row["created_at"]),
+        started_at=moment(row["started_at"]),
+        completed_at=moment(row["completed_at"]),
+        deadline=moment(row["deadline"]),
+        stream_token=row["stream_token"],
+        origin=row["origin"],
+        webhook=row["webhook"],
+        webhook_events=tuple(row["webhook_events"].split()),
+        data_removed=bool(row["data_removed"]),
+        attempts=row["attempts"],
+    )
+
+
+def ticket_columns(ticket: Ticket) -> Mapping[str, Any]:
+    """Return what the row of a ticket holds, by column."""
+    lease = ticket.lease
+    return {
+        "deployable": ticket.deployable,
+        "claims": ticket.claims,
+        "deadline": stored(ticket.deadline),
+        "lease_token": None if lease is None else lease.token,
+        "lease_expires_at": None if lease is None else stored(lease.expires_at),
+        "instance": None if lease is None else lease.instance,
+    }
+
+
+def ticket_of(row: sqlite3.Row) -> Ticket | None:
+    """Make a ticket of a joined row; None when there is none."""
+    if row["deployable"] is None:
+        return None
+    lease = None
+    if row["lease_token"] is not None:
+        expires_at = moment(row["lease_expires_at"])
+        lease = Lease(token=row["lease_token"], instance=row["instance"], expires_at=expires_at)
+    return Ticket(
+        deployable=row["deployable"],
+        claims=row["claims"],
+        deadline=moment(row["ticket_deadline"]),
+        lease=lease,
+    )

@@ -1,0 +1,225 @@
+"""Predictions and their queue in SQL. What they become is decided elsewhere; see the port."""
+
+# Statements are put together from constants of this file; values are always bound.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cogyard.domain.ids import first_id
+from cogyard.domain.paging import Slice, Window, cut
+from cogyard.domain.stream import StreamEvent, gathered
+from cogyard.domain.values import Prediction
+from cogyard.features.predictions.ports import Asked, Change, Decide, Message, Record, Ticket
+from cogyard.store import prediction_events as kept
+from cogyard.store.database import Database
+from cogyard.store.prediction_rows import (
+    changed_columns,
+    prediction_columns,
+    prediction_of,
+    ticket_columns,
+    ticket_of,
+)
+from cogyard.store.rows import run, seek
+from cogyard.store.times import stored
+
+_RECORD = (
+    "SELECT p.*, q.deployable, q.claims, q.deadline AS ticket_deadline, q.lease_token, q.lease_expires_at, q.instance"
+    " FROM predictions p LEFT JOIN queue q ON q.prediction_id = p.id"
+)
+_COUNT_RUN = (
+    "UPDATE models SET run_count = run_count + 1"
+    " WHERE owner_id = (SELECT id FROM accounts WHERE username = ?) AND name = ? RETURNING id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlPredictions:
+    """The predictions' store over the platform's database."""
+
+    database: Database
+
+    async def add(self, prediction: Prediction, ticket: Ticket) -> None:
+        """Keep a new prediction and its ticket, and count the run."""
+        values = prediction_columns(prediction)
+        place = {"prediction_id": prediction.id, **ticket_columns(ticket)}
+        path = tuple(prediction.model.split("/", 1))
+
+        def work(db: sqlite3.Connection) -> None:
+            model = db.execute(_COUNT_RUN, path).fetchone()
+            _insert(db, "predictions", {**values, "model_id": None if model is None else model[0]})
+            _insert(db, "queue", place)
+
+        await self.database.write(work)
+
+    async def get(self, prediction_id: str) -> Record | None:
+        """Return a prediction, with what was streamed while it has not ended."""
+        return await self.database.read(lambda db: _record(db, "p.id = ?", prediction_id))
+
+    async def by_stream_token(self, token: str) -> Record | None:
+        """Return the prediction whose stream this is."""
+        return await self.database.read(lambda db: _record(db, "p.stream_token = ?", token))
+
+    async def by_lease(self, lease_token: str) -> Record | None:
+        """Return the prediction that is held by this lease."""
+        return await self.database.read(lambda db: _record(db, "q.lease_token = ?", lease_token))
+
+    async def list(self, asked: Asked, window: Window) -> Slice[Prediction]:
+        """Return predictions, newest first."""
+        where, sort, values = seek(window, ("id",))
+        wanted: list[tuple[str, Any]] = [("account_id = ?", asked.account_id)]
+        if asked.created_after is not None:
+            wanted.append(("id >= ?", first_id(asked.created_after)))
+        if asked.created_before is not None:
+            wanted.append(("id < ?", first_id(asked.created_before)))
+        if asked.source is not None:
+            wanted.append(("source = ?", asked.source))
+        if asked.version is not None:
+            wanted.append(("version = ?", asked.version))
+        conditions = " AND ".join(condition for condition, _ in wanted)
+        sql = f"SELECT * FROM predictions WHERE {conditions} AND {where} ORDER BY {sort} LIMIT ?"
+        given = (*(value for _, value in wanted), *values, window.fetch)
+        rows = await self.database.read(lambda db: db.execute(sql, given).fetchall())
+        return cut([prediction_of(row) for row in rows], window, lambda each: (each.id,))
+
+    async def change(
+        self, prediction_id: str, decide: Decide, *, events: Sequence[StreamEvent] = ()
+    ) -> Change | None:
+        """Read, decide and write in one transaction."""
+
+        def work(db: sqlite3.Connection) -> Change | None:
+            record = _record(db, "p.id = ?", prediction_id, events)
+            change = None if record is None else decide(record)
+            if record is not None and change is not None:
+                _apply(db, record, change, events)
+            return change
+
+        return await self.database.write(work)
+
+    async def take(self, deployable: str, decide: Decide) -> Change | None:
+        """Change the oldest ticket of a deployable that has no lease."""
+        oldest = "SELECT prediction_id FROM queue WHERE deployable = ? AND lease_token IS NULL ORDER BY rank LIMIT 1"
+
+        def work(db: sqlite3.Connection) -> Change | None:
+            found = db.execute(oldest, (deployable,)).fetchone()
+            record = None if found is None else _record(db, "p.id = ?", found[0])
+            change = None if record is None else decide(record)
+            if record is not None and change is not None:
+                _apply(db, record, change, ())
+            return change
+
+        return await self.database.write(work)
+
+    async def append(
+        self, prediction_id: str, lease_token: str, events: Sequence[StreamEvent], messages: Sequence[Message]
+    ) -> bool:
+        """Keep streamed events, guarded by the lease."""
+
+        def work(db: sqlite3.Connection) -> bool:
+            guard = "SELECT 1 FROM queue WHERE prediction_id = ? AND lease_token = ?"
+            if db.execute(guard, (prediction_id, lease_token)).fetchone() is None:
+                return False
+            kept.insert(db, prediction_id, events)
+            _tell(db, prediction_id, messages)
+            return True
+
+        return await self.database.write(work)
+
+    async def renew(self, prediction_id: str, lease_token: str, expires_at: datetime) -> bool:
+        """Extend a lease, guarded by its token."""
+        sql = "UPDATE queue SET lease_expires_at = ? WHERE prediction_id = ? AND lease_token = ?"
+        values = (stored(expires_at), prediction_id, lease_token)
+        return await self.database.write(lambda db: db.execute(sql, values).rowcount == 1)
+
+    async def leased(self, *, expired_by: datetime | None, limit: int) -> tuple[str, ...]:
+        """Return predictions whose lease has expired by then; None: all that have one."""
+        sql = (
+            "SELECT prediction_id FROM queue WHERE lease_token IS NOT NULL AND lease_expires_at <= ?"
+            " ORDER BY lease_expires_at LIMIT ?"
+        )
+        return await self._ids(sql, stored(expired_by or datetime.max.replace(tzinfo=UTC)), limit)
+
+    async def overdue(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Return predictions whose deadline has passed."""
+        sql = "SELECT prediction_id FROM queue WHERE deadline IS NOT NULL AND deadline <= ? ORDER BY deadline LIMIT ?"
+        return await self._ids(sql, stored(now), limit)
+
+    async def waiting(self) -> Mapping[str, int]:
+        """Return how many tickets have no lease, by deployable."""
+        sql = "SELECT deployable, count(*) FROM queue WHERE lease_token IS NULL GROUP BY deployable"
+        rows = await self.database.read(lambda db: db.execute(sql).fetchall())
+        return {row[0]: row[1] for row in rows}
+
+    async def events(self, prediction_id: str, after: int) -> tuple[StreamEvent, ...]:
+        """Return the kept events that follow number `after`."""
+        return await self.database.read(lambda db: kept.select(db, prediction_id, after))
+
+    async def prune_events(self, before: datetime) -> int:
+        """Drop old events of predictions that have ended."""
+        sql = (
+            "DELETE FROM prediction_events WHERE written_at < ?"
+            " AND prediction_id NOT IN (SELECT prediction_id FROM queue)"
+        )
+        return await self.database.write(lambda db: db.execute(sql, (stored(before),)).rowcount)
+
+    async def forget(self, prediction_id: str) -> None:
+        """Drop what was streamed, for tests of replay."""
+        await self.database.write(run("DELETE FROM prediction_events WHERE prediction_id = ?", prediction_id))
+
+    async def _ids(self, sql: str, *values: object) -> tuple[str, ...]:
+        rows = await self.database.read(lambda db: db.execute(sql, values).fetchall())
+        return tuple(row[0] for row in rows)
+
+
+def _record(
+    db: sqlite3.Connection, where: str, value: str, fresh: Sequence[StreamEvent] = ()
+) -> Record | None:
+    row = db.execute(f"{_RECORD} WHERE {where}", (value,)).fetchone()
+    if row is None:
+        return None
+    prediction, ticket = prediction_of(row), ticket_of(row)
+    if ticket is None:
+        return Record(prediction=prediction)
+    events = (*kept.select(db, prediction.id, 0), *fresh) if ticket.claims else ()
+    return Record(prediction=prediction, ticket=ticket, streamed=gathered(events))
+
+
+def _apply(db: sqlite3.Connection, record: Record, change: Change, events: Sequence[StreamEvent]) -> None:
+    key = record.prediction.id
+    _update(db, "predictions", "id", key, changed_columns(record.prediction, change.prediction))
+    if change.ticket is None:
+        db.execute("DELETE FROM queue WHERE prediction_id = ?", (key,))
+    elif change.ticket != record.ticket:
+        _update(db, "queue", "prediction_id", key, ticket_columns(change.ticket))
+    if change.forget_streamed:
+        db.execute("DELETE FROM prediction_events WHERE prediction_id = ?", (key,))
+    else:
+        kept.insert(db, key, events)
+    kept.insert(db, key, change.events)
+    _tell(db, key, change.messages)
+
+
+def _tell(db: sqlite3.Connection, prediction_id: str, messages: Sequence[Message]) -> None:
+    for message in messages:
+        # Of an event that comes again and again (output, logs) one waits to be told: it is told as things are then.
+        db.execute(
+            "INSERT INTO outbox (message_id, prediction_id, event, due_at, created_at) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (prediction_id, event) DO NOTHING",
+            (message.id, prediction_id, message.event, stored(message.due_at), stored(message.due_at)),
+        )
+
+
+def _insert(db: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> None:
+    marks = ", ".join("?" * len(values))
+    db.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+
+
+def _update(db: sqlite3.Connection, table: str, key: str, id: str, values: Mapping[str, Any]) -> None:
+    if values:
+        sets = ", ".join(f"{column} = ?" for column in values)
+        db.execute(f"UPDATE {table} SET {sets} WHERE {key} = ?", (*values.values(), id))

@@ -1,0 +1,48 @@
+"""Rows as values, and values as rows: JSON columns and keyset windows."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from cogyard.domain.paging import Window
+
+_encoder = msgspec.json.Encoder(enc_hook=dict)
+_decoder = msgspec.json.Decoder()
+
+
+def to_json(value: Any) -> str:
+    """Write a JSON column."""
+    return _encoder.encode(value).decode()
+
+
+def from_json(text: str) -> Any:
+    """Read a JSON column."""
+    return _decoder.decode(text)
+
+
+def run(sql: str, *values: object) -> Callable[[sqlite3.Connection], None]:
+    """Return work that executes one statement and gives nothing back."""
+
+    def work(db: sqlite3.Connection) -> None:
+        db.execute(sql, values)
+
+    return work
+
+
+def seek(
+    window: Window, columns: tuple[str, ...], *, ascending: bool = False
+) -> tuple[str, str, tuple[Any, ...]]:
+    """Return (condition, order, values) that fetch a window sorted by `columns`, which together are unique.
+
+    The condition is a row comparison, which an index over the same columns answers.
+    """
+    up = ascending != window.backwards
+    order = ", ".join(f"{column} {'ASC' if up else 'DESC'}" for column in columns)
+    if window.key is None:
+        return "1", order, ()
+    marks = ", ".join("?" * len(columns))
+    return f"({', '.join(columns)}) {'>' if up else '<'} ({marks})", order, window.key
