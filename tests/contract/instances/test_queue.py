@@ -1,9 +1,21 @@
-"""The queue in memory keeps what a queue promises; the real one is beside its service's tests."""
+"""The queue in memory and the platform's own keep the same promises to instances."""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
-from cogyard.domain.values import Status
+from cogyard.domain.ids import CAPABILITY_RANDOM_BYTES, ID_RANDOM_BYTES, new_capability, new_id
+from cogyard.domain.values import Account, Prediction, Status
+from cogyard.features.accounts.service import Accounts
+from cogyard.features.predictions.moves import waiting
+from cogyard.features.predictions.queue import Queue
+from cogyard.store.accounts import SqlAccounts
+from cogyard.store.database import Database
+from cogyard.store.predictions import SqlPredictions
 from cogyard.testing.queue import FakeQueue, QueueContract, QueueUnderTest
 
 pytestmark = pytest.mark.anyio
@@ -33,3 +45,54 @@ class TestFakeQueue(QueueContract):
     def owner(self, queue: FakeQueue) -> QueueUnderTest:
         """Make who creates predictions in it."""
         return _FakeOwner(queue)
+
+
+class _Owner:
+    """Creates predictions in the real queue, with no service before it."""
+
+    def __init__(self, queue: Queue, account: Account) -> None:
+        self._queue = queue
+        self._account = account
+
+    async def add(self, deployable: str) -> str:
+        now = datetime.now(UTC)
+        prediction = Prediction(
+            id=new_id(now, secrets.token_bytes(ID_RANDOM_BYTES)),
+            model="alice/model",
+            version=deployable,
+            account_id=self._account.id,
+            status=Status.STARTING,
+            input={},
+            created_at=now,
+            stream_token=new_capability(secrets.token_bytes(CAPABILITY_RANDOM_BYTES)),
+        )
+        await self._queue.store.add(prediction, waiting(deployable, None))
+        self._queue.bells.ring(deployable)
+        return prediction.id
+
+    async def cancel(self, prediction_id: str) -> None:
+        await self._queue.cancel(prediction_id)
+
+    async def status(self, prediction_id: str) -> Status:
+        record = await self._queue.store.get(prediction_id)
+        assert record is not None
+        return record.prediction.status
+
+
+class TestPlatformQueue(QueueContract):
+    @pytest.fixture
+    def database(self, tmp_path: Path) -> Database:
+        """Open a database of this test's own."""
+        return Database.open(tmp_path / "cogyard.db")
+
+    @pytest.fixture
+    async def queue(self, database: Database) -> AsyncIterator[Queue]:
+        """Make the real one."""
+        yield Queue(store=SqlPredictions(database))
+        database.close()
+
+    @pytest.fixture
+    async def owner(self, queue: Queue, database: Database) -> QueueUnderTest:
+        """Make who creates predictions in it."""
+        account = await Accounts(store=SqlAccounts(database)).create("alice", name="Alice")
+        return _Owner(queue, account)

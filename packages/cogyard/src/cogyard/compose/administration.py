@@ -45,6 +45,12 @@ def address_of(folder: DataDir) -> str:
     return said if isinstance(said, str) else _DEFAULT_ADDRESS
 
 
+def administrator_of(folder: DataDir) -> str:
+    """Return the administrator who started the platform of a folder last."""
+    said = read_holder(folder).get("administrator")
+    return said if isinstance(said, str) else default_administrator()
+
+
 def sign_in_address(base: str, secret: str) -> str:
     """Return the one-time link of a secret."""
     return f"{base}/signin/link/{secret}"

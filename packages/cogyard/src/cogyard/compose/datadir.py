@@ -48,9 +48,19 @@ class DataDir:
         return self.root / "cogyard.db"
 
     @property
-    def blobs(self) -> Path:
-        """Everything kept by digest."""
-        return self.root / "blobs"
+    def images(self) -> Path:
+        """What was pushed, by digest."""
+        return self.root / "images"
+
+    @property
+    def files(self) -> Path:
+        """Inputs and outputs, by digest."""
+        return self.root / "files"
+
+    @property
+    def secret(self) -> Path:
+        """What sessions and tokens are signed with."""
+        return self.root / "secret"
 
     @property
     def layers(self) -> Path:
@@ -117,7 +127,7 @@ class Hold:
 
     def __init__(self, handle: int, folder: DataDir) -> None:
         self._handle = handle
-        self._folder = folder
+        self.folder = folder
 
     @classmethod
     def take(cls, folder: DataDir) -> Self:
@@ -144,25 +154,25 @@ class Hold:
 
     def clean(self) -> int:
         """End processes and remove files that an earlier platform left; return how many processes there were."""
-        orphans = kill_marked(f"{self._folder.mark}/")
-        shutil.rmtree(self._folder.instances, ignore_errors=True)
-        for unfinished in self._folder.layers.glob("unfinished-*"):
+        orphans = kill_marked(f"{self.folder.mark}/")
+        shutil.rmtree(self.folder.instances, ignore_errors=True)
+        for unfinished in self.folder.layers.glob("unfinished-*"):
             shutil.rmtree(unfinished, ignore_errors=True)
-        sockets = self._folder.sockets
+        sockets = self.folder.sockets
         shutil.rmtree(sockets, ignore_errors=True)
         sockets.mkdir(mode=0o700, parents=True)
         found = sockets.lstat()
         if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
             raise DataDirError(f"The folder {sockets} belongs to somebody else.")
-        for folder in (self._folder.instances, self._folder.layers, self._folder.home, self._folder.history):
+        for folder in (self.folder.instances, self.folder.layers, self.folder.home, self.folder.history):
             folder.mkdir(mode=0o700, exist_ok=True)
-        self._folder.status_file.unlink(missing_ok=True)
+        self.folder.status_file.unlink(missing_ok=True)
         return orphans
 
     def release(self) -> None:
         """Give the folder free."""
-        self._folder.status_file.unlink(missing_ok=True)
-        shutil.rmtree(self._folder.sockets, ignore_errors=True)
+        self.folder.status_file.unlink(missing_ok=True)
+        shutil.rmtree(self.folder.sockets, ignore_errors=True)
         os.close(self._handle)
 
 

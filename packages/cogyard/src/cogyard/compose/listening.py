@@ -40,12 +40,17 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address_of(door: socket.socket, host: str) -> str:
-    """Return the address that reaches the socket from this machine, such as `http://127.0.0.1:8000`."""
+    """Return the address that people on this machine open, such as `http://localhost:8000`."""
+    if _is_address(host):
+        return inside_address_of(door)
+    return f"http://{host}:{door.getsockname()[1]}"
+
+
+def inside_address_of(door: socket.socket) -> str:
+    """Return the numeric address at which processes of this machine reach the socket."""
     bound, port = door.getsockname()[:2]
     if ipaddress.ip_address(bound).is_unspecified:
         bound = "127.0.0.1" if door.family == socket.AF_INET else "::1"
-    elif not _is_address(host):
-        return f"http://{host}:{port}"
     return f"http://[{bound}]:{port}" if ":" in bound else f"http://{bound}:{port}"
 
 

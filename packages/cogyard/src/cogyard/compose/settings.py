@@ -171,6 +171,10 @@ class Settings:
         "Private `host:port` addresses that inputs may name, besides the platform's own; a list, or with commas.",
         default=(),
     )
+    webhook_http: bool = _setting(_truth, "Call webhooks at `http://` addresses too.", default=False)
+    webhook_private: bool = _setting(
+        _truth, "Call webhooks at addresses of this machine and its network too.", default=False
+    )
     max_file: int = _setting(
         _whole(1, 1 << 40), "The largest file that may be uploaded, in bytes.", default=100 << 20
     )

@@ -90,6 +90,7 @@ class Controller:
         *,
         now: Callable[[], datetime] = utc_now,
         observe: Callable[[Overview], None] = lambda _overview: None,
+        record: Callable[[Ended], None] = lambda _ended: None,
     ) -> None:
         self._fleet = fleet
         self._backlog = backlog
@@ -97,6 +98,7 @@ class Controller:
         self._options = options
         self._now = now
         self._observe = observe
+        self._record = record
         self._changed = asyncio.Event()
         self._since: dict[str, datetime] = {}
         self._troubles: dict[str, Trouble] = {}
@@ -185,6 +187,7 @@ class Controller:
         return trouble.not_before if trouble is not None else None
 
     def _on_ended(self, ended: Ended) -> None:
+        self._record(ended)
         if ended.became_ready and (
             ended.exit is None or ended.ended_at - ended.started_at > timedelta(minutes=1)
         ):

@@ -192,6 +192,8 @@ class PreparedProcess:
             "HOME": str(self.options.home),
             "TMPDIR": str(folder / "tmp"),
             "PYTHONUNBUFFERED": "1",
+            # The platform itself is never behind a proxy of the operator's.
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), _no_proxy()),
             MARK: f"{self.options.mark}/{instance}",
         }
 
@@ -245,6 +247,11 @@ class RunningProcess:
         stream = self._process.stdout
         while stream is not None and (data := await stream.read(64 << 10)):
             self._tail.add(data)
+
+
+def _no_proxy() -> str:
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    return ",".join(part for part in (given, "127.0.0.1", "localhost", "::1") if part)
 
 
 def _for_model(name: str) -> bool:

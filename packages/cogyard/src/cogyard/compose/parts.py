@@ -1,0 +1,169 @@
+"""The platform's services over a data folder: every adapter is made here."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cogyard.blobs.local import LocalBlobs
+from cogyard.blobs.uploads import LocalUploads
+from cogyard.compose.datadir import DataDir
+from cogyard.compose.registry import (
+    AccountIdentity,
+    ModelAccess,
+    PushedImages,
+    VersionPins,
+    VersionsFromPushes,
+)
+from cogyard.compose.settings import Settings
+from cogyard.domain.autoscale import Limits, Scale
+from cogyard.domain.webhooks import Targets
+from cogyard.features.accounts.service import Accounts
+from cogyard.features.files.service import Files
+from cogyard.features.hardware.service import HardwareList
+from cogyard.features.models.service import Models
+from cogyard.features.predictions.given import Given
+from cogyard.features.predictions.queue import Queue
+from cogyard.features.predictions.service import Predictions
+from cogyard.features.services import Services
+from cogyard.features.versions.service import Versions
+from cogyard.fleet.controller import ControllerOptions
+from cogyard.fleet.local import LocalFleet
+from cogyard.instances.environments import UvEnvironments
+from cogyard.instances.host import HostOptions
+from cogyard.instances.layers import LayerCache
+from cogyard.instances.process import ProcessOptions, ProcessRuntime
+from cogyard.instances.run import RunOptions, Work
+from cogyard.instances.server import HttpModelServer
+from cogyard.registry.app import Registry, create_registry
+from cogyard.store.accounts import SqlAccounts
+from cogyard.store.database import Database
+from cogyard.store.files import SqlFiles
+from cogyard.store.models import SqlModels
+from cogyard.store.predictions import SqlPredictions
+from cogyard.store.registry import SqlRepositories
+
+#: The model server says itself when setup() took too long, with its logs; the host's own limit is a backstop.
+_BACKSTOP = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What is kept in the folder, opened."""
+
+    database: Database
+    #: Layers, configs: what images are made of.
+    images: LocalBlobs
+    #: Inputs and outputs. Apart from the images, since whoever deletes a file deletes its content.
+    files: LocalBlobs
+    repositories: SqlRepositories
+
+    @classmethod
+    def open(cls, folder: DataDir) -> Kept:
+        """Open the database (made and migrated as needed) and the blobs."""
+        database = Database.open(folder.database)
+        return cls(
+            database=database,
+            images=LocalBlobs.open(folder.images),
+            files=LocalBlobs.open(folder.files),
+            repositories=SqlRepositories(database),
+        )
+
+    def close(self) -> None:
+        """Close everything; what is in line is written first."""
+        self.database.close()
+        self.images.close()
+        self.files.close()
+
+
+def make_services(kept: Kept, settings: Settings) -> Services:
+    """Make what the platform can do."""
+    accounts, hardware = SqlAccounts(kept.database), HardwareList()
+    files = Files(store=SqlFiles(kept.database), blobs=kept.files)
+    model_store = SqlModels(kept.database)
+    models = Models(store=model_store, accounts=accounts, hardware=hardware, repositories=kept.repositories)
+    return Services(
+        accounts=Accounts(store=accounts),
+        models=models,
+        versions=Versions(store=model_store, models=models),
+        predictions=Predictions(
+            queue=Queue(store=SqlPredictions(kept.database)),
+            given=Given(files=files),
+            targets=Targets(allow_private=settings.webhook_private, allow_http=settings.webhook_http),
+        ),
+        files=files,
+        hardware=hardware,
+    )
+
+
+def make_registry(kept: Kept, services: Services, settings: Settings, secret: str) -> Registry:
+    """Make the registry over the same accounts and models."""
+    return create_registry(
+        blobs=kept.images,
+        uploads=LocalUploads(kept.images),
+        repositories=kept.repositories,
+        identity=AccountIdentity(services),
+        access=ModelAccess(services),
+        pushes=VersionsFromPushes(services),
+        pins=VersionPins(services),
+        secret=secret,
+        max_blob=settings.max_layer,
+    )
+
+
+def make_fleet(kept: Kept, services: Services, settings: Settings, folder: DataDir, base: str) -> LocalFleet:
+    """Make the instances' side; `base` is where model servers reach the platform."""
+    runtime = ProcessRuntime(
+        ProcessOptions(
+            root=folder.instances,
+            sockets=folder.sockets,
+            home=folder.home,
+            mark=folder.mark,
+            input_hosts=(base.partition("://")[2], *settings.input_hosts),
+            setup_timeout=settings.setup_timeout,
+        ),
+        PushedImages(services.versions.store, kept.repositories, kept.images),
+        LayerCache(folder.layers, kept.images),
+        UvEnvironments(),
+    )
+    return LocalFleet(
+        runtime=runtime,
+        work=make_work(services),
+        options=HostOptions(run=RunOptions(base=base), setup_timeout=settings.setup_timeout + _BACKSTOP),
+        connect=HttpModelServer,
+    )
+
+
+def make_work(services: Services) -> Work:
+    """Return the queue as instances see it."""
+    queue = services.predictions.queue
+    return Work(source=queue, reports=queue, cancellations=queue)
+
+
+def controller_options(settings: Settings) -> ControllerOptions:
+    """Return how this machine scales."""
+    return ControllerOptions(
+        limits=Limits(max_instances=settings.max_instances),
+        scale=Scale(idle_timeout=timedelta(seconds=settings.idle_timeout)),
+    )
+
+
+def secret_of(folder: DataDir) -> str:
+    """Return what sessions and registry tokens are signed with; made once, readable by the owner alone."""
+    try:
+        handle = os.open(folder.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        return folder.secret.read_text("ascii").strip() or _refill(folder)
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+        file.flush()
+        os.fsync(file.fileno())
+    return folder.secret.read_text("ascii")
+
+
+def _refill(folder: DataDir) -> str:
+    """Make the secret anew: a power cut left an empty file."""
+    folder.secret.unlink()
+    return secret_of(folder)

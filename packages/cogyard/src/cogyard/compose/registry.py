@@ -1,0 +1,139 @@
+"""Join the registry to accounts, models and versions: who may push where, and what a push makes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cogyard.domain.blobs import BlobStore
+from cogyard.domain.names import model_name_problem, split_model
+from cogyard.domain.values import Account
+from cogyard.features.models import policy
+from cogyard.features.services import Services
+from cogyard.features.versions.ports import VersionStore
+from cogyard.http.errors import NotFoundError
+from cogyard.registry.ports import Push, Repositories
+from cogyard.registry.pushes import SCHEMA_LABEL, image_content
+
+_log = logging.getLogger("cogyard.registry")
+
+_COG_VERSION = "run.cog.version"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountIdentity:
+    """The registry's Identity: an API token is as good a password as the password."""
+
+    services: Services
+
+    async def authenticate(self, username: str, password: str) -> Account | None:
+        """Return the account of a user name with its password or one of its tokens."""
+        account = await self.services.accounts.authenticate(password)
+        if account is not None:
+            return account if account.username.lower() == username.lower() else None
+        return await self.services.accounts.verify_password(username, password)
+
+    async def by_token(self, token: str) -> Account | None:
+        """Return the account an API token belongs to."""
+        return await self.services.accounts.authenticate(token)
+
+    async def account(self, account_id: int) -> Account | None:
+        """Return the account, or None when it is no more."""
+        return await self.services.accounts.by_id(account_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAccess:
+    """The registry's Access: a repository may be read by who may see its model, written by its owner."""
+
+    services: Services
+
+    async def may_pull(self, caller: Account | None, repository: str) -> bool:
+        """Whether the model exists and the caller may see it."""
+        parts = split_model(repository)
+        if parts is None:
+            return False
+        try:
+            await self.services.models.get(caller, *parts)
+        except NotFoundError:
+            return False
+        return True
+
+    async def push_refusal(self, caller: Account, repository: str) -> str | None:
+        """Say why the caller may not push there, whether or not there is such a model."""
+        owner, slash, name = repository.partition("/")
+        if not slash or "/" in name:
+            return f"A model is named OWNER/NAME, such as {caller.username}/{owner}; {repository!r} is not."
+        if (problem := model_name_problem(name)) is not None:
+            return problem
+        if not policy.may_create(caller, owner):
+            return f"You are {caller.username} and may push to {caller.username}/…, not to {owner}/…."
+        return None
+
+    async def open_for_push(self, caller: Account, repository: str) -> None:
+        """Make the model, private, if there is none."""
+        owner, _, name = repository.partition("/")
+        await self.services.models.ensure_for_push(caller, owner, name)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsFromPushes:
+    """The registry's PushObserver: an image that describes its model's inputs and output is a version."""
+
+    services: Services
+
+    async def pushed(self, push: Push) -> None:
+        """Make the version; the same digest again changes nothing."""
+        text = push.labels.get(SCHEMA_LABEL)
+        if text is None:
+            return
+        schema = json.loads(text)
+        owner, _, name = push.repository.partition("/")
+        model = await self.services.models.ensure_for_push(push.account, owner, name)
+        version = await self.services.versions.add(
+            model,
+            digest=push.digest,
+            labels=push.labels,
+            openapi_schema=schema,
+            cog_version=push.labels.get(_COG_VERSION, ""),
+            size=push.size,
+        )
+        _log.info("version_pushed", extra={"model": model.path, "version": version.id, "size": push.size})
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPins:
+    """The registry's Pins: a version's image stays as long as the version."""
+
+    services: Services
+
+    async def pin(self, caller: Account, repository: str, digest: str) -> str | None:
+        """Say why this manifest stays, whoever asks; None when it is no version."""
+        del caller
+        parts = split_model(repository)
+        model = await self.services.models.store.get(*parts) if parts is not None else None
+        if model is None:
+            return None
+        version = await self.services.versions.store.version(model.id, digest.removeprefix("sha256:"))
+        return None if version is None else f"It is a version of {model.path}; delete the version first."
+
+
+@dataclass(frozen=True, slots=True)
+class PushedImages:
+    """An instance's VersionSource: a version's image, through any repository that has it."""
+
+    versions: VersionStore
+    repositories: Repositories
+    blobs: BlobStore
+
+    async def manifest(self, version: str) -> tuple[bytes, Mapping[str, Any]]:
+        """Return (manifest bytes, image config) of a version; raise KeyError when there is none."""
+        for model, _ in await self.versions.with_id(version):
+            try:
+                return await image_content(self.repositories, self.blobs, model.path, f"sha256:{version}")
+            except KeyError:
+                continue
+        raise KeyError(version)
