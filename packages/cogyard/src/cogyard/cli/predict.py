@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing
@@ -15,6 +14,7 @@ import click
 from cogyard.cli.console import Console
 from cogyard.cli.errors import CommandError, MisuseError
 from cogyard.cli.options import config_file, read_variables, setup_timeout, variables
+from cogyard.cli.run import run_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -130,7 +130,7 @@ def _predict(request: Request, filename: str, console: Console) -> None:
     Outputs(document or {}, request.destination, console).check()
     prepared = prepare(project, console)
     try:
-        asyncio.run(_run(request, prepared, document, values, console))
+        run_async(_run(request, prepared, document, values, console))
     except InputInvalidError as error:
         raise _misfit(error) from error
     except SetupFailedError as error:

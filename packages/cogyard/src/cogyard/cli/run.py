@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,13 +17,48 @@ from cogyard.errors import CogyardError
 if TYPE_CHECKING:
     from cog_server.errors import ServerError
 
+T = TypeVar("T")
+
 INTERRUPTED = 130
 TERMINATED = 143
-BROKEN_PIPE = 141
+BROKEN_PIPE = 1  # as click ends when it meets it first
 
 
-class TerminatedError(BaseException):
-    """SIGTERM came; unwinds the stack as Ctrl-C does, so that children end and temporary files go."""
+class TerminatedError(SystemExit):
+    """SIGTERM came; unwinds the stack as Ctrl-C does, so that children end and temporary files go.
+
+    A SystemExit, because asyncio's callbacks let only that and KeyboardInterrupt through.
+    """
+
+
+def run_async(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end; SIGTERM cancels it in order, as Ctrl-C does in `asyncio.run`."""
+    terminated = False
+
+    async def guarded() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+        def terminate() -> None:
+            nonlocal terminated
+            terminated = True
+            if task is not None:
+                task.cancel()
+
+        loop.add_signal_handler(signal.SIGTERM, terminate)
+        try:
+            return await main
+        finally:
+            loop.remove_signal_handler(signal.SIGTERM)
+            _handle_sigterm()
+
+    import asyncio
+
+    try:
+        return asyncio.run(guarded())
+    except asyncio.CancelledError:
+        if terminated:
+            raise TerminatedError from None
+        raise
 
 
 def run(group: click.Command, name: str) -> int:

@@ -1,0 +1,273 @@
+"""`cog init` and `cog predict`, from an empty folder to the output."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+
+class Command(Protocol):
+    """The fixture of this folder's conftest."""
+
+    folder: Path
+
+    def __call__(self, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+        """Run to the end."""
+        ...
+
+    def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
+        """Start."""
+        ...
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Return the command lines of processes that work in a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "cwd").resolve().is_relative_to(folder):
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
+
+
+def gone(folder: Path, seconds: float = 3) -> bool:
+    """Wait until no process works in a folder any more."""
+    end = time.monotonic() + seconds
+    while processes_of(folder):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_an_empty_folder_becomes_a_model_that_runs(cog: Command) -> None:
+    """Cog init, cog predict: nothing in between."""
+    assert cog("init").returncode == 0
+    done = cog("predict", "-i", "text=world")
+    assert (done.returncode, done.stdout) == (0, "hello world\n")
+    assert "✓ Building environment from cog.yaml" in done.stderr
+    assert "✓ Model running in environment" in done.stderr
+
+
+def test_init_leaves_what_is_there(cog: Command) -> None:
+    """A second init changes nothing, and says so."""
+    cog("init")
+    (cog.folder / "predict.py").write_text("mine")
+    done = cog("init")
+    assert done.returncode == 0
+    assert done.stderr.count("Skipped existing") == 4
+    assert (cog.folder / "predict.py").read_text() == "mine"
+
+
+def test_run_is_predict(words: Command) -> None:
+    """Cog's newer name works, also from a folder below."""
+    (words.folder / "below").mkdir()
+    done = subprocess.run(
+        ["sh", "-c", 'cd below && exec "$0" run -i count=1', str(_executable())],
+        cwd=words.folder,
+        env=words.env,  # type: ignore[attr-defined] # the real fixture has it
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "word0 \n")
+
+
+def _executable() -> Path:
+    import sys
+
+    return Path(sys.executable).parent / "cog"
+
+
+def test_text_comes_as_it_is_made(words: Command) -> None:
+    """The first word is there long before the last."""
+    child = words.start("predict", "-i", "count=4", "-i", "pause=0.3")
+    assert child.stdout is not None
+    assert child.stdout.read(6) == "word0 "
+    first = time.monotonic()
+    assert child.stdout.read() == "word1 word2 word3 \n"
+    assert time.monotonic() - first > 0.5
+    child.communicate(timeout=30)
+    assert child.returncode == 0
+
+
+def test_a_failing_prediction_shows_why(words: Command) -> None:
+    """The traceback and the model's own text are on stderr; the status is 1."""
+    done = words("predict", "-i", "fail=true")
+    assert done.returncode == 1
+    assert "about to fail" in done.stderr
+    assert 'raise ValueError("boom")' in done.stderr
+    assert done.stderr.rstrip().endswith("Error: the prediction failed: boom")
+    assert done.stdout == "word0 word1 word2 "
+
+
+def test_a_failing_setup_shows_why(words: Command) -> None:
+    """setup()'s traceback is shown, and nobody waits for a model that will not come."""
+    done = words("predict", SETUP_ERROR="no weights")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "Error: the model's setup failed: no weights" in done.stderr
+    done = words("predict", "--setup-timeout", "0.2", SETUP_SECONDS="60")
+    assert done.returncode == 1
+    assert "0.2 seconds" in done.stderr
+
+
+def test_variables_reach_the_model(words: Command) -> None:
+    """-e wins over the environment of cog.yaml."""
+    config = words.folder / "cog.yaml"
+    config.write_text(config.read_text() + "environment: [SETUP_ERROR=from the file]\n")
+    assert "from the file" in words("predict").stderr
+    assert "from the option" in words("predict", "-e", "SETUP_ERROR=from the option").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-i", "cuont=3"], "Did you mean `count`?"),
+        (["-i", "count=0"], "count: must be at least 1"),
+        (["-i", "count=many"], "expected a whole number"),
+        (["-i", "count"], "the expected form is name=value"),
+        (["count=3"], "Write: cog predict -i count=3"),
+        (["--json", "{}", "-i", "count=1"], "cannot be used together"),
+        (["--json", "{"], "not valid JSON"),
+        (["-e", "oops"], "NAME=value"),
+        (["--setup-timeout", "0"], "is not in the range"),
+    ],
+)
+def test_misuse_is_told_before_anything_is_built(words: Command, arguments: list[str], said: str) -> None:
+    """Status 2, one message, no environment made, no model started."""
+    done = words("predict", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Building" not in done.stderr
+    assert not done.stdout
+
+
+def test_a_project_that_is_wrong_is_told_whole(words: Command) -> None:
+    """Every problem of cog.yaml, each with its place; a missing one with the way to begin."""
+    config = words.folder / "cog.yaml"
+    config.write_text(
+        config.read_text().replace("predict.py:Predictor", "predict.py:Predictr") + "gpu: true\n"
+    )
+    done = words("predict")
+    assert done.returncode == 1
+    assert "cog.yaml:2:10: `predict.py` has no `Predictr`" in done.stderr
+    assert "cog.yaml:3:1: unknown key `gpu`" in done.stderr
+    config.unlink()
+    done = words("predict")
+    assert done.returncode == 1
+    assert "cog init" in done.stderr
+
+
+def test_a_predictor_that_does_not_import_is_shown(write: Callable[[str], Command]) -> None:
+    """The author's traceback, not ours."""
+    cog = write("import nothing_of_this_name\nfrom cog import BasePredictor\n\nclass Predictor(BasePredictor):\n"
+                "    def predict(self) -> str:\n        return ''\n")  # fmt: skip
+    done = cog("predict")
+    assert done.returncode == 1
+    assert "nothing_of_this_name" in done.stderr
+    assert "cogyard/cli" not in done.stderr
+
+
+def test_files_go_in_and_come_out(write: Callable[[str], Command]) -> None:
+    """A picture from stdin or by path; the output beside us, or where -o says."""
+    cog = write(
+        "import pathlib, tempfile\nfrom cog import BasePredictor, Path\n\nclass Predictor(BasePredictor):\n"
+        "    def predict(self, image: Path) -> Path:\n"
+        "        out = pathlib.Path(tempfile.mkdtemp()) / 'made.txt'\n"
+        "        out.write_bytes(image.read_bytes() * 2)\n        return Path(out)\n"
+    )
+    (cog.folder / "in.txt").write_text("ab")
+    done = cog("predict", "-i", "image=@in.txt")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.endswith("Written output to output.txt\n")
+    assert (cog.folder / "output.txt").read_text() == "abab"
+    assert cog("predict", "-i", "image=@-", "-o", "mine.txt", stdin="xy").returncode == 0
+    assert (cog.folder / "mine.txt").read_text() == "xyxy"
+    done = cog("predict", "-i", "image=@inn.txt")
+    assert done.returncode == 2
+    assert "Did you mean `in.txt`?" in done.stderr
+    answer = json.loads(cog("predict", "--json", '{"image": "@in.txt"}').stdout)
+    assert answer["output"] == "data:text/plain;base64,YWJhYg=="
+    assert answer["status"] == "succeeded"
+
+
+def test_json_goes_in_and_comes_out(words: Command) -> None:
+    """--json reads a file or stdin, and prints the whole answer."""
+    answer = json.loads(words("predict", "--json", "-", stdin='{"count": 2}').stdout)
+    assert answer["output"] == ["word0 ", "word1 "]
+    assert answer["metrics"]["predict_time"] >= 0
+    failed = words("predict", "--json", '{"fail": true}')
+    assert failed.returncode == 1
+    assert json.loads(failed.stdout)["error"] == "boom"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("moment", ["setup", "prediction"])
+def test_an_ended_command_leaves_nothing(
+    words: Command, number: signal.Signals, status: int, moment: str
+) -> None:
+    """Ctrl-C in setup or in the middle of a prediction: its status, and no process behind."""
+    slow = {"SETUP_SECONDS": "60"} if moment == "setup" else {}
+    child = words.start("predict", "-i", "count=1000", "-i", "pause=0.05", **slow)
+    assert child.stdout is not None
+    assert child.stderr is not None
+    if moment == "prediction":
+        assert child.stdout.read(5) == "word0"
+    else:
+        while "setting up" not in child.stderr.readline():
+            pass
+    os.killpg(child.pid, number)
+    _, said = child.communicate(timeout=20)
+    assert child.returncode == status
+    assert "Traceback" not in said
+    assert "defect" not in said
+    assert gone(words.folder)
+    left = [one.name for one in words.folder.parent.iterdir() if one != words.folder]
+    assert left == [], f"left in TMPDIR: {left}"
+
+
+def test_a_reader_that_leaves_ends_the_command(words: Command) -> None:
+    """`cog predict | head` ends without a complaint."""
+    child = words.start("predict", "-i", "count=1000", "-i", "pause=0.01")
+    assert child.stdout is not None
+    assert child.stderr is not None
+    assert child.stdout.read(5) == "word0"
+    child.stdout.close()
+    said = child.stderr.read()
+    assert child.wait(20) == 1
+    assert "Traceback" not in said
+    assert "Error" not in said
+    assert gone(words.folder)
+    child.stderr.close()
+
+
+def test_help_is_quick_and_imports_nothing_heavy(cog: Command) -> None:
+    """The list of commands comes from a table; a fifth of a second allows for a busy machine."""
+    fastest = 9.0
+    for _ in range(3):
+        began = time.perf_counter()
+        assert cog("--help").returncode == 0
+        fastest = min(fastest, time.perf_counter() - began)
+    assert fastest < 0.2
+
+
+def test_the_second_run_is_quick(words: Command) -> None:
+    """From the command line to the output in well under a second, the model's own time aside."""
+    words("predict", "-i", "count=1")
+    fastest = 9.0
+    for _ in range(3):
+        began = time.perf_counter()
+        assert words("predict", "-i", "count=1").returncode == 0
+        fastest = min(fastest, time.perf_counter() - began)
+    assert fastest < 1.0
