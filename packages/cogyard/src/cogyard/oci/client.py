@@ -112,7 +112,7 @@ class RegistryClient:
                         raise DigestMismatchError(
                             f"the registry sends more than the {blob.size} bytes of {blob.digest}"
                         )
-                    await asyncio.to_thread(digest.update, chunk)
+                    digest.update(chunk)
                     writer.file.write(chunk)
                 if done < blob.size:
                     raise _PassingError(f"only {done} of {blob.size} bytes came")
@@ -147,7 +147,7 @@ class RegistryClient:
                         answer, f"blob {blob.digest} of {repository}", self.host, self._credential
                     )
                 skip = start if response.status_code == 200 else 0
-                async for chunk in response.aiter_raw(_CHUNK):
+                async for chunk in response.aiter_raw():
                     if skip >= len(chunk):
                         skip -= len(chunk)
                         continue

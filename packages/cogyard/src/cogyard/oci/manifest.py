@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -100,5 +100,5 @@ class _Probe(msgspec.Struct, kw_only=True, rename={"media_type": "mediaType"}):
     """As much of a document as tells what it is."""
 
     media_type: str | None = None
-    config: msgspec.Raw | None = None
-    manifests: msgspec.Raw | None = None
+    config: Any = None
+    manifests: Any = None

@@ -1,0 +1,254 @@
+"""The client's shell: it authorizes, retries, checks, and keeps its token to the registry."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+from cogyard.oci import flows
+from cogyard.oci.authorization import Credential, Scope
+from cogyard.oci.client import RegistryClient
+from cogyard.oci.descriptor import Descriptor
+from cogyard.oci.digest import of
+from cogyard.oci.errors import (
+    DigestMismatchError,
+    NotARegistryError,
+    RegistryFailedError,
+    RegistryRefusedError,
+    RegistryUnreachableError,
+)
+from cogyard.oci.layout import ImageStore
+
+pytestmark = pytest.mark.anyio
+
+ME = Credential(username="me", password="s3cret")
+SCOPE = Scope(repository="me/m", actions="pull,push")
+DATA = b"0123456789" * 1000
+BLOB = Descriptor(media_type="x", digest=of(DATA), size=len(DATA))
+Handler = Callable[[httpx2.Request], httpx2.Response]
+
+
+def transport(handler: Handler) -> httpx2.MockTransport:
+    """Answer as a network does: a body is a stream, read once."""
+
+    async def answer(request: httpx2.Request) -> httpx2.Response:
+        await request.aread()
+        response = handler(request)
+        if not response.is_stream_consumed:
+            return response
+        return httpx2.Response(
+            response.status_code, headers=response.headers, content=_streamed(response.content)
+        )
+
+    return httpx2.MockTransport(answer)
+
+
+async def _streamed(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+def connect(handler: Handler, host: str = "a.b", credential: Credential | None = ME) -> RegistryClient:
+    """Return a client whose waits are only noted."""
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    waits: list[float] = []
+    client = RegistryClient(host, credential=credential, transport=transport(handler), sleep=sleep)
+    client.waits = waits  # type: ignore[attr-defined] # for the tests' eyes
+    return client
+
+
+async def test_a_token_is_fetched_once_and_used() -> None:
+    """The 401 leads to the realm with our credentials; later calls bring the token at once."""
+    seen: list[tuple[str, str]] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        authorization = request.headers.get("authorization", "")
+        seen.append((request.url.path, authorization))
+        if request.url.path == "/token":
+            return httpx2.Response(200, json={"token": "tok", "expires_in": 300})
+        if authorization != "Bearer tok":
+            return httpx2.Response(
+                401, headers={"WWW-Authenticate": 'Bearer realm="https://a.b/token",service="s"'}
+            )
+        return httpx2.Response(200)
+
+    async with connect(handler) as client:
+        for _ in range(2):
+            assert await client.run(lambda: flows.push_blob("me/m", BLOB, DATA), SCOPE) == flows.PRESENT
+    path = f"/v2/me/m/blobs/{BLOB.digest}"
+    assert seen == [(path, ""), ("/token", ME.basic), (path, "Bearer tok"), (path, "Bearer tok")]
+
+
+async def test_wrong_credentials_are_said_once() -> None:
+    """A registry that keeps saying 401 is not asked for ever."""
+    count = 0
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        nonlocal count
+        count += 1
+        return httpx2.Response(401, headers={"WWW-Authenticate": 'Basic realm="r"'})
+
+    async with connect(handler) as client:
+        with pytest.raises(RegistryRefusedError):
+            await client.run(flows.ping)
+    assert count == 2
+
+
+async def test_the_token_stays_with_the_registry() -> None:
+    """An upload that continues on another host is sent there without our token."""
+    seen: dict[str, str | None] = {}
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        seen[f"{request.method} {request.url.host}"] = request.headers.get("authorization")
+        if request.url.host == "store.example":
+            return httpx2.Response(201)
+        if "authorization" not in request.headers:
+            return httpx2.Response(401, headers={"WWW-Authenticate": 'Basic realm="r"'})
+        if request.method == "POST":
+            return httpx2.Response(202, headers={"Location": "https://store.example/up?sig=1"})
+        return httpx2.Response(404)
+
+    async with connect(handler) as client:
+        assert await client.run(lambda: flows.push_blob("me/m", BLOB, DATA), SCOPE) == flows.UPLOADED
+    assert seen == {"HEAD a.b": ME.basic, "POST a.b": ME.basic, "PUT store.example": None}
+
+
+async def test_a_location_that_falls_back_to_http_is_followed_by_https() -> None:
+    """A registry behind a proxy that names itself by http does not make us send bytes in the open."""
+    urls: list[str] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        urls.append(f"{request.method} {request.url.scheme}")
+        if request.method == "POST":
+            return httpx2.Response(202, headers={"Location": "http://a.b/up"})
+        return httpx2.Response(404 if request.method == "HEAD" else 201)
+
+    async with connect(handler) as client:
+        await client.run(lambda: flows.push_blob("me/m", BLOB, DATA), SCOPE)
+    assert urls == ["HEAD https", "POST https", "PUT https"]
+
+
+async def test_passing_failures_are_tried_again_from_the_start(tmp_path: Path) -> None:
+    """A 503 in the middle of an upload leads to a new upload, after the wait the registry asks for."""
+    path = tmp_path / "blob"
+    path.write_bytes(DATA)
+    calls: list[str] = []
+    bodies: list[bytes] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        calls.append(request.method)
+        if request.method == "HEAD":
+            return httpx2.Response(404)
+        if request.method == "POST":
+            return httpx2.Response(202, headers={"Location": "/up"})
+        bodies.append(request.content)
+        if len(bodies) == 1:
+            return httpx2.Response(503, headers={"Retry-After": "3"})
+        return httpx2.Response(201)
+
+    async with connect(handler) as client:
+        assert await client.run(lambda: flows.push_blob("me/m", BLOB, path), SCOPE) == flows.UPLOADED
+    assert calls == ["HEAD", "POST", "PUT"] * 2
+    assert bodies == [DATA, DATA]
+
+
+async def test_a_registry_that_keeps_failing_is_given_up() -> None:
+    """After all attempts the last reason is told."""
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(502)
+
+    async with connect(handler) as client:
+        with pytest.raises(RegistryFailedError) as caught:
+            await client.run(flows.ping)
+        assert len(client.waits) == 4  # type: ignore[attr-defined] # set by connect()
+    assert "5 times" in caught.value.message
+    assert "502" in caught.value.message
+
+
+async def test_no_answer_names_the_host_and_what_to_check() -> None:
+    """A host that cannot be connected to is not tried for long."""
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("connection refused", request=request)
+
+    async with connect(handler) as client:
+        with pytest.raises(RegistryUnreachableError) as caught:
+            await client.run(flows.ping)
+        assert len(client.waits) == 1  # type: ignore[attr-defined] # set by connect()
+    assert "a.b" in caught.value.message
+
+
+async def test_a_page_is_not_a_registry() -> None:
+    """A web server's 404 page is recognized when pushing to it."""
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(404 if request.method == "HEAD" else 405, text="<html>no</html>")
+
+    async with connect(handler) as client:
+        with pytest.raises(NotARegistryError):
+            await client.run(lambda: flows.push_blob("me/m", BLOB, DATA), SCOPE)
+
+
+async def test_a_broken_download_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """After a broken connection the rest is asked for by Range, and the whole is checked."""
+    ranges: list[str | None] = []
+
+    async def first_part() -> AsyncIterator[bytes]:
+        yield DATA[:4000]
+        raise httpx2.ReadError("reset")
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        ranges.append(request.headers.get("range"))
+        if len(ranges) == 1:
+            return httpx2.Response(200, content=first_part())
+        return httpx2.Response(206, content=DATA[4000:])
+
+    store = ImageStore(tmp_path)
+    async with connect(handler) as client:
+        await client.pull_blob("me/m", BLOB, store)
+        await client.pull_blob("me/m", BLOB, store)
+    assert ranges == [None, "bytes=4000-"]
+    assert store.read(BLOB.digest) == DATA
+
+
+@pytest.mark.parametrize("sent", [b"x" * len(DATA), DATA + b"more"])
+async def test_other_bytes_are_not_kept(tmp_path: Path, sent: bytes) -> None:
+    """A blob with another digest or more bytes than announced leaves nothing behind."""
+    store = ImageStore(tmp_path)
+    async with connect(lambda _: httpx2.Response(200, content=sent)) as client:
+        with pytest.raises(DigestMismatchError):
+            await client.pull_blob("me/m", BLOB, store)
+    assert not store.has(BLOB)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+async def test_an_endless_answer_is_cut() -> None:
+    """A hostile registry cannot fill our memory with a manifest."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * (1 << 20)
+
+    async with connect(lambda _: httpx2.Response(200, content=endless())) as client:
+        with pytest.raises(RegistryFailedError):
+            await client.run(lambda: flows.pull_manifest("me/m", "v1"), SCOPE)
+
+
+@pytest.mark.parametrize(
+    ("host", "base"),
+    [
+        ("127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("localhost", "http://localhost"),
+        ("a.b:5000", "https://a.b:5000"),
+        ("docker.io", "https://registry-1.docker.io"),
+    ],
+)
+async def test_only_this_machine_is_spoken_to_in_the_open(host: str, base: str) -> None:
+    """Https everywhere, but on this machine or where the settings say so."""
+    assert RegistryClient(host).base == base
+    assert RegistryClient(host, insecure=True).base.startswith("http://")

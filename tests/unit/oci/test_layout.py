@@ -1,0 +1,130 @@
+"""The local store: whole blobs or none, names that mean one image, and a folder other tools read."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+from cogyard.oci import digest as digests
+from cogyard.oci.config import ImageConfig, RootFs
+from cogyard.oci.descriptor import CONFIG, LAYER_GZIP, MANIFEST, Descriptor
+from cogyard.oci.errors import BlobMissingError, ImageNotFoundError, InvalidDocumentError, StoreFullError
+from cogyard.oci.layout import ImageStore
+from cogyard.oci.manifest import Manifest, describe, encode
+from cogyard.oci.reference import Reference
+
+NAME = Reference.parse("hello")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ImageStore:
+    """Give an empty store."""
+    return ImageStore(tmp_path / "images")
+
+
+def put_image(store: ImageStore, reference: Reference, content: bytes = b"layer") -> Descriptor:
+    """Keep an image with one layer under a name."""
+    layer = store.write(content)
+    config = ImageConfig(architecture="amd64", os="linux", rootfs=RootFs(diff_ids=[layer]))
+    own = Descriptor(media_type=CONFIG, digest=store.write(encode(config)), size=len(encode(config)))
+    above = Descriptor(media_type=LAYER_GZIP, digest=layer, size=len(content))
+    descriptor, data = describe(
+        Manifest(schema_version=2, media_type=MANIFEST, config=own, layers=[above]), MANIFEST
+    )
+    store.write(data)
+    store.tag(reference, descriptor)
+    return descriptor
+
+
+def test_a_blob_is_kept_by_its_digest(store: ImageStore) -> None:
+    """Bytes written are found again under their digest, once."""
+    digest = store.write(b"hello")
+    assert store.write(b"hello") == digest == digests.of(b"hello")
+    assert store.read(digest) == b"hello"
+    assert store.has(Descriptor(media_type="x", digest=digest, size=5))
+    assert not store.has(Descriptor(media_type="x", digest=digest, size=6))
+
+
+def test_nothing_stays_of_a_blob_that_was_not_finished(store: ImageStore) -> None:
+    """A write that fails half-way leaves neither a blob nor a temporary file."""
+
+    def fail() -> None:
+        with store.writer() as blob:
+            blob.file.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert list((store.root / "blobs" / "sha256").iterdir()) == []
+    assert list((store.root / "tmp").iterdir()) == []
+
+
+def test_a_full_disk_is_named(store: ImageStore) -> None:
+    """No room on the disk is said as that, with what to do."""
+    with pytest.raises(StoreFullError) as caught, store.writer():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert "COGYARD_CACHE_DIR" in (caught.value.hint or "")
+
+
+def test_a_name_means_the_latest_image(store: ImageStore) -> None:
+    """Naming another image moves the name, and the first image stays reachable by its digest only while named."""
+    first = put_image(store, NAME)
+    second = put_image(store, NAME, b"other")
+    assert store.image(NAME).descriptor.digest == second.digest != first.digest
+    assert list(store.names()) == ["hello:latest"]
+    assert store.image(NAME.with_digest(second.digest)).descriptor.digest == second.digest
+
+
+def test_the_folder_is_an_oci_layout(store: ImageStore) -> None:
+    """Its files are those of the OCI image layout, so that other tools can read it."""
+    descriptor = put_image(store, NAME)
+    assert json.loads((store.root / "oci-layout").read_bytes()) == {"imageLayoutVersion": "1.0.0"}
+    index = json.loads((store.root / "index.json").read_bytes())
+    assert index["manifests"] == [
+        {
+            "mediaType": MANIFEST,
+            "digest": descriptor.digest,
+            "size": descriptor.size,
+            "annotations": {"org.opencontainers.image.ref.name": "hello:latest"},
+        }
+    ]
+
+
+def test_an_image_that_is_not_there_is_said_so(store: ImageStore) -> None:
+    """The message names the image and the command that lists them."""
+    with pytest.raises(ImageNotFoundError) as caught:
+        store.image(NAME)
+    assert "hello:latest" in caught.value.message
+    assert "cog images" in (caught.value.hint or "")
+
+
+def test_missing_and_oversized_blobs_are_refused(store: ImageStore) -> None:
+    """A blob that is not there, or larger than any document, is an error of its own."""
+    with pytest.raises(BlobMissingError):
+        store.read("sha256:" + "0" * 64)
+    with pytest.raises(InvalidDocumentError):
+        store.read(store.write(b"12345"), limit=4)
+
+
+def test_pruning_keeps_what_named_images_use(store: ImageStore) -> None:
+    """After a name moved, the old image's own blobs go and the new one's stay."""
+    put_image(store, NAME, b"old layer")
+    put_image(store, NAME, b"new layer")
+    assert store.prune() > 0
+    assert not store.path(digests.of(b"old layer")).exists()
+    assert store.image(NAME).manifest.layers[0].digest == digests.of(b"new layer")
+    assert store.prune() == 0
+    assert store.untag(NAME)
+    assert not store.untag(NAME)
+
+
+def test_origins_are_remembered_latest_last_and_bounded(store: ImageStore) -> None:
+    """Where a blob was pushed to is kept, each place once and not for ever."""
+    digest = store.write(b"x")
+    for number in [*range(20), 15]:
+        store.add_origin(digest, f"a.b/m{number}")
+    assert store.origins(digest)[-1] == "a.b/m15"
+    assert len(store.origins(digest)) == 8
+    assert store.origins(digests.of(b"y")) == []
