@@ -57,11 +57,6 @@ def enter(scope: Scope) -> None:
     _here.set(scope)
 
 
-def leave() -> None:
-    """Have no current prediction in this context."""
-    _here.set(None)
-
-
 def find_scope() -> Scope | None:
     """Return the running prediction's scope, or None outside of one."""
     return _here.get() or sole.scope

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import decimal
 import enum
 import sys
-import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -31,16 +29,16 @@ def simplify(value: Any, outbox: Callable[[], Outbox]) -> Any:
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, (dt.datetime, dt.date, dt.time)):
         return value.isoformat()
-    if isinstance(value, (uuid.UUID, Secret)):
+    if isinstance(value, Secret) or _is(value, "uuid", "UUID"):
         return str(value)
     if isinstance(value, dt.timedelta):
         return value.total_seconds()
-    if isinstance(value, decimal.Decimal):
+    if _is(value, "decimal", "Decimal"):
         return float(value)
     coder = Coder.lookup(type(value))
     if coder is not None:
         return coder.encode(value)
-    if is_image(value):
+    if _is(value, "PIL.Image", "Image"):
         return _save_image(value, outbox())
     if hasattr(value, "model_dump"):  # pydantic 2
         return value.model_dump()
@@ -50,15 +48,17 @@ def simplify(value: Any, outbox: Callable[[], Outbox]) -> Any:
         return value.tolist()
     if isinstance(value, (bytes, bytearray, memoryview)):
         raise TypeError("bytes; write them to a file and return its Path")
+    if isinstance(value, Mapping):
+        return dict(value)
     if isinstance(value, Iterable):
         return list(value)
     raise TypeError(f"a {type(value).__module__}.{type(value).__qualname__}")
 
 
-def is_image(value: Any) -> bool:
-    """Say whether `value` is a Pillow image."""
-    pillow = sys.modules.get("PIL.Image")
-    return pillow is not None and isinstance(value, pillow.Image)
+def _is(value: Any, module: str, name: str) -> bool:
+    """Say whether `value` is of a class whose module may not be loaded; if it is not, nothing can be of it."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(value, getattr(loaded, name))
 
 
 def _save_image(image: Any, outbox: Outbox) -> Marker:

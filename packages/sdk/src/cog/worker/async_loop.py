@@ -15,11 +15,13 @@ from cog.errors import CogError
 from cog.metrics import Metrics
 from cog.scope import Scope, enter
 from cog.worker import frames, messages
-from cog.worker.channel import ServerGoneError
 from cog.worker.logs import attribute
 from cog.worker.model import Model
 from cog.worker.report import flush, message, print_traceback
 from cog.worker.transport import FrameProtocol
+from cog.worker.watch import end_now
+
+_decode = json.JSONDecoder().decode
 
 #: Seconds an async healthcheck() may take.
 HEALTH_TIMEOUT = 5.0
@@ -28,48 +30,53 @@ HEALTH_TIMEOUT = 5.0
 class AsyncLoop:
     """Runs predictions of one model until the server says SHUTDOWN or goes away."""
 
-    def __init__(self, model: Model, protocol: FrameProtocol) -> None:
+    def __init__(self, model: Model) -> None:
+        """Prepare; for use on a running loop only."""
         self._model = model
-        self._protocol = protocol
+        self._protocol = FrameProtocol(self._take, self._end)
         self._loop = asyncio.get_running_loop()
         self._main = threading.get_ident()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._canceled: set[int] = set()
         self._begun: set[int] = set()
         self._checks: set[asyncio.Task[None]] = set()
+        self._over: asyncio.Future[None] = self._loop.create_future()
 
-    async def run(self) -> None:
-        """Serve frames until the end, then let what runs finish."""
-        while (frame := await self._protocol.receive()) is not None:
-            kind, tag, payload = frame
-            if kind == frames.PREDICT:
-                task = self._loop.create_task(self._predict(tag, json.loads(payload)))
-                self._tasks[tag] = task
-            elif kind == frames.CANCEL:
-                self._cancel(tag)
-            elif kind == frames.HEALTHCHECK:
-                check = self._loop.create_task(self._health())
-                self._checks.add(check)
-                check.add_done_callback(self._checks.discard)
-            elif kind == frames.SHUTDOWN:
-                break
-            else:
-                raise frames.FrameError(f"a frame of unknown kind {kind:#04x}")
-        if frame is None and self._tasks:
-            raise ServerGoneError("the server closed the socket")
-        await self._finish()
-
-    async def _finish(self) -> None:
-        """Wait for running predictions, still hearing cancels."""
-        listening = self._loop.create_task(self._hear_cancels())
+    async def run(self, sock: socket.socket, ready: bytes) -> None:
+        """Say READY, serve frames until the end, and let what runs finish. Raises FrameError."""
+        await self._protocol.take(sock)
+        self._protocol.send(ready)
+        await self._over
         while self._tasks:
             await asyncio.wait(tuple(self._tasks.values()))
-        listening.cancel()
 
-    async def _hear_cancels(self) -> None:
-        while (frame := await self._protocol.receive()) is not None:
-            if frame[0] == frames.CANCEL:
-                self._cancel(frame[1])
+    def _take(self, frame: frames.Frame) -> None:
+        """Act on one frame. After SHUTDOWN cancels are still heard."""
+        kind, tag, payload = frame
+        if kind == frames.PREDICT:
+            self._tasks[tag] = self._loop.create_task(self._predict(tag, _decode(payload.decode())))
+        elif kind == frames.CANCEL:
+            self._cancel(tag)
+        elif kind == frames.HEALTHCHECK:
+            check = self._loop.create_task(self._health())
+            self._checks.add(check)
+            check.add_done_callback(self._checks.discard)
+        elif kind == frames.SHUTDOWN:
+            if not self._over.done():
+                self._over.set_result(None)
+        else:
+            raise frames.FrameError(f"a frame of unknown kind {kind:#04x}")
+
+    def _end(self, error: frames.FrameError | None) -> None:
+        """Act on the end of the stream: with nothing running it is a quiet end, else the server is gone."""
+        if self._tasks and error is None:
+            end_now()
+        if self._over.done():
+            return
+        if error is not None:
+            self._over.set_exception(error)
+        else:
+            self._over.set_result(None)
 
     def _cancel(self, tag: int) -> None:
         task = self._tasks.get(tag)
@@ -87,8 +94,7 @@ class AsyncLoop:
         started = perf_counter()
         self._begun.add(tag)
         try:
-            if tag in self._canceled:
-                raise asyncio.CancelledError
+            self._check(tag)
             arguments = self._model.arguments(request["input"])
             started = perf_counter()
             output, flags = await self._call(tag, arguments, request["dir"])
@@ -109,6 +115,11 @@ class AsyncLoop:
         flush()
         del self._tasks[tag]
         self._protocol.send(answer)
+
+    def _check(self, tag: int) -> None:
+        """Raise CancelledError when the cancel came before the first step."""
+        if tag in self._canceled:
+            raise asyncio.CancelledError
 
     async def _call(self, tag: int, arguments: dict[str, Any], folder: str) -> tuple[bytes, int]:
         model = self._model
@@ -184,9 +195,7 @@ async def serve(
         except BaseException as error:
             raise SetupError from error
     flush()
-    protocol = await FrameProtocol.over(sock)
-    protocol.send(ready())
-    await AsyncLoop(model, protocol).run()
+    await AsyncLoop(model).run(sock, ready())
     if model.teardown is not None:
         try:
             result = model.teardown()

@@ -9,14 +9,14 @@ from typing import Any
 
 from cog.errors import CancelationException, CogError
 from cog.metrics import Metrics
-from cog.scope import Scope, enter, leave, sole
+from cog.scope import Scope, sole
 from cog.worker import frames, messages
 from cog.worker.cancel import Canceler
 from cog.worker.channel import Channel
 from cog.worker.model import Model
 from cog.worker.report import flush, message, print_traceback
 
-_loads = json.loads
+_decode = json.JSONDecoder().decode
 
 
 class SyncLoop:
@@ -34,7 +34,7 @@ class SyncLoop:
         while (frame := channel.receive()) is not None:
             kind, tag, payload = frame
             if kind == frames.PREDICT:
-                channel.send(self._predict(tag, _loads(payload)))
+                channel.send(self._predict(tag, _decode(payload.decode())))
             elif kind == frames.HEALTHCHECK:
                 channel.send(messages.health(*self._health()))
             elif kind == frames.SHUTDOWN:
@@ -48,7 +48,6 @@ class SyncLoop:
         canceler.begin(tag)
         scope = Scope(Metrics(self._listener(tag)), request.get("context"), request["dir"])
         sole.scope = scope
-        enter(scope)
         started = perf_counter()
         try:
             arguments = self._model.arguments(request["input"])
@@ -71,7 +70,6 @@ class SyncLoop:
         finally:
             canceler.armed = False
             sole.scope = None
-            leave()
         if canceler.canceled:  # the author's code swallowed it
             answer = messages.canceled(tag, perf_counter() - started)
         flush()

@@ -4,48 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import deque
+from collections.abc import Callable
 
 from cog.worker.frames import Decoder, Frame, FrameError
 
 
 class FrameProtocol(asyncio.Protocol):
-    """Carries frames over a stream. Everything here is for the loop's own thread."""
+    """Carries frames over a stream. Everything here is for the loop's own thread.
 
-    def __init__(self) -> None:
+    Frames are handed over as they come, without a task in between: that would be a round of the loop for each.
+    """
+
+    def __init__(
+        self, on_frame: Callable[[Frame], None], on_end: Callable[[FrameError | None], None]
+    ) -> None:
+        """Call `on_frame` for every frame, and `on_end` once: when the server closed, or sent what is no frame."""
         self._decoder = Decoder()
-        self._inbox: deque[Frame] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._on_frame = on_frame
+        self._on_end = on_end
         self._room: asyncio.Event | None = None
         self._transport: asyncio.WriteTransport | None = None
-        self._closed = False
-        self._error: FrameError | None = None
+        self._ended = False
 
-    @classmethod
-    async def over(cls, sock: socket.socket) -> FrameProtocol:
-        """Return a protocol that has taken over the socket."""
+    async def take(self, sock: socket.socket) -> None:
+        """Take over the socket."""
         sock.setblocking(False)
-        loop = asyncio.get_running_loop()
-        _, protocol = await loop.create_connection(cls, sock=sock)
-        return protocol
-
-    async def receive(self) -> Frame | None:
-        """Wait for the next frame; None when the server closed. Raises FrameError for what is no frame."""
-        while not self._inbox:
-            if self._error is not None:
-                raise self._error
-            if self._closed:
-                return None
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        return self._inbox.popleft()
+        await asyncio.get_running_loop().create_connection(lambda: self, sock=sock)
 
     def send(self, data: bytes) -> None:
-        """Write one frame."""
-        if self._transport is not None and not self._closed:
+        """Write one frame; nothing once the server is gone."""
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     async def drained(self) -> None:
@@ -59,18 +47,17 @@ class FrameProtocol(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Take what came."""
+        """Hand over what came."""
         try:
-            self._inbox.extend(self._decoder.feed(data))
+            for frame in self._decoder.feed(data):
+                self._on_frame(frame)
         except FrameError as error:
-            self._error = error
-        self._wake()
+            self._end(error)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's own signature
-        """Note that the server is gone."""
-        self._closed = True
+        """Say that the server is gone."""
         self.resume_writing()
-        self._wake()
+        self._end(None)
 
     def pause_writing(self) -> None:
         """Hold generators back."""
@@ -82,6 +69,7 @@ class FrameProtocol(asyncio.Protocol):
             self._room.set()
             self._room = None
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def _end(self, error: FrameError | None) -> None:
+        if not self._ended:
+            self._ended = True
+            self._on_end(error)

@@ -1,0 +1,161 @@
+"""What `import cog` offers, what it costs, and what the small types do."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+import warnings
+from typing import Any
+
+import cog
+import pytest
+
+#: What Cog's own documentation lets authors import.
+PROMISED = {
+    "AsyncConcatenateIterator",
+    "BaseModel",
+    "BasePredictor",
+    "BaseRunner",
+    "CancelationException",
+    "Coder",
+    "ConcatenateIterator",
+    "ExperimentalFeatureWarning",
+    "FieldInfo",
+    "File",
+    "Input",
+    "Opaque",
+    "Path",
+    "Secret",
+    "URLFile",
+    "URLPath",
+    "concurrent",
+    "current_scope",
+    "emit_metric",
+    "record_metric",
+    "streaming",
+}
+
+
+def test_every_promised_name_is_there_without_a_warning() -> None:
+    """All names authors import exist, and none of them makes noise."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in PROMISED:
+            assert getattr(cog, name) is not None
+    assert set(cog.__all__) >= PROMISED
+    assert set(dir(cog)) >= PROMISED
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """A name that isn't there fails as in any module."""
+    with pytest.raises(AttributeError, match="no attribute 'Predictor'"):
+        cog.Predictor  # noqa: B018 - the access is the test
+
+
+def test_old_module_names_still_lead_there() -> None:
+    """`from cog.types import Path` and its like give the same objects."""
+    from cog.predictor import BasePredictor
+    from cog.types import ConcatenateIterator, File, Input, Path, Secret
+
+    assert (Path, File, Secret, Input) == (cog.Path, cog.File, cog.Secret, cog.Input)
+    assert (BasePredictor, ConcatenateIterator) == (cog.BasePredictor, cog.ConcatenateIterator)
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the modules a statement loads in a bare interpreter."""
+    script = f"import sys; b=set(sys.modules); {statement}; import json; print(json.dumps(sorted(set(sys.modules)-b)))"
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+def test_import_cog_loads_nothing_else() -> None:
+    """`import cog` brings in no module but itself; what it offers is loaded when it is used."""
+    # json and what it needs is the test's own.
+    ours = loaded_by("pass")
+    assert loaded_by("import cog") - ours == {"__future__", "cog"}
+
+
+def test_a_usual_import_loads_little() -> None:
+    """What most predictors import brings in pathlib and nothing heavy."""
+    heavy = {
+        "asyncio",
+        "dataclasses",
+        "inspect",
+        "typing",
+        "socket",
+        "urllib.request",
+        "tempfile",
+        "shutil",
+        "logging",
+    }
+    found = loaded_by("from cog import BasePredictor, Input, Path, ConcatenateIterator, Secret")
+    assert not heavy & found
+    assert {name for name in found if name.startswith("cog.")} == {
+        "cog.predictor",
+        "cog.input",
+        "cog.path",
+        "cog.iterators",
+        "cog.secret",
+    }
+
+
+def test_input_takes_no_factory() -> None:
+    """default_factory is refused with what to write instead."""
+    with pytest.raises(TypeError, match="Write a literal"):
+        cog.Input(default_factory=list)
+
+
+def test_input_shows_what_was_said() -> None:
+    """The repr of an input helps to debug a signature."""
+    assert repr(cog.Input(default=1, ge=0)) == "Input(default=1, ge=0)"
+    assert repr(cog.Input(...)) == "Input()"
+
+
+def test_a_path_is_a_path() -> None:
+    """cog.Path joins, compares and pickles as pathlib's own does, and stays a cog.Path."""
+    path = cog.Path("/tmp") / "a.png"
+    assert isinstance(path, cog.Path)
+    assert path.suffix == ".png"
+    assert pickle.loads(pickle.dumps(path)) == path  # noqa: S301 - our own bytes
+    assert cog.Path.validate("/tmp/a.png") == path
+
+
+def test_a_secret_hides_and_compares() -> None:
+    """A secret equals one with the same text and shows stars, none for an empty one."""
+    assert cog.Secret("a") == cog.Secret("a")
+    assert cog.Secret("a") != cog.Secret("b")
+    assert len({cog.Secret("a"), cog.Secret("a")}) == 1
+    assert (str(cog.Secret("a")), str(cog.Secret(""))) == ("**********", "")
+    assert len(cog.Secret("abc")) == 3
+
+
+def test_base_model_is_made_by_name() -> None:
+    """A BaseModel takes its fields by name, fresh defaults for each value, subclasses with the base's fields."""
+
+    class Output(cog.BaseModel):
+        text: str
+        tags: list[str] = []  # noqa: RUF012 - what authors write
+        note: str = cog.Input(default="none", description="A note")
+
+    class More(Output):
+        score: float
+
+    first, second = Output(text="a"), Output(text="a")
+    first.tags.append("x")
+    assert second.tags == []
+    assert first.note == "none"
+    assert More(text="a", score=1.0).tags == []
+    assert Output(text="a") == Output(text="a")
+    wrong: Any = Output
+    with pytest.raises(TypeError):
+        wrong("a")
+    with pytest.raises(TypeError):
+        wrong()
+
+
+def test_concurrent_wants_a_number() -> None:
+    """A concurrency below one is refused where it is written."""
+    with pytest.raises(ValueError, match="from 1 up"):
+        cog.concurrent(max=0)
