@@ -4,7 +4,7 @@
 
 Both serve plain HTTP from a folder of the same disk, without authentication on reads (ours: a public repository).
 A blob is sent whole, then in 10 MiB chunks, then read, by the same plain sockets; each answer is checked. Wall times,
-and the CPU seconds of the server process. Ours makes every blob durable (fsync) before it answers; Distribution does not.
+and the CPU seconds of the server process. Ours makes every blob durable (fsync) before it answers.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -115,7 +116,7 @@ class Peer:
             answer[name.lower()] = value.strip()
         left = int(answer.get("content-length", "0")) if answer["status"] != "204" else 0
         while left:
-            left -= self.file.readinto(memoryview(self.buffer)[: min(left, len(self.buffer))])  # type: ignore[operator]
+            left -= self.file.readinto(memoryview(self.buffer)[: min(left, len(self.buffer))])
         return answer
 
     def expect(
@@ -221,23 +222,17 @@ def run(folder: Path, *, mib: int, rounds: int, pulls: int) -> None:
     small = memoryview(os.urandom(5 * MIB))
     with started(folder) as servers:
         for index in range(rounds):
-            blobs = []
-            for kind in (b"whole", b"chunks"):
-                data = bytearray(random * mib)
-                data[:8] = hashlib.sha256(kind + bytes([index])).digest()[:8]
-                blobs.append((memoryview(data), f"sha256:{hashlib.sha256(data).hexdigest()}"))
+            whole, pieces = (_blob(random * mib, f"{kind}{index}") for kind in ("whole", "pieces"))
             for server in servers[:: 1 if index % 2 else -1]:
-                port = server.port
-                server.measure("PUT whole", lambda port=port: put_whole(port, *blobs[0]))  # type: ignore[misc]
-                server.measure("PATCH 10 MiB", lambda port=port: put_chunks(port, *blobs[1]))  # type: ignore[misc]
-                server.measure("GET", lambda port=port: get(port, blobs[0][1]))  # type: ignore[misc]
+                server.measure("PUT whole", partial(put_whole, server.port, *whole))
+                server.measure("PATCH 10 MiB", partial(put_chunks, server.port, *pieces))
+                server.measure("GET", partial(get, server.port, whole[1]))
         digest = f"sha256:{hashlib.sha256(small).hexdigest()}"
         for server in servers:
             put_whole(server.port, small, digest)
         for _ in range(rounds):
             for server in servers:
-                task = f"{pulls} pulls of 5 MiB"
-                server.measure(task, lambda port=server.port: pull_together(port, digest, pulls))  # type: ignore[misc]
+                server.measure(f"{pulls} pulls of 5 MiB", partial(pull_together, server.port, digest, pulls))
         sizes = {"PUT whole": mib, "PATCH 10 MiB": mib, "GET": mib, f"{pulls} pulls of 5 MiB": 5 * pulls}
         print(f"{mib} MiB blobs, median of {rounds}: MB/s (CPU seconds of the server)")
         for task, amount in sizes.items():
@@ -248,6 +243,12 @@ def run(folder: Path, *, mib: int, rounds: int, pulls: int) -> None:
                 row.append(f"{server.name}: {amount * MIB / 1e6 / seconds:8.0f} ({cpu:5.2f})")
             print("  ".join(row))
         print("most memory, MiB:       ", "  ".join(f"{each.name}: {each.memory():8.0f}" for each in servers))
+
+
+def _blob(random: bytes, mark: str) -> tuple[memoryview, str]:
+    data = bytearray(random)
+    data[:8] = hashlib.sha256(mark.encode()).digest()[:8]
+    return memoryview(data), f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def main() -> None:
