@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 
 from cogyard.domain.values import Prediction, Version
 from cogyard.features.page import Page
+from cogyard.features.predictions.wire import prediction_json
 from cogyard.http import Addresses, caller_of
 from cogyard.web import cards, forms, outputs, snippets
 from cogyard.web.assets import Assets, script
@@ -159,18 +160,7 @@ def _card_of(context: Context, prediction: Prediction, version: Version | None) 
 @pass_context
 def _wire_of(context: Context, prediction: Prediction) -> Mapping[str, Any]:
     """Return the prediction as the API gives it."""
-    addresses: Addresses = context["addresses"]
-    return {
-        "id": prediction.id,
-        "model": prediction.model,
-        "version": prediction.version,
-        "status": prediction.status.value,
-        "input": addresses.show(dict(prediction.input)),
-        "output": addresses.show(prediction.output),
-        "urls": {"stream": addresses.api(f"/streams/{prediction.stream_token}")}
-        if prediction.stream_token
-        else {},
-    }
+    return prediction_json(prediction, context["addresses"], knows_aborted=True)
 
 
 @pass_context

@@ -1,0 +1,122 @@
+"""The HTTP API as one application: every endpoint of every feature, and one shape for every error."""
+
+from __future__ import annotations
+
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cogyard.features.accounts import routes as accounts
+from cogyard.features.files import delivery
+from cogyard.features.files import routes as files
+from cogyard.features.hardware import routes as hardware
+from cogyard.features.models import routes as models
+from cogyard.features.predictions import routes as predictions
+from cogyard.features.predictions import streams
+from cogyard.features.versions import routes as versions
+from cogyard.http.endpoints import Endpoint, route
+from cogyard.http.errors import MethodNotAllowedError, NotFoundError
+from cogyard.http.problems import problem_of
+
+# Below /v1. The more particular before the less: /files/{token}/stream before /files/{id}.
+API: tuple[Endpoint, ...] = (
+    *accounts.ENDPOINTS,
+    *streams.API_ENDPOINTS,
+    *files.ENDPOINTS,
+    *hardware.ENDPOINTS,
+    *predictions.ENDPOINTS,
+    *versions.ENDPOINTS,
+    *models.ENDPOINTS,
+)
+# At the root of the host.
+CAPABILITIES: tuple[Endpoint, ...] = (*delivery.ENDPOINTS, *streams.INTERNAL_ENDPOINTS)
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY")
+_READABLE = ("Location", "Preference-Applied", "Retry-After", "Content-Range", "ETag")
+_SENT = (
+    "Authorization",
+    "Content-Type",
+    "Prefer",
+    "Cancel-After",
+    "Last-Event-ID",
+    "Idempotency-Key",
+    "Range",
+)
+
+
+def create_api() -> ASGIApp:
+    """Return the API, for addresses below its base.
+
+    Browsers of other sites may call it with a token: the permission is for everybody and never for cookies.
+    """
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=METHODS,
+        allow_headers=_SENT,
+        expose_headers=_READABLE,
+        max_age=86400,
+    )
+    return _router(API, [cors])
+
+
+def create_capabilities() -> ASGIApp:
+    """Return what is reached by addresses that nobody can guess, at the root of the host."""
+    return _router(CAPABILITIES, [])
+
+
+def _router(endpoints: tuple[Endpoint, ...], middleware: list[Middleware]) -> ASGIApp:
+    routes = [route(endpoint) for endpoint in endpoints]
+    router = Router([*routes, *_refusals(endpoints)], redirect_slashes=False, default=_nothing_here)
+    app: ASGIApp = _Plain(router)
+    for each in reversed(middleware):
+        app = each.cls(app, *each.args, **each.kwargs)
+    return app
+
+
+def _refusals(endpoints: tuple[Endpoint, ...]) -> list[Route]:
+    """Return a route for each address that answers methods it does not have, as a problem."""
+    methods: dict[str, set[str]] = {}
+    for endpoint in endpoints:
+        methods.setdefault(endpoint.path, set()).add(endpoint.method)
+    return [_refusal(path, allowed) for path, allowed in methods.items()]
+
+
+def _refusal(path: str, allowed: set[str]) -> Route:
+    words = ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
+
+    async def answer(request: Request) -> Response:
+        response = problem_of(MethodNotAllowedError(f"{request.method[:20]} is not one of {words}."))
+        response.headers["Allow"] = words
+        return response
+
+    found = Route(path, answer)
+    found.methods = None
+    return found
+
+
+async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    await problem_of(NotFoundError())(scope, receive, send)
+
+
+class _Plain:
+    """Adds what every answer of the API says: it is nobody's page and nobody keeps it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: dict[str, object]) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", []))  # type: ignore[call-overload] # ASGI's own shape
+                names = {name for name, _ in headers}
+                for name, value in ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")):
+                    if name not in names:
+                        headers.append((name, value))
+                message["headers"] = headers
+            await send(message)
+
+        await self.app(scope, receive, sending)  # type: ignore[arg-type] # ASGI's own shape

@@ -1,0 +1,99 @@
+"""The whole platform as one ASGI application: API, pages, registry, files, and which of them an address means."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cogyard.features.services import Services
+from cogyard.web.api import create_api, create_capabilities
+from cogyard.web.identity import Identity
+from cogyard.web.pages import Pages
+from cogyard.web.settings import WebSettings
+
+SESSION_COOKIE = "cogyard_session"
+SESSION_LIFE_SECONDS = 14 * 24 * 3600
+
+# `/v1/v1` because one official client adds /v1 to a base that has it already (wire gotcha 1).
+_API = re.compile(r"(/v1(?:/v1)?)(/.*)?")
+_CAPABILITY = re.compile(r"/(?:delivery|internal)/")
+_REGISTRY = re.compile(r"/(?:v2|registry|cog/v1)(?:/.*)?")
+
+
+def create_application(
+    services: Services, settings: WebSettings, *, registry: ASGIApp | None = None
+) -> Starlette:
+    """Return the application. `registry` answers below /v2, /registry and /cog/v1."""
+    pages = Pages()
+
+    async def page_error(request: Request, error: Exception) -> Response:
+        return pages.error(request, error)
+
+    app = Starlette(
+        routes=[pages.static, Route("/healthz", _healthy), *pages.routes],
+        exception_handlers={HTTPException: page_error, 404: page_error, 500: page_error},
+        middleware=[
+            Middleware(
+                SessionMiddleware,
+                secret_key=settings.session_secret,
+                session_cookie=SESSION_COOKIE,
+                max_age=SESSION_LIFE_SECONDS,
+                https_only=settings.https_only,
+            ),
+            Middleware(Identity, services=services),
+            Middleware(Switch, api=create_api(), capabilities=create_capabilities(), registry=registry),
+        ],
+    )
+    app.state.services = services
+    app.state.web = settings
+    return app
+
+
+class Switch:
+    """Middleware that sends each address to the part of the platform it means; what remains is a page.
+
+    With an Authorization header of ours every other address is the API's: an official client may have been given the
+    host without /v1.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, api: ASGIApp, capabilities: ASGIApp, registry: ASGIApp | None
+    ) -> None:
+        self.pages = app
+        self.api = api
+        self.capabilities = capabilities
+        self.registry = registry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Choose by path, then by header."""
+        if scope["type"] != "http":
+            await self.pages(scope, receive, send)
+            return
+        path: str = scope["path"]
+        if (match := _API.fullmatch(path)) is not None:
+            await self.api(_below(scope, match[1]), receive, send)
+        elif _CAPABILITY.match(path):
+            await self.capabilities(scope, receive, send)
+        elif _REGISTRY.fullmatch(path) and self.registry is not None:
+            await self.registry(scope, receive, send)
+        elif any(name == b"authorization" for name, _ in scope["headers"]) and path != "/healthz":
+            await self.api(scope, receive, send)
+        else:
+            await self.pages(scope, receive, send)
+
+
+def _below(scope: Scope, base: str) -> Scope:
+    # The path stays whole, as ASGI has it: what routes see begins after the root path.
+    return {**scope, "root_path": scope.get("root_path", "") + base}
+
+
+async def _healthy(_request: Request) -> Response:
+    return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,67 @@
+"""Who asks: a token in the Authorization header, or a browser's session. Said once, at `request.state.caller`."""
+
+from __future__ import annotations
+
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cogyard.features.services import Services
+from cogyard.http.addresses import Addresses
+from cogyard.http.caller import NOBODY, Caller
+from cogyard.http.errors import ForbiddenError
+from cogyard.http.problems import problem_of
+from cogyard.web.origin import SAFE_METHODS, is_same_origin
+
+_SCHEMES = {"bearer", "token"}
+TOKEN_LIMIT = 200
+
+
+def token_of(header: str | None) -> str | None:
+    """Return the token of an Authorization header: `Bearer …` or `Token …`."""
+    scheme, _, token = (header or "").partition(" ")
+    token = token.strip()
+    return token if scheme.lower() in _SCHEMES and 0 < len(token) <= TOKEN_LIMIT else None
+
+
+class Identity:
+    """Middleware that says who asks.
+
+    With an Authorization header the session counts for nothing: a wrong token is nobody. A session may change things
+    only from a page of ours: another site's page can make a browser send it, but not say that it comes from here.
+    """
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self.app = app
+        self.services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Find the caller and go on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        try:
+            caller = await self._caller(connection)
+            if caller.via == "session" and scope["method"] not in SAFE_METHODS and not _from_us(connection):
+                raise ForbiddenError("This request did not come from a page of this platform.")  # noqa: TRY301
+        except Exception as error:  # noqa: BLE001 - said to the client as the API says it
+            await problem_of(error)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self.app(scope, receive, send)
+
+    async def _caller(self, connection: HTTPConnection) -> Caller:
+        header = connection.headers.get("authorization")
+        if header is not None:
+            token = token_of(header)
+            account = await self.services.accounts.authenticate(token) if token else None
+            return NOBODY if account is None else Caller(account=account, via="token")
+        account_id = connection.session.get("account")
+        account = await self.services.accounts.by_id(account_id) if isinstance(account_id, int) else None
+        return NOBODY if account is None else Caller(account=account, via="session")
+
+
+def _from_us(connection: HTTPConnection) -> bool:
+    host = connection.headers.get("host", "")
+    bases = frozenset({Addresses.of(connection).base, f"{connection.url.scheme}://{host}"})
+    return is_same_origin(connection.headers, bases=bases)
