@@ -50,6 +50,7 @@ def problem_of(error: Exception) -> Response:
         return problem(error.http_status, error.message, members={"code": error.code})
     if isinstance(error, HTTPException):
         return problem(error.status_code, error.detail, headers=error.headers)
+    _log.error("request broke", exc_info=error, extra={"action": "request_broke"})
     return problem(500, "Something went wrong on our side. It has been logged.")
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -107,7 +107,7 @@ class SqlModels:
             if changes:
                 sets = ", ".join(f"{column} = ?" for column in changes)
                 db.execute(f"UPDATE models SET {sets} WHERE id = ?", (*changes.values(), model_id))
-            row = _by_id(db, model_id)
+            row = db.execute(f"SELECT {_MODEL} WHERE m.id = ?", (model_id,)).fetchone()
             return None if row is None else model_of(row)
 
         return await self.database.write(work)
@@ -158,6 +158,13 @@ class SqlModels:
         given = (model_id, *values, window.fetch)
         rows = await self.database.read(lambda db: db.execute(sql, given).fetchall())
         return cut([version_of(row) for row in rows], window, lambda each: (stored(each.created_at), each.id))
+
+    async def latest(self, model_ids: Sequence[int]) -> Mapping[int, Version]:
+        """Return the latest versions of models, by the model's id."""
+        marks = ", ".join("?" * len(model_ids))
+        sql = f"{_VERSION} WHERE v.model_id IN ({marks}) AND v.id = m.latest_version"
+        rows = await self.database.read(lambda db: db.execute(sql, tuple(model_ids)).fetchall())
+        return {row["model_id"]: version_of(row) for row in rows}
 
     async def with_id(self, version_id: str) -> tuple[tuple[Model, Version], ...]:
         """Return every model that has this version, oldest first."""

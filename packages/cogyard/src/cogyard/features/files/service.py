@@ -42,6 +42,8 @@ class Files:
     world: World = field(default_factory=World)
     life: timedelta | None = None
     """How long an upload is kept; None is until it is deleted."""
+    upload_limit: int = UPLOAD_LIMIT
+    """Bytes of one upload; what a model makes may be larger."""
     _doomed: set[str] = field(default_factory=set)
     """Contents of deleted files, which go once nobody is in the middle of sending any: it might be the same."""
     _senders: list[object] = field(default_factory=list)
@@ -59,7 +61,7 @@ class Files:
         limit: int | None = None,
     ) -> StoredFile:
         """Keep a stream of bytes as a file. Raises TooLargeError; what came until then is not kept."""
-        limit = limit or (UPLOAD_LIMIT if prediction_id is None else OUTPUT_LIMIT)
+        limit = limit or (self.upload_limit if prediction_id is None else OUTPUT_LIMIT)
         now = self.world.now()
         if expires_at is None and self.life is not None and prediction_id is None:
             expires_at = now + self.life

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -165,8 +165,8 @@ class Models:
             raise ForbiddenError(f"Only the owner of {model.path} may change it.")
         return model
 
-    def _problems(self, texts: Mapping[str, str | None]) -> list[tuple[str, str]]:
-        problems: list[tuple[str, str]] = []
+    def _problems(self, texts: Mapping[str, str | None]) -> Sequence[tuple[str, str]]:
+        problems = []
         for key, text in texts.items():
             value = text or ""
             if key == "visibility" and value not in {"public", "private"}:
@@ -182,7 +182,7 @@ class Models:
         return problems
 
 
-def _refuse(problems: list[tuple[str, str]]) -> None:
+def _refuse(problems: Sequence[tuple[str, str]]) -> None:
     if problems:
         raise InvalidError("\n".join(f"- {field}: {what}" for field, what in problems), problems=problems)
 

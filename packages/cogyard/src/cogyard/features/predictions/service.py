@@ -138,15 +138,20 @@ class Predictions:
                     return self._shown(await self._record(id))
             return topic.ended or self._shown(record)
 
+    async def find_stream(self, stream_token: str) -> Prediction:
+        """Return the prediction whose stream this is; whoever has the token may know. Raises NotFoundError."""
+        record = await self.queue.store.by_stream_token(stream_token) if is_capability(stream_token) else None
+        if record is None:
+            raise NotFoundError
+        return record.prediction
+
     async def events(self, stream_token: str, after: int | None = None) -> AsyncIterator[StreamEvent]:
         """Yield what happens to a prediction, from the start or after an event's number, until `done`.
 
         Whoever has the token may watch. Raises NotFoundError before the first event.
         """
-        record = await self.queue.store.by_stream_token(stream_token) if is_capability(stream_token) else None
-        if record is None:
-            raise NotFoundError
-        key, last, looked = record.prediction.id, after or 0, False
+        prediction = await self.find_stream(stream_token)
+        key, last, looked = prediction.id, after or 0, False
         with self.queue.live.watch(key) as topic:
             while True:
                 fresh, over = topic.since(last), False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from cogyard.domain.paging import Slice, Window
@@ -21,6 +22,10 @@ class VersionStore(Protocol):
 
     async def versions(self, model_id: int, window: Window) -> Slice[Version]:
         """Return a model's versions, newest first."""
+        ...
+
+    async def latest(self, model_ids: Sequence[int]) -> Mapping[int, Version]:
+        """Return the latest versions of models, by the model's id."""
         ...
 
     async def with_id(self, version_id: str) -> tuple[tuple[Model, Version], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,10 @@ class Versions:
         if version is None:
             raise NotFoundError
         return version
+
+    async def latest(self, models: Sequence[Model]) -> Mapping[int, Version]:
+        """Return the latest versions of models that the caller may see, by the model's id."""
+        return await self.store.latest([model.id for model in models]) if models else {}
 
     async def add(
         self,

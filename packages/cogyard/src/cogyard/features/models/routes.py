@@ -1,0 +1,210 @@
+"""The models API, and search."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from cogyard.domain.paging import Slice
+from cogyard.domain.values import Model
+from cogyard.features.models.ports import Order
+from cogyard.features.models.wire import model_json
+from cogyard.features.page import services_of
+from cogyard.http.addresses import Addresses
+from cogyard.http.bodies import read_body, read_json
+from cogyard.http.caller import caller_of, require_account
+from cogyard.http.endpoints import Access, Endpoint, reply
+from cogyard.http.errors import BadRequestError, NotFoundError
+from cogyard.http.pages import page, window
+
+PER_PAGE = 25
+BODY_LIMIT = 1024 * 1024
+QUERY_LIMIT = 10_000
+SEARCH_LIMIT, SEARCH_DEFAULT = 50, 20
+
+
+class NewModel(msgspec.Struct):
+    """The body of models.create."""
+
+    owner: str
+    name: str
+    visibility: str
+    hardware: str
+    description: str | None = None
+    github_url: str | None = None
+    paper_url: str | None = None
+    license_url: str | None = None
+    cover_image_url: str | None = None
+
+
+class ModelChanges(msgspec.Struct, omit_defaults=True):
+    """The body of models.update; what is not given stays."""
+
+    description: str | msgspec.UnsetType | None = msgspec.UNSET
+    readme: str | msgspec.UnsetType | None = msgspec.UNSET
+    github_url: str | msgspec.UnsetType | None = msgspec.UNSET
+    paper_url: str | msgspec.UnsetType | None = msgspec.UNSET
+    license_url: str | msgspec.UnsetType | None = msgspec.UNSET
+    weights_url: str | msgspec.UnsetType | None = msgspec.UNSET
+    cover_image_url: str | msgspec.UnsetType | None = msgspec.UNSET
+    visibility: str | msgspec.UnsetType = msgspec.UNSET
+    hardware: str | msgspec.UnsetType = msgspec.UNSET
+
+
+async def create(request: Request) -> Response:
+    """Make a model."""
+    body = await read_json(request, NewModel, limit=BODY_LIMIT)
+    texts = msgspec.structs.asdict(body)
+    owner, name, visibility = texts.pop("owner"), texts.pop("name"), texts.pop("visibility")
+    model = await services_of(request).models.create(
+        require_account(request), owner, name, visibility=visibility, **texts
+    )
+    return await _one(request, model, 201)
+
+
+async def get(request: Request) -> Response:
+    """Return a model."""
+    return await _one(request, await _found(request))
+
+
+async def listing(request: Request) -> Response:
+    """List public models that can be run."""
+    sort, direction = request.query_params.get("sort_by"), request.query_params.get("sort_direction")
+    try:
+        order = Order(sort) if sort else Order.LATEST_VERSION
+    except ValueError as error:
+        raise BadRequestError(f"sort_by must be one of {', '.join(Order)}.") from error
+    if direction not in {None, "", "asc", "desc"}:
+        raise BadRequestError("sort_direction must be asc or desc.")
+    asked = window(request, limit=PER_PAGE, key_types=(int, int))
+    found = await services_of(request).models.list(
+        caller_of(request).account, asked, order=order, ascending=direction == "asc"
+    )
+    return await _page(request, found, sort_by=sort, sort_direction=direction)
+
+
+async def search(request: Request) -> Response:
+    """Find models by words: the body is the words, bare or as a JSON string (wire gotcha 12)."""
+    text = (await read_body(request, QUERY_LIMIT)).decode(errors="replace").strip()
+    if text.startswith('"'):
+        try:
+            text = str(json.loads(text))
+        except ValueError:
+            text = text.strip('"')
+    found = await services_of(request).models.search(caller_of(request).account, text)
+    return await _page(request, found)
+
+
+async def search_all(request: Request) -> Response:
+    """Find models, collections and pages by words."""
+    query = request.query_params.get("query", "").strip()
+    if not query:
+        return reply({"detail": 'Query parameter "query" is required'}, 400)
+    given = request.query_params.get("limit", "")
+    limit = int(given) if given.isascii() and given.isdigit() and len(given) < 4 else SEARCH_DEFAULT
+    found = await services_of(request).models.search(
+        caller_of(request).account, query, limit=min(max(limit, 1), SEARCH_LIMIT)
+    )
+    shaped = (await _shaped(request, found.items)).values()
+    models = [{"model": model, "metadata": {"tags": []}} for model in shaped]
+    return reply({"query": query, "models": models, "collections": [], "pages": []})
+
+
+async def update(request: Request) -> Response:
+    """Change a model."""
+    body = await read_json(request, ModelChanges, limit=BODY_LIMIT)
+    changes = {
+        key: value for key, value in msgspec.structs.asdict(body).items() if value is not msgspec.UNSET
+    }
+    path = request.path_params
+    model = await services_of(request).models.update(
+        require_account(request), path["owner"], path["name"], **changes
+    )
+    return await _one(request, model)
+
+
+async def delete(request: Request) -> Response:
+    """Delete a model that has no versions."""
+    path = request.path_params
+    await services_of(request).models.delete(
+        require_account(request), path["owner"], path["name"], only_empty=True
+    )
+    return Response(status_code=204)
+
+
+async def readme(request: Request) -> Response:
+    """Return the README as it was written."""
+    model = await _found(request)
+    if not model.readme:
+        raise NotFoundError
+    return PlainTextResponse(model.readme)
+
+
+async def collections(_request: Request) -> Response:
+    """List collections: there are none yet."""
+    return reply({"next": None, "previous": None, "results": []})
+
+
+async def collection(_request: Request) -> Response:
+    """Return a collection: there are none yet."""
+    raise NotFoundError
+
+
+async def _found(request: Request) -> Model:
+    path = request.path_params
+    return await services_of(request).models.get(caller_of(request).account, path["owner"], path["name"])
+
+
+async def _one(request: Request, model: Model, status: int = 200) -> Response:
+    return reply((await _shaped(request, (model,)))[model.id], status)
+
+
+async def _page(request: Request, found: Slice[Model], **query: str | None) -> Response:
+    shaped = await _shaped(request, found.items)
+    return reply(page(request, found, lambda model: shaped[model.id], path="/models", **query))
+
+
+async def _shaped(request: Request, models: tuple[Model, ...]) -> dict[int, dict[str, Any]]:
+    """Shape models with their latest versions, which come in one question."""
+    latest = await services_of(request).versions.latest(models)
+    addresses = Addresses.of(request)
+    return {model.id: model_json(model, latest.get(model.id), addresses) for model in models}
+
+
+_ONE = "/models/{owner}/{name}"
+ENDPOINTS = (
+    Endpoint(method="GET", path="/models", handler=listing, access=Access.ACCOUNT, operation="models.list"),
+    Endpoint(
+        method="QUERY", path="/models", handler=search, access=Access.ACCOUNT, operation="models.search"
+    ),
+    Endpoint(method="POST", path="/models", handler=create, access=Access.ACCOUNT, operation="models.create"),
+    Endpoint(method="GET", path=_ONE, handler=get, access=Access.ACCOUNT, operation="models.get"),
+    Endpoint(method="PATCH", path=_ONE, handler=update, access=Access.ACCOUNT, operation="models.update"),
+    Endpoint(method="DELETE", path=_ONE, handler=delete, access=Access.ACCOUNT, operation="models.delete"),
+    Endpoint(
+        method="GET",
+        path=f"{_ONE}/readme",
+        handler=readme,
+        access=Access.ACCOUNT,
+        operation="models.readme.get",
+    ),
+    Endpoint(method="GET", path="/search", handler=search_all, access=Access.ACCOUNT, operation="search"),
+    Endpoint(
+        method="GET",
+        path="/collections",
+        handler=collections,
+        access=Access.ACCOUNT,
+        operation="collections.list",
+    ),
+    Endpoint(
+        method="GET",
+        path="/collections/{slug}",
+        handler=collection,
+        access=Access.ACCOUNT,
+        operation="collections.get",
+    ),
+)

@@ -1,0 +1,79 @@
+"""A prediction on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cogyard.domain.values import Prediction, Status
+from cogyard.features.predictions.moves import HIDDEN
+from cogyard.http.addresses import Addresses
+from cogyard.http.moments import written
+
+
+def prediction_json(
+    prediction: Prediction, addresses: Addresses, *, knows_aborted: bool = False, streams_files: bool = False
+) -> dict[str, Any]:
+    """Shape a prediction as clients know it.
+
+    `knows_aborted` is for clients that know that status; to others an aborted prediction is canceled, because old
+    ones fail on the word or wait for ever (wire gotcha 14).
+    """
+    status = prediction.status
+    if status is Status.ABORTED and not knows_aborted:
+        status = Status.CANCELED
+    shaped: dict[str, Any] = {
+        "id": prediction.id,
+        "model": prediction.model,
+        "version": prediction.version,
+        "input": addresses.show(_shown_input(prediction)),
+        "logs": prediction.logs,
+        "output": addresses.show(prediction.output),
+        "data_removed": prediction.data_removed,
+        "error": prediction.error,
+        "status": status.value,
+        "source": prediction.source,
+        "created_at": written(prediction.created_at),
+        "started_at": written(prediction.started_at),
+        "completed_at": written(prediction.completed_at),
+        "urls": urls(prediction, addresses, streams_files=streams_files),
+    }
+    if prediction.deadline is not None:
+        shaped["deadline"] = written(prediction.deadline)
+    if prediction.status.terminal:
+        shaped["metrics"] = prediction.metrics
+    if prediction.webhook is not None:
+        shaped["webhook"] = prediction.webhook
+        shaped["webhook_events_filter"] = list(prediction.webhook_events)
+    return shaped
+
+
+def urls(prediction: Prediction, addresses: Addresses, *, streams_files: bool = False) -> dict[str, str]:
+    """Return where a prediction is seen, canceled and watched.
+
+    One client makes files of what comes from a path that begins with /v1/files/, and only of that.
+    """
+    one = addresses.api(f"/predictions/{prediction.id}")
+    token = prediction.stream_token
+    stream = f"/files/{token}/stream" if streams_files else f"/streams/{token}"
+    return {
+        "web": addresses.web(f"/p/{prediction.id}"),
+        "get": one,
+        "cancel": f"{one}/cancel",
+        "stream": addresses.api(stream),
+    }
+
+
+def streams_files(schema: Mapping[str, Any]) -> bool:
+    """Whether a version's outputs are files, one or several."""
+    output = schema.get("components", {}).get("schemas", {}).get("Output", {})
+    item = output.get("items", output) if isinstance(output, Mapping) else {}
+    return isinstance(item, Mapping) and item.get("format") == "uri"
+
+
+def _shown_input(prediction: Prediction) -> Mapping[str, Any]:
+    if not prediction.secret_inputs:
+        return prediction.input
+    return {
+        key: HIDDEN if key in prediction.secret_inputs else value for key, value in prediction.input.items()
+    }

@@ -1,0 +1,63 @@
+"""A route of the API with the rule of who may come in; a route without a rule cannot be written.
+
+Who may touch what is the services' matter (a private model answers as an absent one); this is the door before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cogyard.http.caller import require_account
+from cogyard.http.problems import problem_of
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_encoder = msgspec.json.Encoder(enc_hook=dict)
+
+
+class Access(StrEnum):
+    """Who may come in."""
+
+    ACCOUNT = "whoever has an account"
+    CAPABILITY = "whoever knows the address"
+    ANYONE = "anyone"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """One method of one address. `path` is below the API's base."""
+
+    method: str
+    path: str
+    handler: Handler
+    access: Access
+    operation: str
+    """The operation's name in the reference, such as `predictions.create`."""
+
+
+def route(endpoint: Endpoint) -> Route:
+    """Return the route of an endpoint: the door first, then the handler, and every error as a problem document."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            if endpoint.access is Access.ACCOUNT:
+                require_account(request)
+            return await endpoint.handler(request)
+        except Exception as error:  # noqa: BLE001 - what is not ours is logged by problem_of and said to be our fault
+            return problem_of(error)
+
+    return Route(endpoint.path, answer, methods=[endpoint.method], name=endpoint.operation)
+
+
+def reply(body: Any, status: int = 200, **headers: str) -> Response:
+    """Answer with JSON; keyword arguments are headers, with underscores for hyphens."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(_encoder.encode(body), status, headers=named, media_type="application/json")
