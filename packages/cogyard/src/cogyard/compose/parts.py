@@ -7,6 +7,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
+from starlette.types import ASGIApp
+
 from cogyard.blobs.local import LocalBlobs
 from cogyard.blobs.uploads import LocalUploads
 from cogyard.compose.datadir import DataDir
@@ -44,6 +46,8 @@ from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
 from cogyard.store.predictions import SqlPredictions
 from cogyard.store.registry import SqlRepositories
+from cogyard.web.application import create_application
+from cogyard.web.settings import WebSettings
 
 #: The model server says itself when setup() took too long, with its logs; the host's own limit is a backstop.
 _BACKSTOP = 15.0
@@ -81,7 +85,7 @@ class Kept:
 def make_services(kept: Kept, settings: Settings) -> Services:
     """Make what the platform can do."""
     accounts, hardware = SqlAccounts(kept.database), HardwareList()
-    files = Files(store=SqlFiles(kept.database), blobs=kept.files)
+    files = Files(store=SqlFiles(kept.database), blobs=kept.files, upload_limit=settings.max_file)
     model_store = SqlModels(kept.database)
     models = Models(store=model_store, accounts=accounts, hardware=hardware, repositories=kept.repositories)
     return Services(
@@ -96,6 +100,14 @@ def make_services(kept: Kept, settings: Settings) -> Services:
         files=files,
         hardware=hardware,
     )
+
+
+def make_application(kept: Kept, services: Services, settings: Settings, secret: str) -> ASGIApp:
+    """Make the application: API, pages, registry, files."""
+    web = WebSettings(
+        session_secret=secret, public_url=settings.public_url, trusts_proxy=settings.trust_proxy
+    )
+    return create_application(services, web, registry=make_registry(kept, services, settings, secret))
 
 
 def make_registry(kept: Kept, services: Services, settings: Settings, secret: str) -> Registry:

@@ -1,0 +1,61 @@
+"""`cogyard token`: make, list and revoke API tokens."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from cogyard.cli.account import find
+from cogyard.cli.console import Console
+from cogyard.cli.errors import CommandError
+from cogyard.cli.folder import data_dir, open_folder
+
+
+@click.group(short_help="Make, list and revoke API tokens.")
+def token() -> None:
+    """Make, list and revoke API tokens, with the platform running or stopped."""
+
+
+@token.command()
+@click.argument("username")
+@click.option("--name", default="command line", show_default=True, help="What the token is for.")
+@data_dir
+def create(username: str, *, name: str, data_dir: Path | None) -> None:
+    """Make a token for USERNAME and print it; it is not shown again."""
+    from cogyard.compose.administration import accounts_in
+
+    with accounts_in(open_folder(data_dir)) as accounts:
+        secret = asyncio.run(accounts.create_token(find(accounts, username), name))
+    click.echo(secret)
+
+
+@token.command("list")
+@click.argument("username")
+@data_dir
+def list_tokens(username: str, *, data_dir: Path | None) -> None:
+    """List USERNAME's tokens: number, last characters, day made, name."""
+    from cogyard.compose.administration import accounts_in
+
+    with accounts_in(open_folder(data_dir)) as accounts:
+        found = asyncio.run(accounts.tokens(find(accounts, username)))
+    for one in found:
+        click.echo(f"{one.id:<8} …{one.tail}  {one.created_at:%Y-%m-%d}  {one.name}")
+
+
+@token.command()
+@click.argument("username")
+@click.argument("number", type=int)
+@data_dir
+def revoke(username: str, number: int, *, data_dir: Path | None) -> None:
+    """End the token NUMBER of USERNAME, from now on."""
+    from cogyard.compose.administration import accounts_in
+
+    with accounts_in(open_folder(data_dir)) as accounts:
+        ended = asyncio.run(accounts.revoke(find(accounts, username), number))
+    if not ended:
+        raise CommandError(
+            f"{username} has no token {number}", hint=f"`cogyard token list {username}` shows the numbers."
+        )
+    Console().done(f"Token {number} of {username} is revoked.")

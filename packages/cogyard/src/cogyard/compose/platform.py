@@ -1,0 +1,110 @@
+"""The whole platform in one process: opened over a folder, served, drained, closed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+
+from starlette.types import ASGIApp
+
+from cogyard.compose.background import Background, every
+from cogyard.compose.datadir import DataDir
+from cogyard.compose.parts import (
+    Kept,
+    controller_options,
+    make_application,
+    make_fleet,
+    make_services,
+    make_work,
+    secret_of,
+)
+from cogyard.compose.settings import Settings
+from cogyard.compose.status import StatusFile
+from cogyard.features.services import Services
+from cogyard.fleet.controller import Controller
+from cogyard.fleet.history import History
+from cogyard.fleet.local import Ended, LocalFleet
+
+_log = logging.getLogger("cogyard.platform")
+
+_FILE_SWEEP = 60.0
+
+
+class Platform:
+    """An open platform. Make it with `open`; then `begin`, serve `app`, `drain`, `close`."""
+
+    def __init__(
+        self,
+        *,
+        kept: Kept,
+        services: Services,
+        app: ASGIApp,
+        fleet: LocalFleet,
+        controller: Controller,
+        status: StatusFile,
+    ) -> None:
+        self.app = app
+        self.services = services
+        self._kept = kept
+        self._fleet = fleet
+        self._controller = controller
+        self._status = status
+        self._background = Background()
+
+    @classmethod
+    def open(cls, settings: Settings, folder: DataDir, *, base: str) -> Platform:
+        """Build everything over a held folder; `base` is where model servers reach the platform. Blocks a moment."""
+        kept = Kept.open(folder)
+        try:
+            services = make_services(kept, settings)
+            fleet = make_fleet(kept, services, settings, folder, base)
+            status, history = StatusFile(folder.status_file), History(folder.history)
+            controller = Controller(
+                fleet,
+                services.predictions.queue,
+                make_work(services),
+                controller_options(settings),
+                observe=status.observe,
+                record=partial(_record, history),
+            )
+            app = make_application(kept, services, settings, secret_of(folder))
+        except BaseException:
+            kept.close()
+            raise
+        return cls(kept=kept, services=services, app=app, fleet=fleet, controller=controller, status=status)
+
+    @property
+    def running(self) -> int:
+        """How many predictions run now."""
+        return sum(view.busy for view in self._fleet.views())
+
+    async def begin(self) -> int:
+        """Take up what an earlier platform left, start the loops; return how many predictions were interrupted."""
+        queue = self.services.predictions.queue
+        recovered = await queue.recover()
+        await self.services.files.sweep()
+        self._background.begin("queue", queue.run)
+        self._background.begin("files", partial(every, _FILE_SWEEP, self.services.files.sweep))
+        self._background.begin("status", self._status.run)
+        self._background.begin("controller", self._controller.run)
+        return recovered
+
+    async def drain(self, *, grace: float) -> None:
+        """Start no more instances, let what runs finish for `grace` seconds, end the rest."""
+        await self._background.stop("controller")
+        interrupted = await self._fleet.stop(grace=grace)
+        if interrupted:
+            _log.warning("instances_interrupted", extra={"instances": interrupted})
+
+    async def close(self) -> None:
+        """Write what is not written yet and close everything."""
+        await self._fleet.stop(grace=0)
+        await self._background.stop()
+        await self.services.predictions.queue.flush()
+        await asyncio.to_thread(self._kept.close)
+
+
+def _record(history: History, ended: Ended) -> None:
+    """Keep how an instance ended, without holding up the loop."""
+    asyncio.get_running_loop().run_in_executor(None, history.add, ended)
