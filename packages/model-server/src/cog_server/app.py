@@ -23,8 +23,10 @@ from cog_server.errors import (
     ServerError,
     UnknownPredictionError,
 )
+from cog_server.front.exchange import Exchange
 from cog_server.pages import Pages
 from cog_server.prediction import Prediction
+from cog_server.requests import Wants
 from cog_server.runner import Kind, Runner
 
 log = logging.getLogger("cog_server")
@@ -37,8 +39,6 @@ Headers = list[tuple[bytes, bytes]]
 
 MAX_BODY = 100 << 20
 """Bytes of a request body."""
-DISCONNECT_AFTER = 0.02
-"""Seconds after which a waiting request is watched for its client's going away; a shorter one is not worth a task."""
 STREAM_GRACE = 5.0
 """Seconds in which a client that was cut off from its stream may come back before the prediction is canceled."""
 _JSON: Headers = [(b"content-type", b"application/json")]
@@ -85,7 +85,8 @@ class App:
             else:
                 await self._route(scope, receive, send)
         except ServerError as exc:
-            await self._refuse(exc, send)
+            status, body, headers = self._refusal(exc)
+            await reply(send, status, body, headers)
         except ClientGoneError:
             pass
 
@@ -125,49 +126,61 @@ class App:
 
     # Predictions.
 
-    async def _create(
-        self, kind: Kind, scope: Scope, receive: Receive, send: Send, url_id: str | None = None
-    ) -> None:
-        prefer = accept = length = media_type = None
-        for name, value in scope["headers"]:
-            if name == b"content-type":
-                media_type = value
-            elif name == b"content-length":
-                length = value
-            elif name == b"prefer":
-                prefer = value
-            elif name == b"accept":
-                accept = value
-        if media_type is None or media_type.partition(b";")[0].strip().lower() != b"application/json":
+    def quick(self, exchange: Exchange) -> bool:
+        """Take a plain `POST /predictions` without a task of its own; leave everything else to the ASGI call."""
+        if exchange.path != "/predictions" or exchange.method != "POST":
+            return False
+        wants = Wants(exchange.headers)
+        if wants.special:
+            return False
+        try:
+            prediction, created = self._accept(self._runner.predictions, wants, exchange.body or b"", None)
+        except ServerError as exc:
+            status, body, headers = self._refusal(exc)
+            exchange.reply(status, body, b"".join(b"%s: %s\r\n" % line for line in headers))
+            return True
+        if prediction.over:
+            exchange.reply(200, prediction.answer())
+        else:
+            prediction.enders.append(lambda: exchange.reply(200, prediction.answer()))
+            if created:
+                engine = self._runner.predictions.engine
+                exchange.on_gone = lambda: engine.cancel(prediction)
+        return True
+
+    def _accept(self, kind: Kind, wants: Wants, data: bytes, url_id: str | None) -> tuple[Prediction, bool]:
+        """Return the prediction that is asked for, and whether it is new. Raises ServerError."""
+        if not wants.is_json:
             raise RequestError("Content-Type must be application/json", status=415)
-        body = requests.parse_body(await self._read(length, receive))
+        body = requests.parse_body(data)
         if not kind.engine.accepting:
             kind.engine.refuse_now()
         asked, hook = requests.ask(body, kind.schema, url_id=url_id)
-        prediction = None if url_id is None else _again(kind, asked)
-        created = prediction is None
-        if prediction is None:
-            prediction = kind.engine.submit(asked, hook)
-        if requests.wants_events(accept):
-            seen = requests.header(scope["headers"], b"last-event-id")
-            await self._stream(kind, prediction, seen, receive, send, owner=created)
-        elif requests.wants_async(prefer):
+        if url_id is not None:
+            known = _again(kind, asked)
+            if known is not None:
+                return known, False
+        return kind.engine.submit(asked, hook), True
+
+    async def _create(
+        self, kind: Kind, scope: Scope, receive: Receive, send: Send, url_id: str | None = None
+    ) -> None:
+        wants = Wants(scope["headers"])
+        body = await self._read(wants.length, receive)
+        prediction, created = self._accept(kind, wants, body, url_id)
+        if wants.events:
+            await self._stream(kind, prediction, wants.last_id, receive, send, owner=created)
+        elif wants.no_wait:
             await reply(send, 202, prediction.answer())
         else:
-            await self._wait(kind, prediction, requests.wait_seconds(prefer), receive, send, owner=created)
+            await self._wait(kind, prediction, wants.seconds, receive, send, owner=created)
 
     async def _read(self, length: bytes | None, receive: Receive) -> bytes:
         if length is not None and length.isdigit() and int(length) > self._max_body:
             raise RequestError(f"The body is {int(length)} bytes; the limit is {self._max_body}", status=413)
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            if message["type"] == "http.disconnect":
-                raise ClientGoneError
-            return body
-        chunks = [body]
-        size = len(body)
-        while message.get("more_body"):
+        chunks: list[bytes] = []
+        size = 0
+        while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
@@ -175,7 +188,8 @@ class App:
             size += len(chunks[-1])
             if size > self._max_body:
                 raise RequestError(f"The body is larger than the limit of {self._max_body} bytes", status=413)
-        return b"".join(chunks)
+            if not message.get("more_body"):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def _wait(
         self,
@@ -189,22 +203,14 @@ class App:
     ) -> None:
         """Answer when the prediction is over, or after `seconds`; a client that goes away cancels what it asked for."""
         if not prediction.over:
-            loop = asyncio.get_running_loop()
             end = prediction.end()
-            watch = _Watch(receive, end)
-            timers = [loop.call_later(DISCONNECT_AFTER, watch.start)]
-            if seconds is not None:
-                timers.append(loop.call_later(seconds, watch.enough))
-            try:
-                await end
-            finally:
-                for timer in timers:
-                    timer.cancel()
-                watch.stop()
-            if watch.gone:
+            gone = asyncio.ensure_future(_disconnected(receive))
+            await asyncio.wait((end, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done() and not prediction.over:
                 if owner:
                     kind.engine.cancel(prediction)
                 return
+            gone.cancel()
         await reply(send, 200 if prediction.over else 202, prediction.answer())
 
     async def _get(self, kind: Kind, id: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -267,11 +273,11 @@ class App:
 
     # Refusals.
 
-    async def _refuse(self, exc: ServerError, send: Send) -> None:
+    def _refusal(self, exc: ServerError) -> tuple[int, bytes, Headers]:
+        """Return status, body and headers of the answer to a request that is not taken."""
         if isinstance(exc, InputInvalidError):
             detail = [{"loc": p.loc, "msg": p.message, "type": p.type} for p in exc.problems]
-            await reply(send, 422, _encode({"detail": detail}))
-            return
+            return 422, _encode({"detail": detail}), _JSON
         headers = _JSON
         status = exc.http_status
         if isinstance(exc, RequestError):
@@ -279,16 +285,16 @@ class App:
             if status == 413:
                 headers = [*_JSON, (b"connection", b"close")]
         elif isinstance(exc, BusyError):
-            strict = self._runner.limits.strict
-            status = 409 if strict else 429
-            if not strict:
+            if self._runner.limits.strict:
+                status = 409
+            else:
                 wait = str(self._runner.predictions.engine.retry_after()).encode()
                 headers = [*_JSON, (b"retry-after", wait)]
         elif isinstance(exc, NotReadyError):
             headers = [*_JSON, (b"retry-after", b"1")]
         elif not isinstance(exc, (ConflictError, UnknownPredictionError)):
             log.error("request failed code=%s", exc.code)
-        await reply(send, status, _encode({"detail": exc.message}), headers)
+        return status, _encode({"detail": exc.message}), headers
 
 
 def _again(kind: Kind, asked: Asked) -> Prediction | None:
@@ -304,34 +310,6 @@ def _again(kind: Kind, asked: Asked) -> Prediction | None:
     if known.over:
         return None
     raise ConflictError(f"The prediction {asked.id!r} is running with another input.")
-
-
-class _Watch:
-    """Notice that a waiting client went away, or has waited long enough."""
-
-    __slots__ = ("_end", "_receive", "_task", "gone")
-
-    def __init__(self, receive: Receive, end: asyncio.Future[None]) -> None:
-        self._receive = receive
-        self._end = end
-        self._task: asyncio.Task[None] | None = None
-        self.gone = False
-
-    def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    async def _run(self) -> None:
-        await _disconnected(self._receive)
-        self.gone = True
-        self.enough()
-
-    def enough(self) -> None:
-        if not self._end.done():
-            self._end.set_result(None)
-
-    def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
 
 
 async def _disconnected(receive: Receive) -> None:

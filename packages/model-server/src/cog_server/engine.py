@@ -68,8 +68,7 @@ class Limits:
     cancel_grace: float = CANCEL_GRACE
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A checked request for a prediction."""
 
     id: str

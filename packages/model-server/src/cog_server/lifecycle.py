@@ -26,6 +26,8 @@ class State(Enum):
     FAILED = "failed"
     CANCELED = "canceled"
 
+    __hash__ = object.__hash__
+
 
 class Event(Enum):
     """What can happen to a prediction."""
@@ -49,6 +51,9 @@ class Event(Enum):
     STORED = "files stored"
     STORE_FAILED = "store failed"
 
+    # As below: members are singletons, and hashing by name costs a Python call at every look-up.
+    __hash__ = object.__hash__
+
 
 class Effect(Enum):
     """What the engine does after a step."""
@@ -64,6 +69,8 @@ class Effect(Enum):
     STORE = "store output files"
     ABORT = "stop fetching or storing"
     COMPLETE = "answer, tell watchers: completed"
+
+    __hash__ = object.__hash__
 
 
 TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELED})

@@ -8,7 +8,8 @@ holds another up.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +121,7 @@ class Prediction:
         self.predict_time: float | None = None
         self.events: list[Event] = []
         self.watchers: list[asyncio.Future[None]] = []
-        self.enders: list[asyncio.Future[None]] = []
+        self.enders: list[Callable[[], None]] = []
         self.webhook: Webhook | None = None
         self.delivery: Delivery | None = None
         self.task: asyncio.Task[None] | None = None
@@ -156,8 +157,10 @@ class Prediction:
             self.events.append((name, data))
         if self.watchers:
             _wake(self.watchers)
-        if name == COMPLETED:
-            _wake(self.enders)
+        if name == COMPLETED and self.enders:
+            enders, self.enders = self.enders, []
+            for ender in enders:
+                ender()
 
     def watch(self) -> asyncio.Future[None]:
         """Return a future that is done when something happens."""
@@ -171,7 +174,7 @@ class Prediction:
         if self.over:
             future.set_result(None)
         else:
-            self.enders.append(future)
+            self.enders.append(lambda: None if future.done() else future.set_result(None))
         return future
 
     def add_log(self, text: str) -> str:
@@ -224,5 +227,14 @@ def _wake(waiting: list[asyncio.Future[None]]) -> None:
 
 
 def timestamp(seconds: float | None) -> str | None:
-    """Return seconds of the epoch as RFC 3339 in UTC."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).isoformat()
+    """Return seconds of the epoch as RFC 3339 in UTC, with microseconds."""
+    if seconds is None:
+        return None
+    whole = int(seconds)
+    # Most of a moment's text is the second's, which many predictions share.
+    return f"{_second(whole)}.{int((seconds - whole) * 1e6):06d}+00:00"
+
+
+@functools.lru_cache(maxsize=64)
+def _second(whole: int) -> str:
+    return datetime.fromtimestamp(whole, timezone.utc).replace(tzinfo=None).isoformat()

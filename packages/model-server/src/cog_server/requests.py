@@ -152,6 +152,39 @@ def _is_http(url: Any) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
+class Wants:
+    """What a prediction request's headers ask for."""
+
+    __slots__ = ("events", "is_json", "last_id", "length", "no_wait", "seconds")
+
+    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self.is_json = self.events = self.no_wait = False
+        self.length: bytes | None = None
+        self.last_id: bytes | None = None
+        self.seconds: float | None = None
+        for name, value in headers:
+            if name == b"content-type":
+                self.is_json = value == b"application/json" or _is_json(value)
+            elif name == b"content-length":
+                self.length = value
+            elif name == b"prefer":
+                self.no_wait = wants_async(value)
+                self.seconds = wait_seconds(value)
+            elif name == b"accept":
+                self.events = wants_events(value)
+            elif name == b"last-event-id":
+                self.last_id = value
+
+    @property
+    def special(self) -> bool:
+        """Whether something else than a plain answer at the end is wanted."""
+        return self.events or self.no_wait or self.seconds is not None
+
+
+def _is_json(media_type: bytes) -> bool:
+    return media_type.partition(b";")[0].strip().lower() == b"application/json"
+
+
 def wants_async(prefer: bytes | None) -> bool:
     """Read `Prefer: respond-async`, alone or in a list."""
     if prefer is None:

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +23,9 @@ from cog_server.workers.process import WorkerCommand, WorkerProcess, spawn
 if TYPE_CHECKING:
     import asyncio
 
-    import uvicorn
-
     from cog_server.runner import Runner
 
 _BACKLOG = 2048
-_KEEP_ALIVE_SECONDS = 75
 _REAP_SECONDS = 2.0
 _CLOSE_SECONDS = 10
 
@@ -163,25 +160,24 @@ def address_of(sock: socket.socket) -> str:
 async def _serve(options: ServerOptions, listener: socket.socket, process: WorkerProcess | None) -> int:
     import asyncio
 
-    from cog_server.app import App
+    from cog_server.app import MAX_BODY, App
+    from cog_server.front.server import FrontServer
     from cog_server.runner import Runner
 
     runner = Runner(_runner_options(options))
     ending = _Ending(options, runner)
     app = App(runner, shutdown=ending.drain)
-    server = _http_server(app)
+    server = FrontServer(app, max_body=MAX_BODY)
     try:
         await runner.start(process)
         ending.listen_to_signals()
         reaper = asyncio.get_running_loop().create_task(_reap(runner)) if os.getpid() == 1 else None
-        serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
-        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.001)
+        await server.start(listener)
+        _settle_garbage()
         if options.on_listening is not None:
             options.on_listening(address_of(listener))
-        await asyncio.wait({serving, ending.task}, return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        await serving
+        await ending.task
+        await server.close(_CLOSE_SECONDS)
         if reaper is not None:
             reaper.cancel()
     finally:
@@ -221,29 +217,13 @@ def _echo(source: str, text: str) -> None:
         stream.flush()
 
 
-def _http_server(app: Any) -> uvicorn.Server:
-    import uvicorn
+def _settle_garbage() -> None:
+    """Leave what was loaded at the start out of garbage collection, and collect less often than Python's default."""
+    import gc
 
-    class Server(uvicorn.Server):
-        """The signals are ours: they drain first."""
-
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield
-
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_CLOSE_SECONDS,
-    )
-    return Server(config)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 class _Ending:

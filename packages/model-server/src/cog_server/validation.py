@@ -145,7 +145,9 @@ def _free(value: Any, loc: Loc, found: Found) -> None:
                 return
             stack.extend((child, (*where, key)) for key, child in item.items() if isinstance(child, _HOLDERS))
         elif isinstance(item, list):
-            stack.extend((child, (*where, index)) for index, child in enumerate(item) if isinstance(child, _HOLDERS))
+            stack.extend(
+                (child, (*where, index)) for index, child in enumerate(item) if isinstance(child, _HOLDERS)
+            )
         elif isinstance(item, Path):
             _file(item, where, found)
 

@@ -1,0 +1,145 @@
+"""A load client: keep-alive HTTP over raw sockets, one thread, counting only what succeeded."""
+
+from __future__ import annotations
+
+import json
+import re
+import selectors
+import socket
+import time
+from dataclasses import dataclass, field
+
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
+
+@dataclass
+class Load:
+    """What one run of the client saw."""
+
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    refused: int = 0
+    errors: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Successes in a second."""
+        return len(self.latencies) / self.seconds if self.seconds else 0.0
+
+    def count(self, connection: Connection, status: int, body: bytes) -> None:
+        """Count one answer; a refused request stays begun, so that its latency is that of its final success."""
+        if status in (409, 429, 503):
+            self.refused += 1
+            return
+        if status == 200 and connection.expected in body:
+            self.latencies.append(time.perf_counter() - connection.started)
+        else:
+            self.errors += 1
+        connection.started = 0.0
+
+    def percentile(self, share: float) -> float:
+        """Milliseconds within which that share of the successes was answered."""
+        ordered = sorted(self.latencies)
+        return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+
+
+def post(path: str, body: object, accept: str = "*/*") -> bytes:
+    """Return a whole request."""
+    data = json.dumps(body).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: {accept}\r\n"
+    )
+    return head.encode() + f"Content-Length: {len(data)}\r\n\r\n".encode() + data
+
+
+class Connection:
+    """One keep-alive connection with one request under way at a time."""
+
+    def __init__(self, port: int, request: bytes, expected: bytes) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.request = request
+        self.expected = expected
+        self.started = 0.0
+        self._buffer = b""
+
+    def send(self) -> None:
+        """Start a request; a retried one keeps its first start."""
+        if not self.started:
+            self.started = time.perf_counter()
+        self.socket.sendall(self.request)
+
+    def receive(self) -> tuple[int, bytes] | None:
+        """Read once; return (status, body) when the answer is whole."""
+        data = self.socket.recv(1 << 18)
+        if not data:
+            raise ConnectionError("the server closed the connection")
+        self._buffer += data
+        head, separator, body = self._buffer.partition(b"\r\n\r\n")
+        found = _LENGTH.search(head)
+        if not separator or found is None or len(body) < int(found[1]):
+            return None
+        self._buffer = b""
+        return int(head[9:12]), body
+
+
+def _run_one(port: int, seconds: float, request: bytes, expected: bytes) -> Load:
+    """Run with one connection: blocking, so that waiting costs no system call of its own."""
+    load = Load()
+    connection = Connection(port, request, expected)
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < seconds:
+        connection.send()
+        while (answer := connection.receive()) is None:
+            pass
+        load.count(connection, *answer)
+    load.seconds = time.perf_counter() - begun
+    connection.socket.close()
+    return load
+
+
+def run(port: int, connections: int, seconds: float, request: bytes, expected: bytes) -> Load:
+    """Keep `connections` requests under way for `seconds`. A 409, 429 or 503 is sent again and counted as refused."""
+    if connections == 1:
+        return _run_one(port, seconds, request, expected)
+    load = Load()
+    selector = selectors.DefaultSelector()
+    for _ in range(connections):
+        connection = Connection(port, request, expected)
+        selector.register(connection.socket, selectors.EVENT_READ, connection)
+        connection.send()
+    begun = time.perf_counter()
+    end = begun + seconds
+    while (now := time.perf_counter()) < end:
+        for key, _ in selector.select(end - now):
+            connection = key.data
+            answer = connection.receive()
+            if answer is not None:
+                load.count(connection, *answer)
+                connection.send()
+    load.seconds = time.perf_counter() - begun
+    for key in list(selector.get_map().values()):
+        key.data.socket.close()
+    selector.close()
+    return load
+
+
+def stream(port: int, request: bytes) -> tuple[float, float, int]:
+    """Read one event stream to its end; return (seconds to the first output, seconds in all, outputs)."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+        begun = time.perf_counter()
+        sock.sendall(request)
+        first, seen, tail = 0.0, 0, b""
+        while True:
+            data = sock.recv(1 << 18)
+            if not data:
+                raise ConnectionError("the stream broke off")
+            text = tail + data
+            count = text.count(b"event: output")
+            if count and not first:
+                first = time.perf_counter() - begun
+            seen += count
+            if b"event: completed" in text:
+                return first, time.perf_counter() - begun, seen
+            # What may be half of a marker is looked at again; a whole marker is not.
+            tail = text[-12:] if not text.endswith(b"event: output") else b""

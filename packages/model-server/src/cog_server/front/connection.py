@@ -1,0 +1,237 @@
+"""One client connection: bytes in, exchanges through, bytes out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+import httptools
+
+from cog_server.front.exchange import Exchange, Headers
+
+if TYPE_CHECKING:
+    from cog_server.front.server import FrontServer
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a request's line and headers."""
+MAX_HEADERS = 100
+PIPELINE = 1
+"""Requests that wait behind the one being answered when reading stops (what was read with them still counts)."""
+REQUEST_SECONDS = 120.0
+"""Seconds a client may take to send one whole request, for each 16 MiB of it."""
+IDLE_SECONDS = 75.0
+LINGER_SECONDS = 2.0
+"""Seconds for which what a refused client still sends is thrown away, so that it gets to read why."""
+
+
+class Connection(asyncio.Protocol):
+    """Speak HTTP/1.1 with one client."""
+
+    def __init__(self, server: FrontServer) -> None:
+        self.server = server
+        self.deadline: float | None = None
+        self.paused: asyncio.Future[None] | None = None
+        self.is_http10 = False
+        self._app = server.app
+        self._loop = server.loop
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpRequestParser(self)
+        self._current: Exchange | None = None
+        self._waiting: deque[Exchange] = deque()
+        self._url = b""
+        self._headers: Headers = []
+        self._body: list[bytes] = []
+        self._head_size = 0
+        self._body_size = 0
+        self._begun = 0.0
+        self._expects = False
+        self._refused = 0
+        self._closing = False
+
+    # What the loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start."""
+        self._transport = transport  # type: ignore[assignment]  # a stream server gives stream transports
+        self.server.connections.add(self)
+        self.deadline = self._loop.time() + REQUEST_SECONDS
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; whole requests are handed on from within."""
+        if self._refused or self._closing:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # Nothing is upgraded here: the request is answered as it stands, and that is all.
+            self._closing = True
+            if self._current is None:
+                self._transport.close()
+        except httptools.HttpParserError:
+            self._refuse(400, b"The request is not HTTP/1.1")
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's own signature
+        """End: nobody reads the answers any more."""
+        self.server.connections.discard(self)
+        self._closing = True
+        self.resume_writing()
+        current, self._current = self._current, None
+        self._waiting.clear()
+        if current is not None:
+            current.client_gone()
+
+    def pause_writing(self) -> None:
+        """Hold up whoever sends a stream: the client reads slowly."""
+        if self.paused is None:
+            self.paused = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """Let streams go on."""
+        paused, self.paused = self.paused, None
+        if paused is not None and not paused.done():
+            paused.set_result(None)
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        """Start a new request."""
+        self._url = b""
+        self._headers = []
+        self._body = []
+        self._head_size = self._body_size = 0
+        self._expects = False
+        self._begun = self._loop.time()
+        self.deadline = self._begun + REQUEST_SECONDS
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the URL."""
+        self._url += url
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one header."""
+        name = name.lower()
+        self._headers.append((name, value))
+        self._count(len(name) + len(value))
+        if name == b"expect" and value.lower() == b"100-continue":
+            self._expects = True
+        elif name == b"content-length" and value.isdigit() and int(value) > self.server.max_body:
+            self._refused = 413
+
+    def on_headers_complete(self) -> None:
+        """Decide whether the body is wanted."""
+        if len(self._headers) > MAX_HEADERS:
+            self._refused = 431
+        if self._refused:
+            self._refuse_for_size()
+        elif self._expects:
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        if self._refused:
+            return
+        self._body.append(body)
+        self._body_size += len(body)
+        self.deadline = self._begun + REQUEST_SECONDS * (1 + (self._body_size >> 24))
+        if self._body_size > self.server.max_body:
+            self._refused = 413
+            self._refuse_for_size()
+
+    def on_message_complete(self) -> None:
+        """Hand the whole request on."""
+        if self._refused:
+            return
+        parser = self._parser
+        self.deadline = None
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body = []
+        self.is_http10 = parser.get_http_version() == "1.0"
+        keep = parser.should_keep_alive() and not self.server.closing
+        exchange = Exchange(
+            self, parser.get_method().decode("ascii"), self._url, self._headers, body, keep_alive=keep
+        )
+        if self._current is None:
+            self._begin(exchange)
+        else:
+            self._waiting.append(exchange)
+            if len(self._waiting) >= PIPELINE:
+                self._transport.pause_reading()
+
+    # What exchanges call.
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        self._transport.write(data)
+
+    def exchange_finished(self, exchange: Exchange) -> None:
+        """Go on to the next request, or close."""
+        self._current = None
+        if self._refused:
+            self._closing = True
+            self._transport.write_eof()
+            self.deadline = self._loop.time() + LINGER_SECONDS
+        elif not exchange.keep_alive or self._closing:
+            self._closing = True
+            self._transport.close()
+        elif self._waiting:
+            following = self._waiting.popleft()
+            if len(self._waiting) < PIPELINE:
+                self._transport.resume_reading()
+            self._begin(following)
+        else:
+            self.deadline = self._loop.time() + IDLE_SECONDS
+
+    # What the server calls.
+
+    def close_when_idle(self) -> None:
+        """Close now, or after the answer under way."""
+        if self._current is None:
+            self._transport.close()
+        else:
+            self._current.keep_alive = False
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
+
+    def _begin(self, exchange: Exchange) -> None:
+        self._current = exchange
+        self.deadline = None
+        if not self._app.quick(exchange):
+            task = self._loop.create_task(self._run(exchange))
+            self.server.tasks.add(task)
+            task.add_done_callback(self.server.tasks.discard)
+
+    async def _run(self, exchange: Exchange) -> None:
+        try:
+            await self._app(exchange.scope(), exchange.receive, exchange.send)
+        except Exception:
+            self.server.log.exception("request failed path=%r", exchange.path)
+            if not exchange.started:
+                exchange.keep_alive = False
+                exchange.reply(500, b'{"detail":"Internal Server Error"}')
+        if not exchange.finished:
+            self._transport.abort()  # a half-sent answer must not look whole
+
+    def _count(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > MAX_HEAD:
+            self._refused = 431
+
+    def _refuse_for_size(self) -> None:
+        if self._refused == 413:
+            self._refuse(413, b"The body is larger than the limit of %d bytes" % self.server.max_body)
+        else:
+            self._refuse(self._refused, b"The request's headers are too large")
+
+    def _refuse(self, status: int, why: bytes) -> None:
+        """Answer a request that is not taken, and close without cutting the answer off."""
+        self._refused = status
+        if self._current is None:
+            exchange = Exchange(self, "POST", b"/", [], b"", keep_alive=False)
+            self._current = exchange
+            exchange.reply(status, b'{"detail":"%s"}' % why)
+        else:
+            self._current.keep_alive = False
