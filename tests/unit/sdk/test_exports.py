@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import cog
@@ -57,16 +58,23 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_old_module_names_still_lead_there() -> None:
     """`from cog.types import Path` and its like give the same objects."""
     from cog.predictor import BasePredictor
-    from cog.types import ConcatenateIterator, File, Input, Path, Secret
+    from cog.types import ConcatenateIterator, File, Input, Secret
+    from cog.types import Path as CogPath
 
-    assert (Path, File, Secret, Input) == (cog.Path, cog.File, cog.Secret, cog.Input)
+    assert (CogPath, File, Secret, Input) == (cog.Path, cog.File, cog.Secret, cog.Input)
     assert (BasePredictor, ConcatenateIterator) == (cog.BasePredictor, cog.ConcatenateIterator)
 
 
 def loaded_by(statement: str) -> set[str]:
     """Return the modules a statement loads in a bare interpreter."""
-    script = f"import sys; b=set(sys.modules); {statement}; import json; print(json.dumps(sorted(set(sys.modules)-b)))"
-    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True)
+    script = (
+        f"import sys; sys.path.insert(0, sys.argv[1]); b = set(sys.modules); {statement}; "
+        "import json; print(json.dumps(sorted(set(sys.modules) - b)))"
+    )
+    home = str(Path(cog.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script, home], capture_output=True, text=True, check=True
+    )
     return set(json.loads(done.stdout))
 
 
