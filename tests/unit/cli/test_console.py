@@ -61,6 +61,30 @@ def test_a_terminal_sees_a_step_move_and_the_logs_whole() -> None:
     assert stream.getvalue().endswith("after\n")
 
 
+def test_a_line_in_two_pieces_stays_whole_beside_a_moving_one() -> None:
+    """print() sends the text and its line end apart; the moving line must not wipe the first of them."""
+    stream = Terminal()
+    console = Console(stream)
+    with console.working("Starting"):
+        console.log("setting")
+        console.log(" up")
+        assert "setting" not in stream.getvalue()
+        console.log("\nunfinished")
+        assert "setting up\n" in stream.getvalue()
+    console.done("ready")
+    assert stream.getvalue().endswith("unfinished\n\033[32m✓\033[0m ready\n")
+
+
+def test_our_lines_begin_on_a_line_of_their_own() -> None:
+    """Whatever the model printed last."""
+    stream = io.StringIO()
+    console = Console(stream)
+    console.log("no end")
+    console.error("failed")
+    console.say("more")
+    assert stream.getvalue() == "no end\nError: failed\nmore\n"
+
+
 def test_quiet_keeps_what_matters() -> None:
     """Warnings and errors stay."""
     stream = io.StringIO()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cogyard.cli.inputs import InputsError, Standard, from_arguments, from_json
+from hypothesis import given
+from hypothesis import strategies as st
 
 PROPERTIES: dict[str, dict[str, Any]] = {
     "text": {"type": "string", "description": "what to say"},
@@ -37,7 +40,7 @@ DOCUMENT = {
 }
 
 
-def given(tmp_path: Path, *arguments: str) -> dict[str, Any]:
+def values_of(tmp_path: Path, *arguments: str) -> dict[str, Any]:
     """Return the input of `text=x` and these arguments, without the text."""
     values = from_arguments(["text=x", *arguments], DOCUMENT, Standard(scratch=tmp_path))
     return {name: value for name, value in values.items() if name != "text"}
@@ -71,7 +74,7 @@ def given(tmp_path: Path, *arguments: str) -> dict[str, Any]:
 )
 def test_a_value_gets_the_type_of_its_input(tmp_path: Path, argument: str, name: str, value: Any) -> None:
     """Numbers are exact, and what looks like a number stays a text where a text is wanted."""
-    found = given(tmp_path, argument)
+    found = values_of(tmp_path, argument)
     assert found == {name: value}
     assert type(found[name]) is type(value)
 
@@ -96,7 +99,7 @@ def test_a_repeated_name_makes_a_list(tmp_path: Path) -> None:
     """Each value is read by the type of the list's items, files included."""
     picture = tmp_path / "in.png"
     picture.write_bytes(b"x")
-    assert given(tmp_path, "numbers=1", "numbers=2", f"images=@{picture}", f"images=@{picture}") == {
+    assert values_of(tmp_path, "numbers=1", "numbers=2", f"images=@{picture}", f"images=@{picture}") == {
         "numbers": [1, 2],
         "images": [picture, picture],
     }
@@ -107,8 +110,8 @@ def test_files_are_named_with_an_at_sign(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "in.txt").write_text("from the file")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert given(tmp_path, "image=@in.txt") == {"image": tmp_path / "in.txt"}
-    assert given(tmp_path, "image=@~/in.txt") == {"image": tmp_path / "in.txt"}
+    assert values_of(tmp_path, "image=@in.txt") == {"image": tmp_path / "in.txt"}
+    assert values_of(tmp_path, "image=@~/in.txt") == {"image": tmp_path / "in.txt"}
     values = from_arguments(["text=@in.txt"], DOCUMENT, Standard(scratch=tmp_path))
     assert values == {"text": "from the file"}
 
@@ -169,7 +172,7 @@ def test_a_near_file_is_suggested(tmp_path: Path) -> None:
     """A mistyped file name is answered with the one that is there."""
     (tmp_path / "input.jpg").write_bytes(b"")
     with pytest.raises(InputsError, match=r"Did you mean `input\.jpg`"):
-        given(tmp_path, f"image=@{tmp_path}/inptu.jpg")
+        values_of(tmp_path, f"image=@{tmp_path}/inptu.jpg")
 
 
 def test_json_is_taken_exactly(tmp_path: Path) -> None:
@@ -203,3 +206,30 @@ def test_wrong_json_is_explained(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(InputsError) as caught:
         from_json(text, DOCUMENT, Standard(scratch=tmp_path))
     assert said in caught.value.message
+
+
+@given(value=st.integers())
+def test_whole_numbers_are_exact(value: int) -> None:
+    """Seeds beyond 32 bits, or 64, arrive as they were written."""
+    standard = Standard(scratch=Path("/nowhere"))
+    assert from_arguments(["text=x", f"count={value}"], DOCUMENT, standard)["count"] == value
+
+
+@given(value=st.floats(allow_nan=False, allow_infinity=False))
+def test_numbers_are_exact(value: float) -> None:
+    """No digit is lost on the way."""
+    standard = Standard(scratch=Path("/nowhere"))
+    assert from_arguments(["text=x", f"scale={value!r}"], DOCUMENT, standard)["scale"] == value
+
+
+@given(
+    name=st.sampled_from([*PROPERTIES, "other"]),
+    text=st.text(max_size=40).filter(lambda one: "\0" not in one),
+)
+def test_any_argument_is_answered(name: str, text: str) -> None:
+    """A value or an explanation, whatever stands there."""
+    arguments = [f"{name}={text}"] if name == "text" else ["text=x", f"{name}={text}"]
+    if text == "-" or text.startswith("@"):
+        return
+    with suppress(InputsError):
+        from_arguments(arguments, DOCUMENT, Standard(scratch=Path("/nowhere")))

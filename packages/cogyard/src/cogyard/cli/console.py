@@ -24,6 +24,8 @@ class Console:
         self.terminal = self.stream.isatty() and os.environ.get("TERM") != "dumb"
         self.colour = self.terminal and not os.environ.get("NO_COLOR") and not os.environ.get("COG_NO_COLOR")
         self._status: Status | None = None
+        self._held = ""
+        self._open = False
 
     def say(self, text: str = "") -> None:
         """Say one thing that was done or is to be known."""
@@ -48,12 +50,14 @@ class Console:
             self._line(f"  {hint}")
 
     def log(self, text: str) -> None:
-        """Pass on output of the model, unchanged."""
-        if self._status is not None:
+        """Pass on output of the model, unchanged; beside a moving line, whole lines only."""
+        if self._status is None:
+            self._write(text)
+            return
+        lines, newline, self._held = (self._held + text).rpartition("\n")
+        if newline:
             self._status.stop()
-        self.stream.write(text)
-        self.stream.flush()
-        if self._status is not None:
+            self._write(f"{lines}\n")
             self._status.start()
 
     @contextmanager
@@ -72,13 +76,26 @@ class Console:
                 yield Step(self, text)
             finally:
                 self._status = None
+        self._release()
 
     def paint(self, text: str, colour: str) -> str:
         """Return the text in a colour, on a terminal that wants it."""
         return f"\033[{colour}m{text}\033[0m" if self.colour else text
 
     def _line(self, text: str) -> None:
-        self.log(f"{text}\n")
+        # a line of the model that is not ended must not run into ours
+        before = "\n" if self._open or self._held else ""
+        self.log(f"{before}{text}\n")
+
+    def _release(self) -> None:
+        held, self._held = self._held, ""
+        if held:
+            self._write(held)
+
+    def _write(self, text: str) -> None:
+        self.stream.write(text)
+        self.stream.flush()
+        self._open = not text.endswith("\n") if text else self._open
 
 
 class Step:

@@ -32,7 +32,7 @@ def find_python(version: str, *, fetch: bool = True, on_progress: uv.Progress = 
     managed = _managed(version)
     if managed is not None:
         return managed
-    if not fetch:
+    if not fetch or os.environ.get("UV_PYTHON_DOWNLOADS") == "never":
         raise _missing(version, "")
     return _fetched(version, on_progress)
 
@@ -118,7 +118,7 @@ def _fetched(version: str, on_progress: uv.Progress) -> Path:
 
 
 def _missing(version: str, details: str) -> PythonMissingError:
-    why = "it could not be fetched:" if details else "none may be fetched"
+    why = "it could not be fetched:" if details else "none may be fetched (UV_PYTHON_DOWNLOADS=never)"
     running = "{}.{}".format(*sys.version_info[:2])
     return PythonMissingError(
         f"Python {version} is not on this machine, and {why}",

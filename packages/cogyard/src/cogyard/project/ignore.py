@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pathspec
+from pathspec.patterns.gitignore.basic import GitIgnoreBasicPattern
 
+from cogyard.project.document import shorten
+from cogyard.project.errors import Problem, ProjectError
 from cogyard.project.project import Project
 
 IGNORE_NAME = ".dockerignore"
@@ -117,9 +120,12 @@ def read_rules(root: Path) -> Rules:
 
 
 def compile_rules(text: str) -> Rules:
-    """Turn .dockerignore's lines into rules of which the last match wins; every pattern starts at the root."""
-    lines: list[str] = []
-    for raw in text.splitlines():
+    """Turn .dockerignore's lines into rules of which the last match wins; every pattern starts at the root.
+
+    Raises ProjectError for a line that is no pattern.
+    """
+    patterns: list[GitIgnoreBasicPattern] = []
+    for number, raw in enumerate(text.splitlines(), start=1):
         if raw.startswith("#") or not raw.strip():
             continue
         negated = raw.strip().startswith("!")
@@ -127,8 +133,12 @@ def compile_rules(text: str) -> Rules:
         pattern = pattern.lstrip("/")
         if pattern in {"", "."} or pattern.startswith(".."):
             continue
-        lines.append(f"{'!' if negated else ''}/{pattern}")
-    return pathspec.PathSpec.from_lines("gitignore", lines)
+        try:
+            patterns.append(GitIgnoreBasicPattern(f"{'!' if negated else ''}/{pattern}"))
+        except ValueError as error:
+            message = f"`{shorten(raw)}` is not a pattern"
+            raise ProjectError([Problem(file=IGNORE_NAME, line=number, message=message)]) from error
+    return pathspec.PathSpec(patterns)
 
 
 def _walk(folder: Path, prefix: str, root: Path, rules: Rules, seen: frozenset[Path]) -> Iterator[SourceFile]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -32,12 +33,23 @@ _PYTHON_HINT = 'Add it to the build section, for example: python_version: "3.13"
 Nodes = Mapping[str, yaml.Node]
 
 
-def parse(root: yaml.MappingNode, reader: Reader) -> tuple[Config, Nodes]:
-    """Return the values and the top-level nodes (for messages about them); `reader` collects the problems."""
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """The values, and the nodes that later messages point at: by key, and one for each of `python_packages`."""
+
+    config: Config
+    nodes: Nodes
+    build_nodes: Nodes
+    packages: tuple[yaml.Node, ...]
+
+
+def parse(root: yaml.MappingNode, reader: Reader) -> Parsed:
+    """Read the whole document; `reader` collects the problems."""
     obsolete = [path for path in OBSOLETE if "." not in path]
     top = reader.mapping(root, "", names_under(""), obsolete)
     _warn_obsolete(reader, top, "")
-    build = _build(reader, root, top.get("build"))
+    build_nodes = _build_nodes(reader, root, top.get("build"))
+    build = _build(reader, top.get("build"), build_nodes)
     concurrency = _concurrency(reader, top.get("concurrency"))
     if concurrency.max > 1 and build.python_version and version_of(build.python_version) < (3, 11):
         reader.problem(
@@ -59,7 +71,9 @@ def parse(root: yaml.MappingNode, reader: Reader) -> tuple[Config, Nodes]:
     if not any(name in top for name in ("predict", "run", "train")):
         hint = 'Add for example: predict: "predict.py:Predictor"'
         reader.problem(root, "nothing says what to run: there is no `predict`, `run` or `train`", hint)
-    return config, top
+    packages = build_nodes["python_packages"].value if build.python_packages else ()
+    named = tuple(one for one in packages if one.value in build.python_packages)
+    return Parsed(config=config, nodes=top, build_nodes=build_nodes, packages=named)
 
 
 def version_of(text: str) -> tuple[int, ...]:
@@ -67,13 +81,17 @@ def version_of(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
-def _build(reader: Reader, root: yaml.Node, node: yaml.Node | None) -> Build:
+def _build_nodes(reader: Reader, root: yaml.Node, node: yaml.Node | None) -> Nodes:
     if node is None:
         reader.problem(root, "there is no `build` section", 'Add: build: {python_version: "3.13"}')
-        return Build(python_version="")
+        return {}
     obsolete = [path.removeprefix("build.") for path in OBSOLETE if path.startswith("build.")]
     keys = reader.mapping(node, "build", names_under("build"), obsolete)
     _warn_obsolete(reader, keys, "build.")
+    return keys
+
+
+def _build(reader: Reader, node: yaml.Node | None, keys: Nodes) -> Build:
     if "python_packages" in keys and "python_requirements" in keys:
         reader.problem(
             keys["python_packages"],
@@ -99,9 +117,10 @@ def _build(reader: Reader, root: yaml.Node, node: yaml.Node | None) -> Build:
     )
 
 
-def _python_version(reader: Reader, build: yaml.Node, node: yaml.Node | None) -> str:
+def _python_version(reader: Reader, build: yaml.Node | None, node: yaml.Node | None) -> str:
     if node is None:
-        reader.problem(build, "`python_version` is missing from `build`", _PYTHON_HINT)
+        if isinstance(build, yaml.MappingNode):
+            reader.problem(build, "`python_version` is missing from `build`", _PYTHON_HINT)
         return ""
     text = reader.text(node, "python_version", numbers=True)
     if text is None:
@@ -114,9 +133,8 @@ def _python_version(reader: Reader, build: yaml.Node, node: yaml.Node | None) ->
         message = f"python_version is `{text}`; it must include major and minor, such as 3.13"
         reader.problem(node, message)
         return ""
-    if (int(found.group(1)), int(found.group(2))) < MINIMUM_PYTHON or int(found.group(1)) != MINIMUM_PYTHON[
-        0
-    ]:
+    version = (int(found.group(1)), int(found.group(2)))
+    if version < MINIMUM_PYTHON or version[0] != MINIMUM_PYTHON[0]:
         message = f"python_version is {text}; Python 3 from {_MINIMUM} on is supported"
         reader.problem(node, message)
         return ""

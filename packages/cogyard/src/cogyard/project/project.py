@@ -11,7 +11,7 @@ import yaml
 from cogyard.project import references
 from cogyard.project.document import compose
 from cogyard.project.errors import Problem, ProjectError, ProjectMissingError
-from cogyard.project.parse import parse, version_of
+from cogyard.project.parse import Parsed, parse, version_of
 from cogyard.project.reader import Reader
 from cogyard.project.requirements import Requirements, read_file
 from cogyard.project.values import Config, RunCommand
@@ -96,13 +96,14 @@ def load_project(folder: Path, filename: str = CONFIG_NAME) -> Project:
     except OSError as error:
         raise ProjectError([Problem(file=filename, message=f"cannot be read: {error.strerror}")]) from error
     reader = Reader(filename)
-    config, nodes = parse(compose(data, filename), reader)
+    parsed = parse(compose(data, filename), reader)
+    config, nodes = parsed.config, parsed.nodes
     problems = list(reader.problems)
     for name, ref in (("predict" if "predict" in nodes else "run", config.predict), ("train", config.train)):
         if ref is not None:
             found = references.check(ref, root, config.build.python_version, _template(nodes[name], filename))
             problems.extend([found] if found else [])
-    wanted = _requirements(config, nodes, root, filename)
+    wanted = _requirements(parsed, root, filename)
     problems.extend(wanted.problems)
     if problems:
         raise ProjectError(sorted(problems, key=lambda one: (one.file != filename, one.file, one.line or 0)))
@@ -119,17 +120,14 @@ def load_project(folder: Path, filename: str = CONFIG_NAME) -> Project:
     )
 
 
-def _requirements(config: Config, nodes: Mapping[str, yaml.Node], root: Path, filename: str) -> Requirements:
+def _requirements(parsed: Parsed, root: Path, filename: str) -> Requirements:
     wanted = Requirements()
-    build = {key.value: value for key, value in getattr(nodes.get("build"), "value", [])}
-    items = getattr(build.get("python_packages"), "value", None)
-    for item in items if isinstance(items, list) else []:
-        if isinstance(item, yaml.ScalarNode) and item.value in config.build.python_packages:
-            wanted.add(item.value.strip(), _template(item, filename), root)
-    name = config.build.python_requirements
+    for item in parsed.packages:
+        wanted.add(item.value.strip(), _template(item, filename), root)
+    name = parsed.config.build.python_requirements
     if name is not None:
         path = (root / name).resolve()
-        at = _template(build["python_requirements"], filename)
+        at = _template(parsed.build_nodes["python_requirements"], filename)
         if not path.is_relative_to(root):
             message = f"`{name}` is outside the project's folder"
             wanted.problems.append(at.saying(message))
