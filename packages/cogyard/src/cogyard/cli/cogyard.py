@@ -14,6 +14,7 @@ COMMANDS = {
     "status": Row("cogyard.cli.status:status", "Show what runs and what waits."),
     "account": Row("cogyard.cli.account:account", "Make and list accounts."),
     "token": Row("cogyard.cli.token:token", "Make, list and revoke API tokens."),
+    "link": Row("cogyard.cli.link:link", "Make a one-time sign-in link."),
 }
 
 
