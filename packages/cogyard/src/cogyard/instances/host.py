@@ -25,6 +25,8 @@ from cogyard.instances.work import Claim
 
 _log = logging.getLogger("cogyard.instances")
 
+#: Seconds that a model server gets to run the model's teardown.
+_STOP_GRACE = 5.0
 _READY = frozenset({"READY", "BUSY"})
 _BROKEN = frozenset({"SETUP_FAILED", "DEFUNCT", "UNHEALTHY"})
 
@@ -108,6 +110,7 @@ class Host:
         served = Served(
             instance=self.id, server=server, running=running, death=asyncio.create_task(running.wait())
         )
+        grace = _STOP_GRACE
         try:
             await self._wait_ready(served)
             if not self._draining.is_set():
@@ -116,10 +119,15 @@ class Host:
                 self._enter(Phase.READY)
             await self._serve(served)
             return served.death.result() if served.death.done() else None
+        except asyncio.CancelledError:
+            grace = (
+                0.0  # Told to stop at once: what runs is left to its lease, so there is nothing to wait for.
+            )
+            raise
         finally:
             await end(*self._runs, served.death)
             await server.aclose()
-            await running.stop()
+            await running.stop(grace=grace)
 
     async def _wait_ready(self, served: Served) -> None:
         clock = asyncio.get_running_loop().time

@@ -72,6 +72,12 @@ class SqlAccounts:
         row = await self.database.read(lambda db: db.execute("SELECT 1 FROM accounts LIMIT 1").fetchone())
         return row is not None
 
+    async def all(self) -> tuple[Account, ...]:
+        """Return every account, by name."""
+        sql = f"SELECT {_ACCOUNT} FROM accounts a ORDER BY a.username"
+        rows = await self.database.read(lambda db: db.execute(sql).fetchall())
+        return tuple(account_of(row) for row in rows)
+
     async def webhook_secret(self, account_id: int, fresh: str, now: datetime) -> str:
         """Return the account's signing secret, making `fresh` it when there is none."""
         select = "SELECT secret FROM webhook_secrets WHERE account_id = ?"

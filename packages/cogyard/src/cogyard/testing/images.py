@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from cog.schema import openapi, read_source
 
 from cogyard.domain.blobs import BlobStore
 from cogyard.oci import descriptor as media
@@ -71,7 +75,6 @@ def make_image(
     *,
     lock: str | None = EMPTY_LOCK,
     python: str = "3.11",
-    schema: Mapping[str, Any] | None = None,
     cog: Mapping[str, Any] | None = None,
     env: tuple[str, ...] = (),
     weights: Mapping[str, bytes] | None = None,
@@ -102,10 +105,8 @@ def make_image(
         add("lock", {"opt/cog/pylock.toml": lock.encode()})
     if weights:
         add("weights", {f"src/{name}": data for name, data in weights.items()})
-    source = {"src/predict.py": predict.encode()}
-    if schema is not None:
-        source["src/.cog/openapi_schema.json"] = json.dumps(schema).encode()
-    add("source", source)
+    schema = json.dumps(_schema(predict))
+    add("source", {"src/.cog/openapi_schema.json": schema.encode(), "src/predict.py": predict.encode()})
     described: dict[str, Any] = {
         "build": {"python_version": python},
         "predict": "predict.py:Predictor",
@@ -115,7 +116,7 @@ def make_image(
         "run.cog.version": "0.1.0",
         "run.cog.config": json.dumps(described),
         "run.cog.python_version": python,
-        "run.cog.openapi_schema": json.dumps(schema or _schema()),
+        "run.cog.openapi_schema": schema,
     }
     config = ImageConfig(
         architecture="amd64",
@@ -131,20 +132,11 @@ def make_image(
     return TestImage(manifest=manifest_bytes, config=config_bytes, digest=named.digest, blobs=blobs)
 
 
-def _schema() -> Mapping[str, Any]:
-    """Describe HELLO: one optional text in, one text out."""
-    text = {"type": "string", "title": "Text", "default": "", "x-order": 0}
-    return {
-        "openapi": "3.0.2",
-        "info": {"title": "Cog", "version": "0.1.0"},
-        "paths": {},
-        "components": {
-            "schemas": {
-                "Input": {"title": "Input", "type": "object", "properties": {"text": text}},
-                "Output": {"title": "Output", "type": "string"},
-            }
-        },
-    }
+def _schema(predict: str) -> Mapping[str, Any]:
+    """Read the schema of a `predict.py` from its source, as a build does."""
+    with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
+        (Path(folder) / "predict.py").write_text(predict)
+        return openapi(read_source(folder, "predict.py:Predictor"))
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

@@ -64,6 +64,10 @@ class AccountStore(Protocol):
         """Whether there is an account at all."""
         ...
 
+    async def all(self) -> tuple[Account, ...]:
+        """Return every account, by name."""
+        ...
+
     async def webhook_secret(self, account_id: int, fresh: str, now: datetime) -> str:
         """Return the account's signing secret; `fresh` becomes it when there is none."""
         ...

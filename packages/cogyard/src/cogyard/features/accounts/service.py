@@ -72,6 +72,10 @@ class Accounts:
         """Return the account, or None."""
         return await self.store.by_id(account_id)
 
+    async def all(self) -> tuple[Account, ...]:
+        """Return every account, by name: for the operator."""
+        return await self.store.all()
+
     async def exist(self) -> bool:
         """Whether there is an account at all: a platform without one has never been started."""
         return await self.store.any_account()

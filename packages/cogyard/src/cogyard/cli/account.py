@@ -1,0 +1,98 @@
+"""`cogyard account`: make and list accounts, set passwords, hand out sign-in links."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cogyard.cli.console import Console
+from cogyard.cli.errors import CommandError, MisuseError
+from cogyard.cli.folder import data_dir, open_folder
+
+if TYPE_CHECKING:
+    from cogyard.domain.values import Account
+    from cogyard.features.accounts.service import Accounts
+
+
+@click.group(short_help="Make and list accounts.")
+def account() -> None:
+    """Make and list accounts, with the platform running or stopped."""
+
+
+@account.command()
+@click.argument("username")
+@click.option("--name", metavar="TEXT", help="The name to show; the user name unless given.")
+@click.option("--admin", "is_admin", is_flag=True, help="Make an administrator.")
+@click.option("--password-stdin", is_flag=True, help="Read a password from standard input.")
+@data_dir
+def add(
+    username: str, *, name: str | None, is_admin: bool, password_stdin: bool, data_dir: Path | None
+) -> None:
+    """Make an account and print a one-time link that signs its owner in."""
+    from cogyard.compose.administration import accounts_in, address_of, sign_in_address
+
+    folder, password = open_folder(data_dir), _password(asked=password_stdin)
+
+    async def work(accounts: Accounts) -> str:
+        made = await accounts.create(username, name=name or username, password=password, is_admin=is_admin)
+        return await accounts.create_login_link(made)
+
+    with accounts_in(folder) as accounts:
+        secret = asyncio.run(work(accounts))
+    Console().done(f"The account {username} is made. This link signs its owner in, once, within an hour:")
+    click.echo(sign_in_address(address_of(folder), secret))
+
+
+@account.command("list")
+@data_dir
+def list_accounts(*, data_dir: Path | None) -> None:
+    """List the accounts."""
+    from cogyard.compose.administration import accounts_in
+
+    with accounts_in(open_folder(data_dir)) as accounts:
+        found = asyncio.run(accounts.all())
+    for one in found:
+        kind = "administrator" if one.is_admin else one.type
+        click.echo(f"{one.username:<40} {kind:<14} {one.created_at:%Y-%m-%d}  {one.name}")
+
+
+@account.command()
+@click.argument("username")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking."
+)
+@data_dir
+def password(username: str, *, password_stdin: bool, data_dir: Path | None) -> None:
+    """Set an account's password."""
+    from cogyard.compose.administration import accounts_in
+
+    with accounts_in(open_folder(data_dir)) as accounts:
+        found = find(accounts, username)
+        fresh = _password(asked=password_stdin)
+        if fresh is None:
+            fresh = click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
+        asyncio.run(accounts.set_password(found, fresh))
+    Console().done(f"The password of {username} is set.")
+
+
+def find(accounts: Accounts, username: str) -> Account:
+    """Return the account of a name; raise CommandError when there is none."""
+    found = asyncio.run(accounts.get(username))
+    if found is None:
+        raise CommandError(
+            f"there is no account {username}", hint="`cogyard account list` shows those that there are."
+        )
+    return found
+
+
+def _password(*, asked: bool) -> str | None:
+    if not asked:
+        return None
+    text = sys.stdin.readline().rstrip("\r\n")
+    if not text:
+        raise MisuseError("--password-stdin: there is nothing on standard input")
+    return text

@@ -1,0 +1,135 @@
+"""What stands in the way of a start, and the commands that look after a platform."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cogyard.testing.images import make_image
+
+pytestmark = pytest.mark.xdist_group("platform")
+COGYARD = Path(sys.executable).with_name("cogyard")
+
+
+def _cogyard(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COGYARD_")}
+    return subprocess.run(
+        [str(part) for part in (COGYARD, *arguments)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**kept, "NO_COLOR": "1"},
+    )
+
+
+def test_the_first_start_tells_how_to_get_in_and_later_ones_do_not(stopped: Any) -> None:
+    """A link and a token once; afterwards the address only, unless they are asked for."""
+    first = stopped.start()
+    assert first["token"].startswith("cyd_")
+    assert first["link"].startswith(first["address"])
+    assert first["link"] in stopped.log
+    assert stopped.http.get("/v1/account").json()["username"] == "tester"
+    assert stopped.http.get(first["link"]).status_code == 200
+    assert stopped.end(signal.SIGINT) == 0
+    assert not (stopped.folder / "ready.json").exists()
+    second = stopped.start()
+    assert (second["token"], second["link"]) == (None, None)
+    assert stopped.http.get("/v1/account").status_code == 200
+    stopped.end(signal.SIGINT)
+    third = stopped.start("--print-token")
+    assert third["token"] not in {None, first["token"]}
+
+
+def test_the_ready_file_is_its_owners_alone(platform: Any) -> None:
+    """There is a token in it."""
+    assert (platform.folder / "ready.json").stat().st_mode & 0o077 == 0
+
+
+def test_what_stands_in_the_way_is_said(platform: Any, tmp_path: Path) -> None:
+    """Folder taken, port taken, folder not writable, wrong settings: each a message, what to do, exit status."""
+    again = _cogyard("up", "--data-dir", platform.data.root)
+    assert again.returncode == 1
+    assert "already runs" in again.stderr
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        in_use = _cogyard("up", "--data-dir", tmp_path / "other", "--port", port)
+    assert in_use.returncode == 1
+    assert f"Port {port} of 127.0.0.1 is in use" in in_use.stderr
+    (tmp_path / "file").write_text("")
+    unwritable = _cogyard("up", "--data-dir", tmp_path / "file" / "data")
+    assert unwritable.returncode == 1
+    assert "cannot be written" in unwritable.stderr
+    wrong = _cogyard("up", "--port", "ninety", "--set", "colour=blue")
+    assert wrong.returncode == 2
+    assert "--port must be a whole number" in wrong.stderr
+    assert "no such setting" in wrong.stderr
+    named = _cogyard("up", "--data-dir", tmp_path / "new", "--port", "0", "--admin", "Not A Name!")
+    assert named.returncode != 0
+    assert "lower-case" in named.stderr
+    for done in (again, in_use, unwritable, wrong, named):
+        assert "Traceback" not in done.stderr
+
+
+def test_accounts_and_tokens_with_the_platform_running(platform: Any) -> None:
+    """Made beside the running platform, they count at once; revoked, they count no more."""
+    place = ("--data-dir", platform.data.root)
+    made = _cogyard("account", "add", "alice", "--password-stdin", *place, stdin="correct horse\n")
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith(f"http://127.0.0.1:{platform.http.base_url.port}/signin/link/")
+    token = _cogyard("token", "create", "alice", "--name", "laptop", *place).stdout.strip()
+    headers = {"authorization": f"Bearer {token}"}
+    assert platform.http.get("/v1/account", headers=headers).json()["username"] == "alice"
+    listed = _cogyard("token", "list", "alice", *place).stdout
+    assert "laptop" in listed
+    assert token not in listed
+    number = listed.split()[0]
+    assert _cogyard("token", "revoke", "alice", number, *place).returncode == 0
+    assert platform.http.get("/v1/account", headers=headers).status_code == 401
+    assert _cogyard("token", "revoke", "alice", number, *place).returncode == 1
+    names = [line.split()[:2] for line in _cogyard("account", "list", *place).stdout.splitlines()]
+    assert names == [["alice", "user"], ["tester", "administrator"]]
+    assert (
+        _cogyard("account", "password", "alice", "--password-stdin", *place, stdin="another one\n").returncode
+        == 0
+    )
+    assert _cogyard("account", "add", "alice", *place).returncode == 1
+    unknown = _cogyard("token", "create", "bob", *place)
+    assert unknown.returncode == 1
+    assert "there is no account bob" in unknown.stderr
+    assert _cogyard("link", *place).stdout.startswith("http://127.0.0.1:")
+
+
+def test_status_of_a_running_and_of_a_stopped_platform(platform: Any) -> None:
+    """Address, instances and what waits; exit status 3 when it does not run."""
+    version = platform.push(make_image(python=platform.python), "hello")
+    platform.run(version)
+    place = ("--data-dir", platform.data.root)
+    running = _cogyard("status", *place)
+    assert running.returncode == 0, running.stderr
+    assert str(platform.http.base_url).rstrip("/") in running.stdout
+    state = json.loads(_cogyard("status", "--json", *place).stdout)
+    assert state["running"]
+    assert [one["deployable"] for one in state["instances"]] == [version]
+    platform.end(signal.SIGINT)
+    stopped = _cogyard("status", *place)
+    assert stopped.returncode == 3
+    assert "No platform runs" in stopped.stdout
+    assert not json.loads(_cogyard("status", "--json", *place).stdout)["running"]
+
+
+def test_commands_on_a_folder_without_a_platform(tmp_path: Path) -> None:
+    """They say that there is none, and make nothing."""
+    for command in (["status"], ["account", "list"], ["token", "list", "x"], ["link"]):
+        done = _cogyard(*command, "--data-dir", tmp_path / "none")
+        assert done.returncode == 1
+        assert "There is no platform" in done.stderr
+    assert not (tmp_path / "none").exists()
