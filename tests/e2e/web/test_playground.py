@@ -24,7 +24,7 @@ def test_hello(person: Callable[..., Page], live_platform: LivePlatform) -> None
     page.keyboard.press("Control+Enter")
     expect(page.locator(".text-out")).to_have_text("hello Ada", timeout=COLD)
     expect(page.locator("[data-card]")).to_have_attribute("data-status", "succeeded")
-    page.get_by_text("Logs").click()
+    page.get_by_text("Logs", exact=True).click()
     expect(page.locator("[data-logs]")).to_contain_text("greeting Ada")
     expect(page.locator(".timings")).to_contain_text("ran")
     page.get_by_role("link", name="Open prediction").click()
