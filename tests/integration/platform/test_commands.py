@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from cogyard.testing.images import make_image
 
@@ -38,7 +39,7 @@ def test_the_first_start_tells_how_to_get_in_and_later_ones_do_not(stopped: Any)
     assert first["link"].startswith(first["address"])
     assert first["link"] in stopped.log
     assert stopped.http.get("/v1/account").json()["username"] == "tester"
-    assert stopped.http.get(first["link"]).status_code == 200
+    assert httpx2.get(first["link"]).status_code == 200
     assert stopped.end(signal.SIGINT) == 0
     assert not (stopped.folder / "ready.json").exists()
     second = stopped.start()
