@@ -21,11 +21,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
+from cogyard.blobs.allocation import keep_large_buffers
 from cogyard.blobs.writing import HashingFile, storage_full
 from cogyard.domain.blobs import DigestMismatchError, TooLargeError, is_digest
 
-READ_CHUNK = 256 << 10
-"""Bytes read at a time for one reader; two are in memory, and the socket's buffer holds about as much again."""
+READ_CHUNK, LONG_CHUNK, LONG = 256 << 10, 1 << 20, 4 << 20
+"""Bytes read at a time, at first and once `LONG` bytes have gone out: a short read must not cost much memory when many
+are read at once, a long one not many hand-overs. Two pieces of each reader are in memory."""
 
 THREADS = 8
 """Enough for several streams to be read, hashed and written at once; beyond that the disk is the limit."""
@@ -45,6 +47,7 @@ class LocalBlobs:
 
         Blocks for a moment. Call `close()` when done.
         """
+        keep_large_buffers()
         for name in ("blobs", "tmp"):
             (root / name).mkdir(parents=True, exist_ok=True)
         _remove_leftovers(root / "tmp")
@@ -84,7 +87,8 @@ class LocalBlobs:
             end = size if stop is None else min(stop, size)
             position = start
             while position < end:
-                length = min(READ_CHUNK, end - position)
+                piece = READ_CHUNK if position - start < LONG else LONG_CHUNK
+                length = min(piece, end - position)
                 following = loop.run_in_executor(self.threads, os.pread, fd, length, position)
                 position += length
                 previous, ahead = ahead, following
