@@ -128,7 +128,8 @@ class _form:  # noqa: N801 - used as a function
 
         self._request = Request(request.scope, counted)
         try:
-            return await self._request.form(max_files=1, max_fields=10, max_part_size=METADATA_LIMIT)
+            # Two: the official JavaScript client sends `metadata` as a part with a file name of its own.
+            return await self._request.form(max_files=2, max_fields=10, max_part_size=METADATA_LIMIT)
         except HTTPException as error:
             raise BadRequestError(str(error.detail)) from error
         except ClientDisconnect as error:
