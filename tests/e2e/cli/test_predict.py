@@ -179,6 +179,43 @@ def test_a_predictor_that_does_not_import_is_shown(write: Callable[[str], Comman
     assert "cogyard/cli" not in done.stderr
 
 
+def test_an_input_without_a_type_is_shown_in_the_source(write: Callable[[str], Command]) -> None:
+    """What makes a model impossible to describe is told at its line."""
+    cog = write("class Predictor:\n    def predict(self, n) -> int:\n        return 1\n")
+    done = cog("predict", "-i", "n=1")
+    assert done.returncode == 1
+    assert "Error: predict.py:2: input 'n' of predict() has no type" in done.stderr
+    assert cog("schema").returncode == 1
+
+
+def test_a_schema_that_only_the_running_model_knows_is_used(write: Callable[[str], Command]) -> None:
+    """Choices computed at import time are not in the source's text; the model is asked then."""
+    cog = write(
+        "from cog import BasePredictor, Input\nNAMES = [str(n) for n in range(3)]\n\n"
+        "class Predictor(BasePredictor):\n"
+        "    def predict(self, name: str = Input(choices=NAMES, default='0')) -> str:\n        return name\n"
+    )
+    assert cog("predict", "-i", "name=2").stdout == "2\n"
+    done = cog("predict", "-i", "name=7")
+    assert done.returncode == 2
+    assert "must be one of: 0, 1, 2" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("    def predict(self) -> str:\n        os._exit(3)\n", "the prediction failed"),
+        ("    def setup(self):\n        os.kill(os.getpid(), 9)\n    def predict(self) -> str:\n        return ''\n",
+         "the model's setup failed"),
+    ],
+)  # fmt: skip
+def test_a_process_that_dies_is_told(write: Callable[[str], Command], method: str, said: str) -> None:
+    """A crash of the model is a failure with a reason, not a hang."""
+    done = write(f"import os\n\nclass Predictor:\n{method}")("predict")
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
 def test_files_go_in_and_come_out(write: Callable[[str], Command]) -> None:
     """A picture from stdin or by path; the output beside us, or where -o says."""
     cog = write(

@@ -38,6 +38,12 @@ class ModelFailedError(CommandError):
     code = "setup_failed"
 
 
+class UndescribedError(CommandError):
+    """Neither the source nor the running model tells what goes in and comes out."""
+
+    code = "undescribed"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What was asked on the command line."""
@@ -124,13 +130,15 @@ def _predict(request: Request, filename: str, console: Console) -> None:
     if project.ref is None:
         hint = 'Add for example: predict: "predict.py:Predictor"'
         raise CommandError(f"{filename} has no `predict` (or `run`): there is nothing to run", hint=hint)
-    document = source_schema(project)
+    document, undescribed = source_schema(project)
     # Mistakes in the inputs are told before anything slow begins.
     values = _values(request, document) if document is not None else None
     Outputs(document or {}, request.destination, console).check()
     prepared = prepare(project, console)
     try:
         run_async(_run(request, prepared, document, values, console))
+    except UndescribedError as error:
+        raise (undescribed or error) from None
     except InputInvalidError as error:
         raise _misfit(error) from error
     except SetupFailedError as error:
@@ -192,6 +200,8 @@ async def _run(
             model = await stack.enter_async_context(starting)
         console.done(f"Model running in environment {prepared.name}\n")
         if values is None:
+            if not model.schema:
+                raise UndescribedError("the model's inputs and output cannot be described")
             values = _values(request, model.schema)
         outputs = Outputs(model.schema, request.destination, console)
         # The generator holds the output files: it is closed when they are written, not when it is collected.
@@ -213,6 +223,7 @@ async def _show(events: AsyncIterator[Event], outputs: Outputs, console: Console
             if whole:
                 outputs.whole(
                     {
+                        "id": event.id,
                         "status": event.status,
                         "output": event.output,
                         "error": event.error,

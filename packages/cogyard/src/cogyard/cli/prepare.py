@@ -23,12 +23,12 @@ def open_project(filename: str, console: Console) -> Project:
     return project
 
 
-def source_schema(project: Project) -> Mapping[str, Any] | None:
-    """Return the document read from the source; None where only running the model can tell it."""
+def source_schema(project: Project) -> tuple[Mapping[str, Any] | None, ProjectError | None]:
+    """Return the document read from the source, or why the source alone does not tell it (the running model may)."""
     try:
-        return static_schema(project)
-    except ProjectError:
-        return None
+        return static_schema(project), None
+    except ProjectError as error:
+        return None, error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,7 +54,7 @@ def _command(path: str, command: click.Command, parent: click.Context) -> str:
     context = click.Context(command, info_name=path.rpartition(" ")[2], parent=parent)
     lines = [f"### {path}\n", *_paragraphs(command.help or command.short_help or "")]
     lines += ["```text", command.get_usage(context).replace("Usage: ", "", 1), "```", ""]
-    rows = [record for one in command.params if (record := one.get_help_record(context)) and record[0]]
+    rows = [record for one in command.params if (record := one.get_help_record(context)) and record[1]]
     if rows:
         lines += ["| option | meaning |", "|---|---|"]
         lines += [f"| `{_cell(option)}` | {_cell(meaning)} |" for option, meaning in rows]
