@@ -87,7 +87,7 @@ async def delete_manifest(context: Context, request: Request, target: Target) ->
         return Response(status_code=202)
     pin = await context.pins.pin(account, repository, reference)
     if pin is not None:
-        raise UnsupportedError(pin, hint="Delete the version first, on its page or by the HTTP API.")
+        raise UnsupportedError(pin)
     try:
         found = await context.repositories.delete_manifest(repository, reference)
     except StillUsedError as error:
