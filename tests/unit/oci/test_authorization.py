@@ -106,8 +106,9 @@ def test_a_credential_never_shows_its_secret() -> None:
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
-        ("localhost", True), ("localhost:5000", True), ("127.0.0.1", True), ("127.8.9.1:80", True), ("[::1]:5000", True),
-        ("::1", True), ("localhost.example", False), ("127.0.0.1.example", False), ("10.0.0.1", False), ("a.b", False),
+        ("localhost", True), ("localhost:5000", True), ("127.0.0.1", True), ("127.8.9.1:80", True),
+        ("[::1]:5000", True), ("::1", True), ("localhost.example", False), ("127.0.0.1.example", False),
+        ("10.0.0.1", False), ("a.b", False),
     ],
 )  # fmt: skip
 def test_only_this_machine_is_loopback(host: str, expected: bool) -> None:

@@ -168,7 +168,10 @@ def _state(file: SourceFile) -> str:
     """Return what changes when the file does, without reading it."""
     if file.link is not None:
         return f"{file.name} -> {file.link}"
-    state = file.path.stat()
+    try:
+        state = file.path.stat()
+    except OSError as error:
+        raise ImageError(f"{file.name} cannot be read: {error.strerror}") from None
     return (
         f"{file.name} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino} {state.st_mode}"
     )

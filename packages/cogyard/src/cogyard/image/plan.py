@@ -94,7 +94,7 @@ def make_plan(
     listed = sorted(files, key=lambda each: each.name)
     layers.extend(_weights([each for each in listed if each.is_weights]))
     source = tuple(each for each in listed if not each.is_weights)
-    layers.append(PlannedLayer(kind="source", title=f"{len(source)} files", files=source))
+    layers.append(PlannedLayer(kind="source", title=_count(len(source), "file"), files=source))
     return Plan(
         layers=tuple(layers),
         env=_environment(project, base),
@@ -133,7 +133,7 @@ def _weights(files: list[SourceFile]) -> list[PlannedLayer]:
     ]
     small = tuple(each for each in files if each.size < LARGE_WEIGHTS)
     if small:
-        layers.append(PlannedLayer(kind="weights", title=f"{len(small)} files", files=small))
+        layers.append(PlannedLayer(kind="weights", title=_count(len(small), "file"), files=small))
     return layers
 
 
@@ -160,5 +160,5 @@ def _references(project: Project) -> Mapping[str, str]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _count(number: int) -> str:
-    return "1 package" if number == 1 else f"{number} packages"
+def _count(number: int, noun: str = "package") -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -49,9 +49,10 @@ def open_path(text: str) -> tuple[Path, str | None] | None:
     path = Path(text)
     if path.exists():
         return path, None
-    before, colon, name = text.rpartition(":")
-    if colon and Path(before).is_dir():
-        return Path(before), name
+    parts = text.split(":")
+    for count in range(1, len(parts)):
+        if (path := Path(":".join(parts[:count]))).exists():
+            return path, ":".join(parts[count:])
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,7 +88,9 @@ def open_deb(path: Path, name: str) -> Iterator[Deb]:
     try:
         with path.open("rb") as file, DebFile(fileobj=file) as deb:
             yield Deb(name, deb)
-    except (ArError, tarfile.TarError, EOFError, KeyError) as error:
+    except (ArError, tarfile.TarError, lzma.LZMAError, EOFError, KeyError, OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's word, not the package's; python-debian raises OSError without a number
         raise HostilePackageError(f"{name} is not a Debian package: {error}") from None
 
 

@@ -13,7 +13,7 @@ from cogyard.image.errors import DebianError
 
 _NAME = re.compile(rb"^Package: *(\S+)", re.MULTILINE)
 _PROVIDES = re.compile(rb"^Provides: *(.+)$", re.MULTILINE)
-_PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+\Z")
+_PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _FILENAME = re.compile(r"[A-Za-z0-9._+~/%:-]+\.deb\Z")
 
