@@ -1,0 +1,221 @@
+"""A platform in one process for tests: the real application over a real database, and instances that play a script.
+
+Theory of operation: `ApiPlatform` is what compose builds, without a registry, instances or sockets. Clients speak to
+it through ASGI. `Instance` claims work and reports as a real one would, at the moment the test says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from starlette.applications import Starlette
+
+from cogyard.blobs.local import LocalBlobs
+from cogyard.domain.values import Account, Model, Prediction, Version, Visibility
+from cogyard.domain.webhooks import Targets
+from cogyard.features.accounts.service import Accounts
+from cogyard.features.files.service import Files
+from cogyard.features.hardware.service import HardwareList
+from cogyard.features.models.service import Models
+from cogyard.features.predictions.given import Given
+from cogyard.features.predictions.queue import Claim, Queue
+from cogyard.features.predictions.service import Predictions
+from cogyard.features.services import Services
+from cogyard.features.versions.service import Versions
+from cogyard.features.world import World
+from cogyard.instances.work import Outcome
+from cogyard.store.accounts import SqlAccounts
+from cogyard.store.database import Database
+from cogyard.store.files import SqlFiles
+from cogyard.store.models import SqlModels
+from cogyard.store.predictions import SqlPredictions
+from cogyard.web.application import create_application
+from cogyard.web.settings import WebSettings
+
+BASE = "http://platform.test:8000"
+SECRET = "a secret for tests"  # noqa: S105 - guards nothing
+
+ECHO_SCHEMA: Mapping[str, Any] = {
+    "openapi": "3.0.2",
+    "components": {
+        "schemas": {
+            "Input": {
+                "type": "object",
+                "title": "Input",
+                "required": ["text"],
+                "properties": {
+                    "text": {"type": "string", "title": "Text", "x-order": 0},
+                    "times": {"type": "integer", "title": "Times", "default": 1, "minimum": 1, "maximum": 4},
+                    "image": {"type": "string", "format": "uri", "title": "Image", "nullable": True},
+                    "key": {"type": "string", "format": "password", "x-cog-secret": True, "title": "Key"},
+                },
+            },
+            "Output": {"type": "string", "title": "Output"},
+        }
+    },
+}
+
+
+@dataclass(kw_only=True)
+class ApiPlatform:
+    """An open platform, with two accounts (`owner`, `other`), an administrator, and a public model `owner/echo`."""
+
+    services: Services
+    app: Starlette
+    database: Database
+    accounts: dict[str, Account] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    model: Model
+    version: Version
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, folder: Path, *, world: World | None = None, settings: WebSettings | None = None
+    ) -> AsyncIterator[ApiPlatform]:
+        """Open a platform over a folder; one that was opened before is found as it was left."""
+        world = world or World()
+        with Database.open(folder / "cogyard.db") as database:
+            blobs = LocalBlobs.open(folder / "files")
+            services = make_services(database, blobs, world)
+            app = create_application(services, settings or WebSettings(session_secret=SECRET))
+            platform = await cls._furnished(services, app, database)
+            upkeep = asyncio.create_task(services.predictions.queue.run())
+            try:
+                yield platform
+            finally:
+                upkeep.cancel()
+                await asyncio.gather(upkeep, return_exceptions=True)
+                blobs.close()
+
+    @classmethod
+    async def _furnished(cls, services: Services, app: Starlette, database: Database) -> ApiPlatform:
+        accounts: dict[str, Account] = {}
+        for name in ("owner", "other", "root"):
+            found = await services.accounts.get(name)
+            accounts[name] = found or await services.accounts.create(
+                name, name=name.title(), is_admin=name == "root"
+            )
+        tokens = {
+            name: await services.accounts.create_token(account, "tests") for name, account in accounts.items()
+        }
+        owner = accounts["owner"]
+        listed = await services.models.search(owner, "owner/echo")
+        model = (
+            listed.items[0]
+            if listed.items
+            else await services.models.create(owner, "owner", "echo", visibility=Visibility.PUBLIC)
+        )
+        version = await add_version(services, model, "a" * 64)
+        model = await services.models.get(owner, "owner", "echo")
+        return cls(
+            services=services,
+            app=app,
+            database=database,
+            accounts=accounts,
+            tokens=tokens,
+            model=model,
+            version=version,
+        )
+
+    def client(self, name: str | None = "owner", **options: Any) -> httpx2.AsyncClient:
+        """Return a client with that account's token; None has none."""
+        headers = {"Authorization": f"Bearer {self.tokens[name]}"} if name else {}
+        headers.update(options.pop("headers", {}))
+        return httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app=self.app, raise_app_exceptions=False),
+            base_url=options.pop("base_url", BASE),
+            headers=headers,
+            **options,
+        )
+
+    def instance(self, version: str | None = None) -> Instance:
+        """Return an instance of a version."""
+        return Instance(queue=self.services.predictions.queue, version=version or self.version.id)
+
+
+@dataclass(kw_only=True)
+class Instance:
+    """Claims and reports when it is told to."""
+
+    queue: Queue
+    version: str
+    name: str = "scripted"
+
+    async def claim(self) -> Claim:
+        """Take the next prediction, waiting for one."""
+        async with asyncio.timeout(10):
+            while (claim := await self.queue.claim(self.version, instance=self.name)) is None:
+                await self.queue.wait_for_work(self.version, timeout=1)
+        return claim
+
+    async def run(
+        self, answer: Any = None, *, chunks: tuple[Any, ...] = (), logs: str = "", error: str | None = None
+    ) -> Prediction:
+        """Take one prediction and run it to its end; a callable answer is given the input."""
+        claim = await self.claim()
+        key, token = claim.prediction.id, claim.lease_token
+        assert await self.queue.started(key, token)  # noqa: S101 - part of a test
+        if logs or chunks:
+            await self.queue.progress(key, token, logs=logs)
+        for chunk in chunks:
+            await self.queue.progress(key, token, outputs=[chunk])
+        output = answer(claim.prediction.input) if callable(answer) else answer
+        outcome = Outcome(
+            status="failed" if error else "succeeded", output=output, streamed=bool(chunks), error=error
+        )
+        assert await self.queue.finished(key, token, outcome)  # noqa: S101 - part of a test
+        return claim.prediction
+
+    @asynccontextmanager
+    async def always(
+        self, answer: Callable[[Mapping[str, Any]], Any] | Callable[[Claim], Awaitable[Outcome]]
+    ) -> AsyncIterator[None]:
+        """Run whatever comes, beside the test, until the block ends."""
+
+        async def loop() -> None:
+            while True:
+                await self.run(answer)
+
+        task = asyncio.create_task(loop())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def make_services(database: Database, blobs: LocalBlobs, world: World) -> Services:
+    """Return services over a database and a folder of blobs."""
+    accounts, models_store = SqlAccounts(database), SqlModels(database)
+    hardware = HardwareList()
+    files = Files(store=SqlFiles(database), blobs=blobs, world=world)
+    models = Models(store=models_store, accounts=accounts, hardware=hardware, world=world)
+    return Services(
+        accounts=Accounts(store=accounts, world=world),
+        models=models,
+        versions=Versions(store=models_store, models=models, world=world),
+        predictions=Predictions(
+            queue=Queue(store=SqlPredictions(database), world=world),
+            given=Given(files=files),
+            targets=Targets(allow_private=True, allow_http=True),
+            world=world,
+        ),
+        files=files,
+        hardware=hardware,
+    )
+
+
+async def add_version(
+    services: Services, model: Model, id: str, schema: Mapping[str, Any] = ECHO_SCHEMA
+) -> Version:
+    """Make a version of a model as a push does."""
+    return await services.versions.add(
+        model, digest=f"sha256:{id}", labels={}, openapi_schema=schema, cog_version="0.16.0", size=1
+    )

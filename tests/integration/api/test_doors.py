@@ -1,0 +1,239 @@
+"""Which part of the platform an address means, who is let in, and what every answer says."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from typing import Any
+
+import httpx2
+import itsdangerous
+import pytest
+from cogyard.testing.api import BASE, SECRET, ApiPlatform
+from cogyard.web.application import SESSION_COOKIE
+
+pytestmark = pytest.mark.anyio
+
+
+def session_of(platform: ApiPlatform, name: str, secret: str = SECRET) -> dict[str, str]:
+    """Return the cookie of somebody who has signed in."""
+    data = b64encode(json.dumps({"account": platform.accounts[name].id}).encode())
+    return {SESSION_COOKIE: itsdangerous.TimestampSigner(secret).sign(data).decode()}
+
+
+async def _predict(client: httpx2.AsyncClient, platform: ApiPlatform, **headers: str) -> httpx2.Response:
+    body = {"version": platform.version.id, "input": {"text": "x"}}
+    return await client.post("/v1/predictions", json=body, headers=headers)
+
+
+@pytest.mark.parametrize("base", ["/v1", "/v1/v1", ""])
+async def test_every_base_that_clients_may_be_given_works(platform: ApiPlatform, base: str) -> None:
+    """With /v1, without it, and twice (wire gotcha 1)."""
+    async with platform.client() as client:
+        assert (await client.get(f"{base}/account")).json()["username"] == "owner"
+        assert (await client.get(f"{base}/predictions")).json()["results"] == []
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "Token", "bearer"])
+async def test_both_ways_to_give_a_token(platform: ApiPlatform, scheme: str) -> None:
+    """Old samples say Token."""
+    headers = {"Authorization": f"{scheme} {platform.tokens['owner']}"}
+    async with platform.client(None, headers=headers) as client:
+        assert (await client.get("/v1/account")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "Bearer", "Bearer x", "Basic b3duZXI6eA==", "Bearer " + "x" * 5000, "Bearer cyd_" + "0" * 40],
+)
+async def test_without_a_token_the_answer_is_a_401(platform: ApiPlatform, header: str | None) -> None:
+    """The words are those that clients know, as a problem."""
+    async with platform.client(None, headers={} if header is None else {"Authorization": header}) as client:
+        answer = await client.get("/v1/predictions")
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "title": "Unauthenticated",
+        "detail": "You did not pass a valid authentication token",
+        "status": 401,
+    }
+
+
+async def test_a_revoked_token_is_nobodys_at_once(platform: ApiPlatform) -> None:
+    """The very next request is refused."""
+    accounts, owner = platform.services.accounts, platform.accounts["owner"]
+    async with platform.client() as client:
+        assert (await client.get("/v1/account")).status_code == 200
+        for token in await accounts.tokens(owner):
+            assert await accounts.revoke(owner, token.id)
+        assert (await client.get("/v1/account")).status_code == 401
+
+
+async def test_a_session_counts_only_from_our_own_pages(platform: ApiPlatform) -> None:
+    """Another site can make a browser send the cookie, but not say that it comes from here."""
+    async with platform.client(None, cookies=session_of(platform, "owner")) as browser:
+        ours = await _predict(browser, platform, **{"Sec-Fetch-Site": "same-origin"})
+        assert ours.status_code == 201
+        assert ours.json()["source"] == "web"
+        for headers in (
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+            {"Origin": "https://evil.example"},
+            {"Origin": "null"},
+        ):
+            assert (await _predict(browser, platform, **headers)).status_code == 403
+        assert (
+            await browser.get("/v1/account", headers={"Sec-Fetch-Site": "same-origin"})
+        ).status_code == 200
+
+
+async def test_a_forged_session_is_nobody(platform: ApiPlatform) -> None:
+    """The cookie is signed."""
+    async with platform.client(None, cookies=session_of(platform, "owner", "another secret")) as browser:
+        assert (await browser.get("/v1/account")).status_code == 401
+
+
+async def test_a_wrong_token_is_not_saved_by_a_session(platform: ApiPlatform) -> None:
+    """Whoever shows a token is who the token says, or nobody."""
+    headers = {"Authorization": "Bearer wrong"}
+    async with platform.client(None, cookies=session_of(platform, "owner"), headers=headers) as browser:
+        assert (await browser.get("/v1/account")).status_code == 401
+
+
+async def test_other_sites_may_call_with_a_token_and_never_with_cookies(platform: ApiPlatform) -> None:
+    """CORS says everybody, and does not say credentials."""
+    headers = {
+        "Origin": "https://app.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,prefer,content-type",
+    }
+    async with platform.client(None) as browser:
+        preflight = await browser.options("/v1/predictions", headers=headers)
+        assert preflight.status_code == 200
+        assert preflight.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in preflight.headers
+    async with platform.client("owner", headers={"Origin": "https://app.example"}) as client:
+        answer = await client.get("/v1/account")
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/nothing", "/v1/predictions/x/y/z", "/v1/", "/v1", "/delivery/x", "/internal/x"]
+)
+async def test_an_address_that_is_none_is_a_problem(platform: ApiPlatform, path: str) -> None:
+    """Not a page."""
+    async with platform.client() as client:
+        answer = await client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_method_that_is_none_names_those_there_are(platform: ApiPlatform) -> None:
+    """405 with Allow."""
+    async with platform.client() as client:
+        answer = await client.put("/v1/models/owner/echo", json={})
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "DELETE, GET, HEAD, PATCH"
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_answers_are_kept_by_nobody(platform: ApiPlatform) -> None:
+    """Frameworks that cache fetches would poll for ever."""
+    async with platform.client() as client:
+        answer = await client.get("/v1/account")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'"x"', b"{}", b'{"input": []}', b'{"input": {}, "version": 1}']
+)
+async def test_a_body_that_is_no_request_is_a_problem(platform: ApiPlatform, body: bytes) -> None:
+    """400 or 422, never a crash."""
+    async with platform.client() as client:
+        answer = await client.post(
+            "/v1/predictions", content=body, headers={"Content-Type": "application/json"}
+        )
+    assert answer.status_code in {400, 422}
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        "x",
+        "%00",
+        "%0a",
+        "..%2f..%2fetc",
+        "é",
+        "0" * 26,
+        "' OR 1=1 --",
+        "A" * 5000,
+        "01m81en5y16pa08s52ryrftj5c%0a",
+    ],
+)
+async def test_hostile_ids_are_a_404(platform: ApiPlatform, id: str) -> None:
+    """Whatever stands where an id should."""
+    async with platform.client() as client:
+        for path in (
+            "predictions/{}",
+            "files/{}",
+            "models/owner/{}",
+            "models/{}/x",
+            "models/owner/echo/versions/{}",
+        ):
+            answer = await client.get("/v1/" + path.format(id))
+            assert answer.status_code == 404, path
+
+
+async def test_health_is_for_anyone(platform: ApiPlatform) -> None:
+    """A proxy may ask without a token, and with one."""
+    for name in (None, "owner"):
+        async with platform.client(name) as client:
+            assert (await client.get("/healthz")).text == "ok\n"
+
+
+async def test_pages_and_api_share_addresses(platform: ApiPlatform) -> None:
+    """/predictions with a token is the API; without, a page that asks to sign in."""
+    async with platform.client(None) as browser:
+        page = await browser.get("/predictions")
+        assert page.status_code == 303
+        assert page.headers["location"].startswith("/signin")
+        home = await browser.get("/")
+        assert home.headers["content-type"].startswith("text/html")
+        assert (
+            "script-src 'self'" in home.headers["content-security-policy"]
+            or "default-src 'self'" in (home.headers["content-security-policy"])
+        )
+        missing = await browser.get("/owner/none")
+        assert missing.status_code == 404
+        assert missing.headers["content-type"].startswith("text/html")
+
+
+async def test_addresses_begin_where_the_client_came_in(platform: ApiPlatform) -> None:
+    """Another name for the same host is kept in every address (wire gotcha 10)."""
+    async with platform.client(base_url="https://models.example") as client:
+        created = (await _predict(client, platform)).json()
+    assert created["urls"]["get"].startswith("https://models.example/v1/predictions/")
+    assert BASE not in json.dumps(created)
+
+
+async def test_aborted_is_said_only_to_those_who_know_it(platform: ApiPlatform) -> None:
+    """Old clients fail on the word or wait for ever (wire gotcha 14)."""
+    async with platform.client() as client:
+        created: dict[str, Any] = (await _predict(client, platform, **{"Cancel-After": "5s"})).json()
+        past = 0
+        await platform.database.write(
+            lambda db: db.execute("UPDATE queue SET deadline = ?", (past,)).rowcount
+        )
+        await platform.database.write(
+            lambda db: db.execute("UPDATE predictions SET deadline = ?", (past,)).rowcount
+        )
+        await platform.services.predictions.queue.sweep()
+        old = (await client.get(created["urls"]["get"])).json()
+        new = (
+            await client.get(created["urls"]["get"], headers={"User-Agent": "Replicate/Python 2.0.0"})
+        ).json()
+    assert old["status"] == "canceled"
+    assert new["status"] == "aborted"
