@@ -101,6 +101,18 @@ def test_an_answer_out_of_the_protocol_is_no_registry(answers: list[Answer]) -> 
         talk(flows.push_blob("me/m", BLOB, b"hello"), *answers)
 
 
+def test_being_turned_away_is_asked_about_with_words() -> None:
+    """An answer to HEAD has no body, so a refusal is asked for again by GET, and a missing image is none."""
+    assert talk(flows.probe("me/m", "v1"), answer(404))[0] is None
+    _, calls = talk(flows.probe("me/m", "v1"), answer(403), answer(403))
+    assert [call.method for call in calls] == ["HEAD", "GET"]
+    assert not calls[1].refusals
+    _, calls = talk(
+        flows.push_blob("me/m", BLOB, b"hello"), answer(400), answer(202, location="/u"), answer(201)
+    )
+    assert not calls[1].refusals
+
+
 def test_a_manifest_is_taken_under_its_digest() -> None:
     """The digest returned is that of the bytes, and a registry that says otherwise is not believed."""
     digest, calls = talk(

@@ -26,6 +26,7 @@ def push(*, image: str | None, base: str | None, platform: str | None, refresh: 
     """
     from cogyard.cli.prepare import open_project
     from cogyard.image.build import local_store
+    from cogyard.image.push import check
     from cogyard.image.push import push as push_built
     from cogyard.oci.reference import Reference
 
@@ -37,6 +38,7 @@ def push(*, image: str | None, base: str | None, platform: str | None, refresh: 
             hint="cog push HOST/OWNER/NAME, or `image: HOST/OWNER/NAME` in cog.yaml.",
         )
     target = Reference.parse(name)
+    asyncio.run(check(target))
     store = local_store()
     built = build_image(console, store, filename, tag=name, base=base, platform=platform, refresh=refresh)
     with console.working(f"Pushing {target.familiar}") as step:

@@ -11,6 +11,7 @@ import msgspec
 from cogyard.image.errors import ImageError
 from cogyard.image.progress import Progress, Silent
 from cogyard.oci import flows
+from cogyard.oci.authorization import Scope
 from cogyard.oci.client import RegistryClient
 from cogyard.oci.errors import RegistryError
 from cogyard.oci.exchange import Call, Flow
@@ -33,6 +34,16 @@ class PushedImage:
 
 class _TokenPage(msgspec.Struct):
     url: str
+
+
+async def check(target: Reference, client: RegistryClient | None = None) -> None:
+    """Ask the registry whether it would talk to us about `target`, before work is done for it.
+
+    Raises RegistryError.
+    """
+    async with client or connect(target.host, os.environ) as registry:
+        scope = Scope(repository=target.repository, actions="pull,push")
+        await registry.run(lambda: flows.probe(target.repository, target.tag or "latest"), scope)
 
 
 async def push(

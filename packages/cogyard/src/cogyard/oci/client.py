@@ -173,11 +173,10 @@ class RegistryClient:
 
     def _final(self, error: _PassingError) -> Exception:
         if isinstance(error, _UnreachableError):
-            return RegistryUnreachableError(
-                f"the registry {self.host} cannot be reached: {error}",
-                hint="Is the name right, and is it running? A registry without TLS that is not on this machine "
-                "needs COGYARD_INSECURE_REGISTRIES=" + self.host,
-            )
+            hint = "Is the name right, and is the registry running?"
+            if not is_loopback(self.host):
+                hint += f" One that speaks http needs COGYARD_INSECURE_REGISTRIES={self.host}"
+            return RegistryUnreachableError(f"the registry {self.host} cannot be reached: {error}", hint=hint)
         return RegistryFailedError(
             f"the registry {self.host} failed {retry.ATTEMPTS} times: {error}", hint="Try again later."
         )
@@ -223,7 +222,7 @@ class RegistryClient:
             raise _PassingError(
                 f"it answered {answer.status}{refusals.said(answer)}", answer.headers.get("retry-after")
             )
-        if answer.status >= 400 and (not call.refusals or answer.status in {401, 403}):
+        if answer.status >= 400 and not call.refusals:
             refusals.refuse(answer, call.what or call.url, self.host, self._credential)
         return answer
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import quote
 
 from cogyard.oci import descriptor as media
@@ -14,7 +13,6 @@ from cogyard.oci.errors import (
     DigestMismatchError,
     NotARegistryError,
     RegistryFailedError,
-    RegistryNotFoundError,
 )
 from cogyard.oci.exchange import Answer, Call, Flow
 from cogyard.oci.manifest import MAX_MANIFEST
@@ -31,16 +29,25 @@ def ping() -> Flow[Answer]:
     return answer
 
 
+def probe(repository: str, target: str) -> Flow[None]:
+    """Ask for a manifest only to be let in or turned away, before anything is built or sent."""
+    answer = yield Call(
+        method="HEAD", url=f"/v2/{repository}/manifests/{target}", what=repository, refusals=True
+    )
+    if answer.status in {401, 403}:
+        # The same question with words in the answer.
+        yield Call(method="GET", url=f"/v2/{repository}/manifests/{target}", what=repository)
+
+
 def push_blob(
     repository: str, blob: Descriptor, content: Path | bytes, sources: Sequence[str] = ()
 ) -> Flow[str]:
     """Have a blob in a repository: found, mounted from one of `sources`, or sent in one piece."""
-    what = f"{blob.digest} in {repository}"
+    what = repository
     head = yield Call(method="HEAD", url=f"/v2/{repository}/blobs/{blob.digest}", what=what, refusals=True)
     if head.status == 200:
         return PRESENT
-    if head.status != 404:
-        refuse(head, what)
+    # Any other answer than 404 is asked about again by POST: an answer to HEAD has no words in it.
     start = f"/v2/{repository}/blobs/uploads/"
     begun = None
     for source in sources:
@@ -55,7 +62,9 @@ def push_blob(
     if begun is None:
         begun = yield Call(method="POST", url=start, what=what)
     if begun.status != 202 or "location" not in begun.headers:
-        raise NotARegistryError(f"the registry answered {begun.status} without a place for {what}")
+        raise NotARegistryError(
+            f"the registry answered {begun.status} without a place to send {blob.digest} to"
+        )
     location = begun.headers["location"]
     joiner = "&" if "?" in location else "?"
     done = yield Call(
@@ -66,7 +75,7 @@ def push_blob(
         what=what,
     )
     if done.status not in {201, 204}:
-        raise NotARegistryError(f"the registry answered {done.status} to the upload of {what}")
+        raise NotARegistryError(f"the registry answered {done.status} to the upload of {blob.digest}")
     return UPLOADED
 
 
@@ -77,7 +86,7 @@ def push_manifest(repository: str, target: str, data: bytes, media_type: str) ->
         url=f"/v2/{repository}/manifests/{target}",
         headers={"Content-Type": media_type},
         body=data,
-        what=f"the manifest of {repository}:{target}",
+        what=f"{repository}:{target}",
     )
     digest = digests.of(data)
     said = answer.headers.get("docker-content-digest", digest)
@@ -98,10 +107,3 @@ def pull_manifest(repository: str, target: str) -> Flow[tuple[bytes, str]]:
         raise DigestMismatchError(f"the registry sent {digests.of(answer.body)} where {target} was asked for")
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
     return answer.body, media_type
-
-
-def refuse(answer: Answer, what: str) -> NoReturn:
-    """Raise for an answer of 400 and above that the flow did not expect."""
-    if answer.status == 404:
-        raise RegistryNotFoundError(f"the registry has no {what}", status=404)
-    raise RegistryFailedError(f"the registry answered {answer.status} for {what}", status=answer.status)

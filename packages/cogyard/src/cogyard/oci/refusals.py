@@ -50,7 +50,11 @@ def refuse(answer: Answer, what: str, host: str, credential: Credential | None) 
             status=403,
         )
     if answer.status == 404:
-        raise RegistryNotFoundError(f"the registry {host} has no {what}{words}", status=404)
+        raise RegistryNotFoundError(
+            f"the registry {host} has no {what}{words}",
+            hint="Check the name; a private one is shown only to those who are logged in.",
+            status=404,
+        )
     if answer.status == 413:
         raise RegistryFailedError(f"the registry {host} does not take so much for {what}{words}", status=413)
     if answer.status == 507:
