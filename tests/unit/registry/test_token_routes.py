@@ -114,3 +114,10 @@ async def test_cogs_own_login(client: httpx2.AsyncClient) -> None:
     assert answer.json() == {"username": "alice"}
     for form in ({"token": "cyd_nobody"}, {"token": ""}, {}):
         assert (await client.post("/cog/v1/verify-token", data=form)).status_code == 404
+
+
+async def test_an_expired_token_says_what_to_ask_for(client: httpx2.AsyncClient) -> None:
+    """So that a long push can get a new one and go on."""
+    answer = await client.get("/v2/alice/private/tags/list", headers={"Authorization": "Bearer old.token.x"})
+    assert answer.status_code == 401
+    assert 'scope="repository:alice/private:pull"' in answer.headers["www-authenticate"]

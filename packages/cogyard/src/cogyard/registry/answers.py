@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from cogyard.domain import blobs
 from cogyard.errors import CogyardError
+from cogyard.http.errors import ApiError
 from cogyard.registry import errors
 from cogyard.registry.authorization import challenge
 from cogyard.registry.errors import DistributionError
@@ -25,9 +26,16 @@ def translated(error: Exception) -> DistributionError:
     if isinstance(error, blobs.BlobError):
         return _of_blobs(error)
     if isinstance(error, CogyardError) and error.http_status < 500:
-        return DistributionError(error.message, hint=error.hint, status=error.http_status)
+        return _of_services(error)
     log.error("registry.failed", exc_info=error)
     return DistributionError("The registry failed; its log says why.")
+
+
+def _of_services(error: CogyardError) -> DistributionError:
+    kinds: dict[int, type[DistributionError]] = {401: errors.UnauthorizedError, 403: errors.DeniedError}
+    kind = kinds.get(error.http_status, errors.RefusedError)
+    headers = error.headers if isinstance(error, ApiError) else {}
+    return kind(error.message, hint=error.hint, status=error.http_status, headers=headers)
 
 
 def _of_blobs(error: blobs.BlobError) -> DistributionError:

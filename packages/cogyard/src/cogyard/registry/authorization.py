@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -47,10 +49,7 @@ class Guard:
                 return Grant(await self.basic(value.strip()))
             case "bearer" | "token":
                 return await self._bearer(value.strip())
-        raise UnauthorizedError(
-            f"Authorization by {scheme[:20]!r} is not known here; use Basic or Bearer.",
-            headers=challenge(request),
-        )
+        raise UnauthorizedError(f"Authorization by {scheme[:20]!r} is not known here; use Basic or Bearer.")
 
     async def basic(self, encoded: str) -> Account:
         """Return the account of Basic credentials. Raises UnauthorizedError."""
@@ -92,32 +91,27 @@ class Guard:
         Raises UnauthorizedError where logging in may help, NameUnknownError where it does not: a private repository
         answers as one that does not exist.
         """
-        grant = await self.grant(request)
-        if not await self.may_pull(grant, repository):
+        with _asking_for(request, Scope(repository, frozenset({PULL}))):
+            grant = await self.grant(request)
+            if await self.may_pull(grant, repository):
+                _require_scope(grant, repository, PULL)
+                return grant
             if grant.account is None:
-                raise UnauthorizedError(
-                    "Log in to read this repository.",
-                    headers=challenge(request, Scope(repository, frozenset({PULL}))),
-                )
+                raise UnauthorizedError("Log in to read this repository.")
             raise NameUnknownError(repository)
-        self._require_scope(request, grant, repository, PULL)
-        return grant
 
     async def require_push(self, request: Request, repository: str, action: str = PUSH) -> Account:
         """Return the account of a request that may write to a repository. Raises UnauthorizedError, DeniedError."""
-        grant = await self.grant(request)
-        if grant.account is None:
-            raise UnauthorizedError(
-                "Log in to push.",
-                headers=challenge(request, Scope(repository, frozenset({PULL, action}))),
-            )
-        refusal = await self.access.push_refusal(grant.account, repository)
-        if refusal is not None:
-            raise DeniedError(refusal, detail={"name": repository, "account": grant.account.username})
-        if action == DELETE and grant.asked_for(repository, PUSH):
+        with _asking_for(request, Scope(repository, frozenset({PULL, action}))):
+            grant = await self.grant(request)
+            if grant.account is None:
+                raise UnauthorizedError("Log in to push.")
+            refusal = await self.access.push_refusal(grant.account, repository)
+            if refusal is not None:
+                raise DeniedError(refusal, detail={"name": repository, "account": grant.account.username})
+            if not (action == DELETE and grant.asked_for(repository, PUSH)):
+                _require_scope(grant, repository, action)
             return grant.account
-        self._require_scope(request, grant, repository, action)
-        return grant.account
 
     async def granted(self, account: Account | None, scope: Scope) -> Scope:
         """Return the part of a scope that an account may have."""
@@ -129,14 +123,25 @@ class Guard:
             actions = {PULL}
         return Scope(scope.repository, scope.actions & actions)
 
-    def _require_scope(self, request: Request, grant: Grant, repository: str, action: str) -> None:
-        if not grant.asked_for(repository, action):
-            raise UnauthorizedError(
-                f"The token was not made for {action} on {repository}.",
-                headers=challenge(
-                    request, Scope(repository, frozenset({PULL, action})), error="insufficient_scope"
-                ),
-            )
+
+class InsufficientScopeError(UnauthorizedError):
+    """The token is good, and was made for something else."""
+
+
+def _require_scope(grant: Grant, repository: str, action: str) -> None:
+    if not grant.asked_for(repository, action):
+        raise InsufficientScopeError(f"The token was not made for {action} on {repository}.")
+
+
+@contextmanager
+def _asking_for(request: Request, scope: Scope) -> Iterator[None]:
+    """Tell a client that is turned away which token to come back with."""
+    try:
+        yield
+    except UnauthorizedError as error:
+        why = "insufficient_scope" if isinstance(error, InsufficientScopeError) else None
+        error.headers.update(challenge(request, scope, error=why))
+        raise
 
 
 def challenge(request: Request, scope: Scope | None = None, *, error: str | None = None) -> dict[str, str]:

@@ -4,6 +4,7 @@ DistributionError
 ├── AddressUnknownError       404 no part of the protocol
 ├── UnauthorizedError         401 who are you?
 ├── DeniedError               403 not yours
+├── RefusedError              4xx the platform refuses for a reason of its own
 ├── NameInvalidError          400 no repository of ours can be called so
 ├── NameUnknownError          404 no such repository, or none that the caller may know of
 ├── TagInvalidError           400
@@ -71,6 +72,13 @@ class DeniedError(DistributionError):
 
     code = "DENIED"
     http_status = 403
+
+
+class RefusedError(DistributionError):
+    """The platform refuses, for a reason that the protocol has no word for."""
+
+    code = "REFUSED"
+    http_status = 400
 
 
 class NameInvalidError(DistributionError):

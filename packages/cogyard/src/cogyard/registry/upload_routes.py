@@ -150,6 +150,5 @@ def _progress(upload: Upload, status: int) -> Response:
             "Location": f"/v2/{upload.scope}/blobs/uploads/{upload.id}",
             "Range": held(upload.size),
             "Docker-Upload-UUID": upload.id,
-            **({"Content-Length": "0"} if status == 202 else {}),
         },
     )
