@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 
 import pytest
 from replicate import Client, FileOutput, ModelError, ReplicateError
@@ -13,9 +14,11 @@ pytestmark = [pytest.mark.xdist_group("platform"), pytest.mark.network]
 
 
 @pytest.fixture
-def client(live_platform: LivePlatform) -> Client:
-    """Return a client of the platform."""
-    return Client(live_platform.token, base_url=live_platform.address, poll_interval=0.05)
+def client(live_platform: LivePlatform) -> Iterator[Client]:
+    """Give a client of the platform, closed afterwards."""
+    client = Client(live_platform.token, base_url=live_platform.address, poll_interval=0.05)
+    yield client
+    client.close()
 
 
 def test_run_by_name_and_by_version(live_platform: LivePlatform, client: Client) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from typing import Any, TypeVar
 
 import httpx2
@@ -181,21 +182,23 @@ class Client:
 
     def _events(self, url: str) -> Iterator[ServerSentEvent]:
         decoder = Decoder()
-        for piece in self._download(url, accept="text/event-stream"):
-            for event in decoder.feed(piece):
-                yield _checked_event(event)
-                if event.event == "done":
-                    return
+        with contextlib.closing(self._download(url, accept="text/event-stream")) as pieces:
+            for piece in pieces:
+                for event in decoder.feed(piece):
+                    yield _checked_event(event)
+                    if event.event == "done":
+                        return
 
     async def _events_async(self, url: str) -> AsyncIterator[ServerSentEvent]:
         decoder = Decoder()
-        async for piece in self._download_async(url, accept="text/event-stream"):
-            for event in decoder.feed(piece):
-                yield _checked_event(event)
-                if event.event == "done":
-                    return
+        async with contextlib.aclosing(self._download_async(url, accept="text/event-stream")) as pieces:
+            async for piece in pieces:
+                for event in decoder.feed(piece):
+                    yield _checked_event(event)
+                    if event.event == "done":
+                        return
 
-    def _download(self, url: str, accept: str = "*/*") -> Iterator[bytes]:
+    def _download(self, url: str, accept: str = "*/*") -> Generator[bytes, None, None]:
         call = self._own(Call("GET", url, headers={"Accept": accept, "Cache-Control": "no-store"}))
         try:
             with self._sync().stream(call.method, call.url, **request_arguments(call, STREAM_TIMEOUT)) as got:
@@ -205,7 +208,7 @@ class Client:
         except httpx2.TransportError as error:
             raise unreachable(call, self.base_url, error) from error
 
-    async def _download_async(self, url: str, accept: str = "*/*") -> AsyncIterator[bytes]:
+    async def _download_async(self, url: str, accept: str = "*/*") -> AsyncGenerator[bytes, None]:
         call = self._own(Call("GET", url, headers={"Accept": accept, "Cache-Control": "no-store"}))
         try:
             async with self._async().stream(
