@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,7 @@ class Command:
 
     folder: Path
     env: dict[str, str]
+    children: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __call__(self, *arguments: str, stdin: str = "", **env: str) -> Done:
         """Run to the end and return what came out."""
@@ -67,7 +69,7 @@ class Command:
 
     def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
         """Start in a process group of its own, as a terminal does."""
-        return subprocess.Popen(
+        child = subprocess.Popen(
             [str(COG), *arguments],
             cwd=self.folder,
             env={**self.env, **env},
@@ -77,6 +79,18 @@ class Command:
             text=True,
             start_new_session=True,
         )
+        self.children.append(child)
+        return child
+
+    def end(self) -> None:
+        """End what a failing test has left."""
+        for child in self.children:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            for stream in (child.stdout, child.stderr):
+                if stream is not None:
+                    stream.close()
 
 
 @pytest.fixture(scope="session")
@@ -86,13 +100,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cog(tmp_path: Path, cache: Path) -> Command:
+def cog(tmp_path: Path, cache: Path) -> Iterator[Command]:
     """Return the command in an empty folder."""
     folder = tmp_path / "project"
     folder.mkdir()
     env = {name: value for name, value in os.environ.items() if not name.startswith("COG")}
     env |= {"COGYARD_CACHE_DIR": str(cache), "UV_PYTHON_DOWNLOADS": "never", "TMPDIR": str(tmp_path)}
-    return Command(folder, env)
+    command = Command(folder, env)
+    yield command
+    command.end()
 
 
 @pytest.fixture

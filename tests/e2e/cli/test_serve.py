@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,7 +29,7 @@ class Command(Protocol):
 
 
 @pytest.fixture
-def served(words: Command) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def served(words: Command) -> tuple[subprocess.Popen[str], str]:
     """Return a running `cog serve` and its address."""
     child = words.start("serve", "-p", "0")
     assert child.stderr is not None
@@ -38,10 +37,7 @@ def served(words: Command) -> Iterator[tuple[subprocess.Popen[str], str]]:
     while "Serving at " not in line:
         line = child.stderr.readline()
         assert line, "cog serve ended early"
-    yield child, line.split()[-1]
-    if child.poll() is None:
-        os.killpg(child.pid, signal.SIGKILL)
-    child.communicate()
+    return child, line.split()[-1]
 
 
 def ask(address: str, path: str, body: Any = None) -> Any:

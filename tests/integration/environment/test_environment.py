@@ -53,9 +53,9 @@ def test_the_second_time_costs_nothing(project: Callable[..., Project]) -> None:
     first = make_environment(resolve(wanted, Target(python=HERE)))
     fastest = 1.0
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         again = make_environment(resolve(wanted, Target(python=HERE)))
-        fastest = min(fastest, time.perf_counter() - began)
+        fastest = min(fastest, time.process_time() - began)
     assert again == first
     assert fastest < 0.05
 
