@@ -173,6 +173,30 @@ async def test_the_death_of_the_server_fails_what_ran() -> None:
         assert await stage.life == Exit(code=-9)
 
 
+async def test_a_server_that_restarts_its_model_is_waited_for() -> None:
+    """While setup() runs again after a crash, a claimed prediction is kept, and run once the model is ready."""
+    async with _Stage(FakeModel(echo), accept_wait=0.1) as stage:
+        await stage.queue.ended(stage.queue.add(VERSION))
+        stage.model.setup = "hang"
+        prediction = stage.queue.add(VERSION)
+        await asyncio.sleep(0.3)
+        stage.model.setup = "ok"
+        entry = await stage.queue.ended(prediction)
+        assert entry.claims == 1
+        assert entry.prediction.status is Status.SUCCEEDED
+
+
+async def test_a_server_that_gave_up_is_ended() -> None:
+    """A model whose restarts keep failing takes no more: the instance ends, the prediction is left to its lease."""
+    async with _Stage(FakeModel(echo)) as stage:
+        await stage.queue.ended(stage.queue.add(VERSION))
+        stage.model.setup = "fail"
+        prediction = stage.queue.add(VERSION)
+        async with asyncio.timeout(5):
+            assert await stage.life == Exit(code=-9)
+        assert stage.queue.entries[prediction].outcome is None
+
+
 async def test_being_told_to_stop_reports_nothing() -> None:
     """An instance cancelled from outside leaves its prediction to the lease, so that it runs again."""
     async with _Stage(FakeModel(forever)) as stage:

@@ -27,8 +27,6 @@ _log = logging.getLogger("cogyard.instances")
 
 #: Seconds that a model server gets to run the model's teardown.
 _STOP_GRACE = 5.0
-_READY = frozenset({"READY", "BUSY"})
-_BROKEN = frozenset({"SETUP_FAILED", "DEFUNCT", "UNHEALTHY"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,9 +147,9 @@ class Host:
     def _judge(self, health: Health, running: Running) -> bool:
         """Say whether the model is ready; raise SetupFailedError when it never will be."""
         self.setup_logs = health.setup_logs
-        if health.status in _BROKEN:
+        if health.broken:
             raise self._failed("The model's setup() failed.", running)
-        return health.status in _READY
+        return health.ready
 
     def _failed(self, message: str, running: Running) -> SetupFailedError:
         self.setup_logs = self.setup_logs or running.logs()

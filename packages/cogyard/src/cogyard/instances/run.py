@@ -90,8 +90,10 @@ class PredictionRun:
             try:
                 return await self._stream()
             except NotAcceptedError as error:
-                # The model never saw it, so its lease may run out and it runs again without harm.
+                if await self._restarts():
+                    until = clock() + self._options.accept_wait
                 if self._served.death.done() or clock() >= until:
+                    # The model never saw it, so its lease may run out and it runs again without harm.
                     _log.warning("prediction_not_taken", extra=self._fields(reason=error.message))
                     return None
                 await first(self._served.death, timeout=0.05)
@@ -102,6 +104,14 @@ class PredictionRun:
                     status="failed", streamed=self._reporter.streamed, error=await self._why(error)
                 )
         return None
+
+    async def _restarts(self) -> bool:
+        """Say whether the server runs setup() again, as after a crash of the model; end one that has given up."""
+        health = await self._served.server.health()
+        if health is not None and health.broken:
+            _log.warning("instance_broken", extra=self._fields(status=health.status))
+            await self._served.running.stop(grace=0)
+        return health is not None and health.status == "STARTING"
 
     async def _stream(self) -> Outcome:
         prediction = self._claim.prediction

@@ -27,6 +27,16 @@ class Health:
     status: str
     setup_logs: str = ""
 
+    @property
+    def ready(self) -> bool:
+        """Whether it takes predictions."""
+        return self.status in {"READY", "BUSY"}
+
+    @property
+    def broken(self) -> bool:
+        """Whether it never will again."""
+        return self.status in {"SETUP_FAILED", "DEFUNCT"}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:

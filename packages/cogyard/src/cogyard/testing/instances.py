@@ -45,7 +45,7 @@ async def forever(run: Run) -> AsyncIterator[ServerEvent]:
 
 @dataclass
 class FakeModel:
-    """A version as the FakeRuntime runs it. `setup` is `ok`, `fail`, `hang` or `die`."""
+    """A version as the FakeRuntime runs it. `setup` is `ok`, `fail`, `hang` or `die`; it may change later."""
 
     behaviour: Behaviour = echo
     slots: int = 1
@@ -142,6 +142,8 @@ class _FakeServer:
     async def predict(self, run: Run) -> AsyncIterator[ServerEvent]:
         if self._running.dead:
             raise NotAcceptedError("The model server does not take connections.")
+        if self._running.model.setup != "ok":
+            raise NotAcceptedError("The model server is not ready.")
         stop = self._running.tasks.setdefault(run.id, asyncio.Event())
         events = self._running.model.behaviour(run)
         waits = [asyncio.create_task(self._running.wait()), asyncio.create_task(stop.wait())]
