@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-GENERATED: dict[str, str] = {}
+GENERATED: dict[str, str] = {
+    "docs/reference/settings.md": "cogyard.compose.settings:reference",
+}
 TWINS = {"README.md": "README.zh-CN.md", "docs/tutorial.md": "docs/zh/tutorial.md"}
 ROOMS = ("packages", "docs", "spec", "tests", "bench", "examples", "scripts", "changelog.d", ".ci")
 NAMED = re.compile(r"`((?:%s)(?:/[\w.\-]+)*/?)`" % "|".join(re.escape(room) for room in ROOMS))  # noqa: UP031 - braces
