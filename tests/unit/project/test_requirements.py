@@ -48,7 +48,7 @@ six==1.0 --hash=sha256:aa --hash=sha256:bb
     )
     assert project.requirement_options == (
         "--extra-index-url https://example.com/simple",
-        "--find-links wheels",
+        f"--find-links {(tmp_path / 'wheels').resolve()}",
     )
     assert project.constraints == ("idna<4",)
     assert [one.name for one in project.requirement_files] == ["r.txt", "more.txt", "limits.txt"]

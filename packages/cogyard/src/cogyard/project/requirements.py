@@ -112,7 +112,10 @@ def _option(into: Requirements, line: str, here: Problem, *, path: Path, root: P
         else:
             read_file(into, other, root, depth=depth + 1, constraint=_FILES[option] == "-c")
     elif option in _WITH_VALUE and value:
-        into.options.append(f"{_WITH_VALUE[option]} {value}")
+        name = _WITH_VALUE[option]
+        if name == "--find-links" and "://" not in value:
+            value = str((path.parent / value).resolve())  # the resolver works in a folder of its own
+        into.options.append(f"{name} {value}")
     elif option in _ALONE and not value:
         if option in {"--pre", "--no-index"}:
             into.options.append(option)
