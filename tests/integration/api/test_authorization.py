@@ -1,0 +1,195 @@
+"""Every route, asked by everybody: the table is made from the routes, so a new one without a rule fails here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cogyard.http.endpoints import Access
+from cogyard.testing.api import ApiPlatform, add_version
+from cogyard.web.api import API, CAPABILITIES
+
+pytestmark = pytest.mark.anyio
+
+PEOPLE = ("anonymous", "revoked", "other", "owner", "root")
+
+# The routes are about things of `owner`, all private. Bodies are whole, so that only the caller decides.
+VERSION = "e" * 64
+BODIES: dict[str, Any] = {
+    "predictions.create": {"version": VERSION, "input": {"text": "x"}},
+    "models.predictions.create": {"input": {"text": "x"}},
+    "models.update": {"description": "d"},
+    "models.create": {"owner": "owner", "name": "made", "visibility": "private", "hardware": "cpu"},
+}
+
+# operation: (other, owner, root). Of what is private others hear what they would hear if it were not there.
+RULES: dict[str, tuple[int, int, int]] = {
+    "account.get": (200, 200, 200),
+    "webhooks.default.secret.get": (200, 200, 200),
+    "hardware.list": (200, 200, 200),
+    "collections.list": (200, 200, 200),
+    "collections.get": (404, 404, 404),
+    "search": (200, 200, 200),
+    "files.list": (200, 200, 200),
+    "files.create": (201, 201, 201),
+    "files.get": (404, 200, 404),
+    "files.delete": (404, 204, 404),
+    "predictions.list": (200, 200, 200),
+    "predictions.create": (422, 201, 201),
+    "predictions.get": (404, 200, 404),
+    "predictions.cancel": (404, 200, 404),
+    "models.list": (200, 200, 200),
+    "models.search": (200, 200, 200),
+    "models.create": (403, 201, 201),
+    "models.get": (404, 200, 200),
+    "models.update": (404, 200, 200),
+    "models.delete": (404, 409, 409),
+    "models.readme.get": (404, 200, 200),
+    "models.predictions.create": (404, 201, 201),
+    "models.versions.list": (404, 200, 200),
+    "models.versions.get": (404, 200, 200),
+    "models.versions.delete": (404, 409, 409),
+}
+
+# Addresses that are their own key: whoever knows them gets this, with a token or without.
+CAPABLE: dict[str, int] = {
+    "files.download": 404,  # without its signature
+    "streams.get": 200,
+    "streams.files.get": 200,
+    "delivery.get": 200,
+    "internal.outputs.put": 201,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A platform with one of everything, and the parts of addresses that name it."""
+
+    platform: ApiPlatform
+    parts: dict[str, dict[str, str]]
+    tokens: dict[str, str]
+
+    def path(self, operation: str, path: str) -> str:
+        """Return a route's address about what belongs to `owner`."""
+        room = operation.split(".", maxsplit=1)[0]
+        return path.format(**self.parts["all"], **self.parts.get(room, {}))
+
+    async def ask(self, person: str, method: str, path: str, operation: str) -> int:
+        """Return the status that somebody gets."""
+        headers = {"Authorization": f"Bearer {self.tokens[person]}"} if person in self.tokens else {}
+        options: dict[str, Any] = {}
+        if operation in BODIES:
+            options["json"] = BODIES[operation]
+        elif operation == "files.create":
+            options["files"] = {"content": ("a", b"x")}
+        elif operation == "search":
+            options["params"] = {"query": "x"}
+        elif method in {"PUT", "QUERY"}:
+            options["content"] = b"x"
+        async with self.platform.client(None, headers=headers) as client:
+            return (await client.request(method, path, **options)).status_code
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    """Open a platform where `owner` has a private model with a version, a file, and predictions."""
+    async with ApiPlatform.open(tmp_path) as platform:
+        services, owner = platform.services, platform.accounts["owner"]
+        model = await services.models.create(owner, "owner", "hidden", visibility="private")
+        await services.models.update(owner, "owner", "hidden", readme="Hidden")
+        version = await add_version(services, model, VERSION)
+        done = await services.predictions.create(owner, version=version, input={"text": "done"})
+        await platform.instance(version.id).run("x")
+        await services.predictions.create(owner, version=version, input={"text": "running"})
+        claim = await platform.instance(version.id).claim()
+
+        async def content() -> AsyncIterator[bytes]:
+            yield b"secret"
+
+        file = await services.files.create(owner, "a.txt", "text/plain", content())
+        revoked = await services.accounts.create_token(owner, "revoked")
+        newest = (await services.accounts.tokens(owner))[0]
+        await services.accounts.revoke(owner, newest.id)
+        parts = {
+            "all": {"owner": "owner", "version": VERSION, "slug": "x", "lease": claim.lease_token},
+            "files": {"id": file.id, "name": file.name, "token": file.token},
+            "delivery": {"name": file.name, "token": file.token},
+            "predictions": {"id": done.id},
+            "streams": {"token": done.stream_token},
+            "models": {"name": "hidden"},
+            "internal": {"name": "out.png"},
+        }
+        yield Scene(platform=platform, parts=parts, tokens={**platform.tokens, "revoked": revoked})
+
+
+def test_every_route_has_a_rule() -> None:
+    """A route that nobody thought about fails."""
+    named = {endpoint.operation for endpoint in API if endpoint.access is Access.ACCOUNT}
+    assert named == set(RULES)
+    open_ = {endpoint.operation for endpoint in (*API, *CAPABILITIES) if endpoint.access is Access.CAPABILITY}
+    assert open_ == set(CAPABLE)
+    assert all(endpoint.access is not Access.ANYONE for endpoint in (*API, *CAPABILITIES))
+
+
+@pytest.mark.parametrize("endpoint", [e for e in API if e.operation in RULES], ids=lambda e: e.operation)
+async def test_who_may_do_what(scene: Scene, endpoint: Any) -> None:
+    """Nobody and the revoked get 401; others what the rule says; the owner last, since that may change things."""
+    path = "/v1" + scene.path(endpoint.operation, endpoint.path)
+    other, owner, root = RULES[endpoint.operation]
+    expected = {"anonymous": 401, "revoked": 401, "other": other, "root": root, "owner": owner}
+    if endpoint.operation == "models.create":
+        expected["owner"] = 409
+    found = {
+        person: await scene.ask(person, endpoint.method, path, endpoint.operation)
+        for person in ("anonymous", "revoked", "other", "root", "owner")
+    }
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "endpoint", [e for e in (*API, *CAPABILITIES) if e.operation in CAPABLE], ids=lambda e: e.operation
+)
+async def test_addresses_that_are_their_own_key(scene: Scene, endpoint: Any) -> None:
+    """Clients send no header there, so a token changes nothing (wire gotcha 3)."""
+    room = "streams" if endpoint.operation.startswith("streams") else endpoint.operation
+    base = "/v1" if endpoint in API else ""
+    path = base + scene.path(room, endpoint.path)
+    for person in PEOPLE:
+        assert (
+            await scene.ask(person, endpoint.method, path, endpoint.operation) == CAPABLE[endpoint.operation]
+        )
+
+
+@pytest.mark.parametrize("endpoint", [e for e in API if "{name}" in e.path], ids=lambda e: e.operation)
+async def test_a_private_model_answers_as_one_that_is_not_there(scene: Scene, endpoint: Any) -> None:
+    """Status, body and headers are the same to the last letter."""
+    here, nowhere = (
+        "/v1" + endpoint.path.format(owner="owner", name=name, version=VERSION)
+        for name in ("hidden", "absent")
+    )
+    async with scene.platform.client("other") as client:
+        options = {"json": BODIES[endpoint.operation]} if endpoint.operation in BODIES else {}
+        first = await client.request(endpoint.method, here, **options)
+        second = await client.request(endpoint.method, nowhere, **options)
+    assert (first.status_code, first.content) == (second.status_code, second.content)
+    assert dict(first.headers) == dict(second.headers)
+
+
+async def test_lists_never_show_what_is_private(scene: Scene) -> None:
+    """Neither models, nor search, nor another's files and predictions."""
+    async with scene.platform.client("other") as client:
+        for method, path in (
+            ("GET", "/v1/models"),
+            ("QUERY", "/v1/models"),
+            ("GET", "/v1/search?query=hidden"),
+            ("GET", "/v1/files"),
+            ("GET", "/v1/predictions"),
+        ):
+            answer = await client.request(method, path, content=b"hidden" if method == "QUERY" else None)
+            assert answer.status_code == 200
+            assert "owner/hidden" not in answer.text
+            assert "a.txt" not in answer.text
+            assert answer.json().get("results", []) == [] or path == "/v1/models"
