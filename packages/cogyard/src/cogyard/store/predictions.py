@@ -25,7 +25,7 @@ from cogyard.store.prediction_rows import (
     ticket_columns,
     ticket_of,
 )
-from cogyard.store.rows import run, seek
+from cogyard.store.rows import seek
 from cogyard.store.times import stored
 
 _RECORD = (
@@ -155,9 +155,9 @@ class SqlPredictions:
         rows = await self.database.read(lambda db: db.execute(sql).fetchall())
         return {row[0]: row[1] for row in rows}
 
-    async def events(self, prediction_id: str, after: int) -> tuple[StreamEvent, ...]:
-        """Return the kept events that follow number `after`."""
-        return await self.database.read(lambda db: kept.select(db, prediction_id, after))
+    async def events(self, prediction_id: str, after_number: int) -> tuple[StreamEvent, ...]:
+        """Return the kept events that follow that number."""
+        return await self.database.read(lambda db: kept.select(db, prediction_id, after_number))
 
     async def prune_events(self, before: datetime) -> int:
         """Drop old events of predictions that have ended."""
@@ -166,10 +166,6 @@ class SqlPredictions:
             " AND prediction_id NOT IN (SELECT prediction_id FROM queue)"
         )
         return await self.database.write(lambda db: db.execute(sql, (stored(before),)).rowcount)
-
-    async def forget(self, prediction_id: str) -> None:
-        """Drop what was streamed, for tests of replay."""
-        await self.database.write(run("DELETE FROM prediction_events WHERE prediction_id = ?", prediction_id))
 
     async def _ids(self, sql: str, *values: object) -> tuple[str, ...]:
         rows = await self.database.read(lambda db: db.execute(sql, values).fetchall())

@@ -163,8 +163,8 @@ class QueueStore(Protocol):
 class EventStore(Protocol):
     """Keeps what was streamed, for a while."""
 
-    async def events(self, prediction_id: str, after: int) -> tuple[StreamEvent, ...]:
-        """Return the kept events that follow number `after`, in order."""
+    async def events(self, prediction_id: str, after_number: int) -> tuple[StreamEvent, ...]:
+        """Return the kept events that follow that number, in order."""
         ...
 
     async def prune_events(self, before: datetime) -> int:

@@ -1,0 +1,169 @@
+"""Predictions in memory: the store that the predictions room works with, for tests without a database."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from cogyard.domain.ids import first_id
+from cogyard.domain.paging import Slice, Window, cut
+from cogyard.domain.stream import StreamEvent, after, gathered
+from cogyard.domain.values import Prediction
+from cogyard.features.predictions.ports import Asked, Change, Decide, Message, Record, Ticket
+
+
+@dataclass
+class MemoryPredictions:
+    """Keeps the promises of `cogyard.features.predictions.ports.Store`; nothing survives it."""
+
+    predictions: dict[str, Prediction] = field(default_factory=dict)
+    tickets: dict[str, Ticket] = field(default_factory=dict)
+    streams: dict[str, list[StreamEvent]] = field(default_factory=dict)
+    outbox: dict[tuple[str, str], Message] = field(default_factory=dict)
+    ranks: dict[str, int] = field(default_factory=dict)
+    _count: itertools.count[int] = field(default_factory=itertools.count)
+
+    async def add(self, prediction: Prediction, ticket: Ticket) -> None:
+        """Keep a new prediction and its ticket."""
+        self.predictions[prediction.id] = prediction
+        self.tickets[prediction.id] = ticket
+        self.ranks[prediction.id] = next(self._count)
+
+    async def get(self, prediction_id: str) -> Record | None:
+        """Return a prediction, with what was streamed while it has not ended."""
+        return self._record(prediction_id)
+
+    async def by_stream_token(self, token: str) -> Record | None:
+        """Return the prediction whose stream this is."""
+        return next((self._record(p.id) for p in self.predictions.values() if p.stream_token == token), None)
+
+    async def by_lease(self, lease_token: str) -> Record | None:
+        """Return the prediction that is held by this lease."""
+        return next((self._record(key) for key in self.tickets if self._holds(key, lease_token)), None)
+
+    async def list(self, asked: Asked, window: Window) -> Slice[Prediction]:
+        """Return predictions, newest first."""
+        bounds = (
+            first_id(asked.created_after) if asked.created_after else "",
+            first_id(asked.created_before) if asked.created_before else "~",
+        )
+        found = [
+            prediction
+            for prediction in self.predictions.values()
+            if prediction.account_id == asked.account_id
+            and bounds[0] <= prediction.id < bounds[1]
+            and asked.source in {None, prediction.source}
+            and asked.version in {None, prediction.version}
+        ]
+        key = window.key[0] if window.key else None
+        if window.backwards:
+            rows = sorted((p for p in found if key is None or p.id > str(key)), key=lambda p: p.id)
+        else:
+            rows = sorted(
+                (p for p in found if key is None or p.id < str(key)), key=lambda p: p.id, reverse=True
+            )
+        return cut(rows[: window.fetch], window, lambda each: (each.id,))
+
+    async def change(
+        self, prediction_id: str, decide: Decide, *, events: Sequence[StreamEvent] = ()
+    ) -> Change | None:
+        """Read, decide and write in one step."""
+        record = self._record(prediction_id, events)
+        change = None if record is None else decide(record)
+        if change is not None:
+            self._apply(prediction_id, change, events)
+        return change
+
+    async def take(self, deployable: str, decide: Decide) -> Change | None:
+        """Change the oldest ticket of a deployable that has no lease."""
+        waiting = [
+            k for k, ticket in self.tickets.items() if ticket.deployable == deployable and not ticket.lease
+        ]
+        if not waiting:
+            return None
+        return await self.change(min(waiting, key=lambda k: self.ranks[k]), decide)
+
+    async def append(
+        self, prediction_id: str, lease_token: str, events: Sequence[StreamEvent], messages: Sequence[Message]
+    ) -> bool:
+        """Keep streamed events, guarded by the lease."""
+        if not self._holds(prediction_id, lease_token):
+            return False
+        self.streams.setdefault(prediction_id, []).extend(events)
+        self._tell(prediction_id, messages)
+        return True
+
+    async def renew(self, prediction_id: str, lease_token: str, expires_at: datetime) -> bool:
+        """Extend a lease, guarded by its token."""
+        ticket = self.tickets.get(prediction_id)
+        if ticket is None or ticket.lease is None or ticket.lease.token != lease_token:
+            return False
+        self.tickets[prediction_id] = replace(ticket, lease=replace(ticket.lease, expires_at=expires_at))
+        return True
+
+    async def leased(self, *, expired_by: datetime | None, limit: int) -> tuple[str, ...]:
+        """Return predictions whose lease has expired by then; None: all that have one."""
+        by = expired_by or datetime.max.replace(tzinfo=UTC)
+        found = [
+            (t.lease.expires_at, key)
+            for key, t in self.tickets.items()
+            if t.lease and t.lease.expires_at <= by
+        ]
+        return tuple(key for _, key in sorted(found)[:limit])
+
+    async def overdue(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Return predictions whose deadline has passed."""
+        found = [(t.deadline, key) for key, t in self.tickets.items() if t.deadline and t.deadline <= now]
+        return tuple(key for _, key in sorted(found)[:limit])
+
+    async def waiting(self) -> Mapping[str, int]:
+        """Return how many tickets have no lease, by deployable."""
+        counts: dict[str, int] = {}
+        for ticket in self.tickets.values():
+            if ticket.lease is None:
+                counts[ticket.deployable] = counts.get(ticket.deployable, 0) + 1
+        return counts
+
+    async def events(self, prediction_id: str, after_number: int) -> tuple[StreamEvent, ...]:
+        """Return the kept events that follow that number."""
+        return after(self.streams.get(prediction_id, []), after_number)
+
+    async def prune_events(self, before: datetime) -> int:
+        """Drop the streams of predictions that ended before then."""
+        ended = [
+            key
+            for key in self.streams
+            if key not in self.tickets and (self.predictions[key].completed_at or before) < before
+        ]
+        for key in ended:
+            del self.streams[key]
+        return len(ended)
+
+    def _record(self, prediction_id: str, fresh: Sequence[StreamEvent] = ()) -> Record | None:
+        prediction, ticket = self.predictions.get(prediction_id), self.tickets.get(prediction_id)
+        if prediction is None:
+            return None
+        if ticket is None:
+            return Record(prediction=prediction)
+        events = (*self.streams.get(prediction_id, []), *fresh)
+        return Record(prediction=prediction, ticket=ticket, streamed=gathered(events))
+
+    def _apply(self, prediction_id: str, change: Change, events: Sequence[StreamEvent]) -> None:
+        self.predictions[prediction_id] = change.prediction
+        if change.ticket is None:
+            self.tickets.pop(prediction_id, None)
+        else:
+            self.tickets[prediction_id] = change.ticket
+        kept = [] if change.forget_streamed else [*self.streams.get(prediction_id, []), *events]
+        self.streams[prediction_id] = [*kept, *change.events]
+        self._tell(prediction_id, change.messages)
+
+    def _tell(self, prediction_id: str, messages: Sequence[Message]) -> None:
+        for message in messages:
+            self.outbox.setdefault((prediction_id, message.event), message)
+
+    def _holds(self, prediction_id: str, lease_token: str) -> bool:
+        ticket = self.tickets.get(prediction_id)
+        return ticket is not None and ticket.lease is not None and ticket.lease.token == lease_token

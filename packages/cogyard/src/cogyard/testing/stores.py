@@ -1,0 +1,296 @@
+"""Accounts, models, versions and files in memory, for tests without a database."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from cogyard.domain.paging import Key, Slice, Window, cut
+from cogyard.domain.values import Account, ApiToken, Model, StoredFile, Version, Visibility
+from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewToken
+from cogyard.features.models.ports import ModelExistsError, NewModel, Order, VersionsLeftError
+from cogyard.store.times import stored
+
+T = TypeVar("T")
+
+
+def _sliced(
+    rows: Sequence[T], window: Window, key: Callable[[T], Key], *, ascending: bool = False
+) -> Slice[T]:
+    """Answer a window over rows as a store does."""
+    up = ascending != window.backwards
+    ordered = sorted(rows, key=key, reverse=not up)
+    if window.key is not None:
+        place = window.key
+        ordered = [row for row in ordered if (key(row) > place if up else key(row) < place)]
+    return cut(ordered[: window.fetch], window, key)
+
+
+@dataclass
+class MemoryAccounts:
+    """Keeps the promises of `cogyard.features.accounts.ports.Accounts`."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    passwords: dict[int, str | None] = field(default_factory=dict)
+    kept_tokens: dict[bytes, ApiToken] = field(default_factory=dict)
+    links: dict[bytes, tuple[int, datetime]] = field(default_factory=dict)
+    secrets: dict[int, str] = field(default_factory=dict)
+    _count: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def add(self, account: NewAccount) -> Account:
+        """Keep a new account. Raises NameTakenError."""
+        if account.username.lower() in self.accounts:
+            raise NameTakenError(account.username)
+        made = Account(
+            id=next(self._count),
+            username=account.username,
+            name=account.name,
+            type=account.type,
+            is_admin=account.is_admin,
+            created_at=account.created_at,
+        )
+        self.accounts[account.username.lower()] = made
+        self.passwords[made.id] = account.password_hash
+        return made
+
+    async def by_id(self, account_id: int) -> Account | None:
+        """Return the account, or None."""
+        return next((each for each in self.accounts.values() if each.id == account_id), None)
+
+    async def by_username(self, username: str) -> Account | None:
+        """Return the account of that name, or None."""
+        return self.accounts.get(username.lower())
+
+    async def password_of(self, username: str) -> tuple[Account, str | None] | None:
+        """Return the account and its password's hash."""
+        found = self.accounts.get(username.lower())
+        return None if found is None else (found, self.passwords[found.id])
+
+    async def set_password(self, account_id: int, password_hash: str) -> None:
+        """Replace the password's hash."""
+        self.passwords[account_id] = password_hash
+
+    async def any_account(self) -> bool:
+        """Whether there is an account at all."""
+        return bool(self.accounts)
+
+    async def webhook_secret(self, account_id: int, fresh: str, now: datetime) -> str:
+        """Return the account's signing secret."""
+        del now
+        return self.secrets.setdefault(account_id, fresh)
+
+    async def add_token(self, token: NewToken) -> ApiToken:
+        """Keep a token."""
+        made = ApiToken(
+            id=next(self._count),
+            account_id=token.account_id,
+            name=token.name,
+            tail=token.tail,
+            created_at=token.created_at,
+            expires_at=token.expires_at,
+        )
+        self.kept_tokens[token.hash] = made
+        return made
+
+    async def account_of_token(self, hash: bytes, now: datetime) -> Account | None:
+        """Return whose valid token this is."""
+        token = self.kept_tokens.get(hash)
+        if token is None or (token.expires_at is not None and token.expires_at <= now):
+            return None
+        return await self.by_id(token.account_id)
+
+    async def tokens(self, account_id: int) -> tuple[ApiToken, ...]:
+        """Return an account's tokens that are not revoked, newest first."""
+        found = [token for token in self.kept_tokens.values() if token.account_id == account_id]
+        return tuple(sorted(found, key=lambda token: -token.id))
+
+    async def revoke_token(self, account_id: int, token_id: int, now: datetime) -> bool:
+        """End a token of that account."""
+        del now
+        for hash_, token in self.kept_tokens.items():
+            if (token.id, token.account_id) == (token_id, account_id):
+                del self.kept_tokens[hash_]
+                return True
+        return False
+
+    async def add_login_link(self, hash: bytes, account_id: int, now: datetime, expires_at: datetime) -> None:
+        """Keep a one-time link."""
+        del now
+        self.links[hash] = (account_id, expires_at)
+
+    async def use_login_link(self, hash: bytes, now: datetime) -> Account | None:
+        """Use a link up."""
+        account_id, expires_at = self.links.pop(hash, (0, now))
+        return await self.by_id(account_id) if expires_at > now else None
+
+
+@dataclass
+class MemoryModels:
+    """Keeps the promises of the models' and the versions' stores."""
+
+    accounts: MemoryAccounts
+    models: dict[int, Model] = field(default_factory=dict)
+    kept_versions: dict[tuple[int, str], Version] = field(default_factory=dict)
+    _count: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def add(self, model: NewModel) -> Model:
+        """Keep a new model. Raises ModelExistsError."""
+        owner = await self.accounts.by_id(model.owner_id)
+        if owner is None or await self.get(owner.username, model.name) is not None:
+            raise ModelExistsError(model.name)
+        made = Model(
+            id=next(self._count),
+            owner=owner.username,
+            name=model.name,
+            visibility=model.visibility,
+            created_at=model.created_at,
+            description=model.description,
+            hardware=model.hardware,
+            github_url=model.github_url,
+            paper_url=model.paper_url,
+            license_url=model.license_url,
+            cover_image_url=model.cover_image_url,
+        )
+        self.models[made.id] = made
+        return made
+
+    async def get(self, owner: str, name: str) -> Model | None:
+        """Return the model, or None."""
+        path = f"{owner}/{name}".lower()
+        return next((model for model in self.models.values() if model.path.lower() == path), None)
+
+    async def public(self, window: Window, *, order: Order, ascending: bool) -> Slice[Model]:
+        """Return public models that have a version."""
+        found = [m for m in self.models.values() if m.visibility is Visibility.PUBLIC and m.latest_version]
+
+        def key(model: Model) -> Key:
+            latest = self.kept_versions[model.id, str(model.latest_version)]
+            made = latest.created_at if order is Order.LATEST_VERSION else model.created_at
+            return (stored(made), model.id)
+
+        return _sliced(found, window, key, ascending=ascending)
+
+    async def by_owner(self, owner: str, window: Window, *, private_too: bool) -> Slice[Model]:
+        """Return an owner's models, newest first."""
+        found = [
+            model
+            for model in self.models.values()
+            if model.owner.lower() == owner.lower() and (private_too or model.visibility is Visibility.PUBLIC)
+        ]
+        return _sliced(found, window, lambda model: (model.id,))
+
+    async def search(self, words: tuple[str, ...], *, viewer_id: int | None, limit: int) -> tuple[Model, ...]:
+        """Return models that have every word; those that ran most come first."""
+        viewer = None if viewer_id is None else await self.accounts.by_id(viewer_id)
+        found = [
+            model
+            for model in self.models.values()
+            if (
+                model.visibility is Visibility.PUBLIC
+                or (viewer is not None and viewer.username == model.owner)
+            )
+            and all(word in f"{model.path} {model.description or ''}".lower() for word in words)
+        ]
+        return tuple(sorted(found, key=lambda model: (-model.run_count, -model.id))[:limit])
+
+    async def update(self, model_id: int, changes: Mapping[str, str | None]) -> Model | None:
+        """Set fields of a model and return it."""
+        model = self.models.get(model_id)
+        if model is None:
+            return None
+        values: dict[str, Any] = dict(changes)
+        if "visibility" in values:
+            values["visibility"] = Visibility(values["visibility"])
+        self.models[model_id] = replace(model, **values)
+        return self.models[model_id]
+
+    async def delete(self, model_id: int, *, with_versions: bool) -> bool:
+        """Delete a model. Raises VersionsLeftError."""
+        keys = [key for key in self.kept_versions if key[0] == model_id]
+        if keys and not with_versions:
+            raise VersionsLeftError
+        for key in keys:
+            del self.kept_versions[key]
+        return self.models.pop(model_id, None) is not None
+
+    async def add_version(self, model_id: int, version: Version) -> bool:
+        """Keep a version and make it the latest; False when the model has it already."""
+        if (model_id, version.id) in self.kept_versions:
+            return False
+        self.kept_versions[model_id, version.id] = version
+        self.models[model_id] = replace(self.models[model_id], latest_version=version.id)
+        return True
+
+    async def version(self, model_id: int, version_id: str) -> Version | None:
+        """Return a model's version, or None."""
+        return self.kept_versions.get((model_id, version_id))
+
+    async def versions(self, model_id: int, window: Window) -> Slice[Version]:
+        """Return a model's versions, newest first."""
+        found = [version for key, version in self.kept_versions.items() if key[0] == model_id]
+        return _sliced(found, window, lambda each: (stored(each.created_at), each.id))
+
+    async def latest(self, model_ids: Sequence[int]) -> Mapping[int, Version]:
+        """Return the latest versions of models, by the model's id."""
+        models = [self.models[id_] for id_ in model_ids]
+        return {m.id: self.kept_versions[m.id, m.latest_version] for m in models if m.latest_version}
+
+    async def with_id(self, version_id: str) -> tuple[tuple[Model, Version], ...]:
+        """Return every model that has this version, oldest first."""
+        found = [
+            (self.models[key[0]], each) for key, each in self.kept_versions.items() if key[1] == version_id
+        ]
+        return tuple(sorted(found, key=lambda pair: (pair[1].created_at, pair[0].id)))
+
+    async def delete_version(self, model_id: int, version_id: str) -> bool:
+        """Delete a version; the newest that remains is the latest."""
+        if self.kept_versions.pop((model_id, version_id), None) is None:
+            return False
+        left = (await self.versions(model_id, Window(limit=1))).items
+        self.models[model_id] = replace(self.models[model_id], latest_version=left[0].id if left else None)
+        return True
+
+
+@dataclass
+class MemoryFiles:
+    """Keeps the promises of `cogyard.features.files.ports.FileStore`."""
+
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    ranks: dict[str, int] = field(default_factory=dict)
+    _count: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def add(self, file: StoredFile) -> None:
+        """Keep a file."""
+        self.files[file.id] = file
+        self.ranks[file.id] = next(self._count)
+
+    async def get(self, file_id: str) -> StoredFile | None:
+        """Return a file, or None."""
+        return self.files.get(file_id)
+
+    async def by_token(self, token: str) -> StoredFile | None:
+        """Return the file of a public address, or None."""
+        return next((file for file in self.files.values() if file.token == token), None)
+
+    async def uploads(self, account_id: int, window: Window) -> Slice[StoredFile]:
+        """Return what an account sent itself, newest first."""
+        found = [f for f in self.files.values() if f.account_id == account_id and f.prediction_id is None]
+        return _sliced(found, window, lambda file: (self.ranks[file.id],))
+
+    async def delete(self, file_id: str) -> bool:
+        """Forget a file."""
+        return self.files.pop(file_id, None) is not None
+
+    async def expired(self, now: datetime, limit: int) -> tuple[StoredFile, ...]:
+        """Return files whose time is over."""
+        found = [
+            file for file in self.files.values() if file.expires_at is not None and file.expires_at <= now
+        ]
+        return tuple(sorted(found, key=lambda file: file.expires_at or now)[:limit])
+
+    async def uses(self, sha256: str) -> int:
+        """Return how many files have this content."""
+        return sum(file.sha256 == sha256 for file in self.files.values())

@@ -1,0 +1,68 @@
+"""Each store twice: in memory, and over a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cogyard.domain.values import Account
+from cogyard.features.accounts.ports import Accounts, NewAccount
+from cogyard.features.files.ports import FileStore
+from cogyard.features.models.ports import ModelStore
+from cogyard.features.predictions.ports import Store
+from cogyard.features.versions.ports import VersionStore
+from cogyard.store.accounts import SqlAccounts
+from cogyard.store.database import Database
+from cogyard.store.files import SqlFiles
+from cogyard.store.models import SqlModels
+from cogyard.store.predictions import SqlPredictions
+from cogyard.testing.predictions import MemoryPredictions
+from cogyard.testing.stores import MemoryAccounts, MemoryFiles, MemoryModels
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, 123456, UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """All stores of one platform."""
+
+    accounts: Accounts
+    models: ModelStore
+    versions: VersionStore
+    files: FileStore
+    predictions: Store
+
+    async def account(self, username: str) -> Account:
+        """Make an account."""
+        new = NewAccount(
+            username=username, name=username, type="user", is_admin=False, password_hash=None, created_at=NOW
+        )
+        return await self.accounts.add(new)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
+    """Return empty stores."""
+    if request.param == "memory":
+        accounts = MemoryAccounts()
+        models = MemoryModels(accounts)
+        yield Stores(
+            accounts=accounts,
+            models=models,
+            versions=models,
+            files=MemoryFiles(),
+            predictions=MemoryPredictions(),
+        )
+        return
+    with Database.open(tmp_path / "cogyard.db") as database:
+        kept = SqlModels(database)
+        yield Stores(
+            accounts=SqlAccounts(database),
+            models=kept,
+            versions=kept,
+            files=SqlFiles(database),
+            predictions=SqlPredictions(database),
+        )

@@ -1,0 +1,233 @@
+"""What every store of predictions promises: changes that are one step, a queue in order, leases that guard."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cogyard.domain.ids import new_id
+from cogyard.domain.paging import Window
+from cogyard.domain.stream import Item, numbered, output_item
+from cogyard.domain.values import Prediction, Status
+from cogyard.features.predictions.ports import Asked, Change, Lease, Message, Record, Ticket
+
+from tests.contract.store.conftest import NOW, Stores
+
+pytestmark = pytest.mark.anyio
+V = "a" * 64
+LEASE = Lease(token="lease", instance="i", expires_at=NOW + timedelta(seconds=30))
+
+
+async def _add(
+    stores: Stores, number: int = 0, *, version: str = V, deadline: datetime | None = None
+) -> Prediction:
+    account = await stores.accounts.by_username("ann") or await stores.account("ann")
+    moment = NOW + timedelta(seconds=number)
+    prediction = Prediction(
+        id=new_id(moment, bytes(10)),
+        model="ann/hello",
+        version=version,
+        account_id=account.id,
+        status=Status.STARTING,
+        input={"text": "é", "n": [1, None, 2.5]},
+        created_at=moment,
+        stream_token=f"stream-{number}",
+        origin="http://x",
+        webhook="https://h",
+        webhook_events=("output", "completed"),
+        secret_inputs=("a", "b"),
+        deadline=deadline,
+        source="web" if number % 2 else "api",
+    )
+    await stores.predictions.add(prediction, Ticket(deployable=version, deadline=deadline))
+    return prediction
+
+
+def _lease(record: Record) -> Change:
+    assert record.ticket is not None
+    return Change(
+        prediction=record.prediction,
+        ticket=replace(record.ticket, lease=LEASE, claims=record.ticket.claims + 1),
+    )
+
+
+async def test_a_prediction_comes_back_whole(stores: Stores) -> None:
+    """Every field, by id and by stream."""
+    made = await _add(stores)
+    found = await stores.predictions.get(made.id)
+    assert found == Record(prediction=made, ticket=Ticket(deployable=V))
+    assert await stores.predictions.by_stream_token("stream-0") == found
+    assert await stores.predictions.get("0" * 26) is None
+    assert await stores.predictions.by_stream_token("x") is None
+
+
+async def test_a_change_is_decided_on_what_is_kept(stores: Stores) -> None:
+    """What is decided is written; deciding nothing writes nothing, not even events."""
+    made = await _add(stores)
+    ended = replace(
+        made, status=Status.SUCCEEDED, output={"a": [1]}, error=None, metrics={"t": 1.5}, completed_at=NOW
+    )
+
+    def nothing(record: Record) -> Change | None:
+        return None
+
+    assert await stores.predictions.change(made.id, nothing, events=numbered(1, [output_item("x")])) is None
+    assert await stores.predictions.events(made.id, 0) == ()
+    change = await stores.predictions.change(made.id, lambda record: Change(prediction=ended, ticket=None))
+    assert change is not None
+    assert await stores.predictions.get(made.id) == Record(prediction=ended)
+    assert await stores.predictions.waiting() == {}
+    assert (
+        await stores.predictions.change("0" * 26, lambda record: Change(prediction=ended, ticket=None))
+        is None
+    )
+
+
+async def test_an_error_while_deciding_changes_nothing(stores: Stores) -> None:
+    """It goes to whoever asked."""
+    made = await _add(stores)
+
+    def breaks(record: Record) -> Change | None:
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        await stores.predictions.change(made.id, breaks)
+    found = await stores.predictions.get(made.id)
+    assert found is not None
+    assert found.prediction == made
+
+
+async def test_the_oldest_waiting_ticket_is_taken(stores: Stores) -> None:
+    """In order, of one deployable, each once."""
+    first, second = await _add(stores, 0), await _add(stores, 1)
+    other = await _add(stores, 2, version="b" * 64)
+    assert await stores.predictions.waiting() == {V: 2, "b" * 64: 1}
+    for expected in (first, second):
+        taken = await stores.predictions.take(
+            V, lambda record: replace(_lease(record), prediction=record.prediction)
+        )
+        assert taken is not None
+        assert taken.prediction == expected
+        await stores.predictions.change(
+            expected.id, lambda record: Change(prediction=record.prediction, ticket=None)
+        )
+    assert await stores.predictions.take(V, _lease) is None
+    assert await stores.predictions.waiting() == {"b" * 64: 1}
+    found = await stores.predictions.get(other.id)
+    assert found is not None
+    assert found.ticket is not None
+
+
+async def test_leases_guard_and_expire(stores: Stores) -> None:
+    """Only the holder renews and appends; expired ones are found."""
+    made = await _add(stores)
+    assert await stores.predictions.leased(expired_by=None, limit=9) == ()
+    await stores.predictions.take(V, _lease)
+    held = await stores.predictions.by_lease("lease")
+    assert held is not None
+    assert held.prediction.id == made.id
+    assert await stores.predictions.by_lease("other") is None
+    assert await stores.predictions.leased(expired_by=NOW, limit=9) == ()
+    assert await stores.predictions.leased(expired_by=NOW + timedelta(seconds=30), limit=9) == (made.id,)
+    assert await stores.predictions.leased(expired_by=None, limit=9) == (made.id,)
+    assert not await stores.predictions.renew(made.id, "other", NOW)
+    assert await stores.predictions.renew(made.id, "lease", NOW + timedelta(hours=1))
+    assert await stores.predictions.leased(expired_by=NOW + timedelta(minutes=1), limit=9) == ()
+    assert not await stores.predictions.append(made.id, "other", numbered(1, [output_item("x")]), ())
+    assert await stores.predictions.append(made.id, "lease", numbered(1, [output_item("x")]), ())
+
+
+async def test_what_was_streamed_is_put_together(stores: Stores) -> None:
+    """Batches and the last events of a change, in order; strings and other values stay what they are."""
+    made = await _add(stores)
+    await stores.predictions.take(V, _lease)
+    first = numbered(1, [output_item("1"), Item("logs", "a\n")])
+    second = numbered(3, [output_item(1), output_item({"é": None})])
+    await stores.predictions.append(made.id, "lease", first, ())
+    seen: list[Record] = []
+
+    def end(record: Record) -> Change:
+        seen.append(record)
+        return Change(prediction=record.prediction, ticket=None, events=numbered(5, [Item("done", "{}")]))
+
+    await stores.predictions.change(made.id, end, events=second)
+    assert seen[0].streamed.outputs == ("1", 1, {"é": None})
+    assert seen[0].streamed.logs == "a\n"
+    assert seen[0].streamed.last == 4
+    kept = await stores.predictions.events(made.id, 2)
+    assert [event.id for event in kept] == [3, 4, 5]
+    assert kept[:2] == second
+
+
+async def test_a_lost_runs_stream_is_dropped(stores: Stores) -> None:
+    """Only what the change adds remains."""
+    made = await _add(stores)
+    await stores.predictions.take(V, _lease)
+    await stores.predictions.append(made.id, "lease", numbered(1, [output_item("lost")]), ())
+    note = numbered(2, [Item("logs", "again\n")])
+
+    def lose(record: Record) -> Change:
+        return Change(
+            prediction=record.prediction,
+            ticket=Ticket(deployable=V, claims=1),
+            events=note,
+            forget_streamed=True,
+        )
+
+    await stores.predictions.change(made.id, lose)
+    assert await stores.predictions.events(made.id, 0) == note
+
+
+async def test_old_streams_are_pruned_when_they_have_ended(stores: Stores) -> None:
+    """Those of predictions that live stay."""
+    made, living = await _add(stores, 0), await _add(stores, 1)
+    ended = replace(made, status=Status.CANCELED, completed_at=NOW)
+    for each in (made, living):
+        await stores.predictions.take(V, _lease)
+        await stores.predictions.append(each.id, "lease", numbered(1, [output_item("x")]), ())
+        if each is made:
+            await stores.predictions.change(made.id, lambda _: Change(prediction=ended, ticket=None))
+    assert await stores.predictions.prune_events(datetime(2200, 1, 1, tzinfo=UTC)) == 1
+    assert await stores.predictions.events(made.id, 0) == ()
+    assert len(await stores.predictions.events(living.id, 0)) == 1
+
+
+async def test_passed_deadlines_are_found(stores: Stores) -> None:
+    """Earliest first; those without one never."""
+    await _add(stores, 0)
+    late = await _add(stores, 1, deadline=NOW + timedelta(seconds=9))
+    early = await _add(stores, 2, deadline=NOW + timedelta(seconds=5))
+    assert await stores.predictions.overdue(NOW, 9) == ()
+    assert await stores.predictions.overdue(NOW + timedelta(seconds=9), 9) == (early.id, late.id)
+    assert await stores.predictions.overdue(NOW + timedelta(seconds=9), 1) == (early.id,)
+
+
+async def test_lists_are_an_accounts_own_newest_first(stores: Stores) -> None:
+    """Bounded by time and source, in windows."""
+    made = [await _add(stores, number) for number in range(6)]
+    asked = Asked(account_id=made[0].account_id)
+    first = await stores.predictions.list(asked, Window(limit=4))
+    assert list(first.items) == made[:1:-1]
+    second = await stores.predictions.list(asked, Window(limit=4, key=first.next))
+    assert list(second.items) == made[1::-1]
+    assert (
+        await stores.predictions.list(Asked(account_id=made[0].account_id + 1), Window(limit=4))
+    ).items == ()
+    bounded = replace(asked, created_after=made[2].created_at, created_before=made[5].created_at)
+    assert list((await stores.predictions.list(bounded, Window(limit=9))).items) == made[4:1:-1]
+    web = await stores.predictions.list(replace(asked, source="web"), Window(limit=9))
+    assert [each.source for each in web.items] == ["web"] * 3
+
+
+async def test_messages_are_kept_once_for_each_event(stores: Stores) -> None:
+    """The same event again waits to be told once."""
+    made = await _add(stores)
+    message = Message(id="m", event="completed", due_at=NOW)
+
+    def tell(record: Record) -> Change:
+        return Change(prediction=record.prediction, ticket=record.ticket, messages=(message,))
+
+    await stores.predictions.change(made.id, tell)
+    message = replace(message, id="m2")
+    await stores.predictions.change(made.id, tell)
