@@ -28,14 +28,7 @@ from functools import partial
 from pathlib import Path
 
 import uvicorn
-from cogyard.blobs.local import LocalBlobs
-from cogyard.blobs.uploads import LocalUploads
-from cogyard.registry.app import create_registry
-from cogyard.store.database import Database
-from cogyard.store.registry import SqlRepositories
-from cogyard.testing.registry import People, RecordedPushes
-from starlette.applications import Starlette
-from starlette.routing import Mount
+from cogyard.testing.local_registry import LocalRegistry
 
 MIB = 1 << 20
 CHUNK = 10 * MIB
@@ -45,22 +38,9 @@ AUTHORIZATION = "Basic " + b64encode(b"alice:cyd_alice").decode()
 
 def serve(folder: Path, port: int) -> None:
     """Run our registry in this process, as `cogyard up` would, until it is killed."""
-    people = People()
-    people.add("alice")
-    people.models[REPOSITORY] = True
-    blobs = LocalBlobs.open(folder / "blobs")
-    app = create_registry(
-        blobs=blobs,
-        uploads=LocalUploads(blobs),
-        repositories=SqlRepositories(Database.open(folder / "platform.db")),
-        identity=people,
-        access=people,
-        pushes=RecordedPushes(),
-        secret="bench",  # noqa: S106 - of a bench
-    )
-    uvicorn.run(
-        Starlette(routes=[Mount("/", app)]), port=port, log_level="warning", lifespan="off", access_log=False
-    )
+    registry = LocalRegistry.open(folder)
+    registry.people.models[REPOSITORY] = True
+    uvicorn.run(registry.app, port=port, log_level="warning", lifespan="off", access_log=False)
 
 
 @dataclass

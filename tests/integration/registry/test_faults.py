@@ -85,7 +85,7 @@ def test_a_whole_blob_that_breaks_off_leaves_nothing(registry: Running) -> None:
     with client(registry) as alice:
         assert alice.head(f"/v2/alice/model/blobs/{digest_of(LARGE)}").status_code == 404
         assert alice.get("/v2/").status_code == 200
-    folder = registry.folder / "blobs" / "tmp"
+    folder = registry.behind.folder / "blobs" / "tmp"
     until(lambda: not list(folder.iterdir()))
 
 
