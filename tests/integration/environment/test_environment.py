@@ -146,6 +146,13 @@ def test_a_python_that_is_nowhere_is_told_with_the_way_out(index: Path) -> None:
     assert f"such as {HERE}" in caught.value.hint
 
 
+@pytest.mark.parametrize("version", ["", "3", "3.11.4", "../../tmp/x", "3.11/../../x", "3.*", "-c", "٣.11"])
+def test_a_version_that_is_none_finds_nothing(version: str) -> None:
+    """The version may come with a stranger's image: nothing is searched or run for a text that is no version."""
+    with pytest.raises(PythonMissingError, match="is not a version of Python"):
+        find_python(version)
+
+
 def test_the_running_python_is_preferred() -> None:
     """No search is made for the version that runs already; it is the base, not this virtual environment."""
     found = find_python(HERE)

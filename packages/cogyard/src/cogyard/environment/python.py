@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,9 @@ _PROBE_SECONDS = 15
 
 def find_python(version: str, *, fetch: bool = True, on_progress: uv.Progress = uv.silent) -> Path:
     """Return the executable of a CPython `version` ("3.11"); raise PythonMissingError when there is none."""
+    if not re.fullmatch(r"[0-9]{1,2}[.][0-9]{1,3}", version):
+        # it may stand in the label of a stranger's image, and becomes part of a path below
+        raise PythonMissingError(f"`{version[:40]}` is not a version of Python", hint="Write it as 3.13.")
     running = _running(version)
     if running is not None:
         return running
