@@ -30,15 +30,16 @@ READ_CHUNK, LONG_CHUNK, LONG = 256 << 10, 1 << 20, 4 << 20
 are read at once, a long one not many hand-overs. Two pieces of each reader are in memory."""
 
 THREADS = 8
-"""Enough for several streams to be read, hashed and written at once; beyond that the disk is the limit."""
+"""For reading, and as many for hashing and writing: apart, since a reader must not wait for an fsync of gigabytes."""
 
 
 class LocalBlobs:
     """A BlobStore and LocalFiles over a folder, which belongs to it."""
 
-    def __init__(self, root: Path, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, root: Path, readers: ThreadPoolExecutor, threads: ThreadPoolExecutor) -> None:
         self.root = root
         self.threads = threads
+        self._readers = readers
         self._endings: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -51,10 +52,14 @@ class LocalBlobs:
         for name in ("blobs", "tmp"):
             (root / name).mkdir(parents=True, exist_ok=True)
         _remove_leftovers(root / "tmp")
-        return cls(root, ThreadPoolExecutor(THREADS, thread_name_prefix="cogyard-blobs"))
+        pools = [
+            ThreadPoolExecutor(THREADS, thread_name_prefix=f"blobs-{what}") for what in ("read", "write")
+        ]
+        return cls(root, *pools)
 
     def close(self) -> None:
         """Let the threads end."""
+        self._readers.shutdown(wait=True)
         self.threads.shutdown(wait=True)
 
     def path(self, digest: str) -> Path | None:
@@ -89,7 +94,7 @@ class LocalBlobs:
             while position < end:
                 piece = READ_CHUNK if position - start < LONG else LONG_CHUNK
                 length = min(piece, end - position)
-                following = loop.run_in_executor(self.threads, os.pread, fd, length, position)
+                following = loop.run_in_executor(self._readers, os.pread, fd, length, position)
                 position += length
                 previous, ahead = ahead, following
                 if previous is not None:

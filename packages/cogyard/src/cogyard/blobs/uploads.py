@@ -130,8 +130,9 @@ class LocalUploads:
                 await self.discard(upload_id)
                 raise
             except OSError as error:
-                if full := storage_full(error, self._root):
+                if file.failed is not None:
                     await self.discard(upload_id)
+                if full := storage_full(error, self._root):
                     raise full from error
                 raise
             return Upload(id=upload_id, scope=upload.scope, size=progress.size)
@@ -151,8 +152,8 @@ class LocalUploads:
                 await self.discard(upload_id)
                 raise
             except OSError as error:
+                await self.discard(upload_id)
                 if full := storage_full(error, self._root):
-                    await self.discard(upload_id)
                     raise full from error
                 raise
             await self.discard(upload_id)

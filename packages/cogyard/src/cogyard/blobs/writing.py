@@ -45,6 +45,8 @@ class HashingFile:
         self.fd = fd
         self.size = size
         self.hasher = hasher if hasher is not None else hashlib.sha256()
+        self.failed: OSError | None = None
+        """What the disk said when something could not be written; the file is then worth nothing."""
         self._threads = threads
         self._batch: list[bytes] = []
         self._batched = 0
@@ -69,6 +71,10 @@ class HashingFile:
         """Wait until all pieces are hashed and written (not yet durable)."""
         if self._batch:
             await self._hand_over()
+        if self._sync is not None:
+            # The kernel tells a failed write once, to whoever syncs first: the last fsync would not hear of it.
+            self._work.append(self._sync)
+            self._sync = None
         await self._wait()
 
     async def run(self, function: Callable[..., None], *arguments: object) -> None:
@@ -94,14 +100,18 @@ class HashingFile:
         self._unsynced += sum(map(len, batch))
         if self._unsynced >= SYNC_EVERY and (self._sync is None or self._sync.done()):
             if self._sync is not None:
-                self._sync.result()
+                self._work.append(self._sync)
             self._unsynced = 0
             self._sync = loop.run_in_executor(self._threads, datasync, self.fd)
 
     async def _wait(self) -> None:
         # gather() would cancel nothing: a thread's work cannot be, and close() must still see these futures.
-        for work in self._work:
-            await asyncio.shield(work)
+        try:
+            for work in self._work:
+                await asyncio.shield(work)
+        except OSError as error:
+            self.failed = error
+            raise
         self._work = []
 
 
