@@ -31,23 +31,14 @@ class Metrics:
             raise ValueError(f"metric {key!r}: mode {mode!r} is not one of {', '.join(MODES)}")
         if self._listener is None:
             return
-        before = self._values.get(key)
         if value is None:
-            self._values.pop(key, None)
             mode = "replace"
-        elif mode == "incr":
-            self._values[key] = _sum(key, before, value)
-        elif mode == "append":
-            if before is not None and not isinstance(before, list):
-                raise TypeError(f"metric {key!r} is {_kind(before)}, so nothing can be appended to it")
-            self._values[key] = [*(before or ()), value]
+        after = _change(key, self._values.get(key), value, mode)
+        self._listener(key, value, mode)  # first: it refuses what can't be sent
+        if after is None:
+            self._values.pop(key, None)
         else:
-            if before is not None and _kind(before) != _kind(value):
-                raise TypeError(
-                    f"metric {key!r} is {_kind(before)} and can't become {_kind(value)}; delete it first"
-                )
-            self._values[key] = value
-        self._listener(key, value, mode)
+            self._values[key] = after
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
@@ -95,6 +86,19 @@ def check_name(name: str) -> None:
                 f"metric name {name!r}: each part starts with a letter, ends with a letter or digit and holds only "
                 "letters, digits and single underscores"
             )
+
+
+def _change(key: str, before: Any, value: Any, mode: str) -> Any:
+    """Return a metric's value after a change. Raises TypeError where the two don't go together."""
+    if mode == "incr":
+        return _sum(key, before, value)
+    if mode == "append":
+        if before is not None and not isinstance(before, list):
+            raise TypeError(f"metric {key!r} is {_kind(before)}, so nothing can be appended to it")
+        return [*(before or ()), value]
+    if value is not None and before is not None and _kind(before) != _kind(value):
+        raise TypeError(f"metric {key!r} is {_kind(before)} and can't become {_kind(value)}; delete it first")
+    return value
 
 
 def _sum(key: str, before: Any, value: Any) -> Any:

@@ -36,7 +36,8 @@ class URLPath(Path):
     Call `convert()` for a Path on the local disk.
     """
 
-    source: str
+    #: The address; empty for a path made from this one.
+    source: str = ""
 
     @classmethod
     def of(cls, source: str, *, folder: str | None = None) -> URLPath:
@@ -48,13 +49,13 @@ class URLPath(Path):
             import tempfile
 
             folder = tempfile.mkdtemp(prefix="cog-")
-        path = cls(folder, name)
+        path = cls(folder, name[-100:])
         path.source = source
         return path
 
     def convert(self) -> Path:
         """Fetch the file unless that has been done, and return its path. Raises OSError when it can't be had."""
-        if not self.exists():
+        if self.source and not self.exists():
             from cog.fetch import fetch
 
             fetch(self.source, str(self))

@@ -28,7 +28,7 @@ FILE = "$cog.file"
 class Arguments:
     """Makes the keyword arguments of one function out of requests' inputs."""
 
-    __slots__ = ("_defaults", "_known", "_steps")
+    __slots__ = ("_defaults", "_known", "_steps", "opened")
 
     def __init__(self, signature: Signature) -> None:
         """Prepare a converter and a default for each parameter."""
@@ -38,6 +38,8 @@ class Arguments:
             self._steps.append((parameter.name, converter(parameter.type), parameter.required))
             if not parameter.required:
                 self._defaults[parameter.name] = _default(parameter)
+        #: Names of the inputs that are open files, to be closed after the prediction.
+        self.opened = tuple(p.name for p in signature.parameters if _is_opened(p.type))
         self._known = frozenset(parameter.name for parameter in signature.parameters)
 
     def __call__(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,6 +64,13 @@ class Arguments:
         return arguments
 
 
+def _is_opened(kind: t.Type) -> bool:
+    inner = t.unwrap(kind)
+    if isinstance(inner, t.ArrayType):
+        inner = t.unwrap(inner.items)
+    return isinstance(inner, t.FileType) and inner.form != "path"
+
+
 def _default(parameter: Parameter) -> Callable[[], Any]:
     """Return a function giving the parameter's default as Python, a fresh one where it could be changed."""
     default = parameter.default
@@ -69,10 +78,10 @@ def _default(parameter: Parameter) -> Callable[[], Any]:
     if default is None:
         return lambda: None
     if isinstance(kind, t.FileType):
-        return lambda: _default_file(kind, default)
+        return _DefaultFile(kind, default)
     if isinstance(kind, t.ArrayType) and isinstance(kind.items, t.FileType):
-        items = kind.items
-        return lambda: [_default_file(items, item) for item in default]
+        files = [_DefaultFile(kind.items, item) for item in default]
+        return lambda: [file() for file in files]
     convert = converter(parameter.type)
     if isinstance(default, (list, dict)):
         return lambda: copy.deepcopy(default) if convert is None else convert(copy.deepcopy(default))
@@ -80,11 +89,19 @@ def _default(parameter: Parameter) -> Callable[[], Any]:
     return lambda: value
 
 
-def _default_file(kind: t.FileType, default: str) -> Any:
-    """Open the author's own default: a path in the project, or an address that is fetched when it is needed."""
-    remote = default.startswith(("http://", "https://", "data:"))
-    path = URLPath.of(default).convert() if remote else Path(default)
-    return path if kind.form == "path" else path.open("rb")
+class _DefaultFile:
+    """The author's own default: a path in the project, or an address that is fetched when it is first needed."""
+
+    __slots__ = ("_convert", "_path")
+
+    def __init__(self, kind: t.FileType, default: str) -> None:
+        remote = default.startswith(("http://", "https://", "data:"))
+        self._path: Path = URLPath.of(default) if remote else Path(default)
+        self._convert = converter(kind)
+
+    def __call__(self) -> Any:
+        path = self._path.convert() if isinstance(self._path, URLPath) else self._path
+        return self._convert({FILE: {"path": path}}) if self._convert is not None else path
 
 
 def converter(kind: t.Type) -> Convert | None:

@@ -86,7 +86,7 @@ class Encoder:
         return simple
 
     def _file(self, path: Path) -> Any:
-        if isinstance(path, URLPath):
+        if isinstance(path, URLPath) and path.source:
             return path.source
         self._files += 1
         return Outbox(self._folder).take(path, keep=self._keep)

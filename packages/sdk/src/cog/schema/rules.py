@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -164,7 +165,10 @@ _SAID: dict[str, tuple[tuple[type, ...], str]] = {
 def _check_said(info: FieldInfo) -> None:
     for name, (kinds, words) in _SAID.items():
         value = getattr(info, name)
-        if value is not None and (not isinstance(value, kinds) or isinstance(value, bool) != (bool in kinds)):
+        if value is None:
+            continue
+        strange = not isinstance(value, kinds) or isinstance(value, bool) != (bool in kinds)
+        if strange or (isinstance(value, float) and not math.isfinite(value)):
             raise SchemaError(f"{name}={value!r} has to be {words}")
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
 import socket
 import threading
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from cog.errors import CogError
+from cog.errors import CogError, InputError
 from cog.metrics import Metrics
 from cog.scope import Scope, enter
 from cog.worker import frames, messages
@@ -20,8 +19,6 @@ from cog.worker.model import Model
 from cog.worker.report import flush, message, print_traceback
 from cog.worker.transport import FrameProtocol
 from cog.worker.watch import end_now
-
-_decode = json.JSONDecoder().decode
 
 #: Seconds an async healthcheck() may take.
 HEALTH_TIMEOUT = 5.0
@@ -54,7 +51,7 @@ class AsyncLoop:
         """Act on one frame. After SHUTDOWN cancels are still heard."""
         kind, tag, payload = frame
         if kind == frames.PREDICT:
-            self._tasks[tag] = self._loop.create_task(self._predict(tag, _decode(payload.decode())))
+            self._tasks[tag] = self._loop.create_task(self._predict(tag, payload))
         elif kind == frames.CANCEL:
             self._cancel(tag)
         elif kind == frames.HEALTHCHECK:
@@ -86,11 +83,17 @@ class AsyncLoop:
             if tag in self._begun:
                 task.cancel()
 
-    async def _predict(self, tag: int, request: dict[str, Any]) -> None:
+    async def _predict(self, tag: int, payload: bytes) -> None:
         """Run one prediction and send its terminal frame. Nothing the author does gets out of here."""
+        try:
+            request = messages.read_request(payload)
+        except InputError as error:
+            self._answer(tag, messages.failed(tag, message(error), 0.0))
+            return
         scope = Scope(Metrics(self._listener(tag)), request.get("context"), request["dir"])
         enter(scope)
         text = attribute(tag, self._send)
+        arguments: dict[str, Any] = {}
         started = perf_counter()
         self._begun.add(tag)
         try:
@@ -107,14 +110,18 @@ class AsyncLoop:
             answer = messages.failed(tag, message(error), perf_counter() - started)
         except BaseException as error:  # noqa: BLE001 - sys.exit() in predict() must not take the model down
             answer = self._failed(tag, error, started)
-        self._begun.discard(tag)
         if tag in self._canceled:
-            self._canceled.discard(tag)
             answer = messages.canceled(tag, perf_counter() - started)
+        self._model.release(arguments)
         text.close()
         flush()
+        self._answer(tag, answer)
+
+    def _answer(self, tag: int, frame: bytes) -> None:
+        self._begun.discard(tag)
+        self._canceled.discard(tag)
         del self._tasks[tag]
-        self._protocol.send(answer)
+        self._protocol.send(frame)
 
     def _check(self, tag: int) -> None:
         """Raise CancelledError when the cancel came before the first step."""

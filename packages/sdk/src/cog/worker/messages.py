@@ -5,13 +5,24 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from cog.errors import InputError
 from cog.worker import frames
 
-_dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_decode = json.JSONDecoder().decode
 
 
 def _json(value: Any) -> bytes:
     return _dumps(value).encode("utf-8", "replace")
+
+
+def read_request(payload: bytes) -> dict[str, Any]:
+    """Return the request of a PREDICT frame. Raises InputError when it can't be read."""
+    try:
+        request: dict[str, Any] = _decode(payload.decode())
+    except (ValueError, RecursionError) as error:
+        raise InputError("input", f"can't be read: {error}") from None
+    return request
 
 
 def ready(
@@ -58,7 +69,7 @@ def canceled(tag: int, predict_time: float) -> bytes:
 
 
 def metric(tag: int, name: str, value: Any, mode: str) -> bytes:
-    """Return METRIC. Raises TypeError or ValueError when JSON has no such value."""
+    """Return METRIC. Raises TypeError or ValueError when JSON has no such value, NaN among them."""
     return frames.encode(frames.METRIC, tag, _json({"name": name, "value": value, "mode": mode}))
 
 

@@ -20,6 +20,7 @@ class Model:
     """An instance of the predictor with its function, its signature and its hooks."""
 
     __slots__ = (
+        "_opened",
         "arguments",
         "concurrency",
         "encoder",
@@ -57,6 +58,7 @@ class Model:
         self.arguments: Callable[[Mapping[str, Any]], dict[str, Any]] = (
             dict if signature is None else Arguments(signature)
         )
+        self._opened = self.arguments.opened if isinstance(self.arguments, Arguments) else ()
         self.iterator = self.generator if signature is None else signature.iterator
         self.encoder = Encoder(None if signature is None else signature.output, name=self.function.__name__)
         self.streaming = bool(getattr(self.function, STREAMING, False))
@@ -80,6 +82,14 @@ class Model:
                 raise LoadError(f"COG_MAX_CONCURRENCY is {said!r}; it has to be a whole number from 1 up")
             return int(said)
         return int(getattr(self.function, CONCURRENCY, None) or 1)
+
+    def release(self, arguments: Mapping[str, Any]) -> None:
+        """Close the files that were opened for a prediction."""
+        for name in self._opened:
+            value = arguments.get(name)
+            for file in value if isinstance(value, list) else (value,):
+                if file is not None:
+                    file.close()
 
     def setup(
         self, environ: Mapping[str, str] | None = None

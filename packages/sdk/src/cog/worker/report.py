@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from types import TracebackType
@@ -14,7 +15,9 @@ def print_traceback(error: BaseException) -> None:
     """Write the traceback of an error of the author's to stderr."""
     import traceback
 
-    traceback.print_exception(type(error), error, _authors(error.__traceback__))
+    # The author may have closed or replaced stderr; that must not take the answer away.
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        traceback.print_exception(type(error), error, _authors(error.__traceback__))
 
 
 def message(error: BaseException) -> str:

@@ -31,14 +31,15 @@ class Options:
     """Hold the command line."""
 
     fd: int
-    ref: str
+    ref: str | None = None
     mode: str = "predict"
     train_ref: str | None = None
 
     @property
     def active_ref(self) -> str:
         """Return the reference this worker runs."""
-        return self.train_ref if self.mode == "train" and self.train_ref else self.ref
+        wanted = (self.train_ref, self.ref) if self.mode == "train" else (self.ref,)
+        return next(ref for ref in wanted if ref)
 
 
 def parse(arguments: list[str]) -> Options:
@@ -48,12 +49,13 @@ def parse(arguments: list[str]) -> Options:
         if name not in {"--fd", "--ref", "--mode", "--train-ref"}:
             raise ValueError(f"unknown argument {name!r}")
         said[name] = value
-    if len(arguments) % 2 or "--fd" not in said or "--ref" not in said or not said["--fd"].isdigit():
-        raise ValueError("--fd with a number and --ref are needed")
     mode = said.get("--mode", "predict")
     if mode not in {"predict", "train"}:
         raise ValueError(f"--mode {mode!r} is not one of predict, train")
-    return Options(fd=int(said["--fd"]), ref=said["--ref"], mode=mode, train_ref=said.get("--train-ref"))
+    named = "--ref" in said or (mode == "train" and "--train-ref" in said)
+    if len(arguments) % 2 or not named or not said.get("--fd", "").isdigit():
+        raise ValueError("--fd with a number and --ref are needed")
+    return Options(fd=int(said["--fd"]), ref=said.get("--ref"), mode=mode, train_ref=said.get("--train-ref"))
 
 
 def main(arguments: list[str], project: str) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from time import perf_counter
 from typing import Any
 
-from cog.errors import CancelationException, CogError
+from cog.errors import CancelationException, CogError, InputError
 from cog.metrics import Metrics
 from cog.scope import Scope, sole
 from cog.worker import frames, messages
@@ -15,8 +14,6 @@ from cog.worker.cancel import Canceler
 from cog.worker.channel import Channel
 from cog.worker.model import Model
 from cog.worker.report import flush, message, print_traceback
-
-_decode = json.JSONDecoder().decode
 
 
 class SyncLoop:
@@ -34,7 +31,7 @@ class SyncLoop:
         while (frame := channel.receive()) is not None:
             kind, tag, payload = frame
             if kind == frames.PREDICT:
-                channel.send(self._predict(tag, _decode(payload.decode())))
+                channel.send(self._predict(tag, payload))
             elif kind == frames.HEALTHCHECK:
                 channel.send(messages.health(*self._health()))
             elif kind == frames.SHUTDOWN:
@@ -42,12 +39,17 @@ class SyncLoop:
             elif kind != frames.CANCEL:  # a CANCEL here is for a prediction that has ended
                 raise frames.FrameError(f"a frame of unknown kind {kind:#04x}")
 
-    def _predict(self, tag: int, request: dict[str, Any]) -> bytes:
+    def _predict(self, tag: int, payload: bytes) -> bytes:
         """Run one prediction and return its terminal frame. Nothing the author does gets out of here."""
         canceler = self._canceler
+        try:
+            request = messages.read_request(payload)
+        except InputError as error:
+            return messages.failed(tag, message(error), 0.0)
         canceler.begin(tag)
         scope = Scope(Metrics(self._listener(tag)), request.get("context"), request["dir"])
         sole.scope = scope
+        arguments: dict[str, Any] = {}
         started = perf_counter()
         try:
             arguments = self._model.arguments(request["input"])
@@ -70,6 +72,7 @@ class SyncLoop:
         finally:
             canceler.armed = False
             sole.scope = None
+            self._model.release(arguments)
         if canceler.canceled:  # the author's code swallowed it
             answer = messages.canceled(tag, perf_counter() - started)
         flush()
