@@ -6,6 +6,7 @@ import hashlib
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -118,3 +119,31 @@ def test_huge_headers_and_paths_are_refused(registry: Running) -> None:
         assert alice.get(f"/v2/{'a' * 20_000}/b/tags/list").status_code == 400
         assert alice.get("/v2/alice/model/tags/list", params={"last": "x" * 10_000}).status_code == 404
         assert alice.get("/v2/").status_code == 200
+
+
+def test_a_client_that_stops_sending_is_let_go(tmp_path: Path) -> None:
+    """With 408 and a closed connection; what it sent is kept, and others were served meanwhile."""
+    with running(tmp_path, idle_seconds=0.3) as registry, client(registry) as alice:
+        where = alice.post("/v2/alice/model/blobs/uploads/").headers["location"]
+        connection = raw_request(registry, f"PATCH {where} HTTP/1.1\r\nContent-Length: 1000000", LARGE[:5000])
+        assert alice.get("/v2/").status_code == 200
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+        connection.close()
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"TIMEOUT"' in answer
+        assert alice.get(where).headers["range"] == "0-4999"
+
+
+def test_many_readers_at_once_are_all_served(registry: Running) -> None:
+    """Fifty of one layer, whole and without error."""
+    with client(registry) as alice:
+        alice.post("/v2/alice/model/blobs/uploads/", params={"digest": digest_of(LARGE)}, content=LARGE)
+
+    def read(_: int) -> str:
+        with client(registry) as reader:
+            return digest_of(reader.get(f"/v2/alice/model/blobs/{digest_of(LARGE)}").content)
+
+    with ThreadPoolExecutor(50) as pool:
+        assert set(pool.map(read, range(50))) == {digest_of(LARGE)}

@@ -12,6 +12,7 @@ from starlette.routing import Mount
 from cogyard.blobs.local import LocalBlobs
 from cogyard.blobs.uploads import LocalUploads
 from cogyard.registry.app import create_registry
+from cogyard.registry.context import IDLE_SECONDS
 from cogyard.store.database import Database
 from cogyard.store.registry import SqlRepositories
 from cogyard.testing.registry import People, RecordedPushes
@@ -30,7 +31,7 @@ class LocalRegistry:
     database: Database
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path, *, idle_seconds: float = IDLE_SECONDS) -> Self:
         """Use a folder, making what is not there."""
         database = Database.open(folder / "platform.db")
         blobs = LocalBlobs.open(folder / "blobs")
@@ -45,6 +46,7 @@ class LocalRegistry:
             identity=people,
             access=people,
             pushes=pushes,
+            idle_seconds=idle_seconds,
             secret="a secret of tests",  # noqa: S106 - as it says
         )
         return cls(
