@@ -31,11 +31,13 @@ async def test_accounts_are_found_whatever_their_case(stores: Stores) -> None:
     assert made.created_at == NOW
     assert await stores.accounts.by_username("ANN") == made
     assert await stores.accounts.by_id(made.id) == made
-    assert await stores.accounts.by_username("bob") is None
+    assert await stores.accounts.by_username("nobody") is None
     assert await stores.accounts.by_id(made.id + 1) is None
     assert await stores.accounts.any_account()
     with pytest.raises(NameTakenError):
         await stores.account("Ann")
+    bob = await stores.account("Bob")
+    assert await stores.accounts.all() == (made, bob)
 
 
 async def test_passwords_are_kept_and_replaced(stores: Stores) -> None:

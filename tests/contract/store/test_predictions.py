@@ -10,7 +10,7 @@ from cogyard.domain.ids import new_id
 from cogyard.domain.paging import Window
 from cogyard.domain.stream import Item, numbered, output_item
 from cogyard.domain.values import Prediction, Status
-from cogyard.features.predictions.ports import Asked, Change, Lease, Message, Record, Ticket
+from cogyard.features.predictions.ports import Asked, Change, Lease, Record, Ticket
 
 from tests.contract.store.conftest import NOW, Stores
 
@@ -218,16 +218,3 @@ async def test_lists_are_an_accounts_own_newest_first(stores: Stores) -> None:
     assert list((await stores.predictions.list(bounded, Window(limit=9))).items) == made[4:1:-1]
     web = await stores.predictions.list(replace(asked, source="web"), Window(limit=9))
     assert [each.source for each in web.items] == ["web"] * 3
-
-
-async def test_messages_are_kept_once_for_each_event(stores: Stores) -> None:
-    """The same event again waits to be told once."""
-    made = await _add(stores)
-    message = Message(id="m", event="completed", due_at=NOW)
-
-    def tell(record: Record) -> Change:
-        return Change(prediction=record.prediction, ticket=record.ticket, messages=(message,))
-
-    await stores.predictions.change(made.id, tell)
-    message = replace(message, id="m2")
-    await stores.predictions.change(made.id, tell)

@@ -31,6 +31,8 @@ from cogyard.features.predictions.queue import Queue
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.services import Services
 from cogyard.features.versions.service import Versions
+from cogyard.features.webhooks.calling import HttpCaller
+from cogyard.features.webhooks.service import Deliveries
 from cogyard.fleet.controller import ControllerOptions
 from cogyard.fleet.local import LocalFleet
 from cogyard.instances.environments import UvEnvironments
@@ -44,6 +46,7 @@ from cogyard.store.accounts import SqlAccounts
 from cogyard.store.database import Database
 from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
+from cogyard.store.outbox import SqlOutbox
 from cogyard.store.predictions import SqlPredictions
 from cogyard.store.registry import SqlRepositories
 from cogyard.web.application import create_application
@@ -86,19 +89,28 @@ def make_services(kept: Kept, settings: Settings) -> Services:
     """Make what the platform can do."""
     accounts, hardware = SqlAccounts(kept.database), HardwareList()
     files = Files(store=SqlFiles(kept.database), blobs=kept.files, upload_limit=settings.max_file)
-    model_store = SqlModels(kept.database)
+    model_store, predictions = SqlModels(kept.database), SqlPredictions(kept.database)
+    targets = Targets(allow_private=settings.webhook_private, allow_http=settings.webhook_http)
+    who = Accounts(store=accounts)
+    webhooks = Deliveries(
+        outbox=SqlOutbox(kept.database),
+        predictions=predictions,
+        accounts=who,
+        caller=HttpCaller(targets=targets),
+    )
     models = Models(store=model_store, accounts=accounts, hardware=hardware, repositories=kept.repositories)
     return Services(
-        accounts=Accounts(store=accounts),
+        accounts=who,
         models=models,
         versions=Versions(store=model_store, models=models),
         predictions=Predictions(
-            queue=Queue(store=SqlPredictions(kept.database)),
+            queue=Queue(store=predictions, on_message=webhooks.ring),
             given=Given(files=files),
-            targets=Targets(allow_private=settings.webhook_private, allow_http=settings.webhook_http),
+            targets=targets,
         ),
         files=files,
         hardware=hardware,
+        webhooks=webhooks,
     )
 
 

@@ -17,6 +17,9 @@ RETRY_WAITS = tuple(timedelta(seconds=s) for s in (10, 30, 90, 300, 900, 1800, 3
 # Output and log events are told this often at most, and never again: newer ones follow.
 THROTTLE = timedelta(milliseconds=500)
 
+# Translators reach an IPv4 address through these.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
 
 def default_events() -> tuple[str, ...]:
     """Return what is told when nobody chose: new outputs, and the end."""
@@ -36,9 +39,12 @@ def is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
     except ValueError:
         return False
-    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
-    if mapped is not None and not is_public(str(mapped)):
-        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None and not is_public(str(inner)):
+            return False
     return ip.is_global and not ip.is_multicast
 
 

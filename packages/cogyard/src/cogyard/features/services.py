@@ -10,6 +10,7 @@ from cogyard.features.hardware.service import HardwareList
 from cogyard.features.models.service import Models
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.versions.service import Versions
+from cogyard.features.webhooks.service import Deliveries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,3 +23,5 @@ class Services:
     predictions: Predictions
     files: Files
     hardware: HardwareList
+    webhooks: Deliveries | None = None
+    """What tells other servers; None on a platform that calls nobody."""

@@ -77,6 +77,10 @@ class MemoryAccounts:
         """Whether there is an account at all."""
         return bool(self.accounts)
 
+    async def all(self) -> tuple[Account, ...]:
+        """Return every account, by name."""
+        return tuple(self.accounts[name] for name in sorted(self.accounts))
+
     async def webhook_secret(self, account_id: int, fresh: str, now: datetime) -> str:
         """Return the account's signing secret."""
         del now

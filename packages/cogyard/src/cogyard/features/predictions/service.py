@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from cogyard.domain.ids import (
     new_id,
 )
 from cogyard.domain.paging import Slice, Window
-from cogyard.domain.stream import StreamEvent, gathered, replay
+from cogyard.domain.stream import StreamEvent, replay
 from cogyard.domain.stream import after as after_number
 from cogyard.domain.values import Account, Prediction, Status, Version
 from cogyard.domain.webhooks import EVENTS, Targets, default_events
@@ -26,6 +26,7 @@ from cogyard.features.predictions.inputs import Inputs
 from cogyard.features.predictions.moves import waiting
 from cogyard.features.predictions.ports import Asked, Record
 from cogyard.features.predictions.queue import Queue
+from cogyard.features.predictions.shown import shown
 from cogyard.features.world import World
 from cogyard.http.errors import BusyError, InvalidError, NotFoundError
 
@@ -189,17 +190,7 @@ class Predictions:
         return record
 
     def _shown(self, record: Record) -> Prediction:
-        """Return a running prediction with what was streamed so far, written or not."""
-        topic = self.queue.live.topics.get(record.prediction.id)
-        streamed = record.streamed
-        if record.ticket is None:
-            return record.prediction
-        if topic is not None and (fresh := topic.since(streamed.last)):
-            more = gathered(fresh)
-            outputs, logs = (*streamed.outputs, *more.outputs), streamed.logs + more.logs
-        else:
-            outputs, logs = streamed.outputs, streamed.logs
-        return replace(record.prediction, output=list(outputs) or None, logs=logs)
+        return shown(record, self.queue.live.topics.get(record.prediction.id))
 
     def _webhook_events(self, webhook: str | None, wanted: Sequence[str] | None) -> tuple[str, ...]:
         if not webhook:

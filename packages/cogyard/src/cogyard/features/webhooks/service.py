@@ -1,0 +1,123 @@
+"""Tells other servers what became of predictions: at least once each, in order, signed, again for hours.
+
+Theory of operation. An event's letter is written in the transaction of the event itself, so none is lost; it is
+forgotten only after the other side has said yes, so one may come twice (its `webhook-id` is the same). A later event
+of a prediction waits for the earlier ones; other predictions do not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+import msgspec
+
+from cogyard.domain.webhooks import next_try, signature
+from cogyard.features.accounts.service import Accounts
+from cogyard.features.predictions.ports import PredictionStore, Record
+from cogyard.features.predictions.shown import shown
+from cogyard.features.predictions.wire import prediction_json
+from cogyard.features.webhooks.ports import Caller, CallFailedError, Letter, Outbox
+from cogyard.features.world import World
+from cogyard.http.addresses import Addresses
+
+_log = logging.getLogger(__name__)
+
+AT_ONCE = 16
+# However long the next try is away, look again after this: the clock may have been set.
+LONGEST_SLEEP, SHORTEST_SLEEP = 60.0, 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deliveries:
+    """Empties the outbox as long as `run()` runs; `ring()` says that there is something new in it."""
+
+    outbox: Outbox
+    predictions: PredictionStore
+    accounts: Accounts
+    caller: Caller
+    world: World = field(default_factory=World)
+    _bell: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ring(self) -> None:
+        """Say that a letter has been written."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Deliver what is due, until cancelled. A slow target holds up its own prediction's events only."""
+        flying: dict[int, asyncio.Task[None]] = {}
+        try:
+            while True:
+                self._bell.clear()
+                due = await self.outbox.due(self.world.now(), 2 * AT_ONCE)
+                fresh = [letter for letter in due if letter.rank not in flying][: AT_ONCE - len(flying)]
+                for letter in fresh:
+                    self._launch(letter, flying)
+                if not fresh:
+                    await self._rest(busy=bool(flying))
+        finally:
+            for task in flying.values():
+                task.cancel()
+
+    async def deliver(self) -> int:
+        """Try every letter that is due, once; return how many there were."""
+        letters = await self.outbox.due(self.world.now(), AT_ONCE)
+        await asyncio.gather(*(self._try(letter) for letter in letters))
+        return len(letters)
+
+    def _launch(self, letter: Letter, flying: dict[int, asyncio.Task[None]]) -> None:
+        task = asyncio.create_task(self._try(letter))
+        flying[letter.rank] = task
+
+        def landed(done: asyncio.Task[None]) -> None:
+            del flying[letter.rank]
+            self._bell.set()
+            if not done.cancelled() and (error := done.exception()) is not None:
+                _log.error("webhook broke", exc_info=error, extra={"action": "webhook_broke"})
+
+        task.add_done_callback(landed)
+
+    async def _rest(self, *, busy: bool) -> None:
+        # Whoever lands rings the bell; the times of those that fly say nothing.
+        due = None if busy else await self.outbox.next_due()
+        wait = LONGEST_SLEEP if due is None else (due - self.world.now()).total_seconds()
+        try:
+            await asyncio.wait_for(self._bell.wait(), min(max(wait, SHORTEST_SLEEP), LONGEST_SLEEP))
+        except TimeoutError:
+            return
+
+    async def _try(self, letter: Letter) -> None:
+        record = await self.predictions.get(letter.prediction_id)
+        if record is None or record.prediction.webhook is None:
+            await self.outbox.told(letter.rank)
+            return
+        try:
+            status = await self._send(letter, record)
+            reason = f"it answered {status}"
+        except CallFailedError as error:
+            status, reason = 0, str(error)
+        if 200 <= status < 300:
+            await self.outbox.told(letter.rank)
+            return
+        fields = {"action": "webhook_failed", "prediction": letter.prediction_id, "event": letter.event}
+        _log.warning("webhook failed", extra={**fields, "reason": reason, "attempts": letter.attempts + 1})
+        again = next_try(letter.event, letter.attempts + 1, self.world.now())
+        if again is None:
+            await self.outbox.told(letter.rank)
+        else:
+            await self.outbox.later(letter.rank, letter.attempts + 1, again)
+
+    async def _send(self, letter: Letter, record: Record) -> int:
+        prediction = shown(record, None)
+        body = msgspec.json.encode(prediction_json(prediction, Addresses(prediction.origin)), enc_hook=dict)
+        timestamp = int(self.world.now().timestamp())
+        secret = await self.accounts.webhook_secret(prediction.account_id)
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "cogyard-webhooks",
+            "webhook-id": letter.message_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": signature(secret, letter.message_id, timestamp, body),
+        }
+        return await self.caller.post(prediction.webhook or "", body, headers)

@@ -1,0 +1,58 @@
+"""An outbox in memory, over the predictions in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cogyard.features.webhooks.ports import Letter
+from cogyard.testing.predictions import MemoryPredictions
+
+
+@dataclass
+class MemoryOutbox:
+    """Keeps the promises of `cogyard.features.webhooks.ports.Outbox`."""
+
+    predictions: MemoryPredictions
+    tries: dict[int, tuple[int, datetime]] = field(default_factory=dict)
+
+    def _letters(self) -> list[Letter]:
+        found = []
+        for (prediction_id, event), message in self.predictions.outbox.items():
+            key = self._key(prediction_id, event)
+            attempts, due_at = self.tries.get(key, (0, message.due_at))
+            found.append(
+                Letter(
+                    rank=key,
+                    message_id=message.id,
+                    prediction_id=prediction_id,
+                    event=event,
+                    attempts=attempts,
+                    due_at=due_at,
+                )
+            )
+        oldest: dict[str, Letter] = {}
+        for letter in found:
+            oldest.setdefault(letter.prediction_id, letter)
+        return list(oldest.values())
+
+    def _key(self, prediction_id: str, event: str) -> int:
+        return hash((prediction_id, event))
+
+    async def due(self, now: datetime, limit: int) -> tuple[Letter, ...]:
+        """Return the oldest letter of each prediction, if it is due."""
+        return tuple(sorted((x for x in self._letters() if x.due_at <= now), key=lambda x: x.due_at)[:limit])
+
+    async def next_due(self) -> datetime | None:
+        """Return when the next letter is due."""
+        return min((letter.due_at for letter in self._letters()), default=None)
+
+    async def told(self, rank: int) -> None:
+        """Forget a letter."""
+        for prediction_id, event in list(self.predictions.outbox):
+            if self._key(prediction_id, event) == rank:
+                del self.predictions.outbox[prediction_id, event]
+
+    async def later(self, rank: int, attempts: int, due_at: datetime) -> None:
+        """Try a letter again then."""
+        self.tries[rank] = (attempts, due_at)

@@ -1,0 +1,224 @@
+"""Webhooks are told in order, at least once, signed, and again when the other side fails; over both stores."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cogyard.domain.ids import new_id
+from cogyard.domain.values import Prediction, Status
+from cogyard.features.accounts.ports import NewAccount
+from cogyard.features.accounts.service import Accounts
+from cogyard.features.predictions.moves import waiting
+from cogyard.features.predictions.queue import Queue
+from cogyard.features.webhooks.ports import CallFailedError
+from cogyard.features.webhooks.service import Deliveries
+from cogyard.features.world import World
+from cogyard.instances.work import Outcome
+from cogyard.store.accounts import SqlAccounts
+from cogyard.store.database import Database
+from cogyard.store.outbox import SqlOutbox
+from cogyard.store.predictions import SqlPredictions
+from cogyard.testing.outbox import MemoryOutbox
+from cogyard.testing.predictions import MemoryPredictions
+from cogyard.testing.stores import MemoryAccounts
+
+pytestmark = pytest.mark.anyio
+VERSION = "a" * 64
+
+
+@dataclass
+class Clock:
+    """A clock that a test moves."""
+
+    moment: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Return the moment."""
+        return self.moment
+
+
+@dataclass
+class Target:
+    """A server that is called, and answers what the test says."""
+
+    answers: list[int] = field(default_factory=list)
+    calls: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Take a call; 0 is a broken connection."""
+        self.calls.append((url, body, headers))
+        self.called.set()
+        status = self.answers.pop(0) if self.answers else 200
+        if status == 0:
+            raise CallFailedError("broken")
+        return status
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """What was told: (event, status)."""
+        return [(h["webhook-id"].rpartition("-")[2], json.loads(body)["status"]) for _, body, h in self.calls]
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """A queue, its webhooks, and who is called."""
+
+    queue: Queue
+    deliveries: Deliveries
+    target: Target
+    clock: Clock
+    account_id: int
+
+    async def predict(self, *events: str) -> Prediction:
+        """Ask for a prediction with a webhook."""
+        prediction = Prediction(
+            id=new_id(self.clock(), bytes(10)),
+            model="ann/hello",
+            version=VERSION,
+            account_id=self.account_id,
+            status=Status.STARTING,
+            input={},
+            created_at=self.clock(),
+            stream_token="s",
+            origin="http://platform.test",
+            webhook="https://example.com/hook?a=b",
+            webhook_events=events,
+        )
+        await self.queue.store.add(prediction, waiting(VERSION, None))
+        return prediction
+
+    async def run(self, *outputs: Any) -> None:
+        """Run it."""
+        claim = await self.queue.claim(VERSION, instance="i")
+        assert claim is not None
+        key, token = claim.prediction.id, claim.lease_token
+        await self.queue.started(key, token)
+        for output in outputs:
+            await self.queue.progress(key, token, outputs=[output], logs="l\n")
+            await self.queue.flush()
+            await self.deliveries.deliver()
+        await self.queue.finished(key, token, Outcome(status="succeeded", output="x", streamed=bool(outputs)))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
+    """Return a scene over one kind of store."""
+    clock, target = Clock(), Target()
+    world = World(now=clock)
+
+    async def made(predictions: Any, outbox: Any, accounts: Any) -> Scene:
+        new = NewAccount(
+            username="ann", name="Ann", type="user", is_admin=False, password_hash=None, created_at=clock()
+        )
+        account = await accounts.add(new)
+        deliveries = Deliveries(
+            outbox=outbox,
+            predictions=predictions,
+            accounts=Accounts(store=accounts, world=world),
+            caller=target,
+            world=world,
+        )
+        queue = Queue(store=predictions, world=world, on_message=deliveries.ring)
+        return Scene(queue=queue, deliveries=deliveries, target=target, clock=clock, account_id=account.id)
+
+    if request.param == "memory":
+        memory = MemoryPredictions()
+        yield await made(memory, MemoryOutbox(memory), MemoryAccounts())
+        return
+    with Database.open(tmp_path / "cogyard.db") as database:
+        yield await made(SqlPredictions(database), SqlOutbox(database), SqlAccounts(database))
+
+
+async def test_start_and_end_are_told_in_order(scene: Scene) -> None:
+    """The end waits for the start, and nothing is told twice."""
+    await scene.predict("start", "completed")
+    await scene.run()
+    while await scene.deliveries.deliver():
+        pass
+    assert [event for event, _ in scene.target.told] == ["start", "completed"]
+    assert await scene.deliveries.outbox.next_due() is None
+
+
+async def test_only_what_was_asked_for_is_told(scene: Scene) -> None:
+    """The filter decides."""
+    await scene.predict("completed")
+    await scene.run("a", "b")
+    await scene.deliveries.deliver()
+    assert scene.target.told == [("completed", "succeeded")]
+
+
+async def test_outputs_and_logs_are_told_as_they_come(scene: Scene) -> None:
+    """The body is the prediction as GET gives it, with what there is so far."""
+    await scene.predict("output", "logs")
+    await scene.run("a", "b")
+    bodies = [json.loads(body) for _, body, _ in scene.target.calls]
+    assert {event for event, _ in scene.target.told} == {"output", "logs"}
+    assert bodies[0]["output"] == ["a"]
+    assert bodies[-1]["output"] == ["a", "b"]
+    assert bodies[0]["urls"]["get"].startswith("http://platform.test/v1/predictions/")
+
+
+async def test_the_end_is_told_again_until_it_is_heard(scene: Scene) -> None:
+    """With the same id, later each time; a broken connection and an error count alike."""
+    await scene.predict("completed")
+    await scene.run()
+    scene.target.answers = [0, 500, 204]
+    for seconds in (0, 10, 30):
+        scene.clock.moment += timedelta(seconds=seconds)
+        assert await scene.deliveries.deliver() == 1
+        assert await scene.deliveries.deliver() == 0
+    ids = {headers["webhook-id"] for _, _, headers in scene.target.calls}
+    assert len(scene.target.calls) == 3
+    assert len(ids) == 1
+    scene.clock.moment += timedelta(days=1)
+    assert await scene.deliveries.deliver() == 0
+
+
+async def test_a_target_that_never_hears_is_given_up(scene: Scene) -> None:
+    """After hours, and the outbox is empty then."""
+    await scene.predict("completed")
+    await scene.run()
+    scene.target.answers = [500] * 99
+    while await scene.deliveries.deliver() or await scene.deliveries.outbox.next_due():
+        scene.clock.moment += timedelta(hours=4)
+    assert 5 < len(scene.target.calls) < 20
+
+
+async def test_calls_are_signed(scene: Scene) -> None:
+    """A receiver with the account's secret can check id, time and body."""
+    await scene.predict("completed")
+    await scene.run()
+    await scene.deliveries.deliver()
+    url, body, headers = scene.target.calls[0]
+    secret = await scene.deliveries.accounts.webhook_secret(scene.account_id)
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+    assert url == "https://example.com/hook?a=b"
+
+
+async def test_the_loop_delivers_when_it_is_rung(scene: Scene) -> None:
+    """Nobody waits for a timer."""
+    loop = asyncio.create_task(scene.deliveries.run())
+    await asyncio.sleep(0.01)
+    await scene.predict("start", "completed")
+    await scene.run()
+    async with asyncio.timeout(10):
+        while len(scene.target.calls) < 2:
+            await scene.target.called.wait()
+            scene.target.called.clear()
+    loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
+    assert [event for event, _ in scene.target.told] == ["start", "completed"]

@@ -1,0 +1,61 @@
+"""A webhook's address is checked where it leads, not only how it reads."""
+
+from __future__ import annotations
+
+import httpx2
+import pytest
+from cogyard.domain.webhooks import Targets
+from cogyard.features.webhooks.calling import HttpCaller
+from cogyard.features.webhooks.ports import CallFailedError
+
+pytestmark = pytest.mark.anyio
+
+
+def _caller(
+    addresses: list[str], seen: list[httpx2.Request], status: int = 200, **wishes: bool
+) -> HttpCaller:
+    async def resolve(host: str, port: int) -> list[str]:
+        return addresses
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(status, headers={"Location": "http://127.0.0.1/"})
+
+    return HttpCaller(targets=Targets(**wishes), resolve=resolve, transport=httpx2.MockTransport(answer))
+
+
+async def test_the_connection_goes_to_the_address_that_was_checked() -> None:
+    """The name is only in the Host header and the certificate's check, so it cannot change its mind."""
+    seen: list[httpx2.Request] = []
+    caller = _caller(["93.184.216.34"], seen)
+    assert await caller.post("https://example.com:8443/hook?a=b", b"{}", {"webhook-id": "m"}) == 200
+    assert str(seen[0].url) == "https://93.184.216.34:8443/hook?a=b"
+    assert seen[0].headers["host"] == "example.com:8443"
+    assert seen[0].extensions["sni_hostname"] == "example.com"
+    await caller.close()
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], ["93.184.216.34", "10.0.0.1"], ["::1"], []])
+async def test_a_name_for_something_private_is_not_called(addresses: list[str]) -> None:
+    """One private address among several is enough."""
+    seen: list[httpx2.Request] = []
+    with pytest.raises(CallFailedError):
+        await _caller(addresses, seen).post("https://example.com/", b"", {})
+    assert seen == []
+
+
+async def test_redirects_are_not_followed() -> None:
+    """They could lead anywhere."""
+    seen: list[httpx2.Request] = []
+    caller = _caller(["93.184.216.34"], seen, status=302)
+    assert await caller.post("https://example.com/", b"", {}) == 302
+    assert len(seen) == 1
+    await caller.close()
+
+
+async def test_private_targets_by_setting() -> None:
+    """For one's own machine."""
+    seen: list[httpx2.Request] = []
+    caller = _caller(["127.0.0.1"], seen, allow_private=True, allow_http=True)
+    assert await caller.post("http://hooks.local:5000/", b"", {}) == 200
+    await caller.close()
