@@ -140,7 +140,11 @@ def _plan(
 def _make(
     plan: Plan, base: Base, site: Site, *, lock: str, schema: bytes, epoch: int, refresh: bool
 ) -> list[MadeLayer]:
-    with Downloader(site.cache / "downloads") as downloader, ThreadPoolExecutor(_AT_ONCE) as pool:
+    with (
+        Downloader(site.cache / "downloads") as downloader,
+        ThreadPoolExecutor(_AT_ONCE) as pool,
+        downloader.ending(),
+    ):
         maker = LayerMaker(site.store, site.cache, base, downloader, lock=lock, schema=schema, epoch=epoch)
 
         def make(planned: PlannedLayer) -> MadeLayer | None:

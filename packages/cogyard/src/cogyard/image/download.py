@@ -7,7 +7,8 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -35,6 +36,7 @@ class Downloader:
         self._pause = pause
         self._opened: httpx2.Client | None = None
         self._opening = threading.Lock()
+        self._ended = False
 
     def __enter__(self) -> Self:
         return self
@@ -44,6 +46,15 @@ class Downloader:
     ) -> None:
         if self._opened is not None:
             self._opened.close()
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """End every fetch that is under way when the block fails, so that Ctrl-C does not wait for gigabytes."""
+        try:
+            yield
+        except BaseException:
+            self._ended = True
+            raise
 
     def cached(self, sha256: str) -> Path | None:
         """Return the file with this content when it was fetched before."""
@@ -102,6 +113,8 @@ class Downloader:
             with self._client.stream("GET", url) as response, part.open("xb") as file:
                 response.raise_for_status()
                 for chunk in response.iter_bytes(_CHUNK):
+                    if self._ended:
+                        raise DownloadError(f"{name} was not needed any more")
                     total += len(chunk)
                     if size is not None and total > size:
                         break

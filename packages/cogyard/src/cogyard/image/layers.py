@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from cogyard.environment import cache as kept
 from cogyard.environment import own_wheel
 from cogyard.image.bases.base import Base
 from cogyard.image.download import Downloader
@@ -75,10 +76,7 @@ class LayerMaker:
         made = known is None or not self._store.has(_describe(known, planned))
         if known is None or made:
             known = self._write(planned, own, on_fetched)
-            remembered.parent.mkdir(parents=True, exist_ok=True)
-            part = remembered.with_suffix(".part")
-            part.write_bytes(msgspec.json.encode(known))
-            part.replace(remembered)
+            kept.write(remembered, msgspec.json.encode(known))
         return MadeLayer(
             kind=planned.kind,
             title=planned.title,

@@ -70,7 +70,10 @@ class RegistryClient:
         self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
         self._sleep = sleep
         self._http = httpx2.AsyncClient(
-            timeout=_TIMEOUT, transport=transport, headers={"Accept-Encoding": "identity"}
+            timeout=_TIMEOUT,
+            transport=transport,
+            headers={"Accept-Encoding": "identity"},
+            trust_env=not is_loopback(host),  # no proxy stands between us and this machine
         )
 
     async def __aenter__(self) -> Self:

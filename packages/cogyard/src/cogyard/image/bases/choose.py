@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from cogyard.environment import cache as kept
 from cogyard.image.bases.base import Base
 from cogyard.image.bases.debian.releases import RELEASES
 from cogyard.image.errors import BaseError
@@ -39,10 +40,7 @@ def find_base(
             f"the base {base.name} has Python {base.python_version}, and cog.yaml asks for {python}",
             hint="Change python_version in cog.yaml, or the base.",
         )
-    remembered.parent.mkdir(parents=True, exist_ok=True)
-    part = remembered.with_suffix(".part")
-    part.write_bytes(msgspec.json.encode(base))
-    part.replace(remembered)
+    kept.write(remembered, msgspec.json.encode(base))
     return base
 
 

@@ -14,6 +14,7 @@ from urllib.request import url2pathname
 
 import uv
 
+from cogyard.environment import cache as kept
 from cogyard.image.download import Downloader
 from cogyard.image.errors import ChecksumError, DownloadError, NoWheelError
 from cogyard.image.wheels.select import Selected
@@ -50,7 +51,7 @@ def fetch(
             on_fetched(file)
         return wheel
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_AT_ONCE) as pool, downloader.ending():
         return tuple(pool.map(one, selected))
 
 
@@ -131,8 +132,5 @@ def _build(file: Selected, downloader: Downloader, python: str, built: Path) -> 
                 f"{file.name} has no wheel for the image, and could not be built here:\n{tail}"
             )
         target = (built / key if key else Path(tempfile.mkdtemp(prefix="cogyard-"))) / wheels[0].name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_suffix(".part")
-        part.write_bytes(wheels[0].read_bytes())
-        part.replace(target)
+        kept.write(target, wheels[0].read_bytes())
     return local(target)

@@ -67,7 +67,7 @@ def fetch(
             on_fetched(package)
         return package.name, path
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_AT_ONCE) as pool, downloader.ending():
         return dict(pool.map(one, packages))
 
 

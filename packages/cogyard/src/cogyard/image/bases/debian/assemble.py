@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from cogyard.environment import cache as kept
 from cogyard.image.bases.base import Base
 from cogyard.image.bases.debian import dpkg, finish, linker, scripts
 from cogyard.image.bases.debian.archive import fetch, sha256_of
@@ -138,10 +139,7 @@ def recall(record: Path, site: Site) -> Assembled | None:
 
 
 def _remember(assembled: Assembled, record: Path) -> Assembled:
-    record.parent.mkdir(parents=True, exist_ok=True)
-    part = record.with_suffix(".part")
-    part.write_bytes(msgspec.json.encode(assembled))
-    part.replace(record)
+    kept.write(record, msgspec.json.encode(assembled))
     return assembled
 
 
