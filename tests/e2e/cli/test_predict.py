@@ -276,6 +276,16 @@ def test_an_ended_command_leaves_nothing(
     assert left == [], f"left in TMPDIR: {left}"
 
 
+def test_a_killed_command_leaves_no_model_behind(words: Command) -> None:
+    """Even SIGKILL: the worker sees its server go, and ends by itself."""
+    child = words.start("predict", "-i", "count=1000", "-i", "pause=0.05")
+    assert child.stdout is not None
+    assert child.stdout.read(5) == "word0"
+    child.kill()
+    child.wait(10)
+    assert gone(words.folder)
+
+
 def test_a_reader_that_leaves_ends_the_command(words: Command) -> None:
     """`cog predict | head` ends without a complaint."""
     child = words.start("predict", "-i", "count=1000", "-i", "pause=0.01")
