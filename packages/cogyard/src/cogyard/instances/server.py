@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +18,8 @@ from cogyard.instances.events import CompletedEvent, ServerEvent, read_event
 _SILENCE = 60.0
 #: One value that a model yields, or a whole output, as JSON.
 _MAX_EVENT = 256 << 20
+#: How long the answer may stay open after its last event.
+_AFTER_END = 1.0
 _MAX_HEALTH = 64 << 20
 
 
@@ -124,9 +127,12 @@ class HttpModelServer:
                     return
                 async with aclosing(_events(response)) as events:
                     async for event in events:
-                        yield event
                         if isinstance(event, CompletedEvent):
+                            # Read to the answer's end, so that the connection serves the next prediction too.
+                            await _exhaust(events)
+                            yield event
                             return
+                        yield event
         except httpx2.ConnectError as error:
             raise NotAcceptedError("The model server does not take connections.") from error
         except (httpx2.HTTPError, ValueError) as error:
@@ -153,6 +159,14 @@ async def _events(response: httpx2.Response) -> AsyncGenerator[ServerEvent]:
         event = read_event(message.event, message.data)
         if event is not None:
             yield event
+
+
+async def _exhaust(events: AsyncGenerator[ServerEvent]) -> None:
+    """Read what follows the last event, for at most a moment; nothing there can change the outcome."""
+    with suppress(TimeoutError, httpx2.HTTPError, ValueError):
+        async with asyncio.timeout(_AFTER_END):
+            async for _ in events:
+                pass
 
 
 async def _refusal(response: httpx2.Response) -> CompletedEvent:
