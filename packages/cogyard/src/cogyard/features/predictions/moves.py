@@ -138,7 +138,7 @@ def _stamped(prediction: Prediction, found: Move, now: datetime, result: Result)
         changed = replace(changed, attempts=changed.attempts + 1)
     if Effect.STAMP_STARTED in found.effects:
         spent = _seconds(result.metrics, "predict_time")
-        began = now if spent is None else max(prediction.created_at, _earlier(now, spent))
+        began = max(prediction.created_at, now if spent is None else _earlier(now, spent))
         changed = replace(changed, started_at=began)
     if Effect.STAMP_COMPLETED in found.effects:
         # A clock that was set back must not end a prediction before it was asked for.

@@ -188,9 +188,10 @@ class Queue:
     async def sweep(self) -> None:
         """Decide about expired leases and passed deadlines."""
         now = self.world.now()
-        await self._lose(await self.store.leased(expired_by=now, limit=SWEEP_LIMIT))
+        # Deadlines first: what is over is not run again.
         for prediction_id in await self.store.overdue(now, SWEEP_LIMIT):
             await self.cancel(prediction_id, Event.EXPIRE)
+        await self._lose(await self.store.leased(expired_by=now, limit=SWEEP_LIMIT))
 
     async def _lose(self, ids: Sequence[str], *, void: bool = False) -> None:
         for prediction_id in ids:

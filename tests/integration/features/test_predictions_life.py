@@ -1,0 +1,271 @@
+"""The life of predictions over a real database: lost instances, contention, kills, many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cogyard.domain.retry import MAX_ATTEMPTS, MAX_CLAIMS
+from cogyard.domain.values import Prediction, Status
+from cogyard.features.predictions.queue import LEASE_LIFE, Claim
+from cogyard.features.world import World
+from cogyard.instances.work import Outcome
+from cogyard.store.database import Database
+from cogyard.testing.api import ApiPlatform
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Clock:
+    """A clock that a test moves."""
+
+    moment: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Return the moment."""
+        return self.moment
+
+
+async def _ask(platform: ApiPlatform, text: str = "x", **more: float) -> Prediction:
+    return await platform.services.predictions.create(
+        platform.accounts["owner"],
+        version=platform.version,
+        input={"text": text},
+        cancel_after=more.get("cancel_after"),
+    )
+
+
+async def _now(platform: ApiPlatform, prediction: Prediction) -> Prediction:
+    return await platform.services.predictions.get(platform.accounts["owner"], prediction.id)
+
+
+async def test_a_prediction_the_model_never_saw_waits_again(tmp_path: Path) -> None:
+    """The lease expires, another instance takes it, and the first one's word counts for nothing."""
+    clock = Clock()
+    async with ApiPlatform.open(tmp_path, world=World(now=clock)) as platform:
+        queue = platform.services.predictions.queue
+        prediction = await _ask(platform)
+        old = await platform.instance().claim()
+        await queue.sweep()
+        assert await queue.claim(platform.version.id, instance="x") is None
+        clock.moment += LEASE_LIFE
+        await queue.sweep()
+        new = await platform.instance().claim()
+        assert new.prediction.id == prediction.id
+        assert not await queue.started(prediction.id, old.lease_token)
+        assert not await queue.progress(prediction.id, old.lease_token, outputs=["old"])
+        assert not await queue.finished(
+            prediction.id, old.lease_token, Outcome(status="succeeded", output="old")
+        )
+        assert await queue.finished(prediction.id, new.lease_token, Outcome(status="succeeded", output="new"))
+        assert (await _now(platform, prediction)).output == "new"
+
+
+async def test_a_renewed_lease_does_not_expire(tmp_path: Path) -> None:
+    """As long as the instance says that it lives."""
+    clock = Clock()
+    async with ApiPlatform.open(tmp_path, world=World(now=clock)) as platform:
+        queue = platform.services.predictions.queue
+        prediction = await _ask(platform)
+        claim = await platform.instance().claim()
+        for _ in range(10):
+            clock.moment += LEASE_LIFE / 2
+            assert await queue.renew(prediction.id, claim.lease_token)
+            await queue.sweep()
+        assert await queue.finished(prediction.id, claim.lease_token, Outcome(status="succeeded", output=1))
+
+
+async def test_a_prediction_that_keeps_losing_its_instances_fails(tmp_path: Path) -> None:
+    """Three interruptions while running; the reason says so."""
+    async with ApiPlatform.open(tmp_path) as platform:
+        queue = platform.services.predictions.queue
+        prediction = await _ask(platform)
+        for _ in range(MAX_ATTEMPTS):
+            claim = await platform.instance().claim()
+            assert await queue.started(prediction.id, claim.lease_token)
+            assert await queue.recover() == 1
+        ended = await _now(platform, prediction)
+        assert ended.status is Status.FAILED
+        assert f"interrupted {MAX_ATTEMPTS} times" in (ended.error or "")
+        assert await queue.waiting() == {}
+
+
+async def test_a_prediction_that_no_instance_can_start_fails(tmp_path: Path) -> None:
+    """An input that kills every instance does not do so for ever."""
+    async with ApiPlatform.open(tmp_path) as platform:
+        queue = platform.services.predictions.queue
+        prediction = await _ask(platform)
+        for _ in range(MAX_CLAIMS):
+            await platform.instance().claim()
+            await queue.recover()
+        assert (await _now(platform, prediction)).status is Status.FAILED
+
+
+async def test_deadlines_pass_in_the_queue_and_while_running(tmp_path: Path) -> None:
+    """The one is aborted, the other canceled, and its instance is told."""
+    clock = Clock()
+    async with ApiPlatform.open(tmp_path, world=World(now=clock)) as platform:
+        queue = platform.services.predictions.queue
+        running = await _ask(platform, cancel_after=60.0)
+        claim = await platform.instance().claim()
+        await queue.started(running.id, claim.lease_token)
+        clock.moment += timedelta(seconds=20)
+        waiting = await _ask(platform, cancel_after=10.0)
+        told = asyncio.create_task(queue.wait_canceled(running.id))
+        await asyncio.sleep(0)
+        clock.moment += timedelta(seconds=10)
+        assert await queue.renew(running.id, claim.lease_token)
+        await queue.sweep()
+        assert (await _now(platform, waiting)).status is Status.ABORTED
+        assert (await _now(platform, running)).status is Status.PROCESSING
+        clock.moment += timedelta(seconds=30)
+        await queue.sweep()
+        await asyncio.wait_for(told, 5)
+        assert (await _now(platform, running)).status is Status.CANCELED
+
+
+async def test_many_claimers_share_the_work_and_none_twice(tmp_path: Path) -> None:
+    """200 predictions, 20 instances: each runs once."""
+    async with ApiPlatform.open(tmp_path) as platform:
+        made = await asyncio.gather(*(_ask(platform, str(n)) for n in range(200)))
+        ran: list[str] = []
+
+        async def work() -> None:
+            instance = platform.instance()
+            while (claim := await instance.queue.claim(instance.version, instance="i")) is not None:
+                ran.append(claim.prediction.id)
+                outcome = Outcome(status="succeeded", output=claim.prediction.input["text"])
+                assert await instance.queue.finished(claim.prediction.id, claim.lease_token, outcome)
+
+        await asyncio.gather(*(work() for _ in range(20)))
+        assert sorted(ran) == sorted(prediction.id for prediction in made)
+        for prediction in made:
+            assert (await _now(platform, prediction)).output == prediction.input["text"]
+
+
+async def test_cancel_and_finish_at_the_same_moment_end_it_once(tmp_path: Path) -> None:
+    """One of the two wins, and only that one is told."""
+    async with ApiPlatform.open(tmp_path) as platform:
+        queue = platform.services.predictions.queue
+        for _ in range(20):
+            prediction = await _ask(platform)
+            claim = await platform.instance().claim()
+            finished, canceled = await asyncio.gather(
+                queue.finished(prediction.id, claim.lease_token, Outcome(status="succeeded", output="x")),
+                queue.cancel(prediction.id),
+            )
+            ended = await _now(platform, prediction)
+            assert finished == (ended.status is Status.SUCCEEDED)
+            assert (canceled is not None) == (ended.status is Status.CANCELED)
+            assert finished != (canceled is not None)
+
+
+async def test_waiters_hear_of_the_end_whoever_brings_it(tmp_path: Path) -> None:
+    """wait() returns at the end, at once for one that has ended, and in time for one that has not."""
+    async with ApiPlatform.open(tmp_path) as platform:
+        predictions = platform.services.predictions
+        prediction = await _ask(platform)
+        assert (await predictions.wait(prediction.id, 0)).status is Status.STARTING
+        waiting = asyncio.create_task(predictions.wait(prediction.id, 10))
+        await platform.instance().run("x")
+        assert (await waiting).output == "x"
+        assert (await predictions.wait(prediction.id, 10)).output == "x"
+
+
+async def test_what_is_streamed_is_durable_within_a_moment(tmp_path: Path) -> None:
+    """A killed platform knows what was flushed; the rest of the run is run again."""
+    async with ApiPlatform.open(tmp_path) as platform:
+        queue = platform.services.predictions.queue
+        prediction = await _ask(platform)
+        claim: Claim = await platform.instance().claim()
+        await queue.started(prediction.id, claim.lease_token)
+        await queue.progress(prediction.id, claim.lease_token, outputs=["a", "b"], logs="l")
+        await queue.flush()
+    async with ApiPlatform.open(tmp_path) as platform:
+        shown = await platform.services.predictions.get(platform.accounts["owner"], prediction.id)
+        assert shown.output == ["a", "b"]
+        assert shown.logs == "l"
+        assert await platform.services.predictions.queue.recover() == 1
+        await platform.instance().run("again")
+        assert (await _now(platform, prediction)).output == "again"
+
+
+SCRIPT = """
+import asyncio, sys
+from pathlib import Path
+from cogyard.instances.work import Outcome
+from cogyard.testing.api import ApiPlatform
+
+async def main():
+    async with ApiPlatform.open(Path(sys.argv[1])) as platform:
+        predictions, queue = platform.services.predictions, platform.services.predictions.queue
+        await queue.recover()
+        print("ready", flush=True)
+
+        async def ask():
+            for n in range(100_000):
+                made = await predictions.create(
+                    platform.accounts["owner"], version=platform.version, input={"text": str(n)}
+                )
+                print("made", made.id, flush=True)
+
+        async def work():
+            instance = platform.instance()
+            while True:
+                claim = await instance.claim()
+                await queue.started(claim.prediction.id, claim.lease_token)
+                await queue.progress(claim.prediction.id, claim.lease_token, outputs=["x"])
+                if await queue.finished(
+                    claim.prediction.id, claim.lease_token, Outcome(status="succeeded", streamed=True)
+                ):
+                    print("ended", claim.prediction.id, flush=True)
+
+        await asyncio.gather(*(ask() for _ in range(4)), *(work() for _ in range(3)))
+
+asyncio.run(main())
+"""
+
+
+def _run_until_killed(folder: Path, lines: int) -> list[tuple[str, str]]:
+    """Run asking and working, kill it in the middle, and return what it said was durable."""
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    said = [process.stdout.readline() for _ in range(lines)]
+    process.kill()
+    said += [line for line in process.stdout if line.endswith("\n")]
+    process.stdout.close()
+    process.wait()
+    return [(word, key) for word, _, key in (line.strip().partition(" ") for line in said)]
+
+
+async def test_kill_9_loses_no_prediction_and_ends_none_twice(tmp_path: Path) -> None:
+    """Three kills under load: what was accepted is there, what had ended stays, and the rest runs to its end."""
+    said: list[tuple[str, str]] = []
+    for lines in (50, 150, 300):
+        said += await asyncio.to_thread(_run_until_killed, tmp_path, lines)
+    made = [key for word, key in said if word == "made"]
+    ended = [key for word, key in said if word == "ended"]
+    assert len(made) > 100
+    assert len(ended) == len(set(ended))
+    async with ApiPlatform.open(tmp_path) as platform:
+        queue, owner = platform.services.predictions.queue, platform.accounts["owner"]
+        await queue.recover()
+        for key in ended:
+            assert (await platform.services.predictions.get(owner, key)).status is Status.SUCCEEDED
+        instance = platform.instance()
+        while (claim := await queue.claim(instance.version, instance="last")) is not None:
+            outcome = Outcome(status="succeeded", output=["x"])
+            assert await queue.finished(claim.prediction.id, claim.lease_token, outcome)
+            assert claim.prediction.id not in ended
+        for key in made:
+            final = await platform.services.predictions.get(owner, key)
+            assert final.status is Status.SUCCEEDED
+            assert final.output == ["x"]
+    with Database.open(tmp_path / "cogyard.db") as database:
+        assert await database.check() == ()
