@@ -69,6 +69,17 @@ def test_paths_lie_under_usr_where_that_is_merged(make_deb: MakeDeb) -> None:
     assert found["bin"].linkname == "usr/bin"
 
 
+def test_links_of_a_merged_usr_replace_nothing(make_deb: MakeDeb) -> None:
+    """A package that brings /bin as a link, as base-files does, leaves the folder it means as it is."""
+    first = make_deb("tools", {"usr/bin/tool": b"t"})
+    second = make_deb(
+        "zbase", {"usr/share/x": b""}, links={"bin": "usr/bin", "lib64": "usr/lib64", "usr/bin": "/x"}
+    )
+    found = layer_from(first, second)
+    assert found["usr/bin"].isdir()
+    assert (found["bin"].linkname, found["lib64"].linkname) == ("usr/bin", "usr/lib64")
+
+
 def test_documentation_is_left_out_but_for_copyright(make_deb: MakeDeb) -> None:
     """Manuals and translations do not fill images; licences stay."""
     names = ["usr/share/doc/demo/copyright", "usr/share/doc/demo/changelog.gz", "usr/share/man/man1/x.1.gz"]

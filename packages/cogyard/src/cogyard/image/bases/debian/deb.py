@@ -55,8 +55,8 @@ class Deb:
         """
         for member in self._data:
             path = clean(member.name, self._name)
-            if not path:
-                continue
+            if not path or (path in MERGED and member.issym()):
+                continue  # since Debian 13 base-files has the links of a merged /usr itself
             path = merge(path)
             mode = member.mode & 0o1777  # set-user-id and set-group-id have no use in a container
             if member.isdir():

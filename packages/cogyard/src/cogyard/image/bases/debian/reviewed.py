@@ -12,9 +12,12 @@ _UPGRADES = "only cleans up after older releases of itself"
 _CACHE = "fills a cache that is filled or done without when it is missing"
 _DESKTOP = "tells a desktop or a mail reader of itself"
 
+_DEFAULTS = "copies or links its defaults, which are built in as well"
+
 REVIEWED: Mapping[str, str] = {
+    "binutils": _UPGRADES,
     "fontconfig": _CACHE,
-    "fontconfig-config": "links its default choices, which are built in as well",
+    "fontconfig-config": _DEFAULTS,
     "gcc": _UPGRADES,
     "git": _UPGRADES,
     "hicolor-icon-theme": _CACHE,
@@ -24,6 +27,7 @@ REVIEWED: Mapping[str, str] = {
     "libglib2.0-0": _CACHE,
     "libglib2.0-0t64": _CACHE,
     "liblapack3": _UPGRADES,
+    "libgssapi-krb5-2": _DEFAULTS,
     "libsensors5": _UPGRADES,
     "perl": _UPGRADES,
     "shared-mime-info": _CACHE,

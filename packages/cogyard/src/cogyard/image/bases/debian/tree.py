@@ -136,8 +136,8 @@ class Tree:
         there = self._nodes.get(entry.path)
         if there is not None and there.kind == "folder" and entry.kind == "folder":
             return
-        if there is not None and entry.kind == "folder" and there.kind == "link":
-            return  # dpkg follows a link that stands where a package has a folder
+        if there is not None and {there.kind, entry.kind} == {"folder", "link"}:
+            return  # dpkg follows a link where a package has a folder, and leaves a folder where it has a link
         if there is not None and there.owner and there.kind != "folder":
             raise HostilePackageError(f"{owner} and {there.owner} both install /{entry.path}")
         self._parents(entry.path)
