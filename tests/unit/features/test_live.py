@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -59,10 +60,11 @@ async def test_whoever_waits_is_woken() -> None:
     """By events and by the end; and not without a reason."""
     topic = Topic()
     assert not await topic.changed(0.001)
-    for happen in (
+    happenings: tuple[Callable[[], None], ...] = (
         lambda: topic.add([Item("output", "x")]),
         lambda: topic.end(PREDICTION, numbered(2, [Item("done", "{}")])),
-    ):
+    )
+    for happen in happenings:
         waiting = asyncio.create_task(topic.changed(10))
         await asyncio.sleep(0)
         happen()
