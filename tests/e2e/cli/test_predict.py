@@ -181,6 +181,19 @@ def test_a_predictor_that_does_not_import_is_shown(write: Callable[[str], Comman
     assert "cogyard/cli" not in done.stderr
 
 
+def test_the_model_is_alone_in_its_environment(write: Callable[[str], Command]) -> None:
+    """`python` in a subprocess is the model's own, and the user's PYTHONPATH does not reach in."""
+    cog = write(
+        "import os, subprocess, sys\n\ndef prefix():\n"
+        "    code = 'import sys; print(sys.prefix)'\n"
+        "    return subprocess.run(['python', '-c', code], capture_output=True, text=True).stdout.strip()\n\n"
+        "class Predictor:\n    def predict(self) -> list[str]:\n"
+        "        return [sys.prefix, prefix(), os.environ['VIRTUAL_ENV'], *[p for p in sys.path if 'elsewhere' in p]]\n"
+    )
+    first, *others = json.loads(cog("predict", PYTHONPATH="/elsewhere", VIRTUAL_ENV="/elsewhere").stdout)
+    assert others == [first, first]
+
+
 def test_an_input_without_a_type_is_shown_in_the_source(write: Callable[[str], Command]) -> None:
     """What makes a model impossible to describe is told at its line."""
     cog = write("class Predictor:\n    def predict(self, n) -> int:\n        return 1\n")

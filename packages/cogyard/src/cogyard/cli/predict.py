@@ -192,7 +192,7 @@ async def _run(
         schema=document,
         concurrency=project.config.concurrency.max,
         setup_timeout=request.setup_timeout,
-        env={**project.environment, **request.variables},
+        env=prepared.variables(request.variables),
     )
     async with AsyncExitStack() as stack:
         with console.working("Starting the model"):

@@ -43,6 +43,10 @@ class Prepared:
         """The first digits of the environment's key."""
         return self.environment.root.name[:12]
 
+    def variables(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Return the model's variables: its environment's, those of cog.yaml, those of the command line."""
+        return {**self.environment.variables(os.environ), **self.project.environment, **given}
+
 
 def quiet_server() -> None:
     """Keep the model server's own log out of a command's messages; COG_DEBUG shows it."""

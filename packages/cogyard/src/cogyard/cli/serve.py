@@ -73,7 +73,7 @@ def serve(
             concurrency=project.config.concurrency.max,
             setup_timeout=setup_timeout,
             allow_private_inputs=True,
-            env={**project.environment, **environment},
+            env=prepared.variables(environment),
             on_listening=listening,
         )
     )

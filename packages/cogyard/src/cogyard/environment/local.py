@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,14 @@ class LocalEnvironment:
 
     root: Path
     python: Path
+
+    def variables(self, outer: Mapping[str, str]) -> dict[str, str]:
+        """Return what a process in this environment has different from `outer`: its own programs first, nobody's paths.
+
+        An empty PYTHONPATH or PYTHONHOME is as good as none to Python.
+        """
+        path = os.pathsep.join(part for part in (str(self.python.parent), outer.get("PATH", "")) if part)
+        return {"PATH": path, "VIRTUAL_ENV": str(self.root), "PYTHONPATH": "", "PYTHONHOME": ""}
 
 
 def make_environment(
