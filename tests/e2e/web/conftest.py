@@ -97,3 +97,11 @@ def signed_in_state(chromium: Browser, live_platform: LivePlatform) -> dict[str,
     state = dict(context.storage_state())
     context.close()
     return state
+
+
+def outcome(page: Page, *, patience: float) -> str:
+    """Wait until the card on the page has ended; return its status, with its error and log when it failed."""
+    card = page.locator("[data-card]:not([data-live])")
+    card.wait_for(timeout=patience)
+    status = card.get_attribute("data-status") or ""
+    return status if status != "failed" else f"failed: {card.inner_text()}"
