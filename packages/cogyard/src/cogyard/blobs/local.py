@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
-from cogyard.blobs.allocation import keep_large_buffers
+from cogyard.blobs.libc import keep_large_buffers
 from cogyard.blobs.writing import HashingFile, storage_full
 from cogyard.domain.blobs import DigestMismatchError, TooLargeError, is_digest
 

@@ -3,7 +3,7 @@
 Theory of operation: sha256 runs at about a gigabyte a second and a disk's page cache takes more than that; both
 leave the interpreter lock. So pieces are gathered to a batch of 1 MiB, and each batch is hashed by one thread and
 written by another while the loop gathers the next one: at most two batches are in memory, whatever the size of the
-whole. Every 32 MiB a third thread asks the disk to start, so that the wait for it at the end is short.
+whole. Every 32 MiB a third thread asks the kernel to begin writing to the disk, so that the fsync at the end is short.
 """
 
 from __future__ import annotations
@@ -18,18 +18,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from cogyard.blobs.libc import start_writeback
 from cogyard.domain.blobs import StorageFullError
 
 BATCH = 1 << 20
 """Bytes gathered before the threads are given work: a hand-over costs about 50 µs, hashing this takes 1 ms."""
 
-SYNC_EVERY = 32 << 20
-"""Bytes after which the disk is asked to start writing."""
+WRITEBACK_EVERY = 32 << 20
+"""Bytes after which the kernel is asked to begin writing."""
 
 _IOV_MAX = 512
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-
-datasync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 class HashingFile:
@@ -51,8 +50,8 @@ class HashingFile:
         self._batch: list[bytes] = []
         self._batched = 0
         self._work: list[asyncio.Future[Any]] = []
-        self._sync: asyncio.Future[None] | None = None
-        self._unsynced = 0
+        self._writeback: asyncio.Future[None] | None = None
+        self._unstarted = 0
 
     @property
     def digest(self) -> str:
@@ -71,10 +70,6 @@ class HashingFile:
         """Wait until all pieces are hashed and written (not yet durable)."""
         if self._batch:
             await self._hand_over()
-        if self._sync is not None:
-            # The kernel tells a failed write once, to whoever syncs first: the last fsync would not hear of it.
-            self._work.append(self._sync)
-            self._sync = None
         await self._wait()
 
     async def run(self, function: Callable[..., None], *arguments: object) -> None:
@@ -84,8 +79,8 @@ class HashingFile:
 
     async def close(self) -> None:
         """Wait for the threads, whatever came of their work, and close the file."""
-        pending: list[asyncio.Future[Any]] = [*self._work, *([self._sync] if self._sync else [])]
-        self._work, self._sync = [], None
+        pending = [*self._work, *([self._writeback] if self._writeback else [])]
+        self._work, self._writeback = [], None
         await asyncio.gather(*pending, return_exceptions=True)
         os.close(self.fd)
 
@@ -97,12 +92,10 @@ class HashingFile:
             loop.run_in_executor(self._threads, _hash, self.hasher, batch),
             loop.run_in_executor(self._threads, _write, self.fd, batch),
         ]
-        self._unsynced += sum(map(len, batch))
-        if self._unsynced >= SYNC_EVERY and (self._sync is None or self._sync.done()):
-            if self._sync is not None:
-                self._work.append(self._sync)
-            self._unsynced = 0
-            self._sync = loop.run_in_executor(self._threads, datasync, self.fd)
+        self._unstarted += sum(map(len, batch))
+        if self._unstarted >= WRITEBACK_EVERY and (self._writeback is None or self._writeback.done()):
+            self._unstarted = 0
+            self._writeback = loop.run_in_executor(self._threads, start_writeback, self.fd)
 
     async def _wait(self) -> None:
         # gather() would cancel nothing: a thread's work cannot be, and close() must still see these futures.
