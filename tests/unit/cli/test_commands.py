@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -100,6 +101,17 @@ def test_every_failure_becomes_a_message_and_a_status(
     printed = capsys.readouterr().err
     assert printed.startswith(text)
     assert "Traceback" not in printed
+
+
+def test_options_of_every_command_stand_before_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--no-color and --debug do what their variables do."""
+    for name in ("NO_COLOR", "COG_DEBUG"):
+        monkeypatch.setenv(name, "")
+    status, _ = said(capsys, monkeypatch, "--no-color", "--debug", "predict", "--nope")
+    assert status == 2
+    assert (os.environ["NO_COLOR"], os.environ["COG_DEBUG"]) == ("1", "1")
 
 
 def test_variables_are_read() -> None:

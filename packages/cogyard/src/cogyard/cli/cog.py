@@ -7,6 +7,7 @@ import sys
 import click
 
 from cogyard.cli.lazy import LazyGroup, Row
+from cogyard.cli.options import everywhere
 from cogyard.cli.run import run
 
 COMMANDS = {
@@ -31,6 +32,7 @@ COMMANDS = {
     help="Package a machine-learning model and run it anywhere.",
     epilog="Exit statuses: 0 done, 1 failed, 2 called wrongly, 130 ended with Ctrl-C.",
 )
+@everywhere
 @click.version_option(package_name="cogyard", message="cog version %(version)s (Cogyard)")
 def cog() -> None:
     """Choose a command."""

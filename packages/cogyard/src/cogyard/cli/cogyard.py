@@ -7,6 +7,7 @@ import sys
 import click
 
 from cogyard.cli.lazy import LazyGroup, Row
+from cogyard.cli.options import everywhere
 from cogyard.cli.run import run
 
 COMMANDS = {
@@ -26,6 +27,7 @@ COMMANDS = {
     help="Host machine-learning models: pages, an API, a registry.",
     epilog="Exit statuses: 0 done, 1 failed, 2 called wrongly, 130 ended with Ctrl-C.",
 )
+@everywhere
 @click.version_option(package_name="cogyard", message="cogyard version %(version)s")
 def cogyard() -> None:
     """Choose a command."""

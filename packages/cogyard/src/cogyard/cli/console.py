@@ -22,10 +22,14 @@ class Console:
         self.stream = sys.stderr if stream is None else stream
         self.quiet = quiet
         self.terminal = self.stream.isatty() and os.environ.get("TERM") != "dumb"
-        self.colour = self.terminal and not os.environ.get("NO_COLOR") and not os.environ.get("COG_NO_COLOR")
         self._status: Status | None = None
         self._held = ""
         self._open = False
+
+    @property
+    def colour(self) -> bool:
+        """Whether the stream is a terminal and nobody asked for no colour (NO_COLOR, --no-color)."""
+        return self.terminal and not os.environ.get("NO_COLOR") and not os.environ.get("COG_NO_COLOR")
 
     def say(self, text: str = "") -> None:
         """Say one thing that was done or is to be known."""

@@ -27,7 +27,8 @@ def page() -> str:
     parts = [HEADER, "## Exit statuses\n", "| status | meaning |\n|---|---|"]
     parts[-1] += "".join(f"\n| {status} | {meaning} |" for status, meaning in EXIT_STATUSES.items()) + "\n"
     for name, group in (("cog", cog), ("cogyard", cogyard)):
-        parts.append(f"## {name}\n\n{group.help}\n")
+        parts.append(f"## {name}\n\n{group.help} These options stand before the command:\n")
+        parts.extend(_options(group, click.Context(group, info_name=name)))
         parts.extend(_group(name, group))
     return "\n".join(parts).rstrip() + "\n"
 
@@ -54,17 +55,21 @@ def _command(path: str, command: click.Command, parent: click.Context) -> str:
     context = click.Context(command, info_name=path.rpartition(" ")[2], parent=parent)
     lines = [f"### {path}\n", *_paragraphs(command.help or command.short_help or "")]
     lines += ["```text", command.get_usage(context).replace("Usage: ", "", 1), "```", ""]
-    rows = [record for one in command.params if (record := one.get_help_record(context)) and record[1]]
-    if rows:
-        lines += ["| option | meaning |", "|---|---|"]
-        lines += [f"| `{_cell(option)}` | {_cell(meaning)} |" for option, meaning in rows]
-        lines.append("")
+    lines += _options(command, context)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
             if inner is not None and not inner.hidden:
                 lines.append(_command(f"{path} {name}", inner, context))
     return "\n".join(lines)
+
+
+def _options(command: click.Command, context: click.Context) -> list[str]:
+    rows = [record for one in command.params if (record := one.get_help_record(context)) and record[1]]
+    if not rows:
+        return []
+    table = [f"| `{_cell(option)}` | {_cell(meaning)} |" for option, meaning in rows]
+    return ["| option | meaning |", "|---|---|", *table, ""]
 
 
 def _paragraphs(text: str) -> list[str]:
