@@ -64,6 +64,12 @@ class LivePlatform:
         )
         return told
 
+    @staticmethod
+    def file_model() -> TestImage:
+        """Make a model that gives a text file back in capitals."""
+        body = "out = Path('result.txt')\nout.write_text(image.read_text().upper())\nreturn out"
+        return _model(body, inputs="image: Path", output="Path")
+
     @property
     def log(self) -> str:
         """All it has written."""

@@ -76,8 +76,47 @@ def test_what_stands_in_the_way_is_said(platform: Any, tmp_path: Path) -> None:
     named = _cogyard("up", "--data-dir", tmp_path / "new", "--port", "0", "--admin", "Not A Name!")
     assert named.returncode != 0
     assert "lower-case" in named.stderr
-    for done in (again, in_use, unwritable, wrong, named):
+    no_place = _cogyard(
+        "up", "--data-dir", tmp_path / "new", "--ready-file", tmp_path / "none" / "ready.json"
+    )
+    assert no_place.returncode == 1
+    assert "ready file" in no_place.stderr
+    for done in (again, in_use, unwritable, wrong, named, no_place):
         assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_is_none_is_left_alone_and_said(tmp_path: Path) -> None:
+    """Garbage where the database should be: a message, exit status 1, and not a byte of it changed."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "cogyard.db").write_bytes(b"not a database " * 1000)
+    done = _cogyard("up", "--data-dir", data, "--port", "0")
+    assert done.returncode == 1
+    assert "database" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (data / "cogyard.db").read_bytes() == b"not a database " * 1000
+
+
+@pytest.mark.parametrize("host", ["::1", "localhost", "0.0.0.0"])
+def test_it_listens_where_it_is_told(stopped: Any, host: str) -> None:
+    """IPv6, a name, everywhere: the address it prints answers, and models reach it to fetch and send files."""
+    if host == "::1" and not _has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    told = stopped.start("--host", host)
+    version = stopped.push(stopped.file_model(), "shout")
+    uploaded = stopped.http.post("/v1/files", files={"content": ("a.txt", b"abc", "text/plain")}).json()
+    done = stopped.run(version, image=uploaded["urls"]["get"])
+    assert done["status"] == "succeeded", done
+    assert done["output"].startswith(told["address"])
+    assert stopped.http.get(done["output"]).content == b"ABC"
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_accounts_and_tokens_with_the_platform_running(platform: Any) -> None:

@@ -60,10 +60,9 @@ def test_outputs_stream_while_the_model_works(shared: Any, model: Model) -> None
     assert shared.until(created["id"])["output"] == ["one", "two", "three"]
 
 
-def test_files_go_in_and_out(shared: Any, model: Model) -> None:
+def test_files_go_in_and_out(shared: Any) -> None:
     """An uploaded file reaches the model as a path; the file that it returns can be downloaded without a token."""
-    body = "out = Path('result.txt')\nout.write_text(image.read_text().upper())\nreturn out"
-    version = shared.push(model(body, inputs="image: Path", output="Path"), "files")
+    version = shared.push(shared.file_model(), "files")
     uploaded = shared.http.post("/v1/files", files={"content": ("in put.txt", b"some text", "text/plain")})
     done = shared.run(version, image=uploaded.raise_for_status().json()["urls"]["get"])
     assert done["status"] == "succeeded", done

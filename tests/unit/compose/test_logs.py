@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from cogyard.compose.logs import configure
+from cogyard.compose.logs import configure, shown_path
 
 
 @pytest.fixture
@@ -59,7 +59,27 @@ def test_a_line_for_machines(stream: io.StringIO) -> None:
 def test_requests_are_logged_only_when_asked(stream: io.StringIO, wanted: bool) -> None:
     """The access log is off unless the operator wants it."""
     configure(level="info", style="text", access_log=wanted, stream=stream)
-    logging.getLogger("uvicorn.access").info("GET / 200")
+    logging.getLogger("uvicorn.access").info(
+        '%s - "%s %s HTTP/%s" %d', "1.2.3.4:5", "GET", "/alice?q=1", "1.1", 200
+    )
     logging.getLogger("httpx2").info("noise")
-    assert ("GET" in stream.getvalue()) is wanted
+    assert (" info request method=GET path=/alice status=200 client=1.2.3.4:5" in stream.getvalue()) is wanted
     assert "noise" not in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/delivery/s3cret/out.png",
+        "/internal/outputs/s3cret/out.png",
+        "/signin/link/s3cret",
+        "/v1/streams/s3cret",
+        "/v1/v1/streams/s3cret",
+        "/streams/s3cret",
+        "/v1/files/id/download?signature=s3cret",
+        "/alice/model?token=s3cret",
+    ],
+)
+def test_addresses_that_are_secrets_are_not_logged(path: str) -> None:
+    """A path that opens something by itself is cut before its secret; queries are left out."""
+    assert "s3cret" not in shown_path(path)

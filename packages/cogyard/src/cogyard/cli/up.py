@@ -86,7 +86,7 @@ def up(
         console.warn(line)
     configure(level=settings.log_level, style=settings.log_format, access_log=settings.access_log)
     if ready_file is not None:
-        ready_file.unlink(missing_ok=True)
+        _clear(ready_file)
 
     def ready(welcome: Welcome) -> None:
         _greet(console, settings, welcome)
@@ -133,6 +133,16 @@ def _greet(console: Console, settings: Settings, welcome: Welcome) -> None:
     if welcome.recovered:
         console.say(f"{welcome.recovered} interrupted predictions run again.")
     console.say("\nCtrl-C stops it.\n")
+
+
+def _clear(path: Path) -> None:
+    """Remove an old ready file, and see before anything starts that a new one can be written."""
+    try:
+        path.unlink(missing_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            return
+    except OSError as error:
+        raise CommandError(f"the ready file {path} cannot be written: {error.strerror}") from error
 
 
 def _write(path: Path, welcome: Welcome) -> None:

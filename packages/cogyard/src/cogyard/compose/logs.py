@@ -15,6 +15,8 @@ from typing import IO, Any
 
 #: What every record has; all else in it are the event's fields.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+#: What follows these is a secret.
+_CAPABILITY = re.compile(r"^(/delivery/|/internal/[a-z]+/|/signin/link/|(?:/v1)*/streams/|(?:/v1)*/files/).*")
 _PLAIN = re.compile(r"[\w.:/@+%-]+")
 #: Libraries that say more at `info` than an operator wants to read.
 _QUIETER = ("httpx2", "httpcore2", "asyncio", "uvicorn.error", "python_multipart")
@@ -29,7 +31,30 @@ def configure(*, level: str, style: str, access_log: bool, stream: IO[str] | Non
     root.setLevel(level.upper())
     for name in _QUIETER:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    logging.getLogger("uvicorn.access").setLevel(logging.INFO if access_log else logging.WARNING)
+    requests = logging.getLogger("uvicorn.access")
+    requests.setLevel(logging.INFO if access_log else logging.WARNING)
+    requests.filters = [Requests()]
+
+
+class Requests(logging.Filter):
+    """Turns uvicorn's access lines into events, without what must not be logged.
+
+    Some addresses *are* the right to what is behind them: files, streams, sign-in links, leases.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite a record in place; always let it pass."""
+        if isinstance(record.args, tuple) and len(record.args) == 5:
+            client, method, target, _, status = record.args
+            record.msg, record.args = "request", ()
+            fields = {"method": method, "path": shown_path(str(target)), "status": status, "client": client}
+            vars(record).update(fields)
+        return True
+
+
+def shown_path(target: str) -> str:
+    """Return a request's path as it may be logged: no query, and no capability."""
+    return _CAPABILITY.sub(r"\1…", target.partition("?")[0])
 
 
 class TextLines(logging.Formatter):

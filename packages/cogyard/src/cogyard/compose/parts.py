@@ -6,6 +6,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp
 
@@ -145,7 +146,7 @@ def make_fleet(kept: Kept, services: Services, settings: Settings, folder: DataD
             sockets=folder.sockets,
             home=folder.home,
             mark=folder.mark,
-            input_hosts=(base.partition("://")[2], *settings.input_hosts),
+            input_hosts=_input_hosts(settings, base),
             setup_timeout=settings.setup_timeout,
         ),
         PushedImages(services.versions.store, kept.repositories, kept.images),
@@ -158,6 +159,14 @@ def make_fleet(kept: Kept, services: Services, settings: Settings, folder: DataD
         options=HostOptions(run=RunOptions(base=base), setup_timeout=settings.setup_timeout + _BACKSTOP),
         connect=HttpModelServer,
     )
+
+
+def _input_hosts(settings: Settings, base: str) -> tuple[str, ...]:
+    """List the private addresses that inputs may name: the platform's own, however it is called, and the operator's."""
+    port = base.rpartition(":")[2]
+    public = urlsplit(settings.public_url).netloc if settings.public_url else ""
+    ours = (urlsplit(base).netloc, f"localhost:{port}", public)
+    return tuple(dict.fromkeys(host for host in (*ours, *settings.input_hosts) if host))
 
 
 def make_work(services: Services) -> Work:
