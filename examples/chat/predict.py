@@ -50,6 +50,8 @@ class Predictor(BasePredictor):
             "stream": True,
         }
         for chunk in stream(self.model, request):
+            if "error" in chunk:
+                raise ValueError(chunk["error"]["message"])
             for choice in chunk.get("choices", []):
                 if text := choice.get("delta", {}).get("content"):
                     yield text

@@ -117,6 +117,17 @@ def test_chat_streams_a_true_answer(run: Run) -> None:
 
 @pytest.mark.slow
 @pytest.mark.network
+def test_chat_refuses_what_it_cannot_hold(run: Run, tmp_path: Path) -> None:
+    """A prompt longer than the model's memory fails with the two numbers."""
+    fetch(run, "chat")
+    (tmp_path / "long.txt").write_text("word " * 6000)
+    done = run("chat", str(COG), "predict", "-i", f"prompt=@{tmp_path}/long.txt")
+    assert done.returncode == 1
+    assert "exceeds the available context size (4096 tokens)" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.network
 def test_chat_stops_when_it_is_told_to(run: Run) -> None:
     """Ctrl-C in the middle of an answer ends the model at once."""
     import signal
