@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.live import LivePlatform
+from tests.live import LivePlatform, run
 
 pytestmark = [pytest.mark.chromium, pytest.mark.slow, pytest.mark.xdist_group("platform")]
 
@@ -50,9 +51,40 @@ def hello_tab(person: Callable[..., Page], live_platform: LivePlatform) -> Page:
     return page
 
 
-def test_python(hello_tab: Page, live_platform: LivePlatform, tmp_path: Path) -> None:
-    """The Python tab's code prints the model's answer."""
-    done = pasted([sys.executable, "-"], code_of(hello_tab, "python"), live_platform, tmp_path)
+@pytest.fixture(scope="session")
+def official_python(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a Python in which only the official client is installed, as the tab's first line does it."""
+    home = tmp_path_factory.mktemp("official-python")
+    python = home / "venv" / "bin" / "python"
+    run("uv", "venv", "--quiet", "--python", sys.executable, home / "venv", cwd=home, env=live_platform.env)
+    install = ("uv", "pip", "install", "--quiet", "--python", python, "replicate==1.0.7")
+    run(*install, cwd=home, env=live_platform.env)
+    return str(python)
+
+
+@pytest.fixture(params=["ours", pytest.param("official", marks=pytest.mark.network)])
+def python(request: pytest.FixtureRequest) -> str:
+    """Return a Python with a client: ours, or the official one."""
+    if request.param == "ours":
+        return sys.executable
+    found: str = request.getfixturevalue("official_python")
+    return found
+
+
+@pytest.fixture(scope="session")
+def node_folder(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which the official npm client is installed."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not on this machine")
+    home = tmp_path_factory.mktemp("official-node")
+    npm = ("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", home, "replicate@1.4.0")
+    run(*npm, cwd=home, env=live_platform.env)
+    return home
+
+
+def test_python(hello_tab: Page, live_platform: LivePlatform, python: str, tmp_path: Path) -> None:
+    """The Python tab's code prints the model's answer, by either client."""
+    done = pasted([python, "-"], code_of(hello_tab, "python"), live_platform, tmp_path)
     assert done.stdout == 'hello "$HOME" `id` it\'s\n', done.stderr
 
 
@@ -62,18 +94,43 @@ def test_curl(hello_tab: Page, live_platform: LivePlatform, tmp_path: Path) -> N
     assert json.loads(done.stdout)["output"] == 'hello "$HOME" `id` it\'s', done.stderr
 
 
-def test_a_file_in_python(person: Callable[..., Page], live_platform: LivePlatform, tmp_path: Path) -> None:
+def test_a_file_in_curl(person: Callable[..., Page], live_platform: LivePlatform, tmp_path: Path) -> None:
+    """The command of a model that takes a file sends the one beside it."""
+    page = person(f"/{live_platform.owner}/copy/api")
+    (tmp_path / "input.bin").write_bytes(b"abc")
+    done = pasted(["/bin/sh", "-s"], code_of(page, "shell"), live_platform, tmp_path)
+    assert json.loads(done.stdout)["status"] == "succeeded", done.stderr
+
+
+def test_a_file_in_python(
+    person: Callable[..., Page], live_platform: LivePlatform, python: str, tmp_path: Path
+) -> None:
     """The Python tab of a model that takes a file opens the one beside the script and saves what comes back."""
     page = person(f"/{live_platform.owner}/copy/api")
     (tmp_path / "input.bin").write_bytes(b"abc")
-    done = pasted([sys.executable, "-"], code_of(page, "python"), live_platform, tmp_path)
-    assert (tmp_path / "output").read_bytes() == b"cba", done.stderr
+    done = pasted([python, "-"], code_of(page, "python"), live_platform, tmp_path)
+    assert (tmp_path / "output").exists(), done.stderr
+    assert (tmp_path / "output").read_bytes() == b"cba"
 
 
 def test_text_that_streams_in_python(
-    person: Callable[..., Page], live_platform: LivePlatform, tmp_path: Path
+    person: Callable[..., Page], live_platform: LivePlatform, python: str, tmp_path: Path
 ) -> None:
     """The Python tab of a streaming model prints its text as it comes."""
     page = person(f"/{live_platform.owner}/count/api")
-    done = pasted([sys.executable, "-"], code_of(page, "python"), live_platform, tmp_path)
-    assert done.stdout == "1 2 3 ", done.stderr
+    done = pasted([python, "-"], code_of(page, "python"), live_platform, tmp_path)
+    assert done.stdout.strip() == "1 2 3", done.stderr
+
+
+@pytest.mark.network
+def test_javascript(person: Callable[..., Page], live_platform: LivePlatform, node_folder: Path) -> None:
+    """The JavaScript tab's code runs with the official client: text, a stream, and a file both ways."""
+    wanted = {"hello": "hello …\n", "count": "1 2 3", "copy": ""}
+    (node_folder / "input.bin").write_bytes(b"abc")
+    for name, printed in wanted.items():
+        page = person(f"/{live_platform.owner}/{name}/api")
+        script = node_folder / f"{name}.mjs"
+        script.write_text(code_of(page, "javascript"))
+        done = pasted(["node", str(script)], "", live_platform, node_folder)
+        assert done.stdout.strip() == printed.strip(), done.stderr
+    assert (node_folder / "output").read_bytes() == b"cba"

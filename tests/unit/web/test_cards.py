@@ -87,7 +87,7 @@ def test_a_metric_that_is_no_number_is_left_out() -> None:
 
 def test_a_brief_input_is_one_short_line() -> None:
     """A list of predictions shows words, file names and small values, not addresses or data."""
-    given = {"prompt": "a\n b", "image": "https://x/delivery/t/in.png", "scale": 2, "no": None}
+    given = {"prompt": "a\n b", "image": "cogyard-file:t/in.png", "scale": 2, "no": None}
     assert brief(prediction(input=given)) == "a b · in.png · scale: 2"
     assert brief(prediction(input={"x": "data:image/png;base64," + "A" * 1000})) == "x: data"
     assert len(brief(prediction(input={"x": "y" * 1000}))) <= 90

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from cogyard.domain.fileref import SCHEME
 from cogyard.domain.values import Prediction
 from cogyard.web import forms, outputs
 
@@ -115,7 +116,8 @@ def brief(prediction: Prediction, *, limit: int = 90) -> str:
         if key in prediction.secret_inputs:
             continue
         if isinstance(value, str):
-            short = value[value.rfind("/") + 1 :] if outputs.is_file_address(value) else value
+            is_file = value.startswith(SCHEME) or outputs.is_file_address(value)
+            short = value[value.rfind("/") + 1 :] if is_file else value
             words.append(
                 " ".join(short[: limit * 2].split()) if not value.startswith("data:") else f"{key}: data"
             )

@@ -95,18 +95,21 @@ def python(call: Call) -> str:
 
 def _python_output(call: Call, *, downloads: bool) -> list[str]:
     if downloads:
-        # The official client makes file objects of https: addresses only; an http: one comes as a string.
-        return ['urlretrieve(str(output), "output")', "print(output)"]
+        # The official client makes file objects of https: and data: addresses only; an http: one comes as a string.
+        return ['urlretrieve(str(output), "output")']
     if call.makes_file:
-        return ['with open("output", "wb") as file:', "    file.write(output.read())", "print(output)"]
+        return ['with open("output", "wb") as file:', "    file.write(output.read())"]
     return ["print(output)"]
 
 
 def javascript(call: Call) -> str:
     """Return a JavaScript module for Node."""
+    reads = any(isinstance(value, LocalFile) for value in call.input.values())
+    imports = [name for name, needed in (("readFile", reads), ("writeFile", call.makes_file)) if needed]
     lines = ['import Replicate from "replicate";']
-    if any(isinstance(value, LocalFile) for value in call.input.values()):
-        lines.append('import { readFile } from "node:fs/promises";')
+    if imports:
+        lines.append(f'import {{ {", ".join(imports)} }} from "node:fs/promises";')
+    arguments = f"{javascript_literal(call.reference)}, {{ input }}"
     lines += [
         "",
         "const replicate = new Replicate({",
@@ -114,9 +117,8 @@ def javascript(call: Call) -> str:
         f"  auth: process.env.{TOKEN_VARIABLE},",
         "});",
         "",
+        f"const input = {javascript_literal(call.input)};",
     ]
-    arguments = f"{javascript_literal(call.reference)}, {{ input }}"
-    lines.append(f"const input = {javascript_literal(call.input)};")
     if call.streams:
         lines += [
             f"for await (const event of replicate.stream({arguments})) {{",
@@ -124,10 +126,20 @@ def javascript(call: Call) -> str:
             "}",
         ]
     else:
-        lines += [f"const output = await replicate.run({arguments});", "console.log(`${output}`);"]
-        if not call.makes_file:
-            lines[-1] = "console.log(output);"
+        lines += [f"const output = await replicate.run({arguments});", *_javascript_output(call)]
     return "\n".join(lines) + "\n"
+
+
+def _javascript_output(call: Call) -> list[str]:
+    if not call.makes_file:
+        return ["console.log(output);"]
+    if call.base.startswith("https:"):
+        return ['await writeFile("output", output);']
+    # As in Python: without TLS an output may be a plain address.
+    return [
+        "const response = await fetch(String(output));",
+        'await writeFile("output", Buffer.from(await response.arrayBuffer()));',
+    ]
 
 
 def curl(call: Call) -> str:
