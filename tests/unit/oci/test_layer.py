@@ -36,7 +36,8 @@ def everything(layer: LayerWriter) -> None:
     layer.file("a/small", b"hello", 0o755)
     layer.file("a/" + "long" * 40, b"x" * 600)
     layer.rewrap("a/wrapped", [deflate(b"wheel" * 1000)], 5000, zlib.crc32(b"wheel" * 1000))
-    layer.stream("a/weights", [b"w" * 70_000, b"v"], 70_001, level=0)
+    layer.stream("a/weights", [b"w" * 70_000, b"v"], 70_001, packed=False)
+    layer.stream("a/large", [bytes(range(256)) * 4096] * 9, 9 << 20)
     layer.symlink("b", "a/small")
     layer.hardlink("c", "a/small")
     layer.rewrap("empty", [deflate(b"")], 0, 0)
@@ -63,6 +64,7 @@ def test_the_standard_library_reads_what_was_written() -> None:
         "a/" + "long" * 40: b"x" * 600,
         "a/wrapped": b"wheel" * 1000,
         "a/weights": b"w" * 70_000 + b"v",
+        "a/large": bytes(range(256)) * 4096 * 9,
         "empty": b"",
         "ünï": b"",
     }
@@ -111,8 +113,9 @@ def test_a_broken_stream_is_refused(raw: bytes, size: int, crc: int) -> None:
 
 def test_a_file_that_changes_size_is_refused() -> None:
     """A file that grew or shrank while it was read would break the tar, so it is refused."""
-    with pytest.raises(CorruptStreamError):
-        written(lambda layer: layer.stream("f", [b"12345"], 4))
+    for data, packed in ((b"12345", True), (b"123", True), (b"12345", False), (b"123", False)):
+        with pytest.raises(CorruptStreamError):
+            written(lambda layer, data=data, packed=packed: layer.stream("f", [data], 4, packed=packed))  # type: ignore[misc]
 
 
 @settings(max_examples=50)

@@ -23,7 +23,7 @@ from cogyard.oci.layout import ImageStore
 from cogyard.project.ignore import SourceFile
 
 #: Changes when the same parts would make other bytes.
-RECIPE = "layer 1"
+RECIPE = "layer 2"
 _CHUNK = 1 << 20
 
 
@@ -139,17 +139,17 @@ class LayerMaker:
             elif file.link is not None:
                 layer.symlink(path, file.link)
             else:
-                _copy(layer, path, file, level=0 if planned.kind == "weights" else 6)
+                _copy(layer, path, file, packed=planned.kind != "weights")
 
 
-def _copy(layer: LayerWriter, path: str, file: SourceFile, *, level: int) -> None:
+def _copy(layer: LayerWriter, path: str, file: SourceFile, *, packed: bool) -> None:
     try:
         mode = 0o755 if file.path.stat().st_mode & 0o100 else 0o644
         if file.size < _CHUNK:
             data = file.path.read_bytes()
             layer.file(path, data, mode)
         else:
-            layer.stream(path, _read(file.path), file.size, mode, level=level)
+            layer.stream(path, _read(file.path), file.size, mode, packed=packed)
     except CorruptStreamError:
         raise HostilePackageError(f"{file.name} changed while it was read", hint="Build again.") from None
     except OSError as error:

@@ -14,7 +14,9 @@ import hashlib
 import struct
 import tarfile
 import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,7 +27,9 @@ BLOCK = 512
 RECORD = 20 * BLOCK
 _MEMBER_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _CHUNK = 1 << 20
-_FLUSH_AT = 4 << 20
+#: A buffer from this size on becomes a member: large enough to compress well, small enough to do two at once.
+_FLUSH_AT = 1 << 20
+_AT_ONCE = 2
 _LEVEL = 6
 
 
@@ -63,6 +67,8 @@ class LayerWriter:
         self._size = 0
         self._plain = 0
         self._buffer = bytearray()
+        self._pool: ThreadPoolExecutor | None = None
+        self._pending: deque[Future[bytes]] = deque()
 
     def directory(self, path: str, mode: int = 0o755) -> None:
         """Add a folder."""
@@ -83,19 +89,25 @@ class LayerWriter:
         self._pad(len(data))
 
     def stream(
-        self, path: str, chunks: Iterable[bytes], size: int, mode: int = 0o644, *, level: int = _LEVEL
+        self, path: str, chunks: Iterable[bytes], size: int, mode: int = 0o644, *, packed: bool = True
     ) -> None:
-        """Add a file of `size` bytes from chunks; level 0 keeps what does not compress as it is."""
+        """Add a file of `size` bytes from chunks; what does not compress is left as it is without `packed`.
+
+        Raises CorruptStreamError when another number of bytes comes.
+        """
         self._header(path, tarfile.REGTYPE, size=size, mode=mode)
-        self._flush()
-        compressor = zlib.compressobj(level, zlib.DEFLATED, -15)
-
-        def deflate() -> Iterator[tuple[bytes, bytes]]:
+        if not packed:
+            self._flush()
+            self._member(path, _store(chunks), size, None)
+        else:
+            total = 0
             for chunk in chunks:
-                yield compressor.compress(chunk), chunk
-            yield compressor.flush(), b""
-
-        self._member(path, deflate(), size, None)
+                total += len(chunk)
+                if total > size:
+                    break
+                self._put(chunk)
+            if total != size:
+                raise CorruptStreamError(f"{path} has {total} bytes or more, not the {size} announced")
         self._pad(size)
 
     def rewrap(self, path: str, raw: Iterable[bytes], size: int, crc: int, mode: int = 0o644) -> None:
@@ -113,6 +125,7 @@ class LayerWriter:
         self._put(b"\0" * (2 * BLOCK))
         self._put(b"\0" * (-self._plain % RECORD))
         self._flush()
+        self._write(b"")
         return LayerSummary(
             digest="sha256:" + self._outer.hexdigest(),
             diff_id="sha256:" + self._inner.hexdigest(),
@@ -135,14 +148,20 @@ class LayerWriter:
         self._put(b"\0" * (-size % BLOCK))
 
     def _flush(self) -> None:
+        """Turn the buffer into a member: at once when it is small, beside the writing of others when it is not."""
         if not self._buffer:
             return
         data = bytes(self._buffer)
         self._buffer.clear()
         self._inner.update(data)
-        compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15)
-        trailer = struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
-        self._write(_MEMBER_HEADER + compressor.compress(data) + compressor.flush() + trailer)
+        if len(data) < _FLUSH_AT:
+            self._write(_pack(data))
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_AT_ONCE)
+        self._pending.append(self._pool.submit(_pack, data))
+        while len(self._pending) > 2 * _AT_ONCE:
+            self._emit(self._pending.popleft().result())
 
     def _member(self, path: str, pairs: Iterable[tuple[bytes, bytes]], size: int, crc: int | None) -> None:
         self._write(_MEMBER_HEADER)
@@ -165,9 +184,29 @@ class LayerWriter:
         self._plain += size
 
     def _write(self, data: bytes) -> None:
+        while self._pending:
+            self._emit(self._pending.popleft().result())
+        self._emit(data)
+
+    def _emit(self, data: bytes) -> None:
         self._outer.update(data)
         self._size += len(data)
         self._sink.write(data)
+
+
+def _pack(data: bytes) -> bytes:
+    """Return data as one gzip member."""
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15)
+    trailer = struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
+    return _MEMBER_HEADER + compressor.compress(data) + compressor.flush() + trailer
+
+
+def _store(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (packed, plain) pairs of a deflate stream that does not compress."""
+    compressor = zlib.compressobj(0, zlib.DEFLATED, -15)
+    for chunk in chunks:
+        yield compressor.compress(chunk), chunk
+    yield compressor.flush(), b""
 
 
 def inflate(path: str, raw: Iterable[bytes], limit: int) -> Iterator[tuple[bytes, bytes]]:
