@@ -159,6 +159,22 @@ async def test_a_body_that_is_no_request_is_a_problem(platform: ApiPlatform, bod
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("depth", [101, 900, 100_000])
+async def test_absurdly_nested_json_is_refused(platform: ApiPlatform, depth: int) -> None:
+    """Nothing that walks a value can be made to fall."""
+    nested = b"[" * depth + b"]" * depth
+    body = b'{"version": "' + platform.version.id.encode() + b'", "input": {"text": ' + nested + b"}}"
+    async with platform.client() as client:
+        answer = await client.post(
+            "/v1/predictions", content=body, headers={"Content-Type": "application/json"}
+        )
+        metadata = await client.post(
+            "/v1/files", files={"content": ("a", b"x")}, data={"metadata": nested[:60_000]}
+        )
+    assert answer.status_code in {400, 422}
+    assert metadata.status_code in {400, 422}
+
+
 @pytest.mark.parametrize(
     "id",
     [

@@ -10,7 +10,7 @@ import pytest
 from cogyard.domain.stream import Item, StreamEvent, numbered
 from cogyard.domain.values import Prediction, Status
 from cogyard.features.predictions.bells import Bells
-from cogyard.features.predictions.live import REMEMBERED, Live, Topic
+from cogyard.features.predictions.live import LOG_CUT, LOG_LIMIT, REMEMBERED, REMEMBERED_CHARS, Live, Topic
 
 pytestmark = pytest.mark.anyio
 PREDICTION = Prediction(
@@ -51,9 +51,30 @@ async def test_unwritten_events_are_never_forgotten() -> None:
     assert len(topic.recent) == REMEMBERED
     assert topic.drain() == ()
     topic.add([Item("output", "y")])
+    batch = topic.drain()
+    assert _ids(batch) == [REMEMBERED * 2 + 1]
+    topic.undrain(batch)
     assert _ids(topic.drain()) == [REMEMBERED * 2 + 1]
-    topic.undrain(1)
-    assert _ids(topic.drain()) == [REMEMBERED * 2 + 1]
+
+
+async def test_events_that_could_not_be_written_are_taken_back() -> None:
+    """In their place, also when they had been forgotten, and before those that came meanwhile."""
+    topic = Topic()
+    topic.add([Item("output", "x" * REMEMBERED_CHARS), Item("output", "y" * 10)])
+    batch = topic.drain()
+    assert len(topic.recent) == 1
+    topic.add([Item("output", "z")])
+    topic.undrain(batch)
+    assert _ids(topic.since(0)) == [1, 2, 3]
+    assert _ids(topic.drain()) == [1, 2, 3]
+
+
+async def test_endless_logs_are_cut_and_that_is_said_once() -> None:
+    """A model that prints for ever fills no disk."""
+    topic = Topic()
+    assert topic.room_for("x" * (LOG_LIMIT - 1)) == "x" * (LOG_LIMIT - 1)
+    assert topic.room_for("abc") == "a" + LOG_CUT
+    assert topic.room_for("d") == ""
 
 
 async def test_whoever_waits_is_woken() -> None:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from cogyard.domain.depth import deeper_than
 from cogyard.domain.fileref import NAME_LIMIT
 from cogyard.features.files.delivery import delivered
 from cogyard.features.files.wire import file_json
@@ -161,7 +162,7 @@ async def _metadata(form: FormData) -> Mapping[str, Any]:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidError("metadata is not JSON.", problems=[("metadata", "is not JSON")]) from error
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or deeper_than(found):
         raise InvalidError("metadata must be a JSON object.", problems=[("metadata", "must be an object")])
     return found
 

@@ -36,6 +36,8 @@ class Inputs:
                 title="Input validation failed",
                 problems=problems,
             ) from error
+        except Exception:  # noqa: BLE001 - a stranger's document: what it cannot check, the model itself will
+            _log.warning("schema unusable", extra={"action": "schema_unusable", "version": version.id})
         return tuple(sorted(schema.secrets & set(value)))
 
     def _schema(self, version: Version) -> InputSchema:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from cogyard.domain.depth import MAX_DEPTH, deeper_than
 from cogyard.domain.ids import CAPABILITY_RANDOM_BYTES, new_capability
 from cogyard.domain.lifecycle import Event
 from cogyard.domain.stream import Item, StreamEvent, closing, output_item
@@ -136,8 +137,9 @@ class Queue:
         topic = self.live.held(prediction_id, lease_token)
         if topic is None:
             return False
+        logs = topic.room_for(logs)
         items = [Item("logs", logs)] if logs else []
-        topic.add([*items, *map(output_item, outputs)])
+        topic.add([*items, *(output_item(value) for value in outputs if not deeper_than(value))])
         self._dirty.set()
         return True
 
@@ -147,6 +149,9 @@ class Queue:
             output=outcome.output, streamed=outcome.streamed, error=outcome.error, metrics=outcome.metrics
         )
         event = _ENDINGS.get(outcome.status, Event.FAIL)
+        if deeper_than(outcome.output):
+            event = Event.FAIL
+            result = moves.Result(error=f"The output is nested more than {MAX_DEPTH} levels deep.")
         decide = moves.finish(lease_token, event, result, self.world.now(), self._message_id())
         change = await self._end(prediction_id, decide, lease_token=lease_token, streamed=result.streamed)
         return change is not None
@@ -239,7 +244,7 @@ class Queue:
         try:
             kept = await self.store.append(prediction_id, lease_token, batch, self._messages(topic, batch))
         except Exception:
-            topic.undrain(len(batch))
+            topic.undrain(batch)
             raise
         if not kept and topic.lease_token == lease_token:
             self.live.release(prediction_id, 0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from cogyard.domain.depth import MAX_DEPTH, deeper_than
 from cogyard.domain.ids import (
     CAPABILITY_RANDOM_BYTES,
     ID_RANDOM_BYTES,
@@ -72,6 +73,8 @@ class Predictions:
         `version` is one that the caller may run (see Versions.resolve). Raises InvalidError with every problem of
         the input, BusyError when too many wait.
         """
+        if deeper_than(input):
+            raise InvalidError(f"The input is nested more than {MAX_DEPTH} levels deep.")
         secrets = self.inputs.check(version, input)
         events = self._webhook_events(webhook, webhook_events)
         await self._refuse_when_full(version.id)

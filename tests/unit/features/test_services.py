@@ -1,0 +1,209 @@
+"""Services over memory: rules of names, secrets, passwords and visibility."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cogyard.domain.names import RESERVED, model_name_problem, split_model, username_problem
+from cogyard.domain.paging import Window
+from cogyard.domain.values import Account, Model, Visibility
+from cogyard.features.accounts.service import Accounts
+from cogyard.features.hardware.service import HardwareList
+from cogyard.features.models import policy
+from cogyard.features.models.service import Models
+from cogyard.features.versions.service import NoVersionError, Versions
+from cogyard.features.world import World
+from cogyard.http.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from cogyard.testing.stores import MemoryAccounts, MemoryModels
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Clock:
+    """A clock that a test moves."""
+
+    moment: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Return the moment."""
+        return self.moment
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """Services over memory, and three people."""
+
+    accounts: Accounts
+    models: Models
+    versions: Versions
+    clock: Clock
+    ann: Account
+    bob: Account
+    root: Account
+
+
+@pytest.fixture
+async def scene() -> Scene:
+    """Return services with an owner, another and an administrator."""
+    clock = Clock()
+    world = World(now=clock)
+    accounts = Accounts(store=MemoryAccounts(), world=world)
+    assert isinstance(accounts.store, MemoryAccounts)
+    store = MemoryModels(accounts.store)
+    models = Models(store=store, accounts=accounts.store, hardware=HardwareList(), world=world)
+    return Scene(
+        accounts=accounts,
+        models=models,
+        versions=Versions(store=store, models=models, world=world),
+        clock=clock,
+        ann=await accounts.create("ann", name="Ann"),
+        bob=await accounts.create("bob", name=""),
+        root=await accounts.create("root", name="Root", is_admin=True),
+    )
+
+
+@pytest.mark.parametrize("name", ["ann", "a", "a-b", "a.b", "a_b", "a__b", "a1", "x" * 39])
+def test_good_names(name: str) -> None:
+    """What fits an address, a repository and a page."""
+    assert username_problem(name) is None
+    assert model_name_problem(name) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Ann", "-a", "a-", "a..b", "a b", "a/b", "é", "a\n", "..", "x" * 65, "a._b"]
+)
+def test_bad_names(name: str) -> None:
+    """Each is refused with a sentence."""
+    assert username_problem(name)
+    assert model_name_problem(name)
+    assert split_model(f"{name}/x") is None
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+def test_our_own_addresses_are_nobodys_name(name: str) -> None:
+    """An account of that name would have no page."""
+    assert "own addresses" in str(username_problem(name))
+
+
+async def test_a_token_is_shown_once_and_kept_as_a_hash(scene: Scene) -> None:
+    """What is kept cannot be used."""
+    token = await scene.accounts.create_token(scene.ann, " laptop ")
+    assert await scene.accounts.authenticate(token) == scene.ann
+    kept = await scene.accounts.tokens(scene.ann)
+    assert [(each.name, each.tail) for each in kept] == [("laptop", token[-4:])]
+    assert token not in repr(scene.accounts.store)
+    for wrong in ("", "cyd_", token[:-1], token + "x", token.upper(), "x" * 10_000):
+        assert await scene.accounts.authenticate(wrong) is None
+    assert not await scene.accounts.revoke(scene.bob, kept[0].id)
+    assert not await scene.accounts.revoke(scene.ann, "x")
+    assert await scene.accounts.revoke(scene.ann, str(kept[0].id))
+    assert await scene.accounts.authenticate(token) is None
+
+
+async def test_passwords(scene: Scene) -> None:
+    """Set, checked, replaced; an account without one cannot sign in by one."""
+    assert await scene.accounts.verify_password("ann", "") is None
+    await scene.accounts.set_password(scene.ann, "correct horse")
+    assert await scene.accounts.verify_password("ANN", "correct horse") == scene.ann
+    assert await scene.accounts.verify_password("ann", "correct hors") is None
+    assert await scene.accounts.verify_password("nobody", "correct horse") is None
+    for bad in ("short", "x" * 1025):
+        with pytest.raises(InvalidError):
+            await scene.accounts.set_password(scene.ann, bad)
+
+
+async def test_a_login_link_is_used_once_within_an_hour(scene: Scene) -> None:
+    """Then it is nobody's."""
+    secret = await scene.accounts.create_login_link(scene.ann)
+    late = await scene.accounts.create_login_link(scene.ann)
+    assert await scene.accounts.use_login_link(secret) == scene.ann
+    assert await scene.accounts.use_login_link(secret) is None
+    scene.clock.moment += timedelta(hours=1)
+    assert await scene.accounts.use_login_link(late) is None
+
+
+async def test_names_are_taken_once(scene: Scene) -> None:
+    """A second account or model of a name is a conflict."""
+    with pytest.raises(ConflictError):
+        await scene.accounts.create("ann", name="Ann again")
+    await scene.models.create(scene.ann, "ann", "m", visibility="public")
+    with pytest.raises(ConflictError):
+        await scene.models.create(scene.ann, "ann", "m", visibility="public")
+    assert scene.bob.name == "bob"
+
+
+@pytest.mark.parametrize("visibility", list(Visibility))
+@pytest.mark.parametrize("who", ["nobody", "other", "owner", "admin"])
+def test_who_sees_and_who_changes(visibility: Visibility, who: str) -> None:
+    """The whole table."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    model = Model(id=1, owner="ann", name="m", visibility=visibility, created_at=moment)
+    callers = {
+        "nobody": None,
+        "other": Account(id=2, username="bob", name="", created_at=moment),
+        "owner": Account(id=1, username="ANN", name="", created_at=moment),
+        "admin": Account(id=3, username="root", name="", is_admin=True, created_at=moment),
+    }
+    trusted = who in {"owner", "admin"}
+    assert policy.may_see(callers[who], model) is (trusted or visibility is Visibility.PUBLIC)
+    assert policy.may_change(callers[who], model) is trusted
+    assert policy.sees_all_of(callers[who], "ann") is trusted
+
+
+async def test_a_push_makes_a_private_model_of_ones_own(scene: Scene) -> None:
+    """Once; in another's namespace the refusal is the same whether the model is there or not."""
+    made = await scene.models.ensure_for_push(scene.ann, "ann", "m")
+    assert made.visibility is Visibility.PRIVATE
+    assert await scene.models.ensure_for_push(scene.ann, "ann", "m") == made
+    refusals = []
+    for name in ("m", "absent"):
+        with pytest.raises(ForbiddenError) as caught:
+            await scene.models.ensure_for_push(scene.bob, "ann", name)
+        refusals.append(caught.value.message)
+    assert refusals[0] == refusals[1]
+    with pytest.raises(InvalidError):
+        await scene.models.ensure_for_push(scene.ann, "ann", "No Good")
+
+
+async def test_what_a_version_may_be_called_by(scene: Scene) -> None:
+    """Its id, owner/name:id, or owner/name; to those who may see the model."""
+    model = await scene.models.ensure_for_push(scene.ann, "ann", "m")
+    made = await scene.versions.add(
+        model, digest="sha256:" + "a" * 64, labels={}, openapi_schema={}, cog_version="", size=0
+    )
+    for reference in (made.id, f"ann/m:{made.id}", "ann/m"):
+        assert await scene.versions.resolve(scene.ann, reference) == made
+        with pytest.raises(NoVersionError):
+            await scene.versions.resolve(scene.bob, reference)
+    for wrong in (
+        "",
+        "x",
+        "ann/m:",
+        "ann/m:latest",
+        "ann",
+        "ann/none",
+        "a" * 63,
+        "../../x",
+        "ann/m:" + "b" * 64,
+    ):
+        with pytest.raises(NoVersionError):
+            await scene.versions.resolve(scene.ann, wrong)
+
+
+async def test_a_deleted_model_is_gone_with_its_versions(scene: Scene) -> None:
+    """Or stays, when only an empty one was to go."""
+    model = await scene.models.ensure_for_push(scene.ann, "ann", "m")
+    await scene.versions.add(
+        model, digest="sha256:" + "a" * 64, labels={}, openapi_schema={}, cog_version="", size=0
+    )
+    with pytest.raises(ConflictError):
+        await scene.models.delete(scene.ann, "ann", "m", only_empty=True)
+    with pytest.raises(NotFoundError):
+        await scene.models.delete(scene.bob, "ann", "m")
+    await scene.models.delete(scene.ann, "ann", "m")
+    with pytest.raises(NotFoundError):
+        await scene.models.get(scene.ann, "ann", "m")
+    assert (await scene.models.by_owner(scene.ann, "ann", Window(limit=9))).items == ()
