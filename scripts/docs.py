@@ -14,8 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-GENERATED: dict[str, str] = {
+GENERATED = {
+    "docs/reference/cli.md": "cogyard.cli.reference:page",
+    "docs/reference/cog-yaml.md": "cogyard.project.reference:page",
+    "docs/reference/lifecycle.md": "cog_server.lifecycle_page:render",
     "docs/reference/settings.md": "cogyard.compose.settings:reference",
+    "spec/cog-yaml.schema.json": "cogyard.project.reference:schema_text",
 }
 TWINS = {"README.md": "README.zh-CN.md", "docs/tutorial.md": "docs/zh/tutorial.md"}
 ROOMS = ("packages", "docs", "spec", "tests", "bench", "examples", "scripts", "changelog.d", ".ci")
