@@ -434,3 +434,90 @@ def test_a_second_release_of_the_signal_is_harmless(start: Any) -> None:
     worker.predict(1, seconds=0.3)
     worker.process.send_signal(signal.SIGUSR1)
     assert worker.receive()[2]["output"] == "slept"
+
+
+def test_a_failure_with_stderr_gone_is_still_an_answer(start: Any) -> None:
+    """A traceback that can't be written does not take the worker down."""
+    worker = start("""
+    import sys
+    class Predictor:
+        def predict(self, text: str) -> str:
+            sys.stderr.close()
+            raise ValueError(text)
+    """)
+    worker.ready()
+    assert worker.run(1, text="one")[1]["error"] == "one"
+    assert worker.run(2, text="two")[0] == frames.FAILED
+
+
+@pytest.mark.parametrize("word", ["", "async "])
+def test_a_request_that_cant_be_read_fails_alone(start: Any, word: str) -> None:
+    """JSON that is broken or nested without end fails its prediction; the worker goes on."""
+    worker = start(
+        f"class Predictor:\n    {word}def predict(self, x: dict = {{}}) -> str:\n        return 'x'\n"
+    )
+    worker.ready()
+    for tag, payload in enumerate((b"{", b"\xff", b"[" * 200_000), 1):
+        worker.socket.sendall(frames.encode(frames.PREDICT, tag, payload))
+        kind, answered, failed = worker.receive()
+        assert (kind, answered) == (frames.FAILED, tag)
+        assert "can't be read" in failed["error"]
+    assert worker.output(9) == "x"
+
+
+def test_an_opened_file_is_closed_afterwards(start: Any) -> None:
+    """A File input is open in predict() and closed when it is over."""
+    worker = start("""
+    from cog import File
+    class Predictor:
+        last = None
+        def predict(self, data: File) -> str:
+            before = self.last
+            self.last = data
+            return f"{data.read().decode()} {before and before.closed}"
+    """)
+    worker.ready()
+    (worker.folder / "a.txt").write_text("a")
+    marker = {"$cog.file": {"path": str(worker.folder / "a.txt"), "name": "a.txt"}}
+    assert worker.output(1, data=marker) == "a None"
+    assert worker.output(2, data=marker) == "a True"
+
+
+def test_a_metric_json_cant_hold_is_the_authors_error(start: Any) -> None:
+    """NaN or an object as a metric raises in the author's code; nothing broken is sent."""
+    worker = start("""
+    import cog
+    class Predictor:
+        def predict(self, bad: bool) -> str:
+            cog.record_metric("loss", float("nan") if bad else 0.5)
+            return "x"
+    """)
+    worker.ready()
+    assert worker.run(1, bad=True)[0] == frames.FAILED
+    worker.predict(2, bad=False)
+    assert [kind for kind, _ in worker.until_terminal(2)] == [frames.METRIC, frames.SUCCEEDED]
+
+
+def test_processes_spawned_by_the_author_find_the_authors_code(start: Any) -> None:
+    """Multiprocessing with "spawn" works on functions of predict.py, without loading the model again."""
+    worker = start("""
+    import multiprocessing
+    def square(n):
+        return n * n
+    class Predictor:
+        def setup(self):
+            with open("setups", "a") as file: file.write("x")
+        def predict(self, n: int) -> list[int]:
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                return pool.map(square, range(n))
+    """)
+    worker.ready()
+    assert worker.output(1, n=3) == [0, 1, 4]
+    assert (worker.folder / "setups").read_text() == "x"
+
+
+def test_training_needs_no_predictor(start: Any) -> None:
+    """A project that only trains is started with --train-ref alone."""
+    worker = start("def train(n: int) -> int: return n\n", "--mode", "train", ref="predict.py:train")
+    worker.ready()
+    assert worker.output(1, n=2) == 2

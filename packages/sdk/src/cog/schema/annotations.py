@@ -63,6 +63,10 @@ def read_annotation(annotation: Any, *, stack: tuple[Any, ...] = ()) -> t.Type:
         simple = None
     if simple is not None:
         return simple
+    if isinstance(annotation, str):  # list["Box"], which Python 3.10 leaves as it is
+        raise SchemaError(
+            f"{annotation!r} stands in quotes inside of another type", hint="Take the quotes away."
+        )
     if hasattr(annotation, "__supertype__"):  # NewType
         return read_annotation(annotation.__supertype__, stack=stack)
     if type(annotation).__name__ == "TypeAliasType":  # `type X = …`
@@ -228,6 +232,10 @@ def type_hints(obj: Any) -> dict[str, Any]:
             f"an annotation of {getattr(obj, '__name__', obj)} names {error.name!r}, "
             "which is not defined when the model runs",
             hint="Import it outside of `if TYPE_CHECKING:`.",
+        ) from None
+    except Exception as error:  # noqa: BLE001 - the annotation is the author's code, and Python evaluates it only now
+        raise SchemaError(
+            f"an annotation of {getattr(obj, '__name__', obj)} can't be evaluated: {error}"
         ) from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 from cog.errors import SchemaError
@@ -15,6 +16,14 @@ UNKNOWN_TYPE = (
     "Use str, int, float, bool, Path, Secret, Literal, an Enum, list[…], dict[str, …], a BaseModel or dataclass "
     "— or Annotated[…, cog.Opaque] for any JSON."
 )
+
+
+def choices_to_json(value: Any) -> Any:
+    """Return what was given as choices as a JSON list; what is no collection stays, to be refused."""
+    listed = isinstance(value, Iterable) and not isinstance(value, str)
+    if isinstance(value, (set, frozenset)):
+        return to_json(value)  # sorted: a set's own order is another in every process
+    return [to_json(item) for item in value] if listed else to_json(value)
 
 
 def to_json(value: Any) -> Any:

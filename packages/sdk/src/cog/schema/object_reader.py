@@ -9,7 +9,7 @@ from cog.errors import SchemaError
 from cog.input import MISSING, FieldInfo
 from cog.schema import rules
 from cog.schema.annotations import read_annotation, type_hints
-from cog.schema.literals import to_json
+from cog.schema.literals import choices_to_json, to_json
 from cog.schema.signature import Parameter, Signature
 from cog.traits import CONCURRENCY, STREAMING
 
@@ -83,12 +83,13 @@ def _read(function: Any, plain: Any, *, skip_self: bool) -> Signature:
 def _read_parameter(parameter: inspect.Parameter, hint: Any) -> Parameter:
     default = parameter.default
     if not isinstance(default, FieldInfo):
-        default = FieldInfo(default=MISSING if default is inspect.Parameter.empty else default)
+        missing = default is inspect.Parameter.empty or default is ...
+        default = FieldInfo(default=MISSING if missing else default)
     try:
         info = FieldInfo(**{name: getattr(default, name) for name in FieldInfo.NAMES})
         info.default = to_json(default.default)
         if default.choices is not None:
-            info.choices = tuple(to_json(choice) for choice in default.choices)
+            info.choices = choices_to_json(default.choices)
         return rules.make_parameter(parameter.name, read_annotation(hint), info)
     except SchemaError as error:
         raise error.within(f"input {parameter.name!r}") from None

@@ -157,6 +157,7 @@ _SAID: dict[str, tuple[tuple[type, ...], str]] = {
     "min_length": ((int,), "a whole number"),
     "max_length": ((int,), "a whole number"),
     "regex": ((str,), "a text"),
+    "choices": ((list,), "a list"),
     "deprecated": ((bool,), "True or False"),
     "accept": ((str,), "a text"),
 }
@@ -167,7 +168,7 @@ def _check_said(info: FieldInfo) -> None:
         value = getattr(info, name)
         if value is None:
             continue
-        strange = not isinstance(value, kinds) or isinstance(value, bool) != (bool in kinds)
+        strange = not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
         if strange or (isinstance(value, float) and not math.isfinite(value)):
             raise SchemaError(f"{name}={value!r} has to be {words}")
 

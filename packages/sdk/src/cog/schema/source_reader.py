@@ -10,7 +10,7 @@ from cog.errors import SchemaError
 from cog.input import MISSING, FieldInfo
 from cog.schema import rules
 from cog.schema.constants import Evaluator, UnknownError, plain, resolve
-from cog.schema.literals import to_json
+from cog.schema.literals import choices_to_json, to_json
 from cog.schema.signature import Parameter, Signature
 from cog.schema.source_annotations import AnnotationReader
 from cog.schema.source_classes import Function, methods, unknown
@@ -148,12 +148,10 @@ class _Reader:
                     f"It takes {', '.join(FieldInfo.NAMES)}.",
                 )
             said[keyword.arg] = self._value(keyword.arg, keyword.value)
-        if said.get("choices") is not None:
-            said["choices"] = tuple(said["choices"])
         return FieldInfo(**said)
 
     def _value(self, what: str, node: ast.expr) -> Any:
-        """Return the value of one thing said of an input, as JSON."""
+        """Return the value of one thing said of an input; the default and the choices as JSON."""
         if isinstance(node, ast.Constant) and node.value is ... and what == "default":
             return MISSING
         hints = {
@@ -167,7 +165,9 @@ class _Reader:
             shown = UnknownError(node, self._module) if error.module is self._module else error
             raise unknown(shown, f"the {what}", hints.get(what, "Write it as a literal.")) from None
         try:
-            return to_json(plain(list(value) if what == "choices" and isinstance(value, dict) else value))
+            if what == "choices":
+                return choices_to_json(plain(value))
+            return to_json(plain(value)) if what == "default" else plain(value)
         except SchemaError as error:
             raise error.at(self._module.shown, node.lineno) from None
 

@@ -68,7 +68,7 @@ class OptionalType:
 
 @dataclass(frozen=True)
 class UnionType:
-    """One of several types, tried in order."""
+    """One of several types; `union` puts them in order, and they are tried in it."""
 
     members: tuple[Type, ...]
 
@@ -151,7 +151,10 @@ def optional(kind: Type) -> Type:
 
 
 def union(members: tuple[Type, ...]) -> Type:
-    """Join members as Python's `|` does: flat, without repeats, None turned into Optional."""
+    """Join members as Python's `|` does: flat, without repeats, None turned into Optional, Any taking all.
+
+    The order is our own: Python takes unions of the same members for equal and hands out whichever it met first.
+    """
     flat: list[Type] = []
     nullable = False
     for member in members:
@@ -164,10 +167,33 @@ def union(members: tuple[Type, ...]) -> Type:
                 nullable = True
             elif part not in flat:
                 flat.append(part)
+    if AnyType() in flat:
+        return AnyType()
     if not flat:
         return NullType()
-    joined: Type = flat[0] if len(flat) == 1 else UnionType(tuple(flat))
+    ordered = sorted(flat, key=_rank)
+    joined: Type = ordered[0] if len(ordered) == 1 else UnionType(tuple(ordered))
     return optional(joined) if nullable else joined
+
+
+#: The narrower before the wider: 1 is an int before it is a float.
+_RANKS: tuple[object, ...] = (
+    ChoiceType,
+    BOOLEAN,
+    INTEGER,
+    NUMBER,
+    STRING,
+    SecretType,
+    FileType,
+    ArrayType,
+    RecordType,
+    ObjectType,
+)
+
+
+def _rank(kind: Type) -> tuple[int, str]:
+    place = kind if isinstance(kind, Scalar) else type(kind)
+    return (_RANKS.index(place) if place in _RANKS else len(_RANKS)), describe(kind)
 
 
 def describe(kind: Type) -> str:
