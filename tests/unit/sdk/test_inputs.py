@@ -158,7 +158,7 @@ def test_a_secret_does_not_show_itself() -> None:
         (Box, [], "an object was expected"),
         (Box, {}, "Box needs the field 'x'"),
         (Box, {"x": 1, "z": 2}, "Box has no field 'z'"),
-        (int | bool, "a", "'a' is none of int | bool"),
+        (int | bool, "a", "'a' is none of bool | int"),
         (int | Path, "/etc/passwd", "'/etc/passwd' is none of int | Path"),
     ],
 )
