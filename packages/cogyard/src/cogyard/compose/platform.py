@@ -14,6 +14,7 @@ from cogyard.compose.parts import (
     Kept,
     controller_options,
     make_application,
+    make_caller,
     make_fleet,
     make_services,
     make_work,
@@ -22,6 +23,7 @@ from cogyard.compose.parts import (
 from cogyard.compose.settings import Settings
 from cogyard.compose.status import StatusFile
 from cogyard.features.services import Services
+from cogyard.features.webhooks.calling import HttpCaller
 from cogyard.fleet.controller import Controller
 from cogyard.fleet.history import History
 from cogyard.fleet.local import Ended, LocalFleet
@@ -38,6 +40,7 @@ class Platform:
         self,
         *,
         kept: Kept,
+        caller: HttpCaller,
         services: Services,
         app: ASGIApp,
         fleet: LocalFleet,
@@ -47,6 +50,7 @@ class Platform:
         self.app = app
         self.services = services
         self._kept = kept
+        self._caller = caller
         self._fleet = fleet
         self._controller = controller
         self._status = status
@@ -57,7 +61,8 @@ class Platform:
         """Build everything over a held folder; `base` is where model servers reach the platform. Blocks a moment."""
         kept = Kept.open(folder)
         try:
-            services = make_services(kept, settings)
+            caller = make_caller(settings)
+            services = make_services(kept, settings, caller)
             fleet = make_fleet(kept, services, settings, folder, base)
             status, history = StatusFile(folder.status_file), History(folder.history)
             controller = Controller(
@@ -72,7 +77,15 @@ class Platform:
         except BaseException:
             kept.close()
             raise
-        return cls(kept=kept, services=services, app=app, fleet=fleet, controller=controller, status=status)
+        return cls(
+            kept=kept,
+            caller=caller,
+            services=services,
+            app=app,
+            fleet=fleet,
+            controller=controller,
+            status=status,
+        )
 
     @property
     def running(self) -> int:
@@ -89,6 +102,8 @@ class Platform:
             self._background.begin("webhooks", self.services.webhooks.run)
         self._background.begin("files", partial(every, _FILE_SWEEP, self.services.files.sweep))
         self._background.begin("status", self._status.run)
+        if self.services.webhooks is not None:
+            self._background.begin("webhooks", self.services.webhooks.run)
         self._background.begin("controller", self._controller.run)
         return recovered
 
@@ -103,7 +118,10 @@ class Platform:
         """Write what is not written yet and close everything."""
         await self._fleet.stop(grace=0)
         await self._background.stop()
+        if self.services.webhooks is not None:
+            await self.services.webhooks.close()
         await self.services.predictions.queue.flush()
+        await self._caller.close()
         await asyncio.to_thread(self._kept.close)
 
 
