@@ -64,9 +64,6 @@ class Target:
             raise CallFailedError("broken")
         return status
 
-    async def close(self) -> None:
-        """Nothing is open."""
-
     @property
     def told(self) -> list[tuple[str, str]]:
         """What was told: (event, status)."""

@@ -86,28 +86,38 @@ class Kept:
         self.files.close()
 
 
-def make_services(kept: Kept, settings: Settings) -> Services:
+def make_caller(settings: Settings) -> HttpCaller:
+    """Make what calls webhooks; close it in the end."""
+    return HttpCaller(targets=_targets(settings))
+
+
+def _targets(settings: Settings) -> Targets:
+    return Targets(allow_private=settings.webhook_private, allow_http=settings.webhook_http)
+
+
+def make_services(kept: Kept, settings: Settings, caller: HttpCaller) -> Services:
     """Make what the platform can do."""
-    accounts, hardware = SqlAccounts(kept.database), HardwareList()
-    files = Files(store=SqlFiles(kept.database), blobs=kept.files, upload_limit=settings.max_file)
-    model_store, predictions = SqlModels(kept.database), SqlPredictions(kept.database)
-    targets = Targets(allow_private=settings.webhook_private, allow_http=settings.webhook_http)
-    who = Accounts(store=accounts)
-    webhooks = Deliveries(
-        outbox=SqlOutbox(kept.database),
-        predictions=predictions,
-        accounts=who,
-        caller=HttpCaller(targets=targets),
+    account_store, model_store, store = (
+        SqlAccounts(kept.database),
+        SqlModels(kept.database),
+        SqlPredictions(kept.database),
     )
-    models = Models(store=model_store, accounts=accounts, hardware=hardware, repositories=kept.repositories)
+    accounts, hardware = Accounts(store=account_store), HardwareList()
+    files = Files(store=SqlFiles(kept.database), blobs=kept.files, upload_limit=settings.max_file)
+    models = Models(
+        store=model_store, accounts=account_store, hardware=hardware, repositories=kept.repositories
+    )
+    webhooks = Deliveries(
+        outbox=SqlOutbox(kept.database), predictions=store, accounts=accounts, caller=caller
+    )
     return Services(
-        accounts=who,
+        accounts=accounts,
         models=models,
         versions=Versions(store=model_store, models=models),
         predictions=Predictions(
-            queue=Queue(store=predictions, on_message=webhooks.ring),
+            queue=Queue(store=store, on_message=webhooks.ring),
             given=Given(files=files),
-            targets=targets,
+            targets=_targets(settings),
         ),
         files=files,
         hardware=hardware,

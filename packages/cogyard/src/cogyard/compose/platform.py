@@ -118,8 +118,6 @@ class Platform:
         """Write what is not written yet and close everything."""
         await self._fleet.stop(grace=0)
         await self._background.stop()
-        if self.services.webhooks is not None:
-            await self.services.webhooks.close()
         await self.services.predictions.queue.flush()
         await self._caller.close()
         await asyncio.to_thread(self._kept.close)

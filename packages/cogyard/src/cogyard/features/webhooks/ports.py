@@ -50,7 +50,3 @@ class Caller(Protocol):
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         """Send a body and return the status. Raises CallFailedError. Redirects are not followed."""
         ...
-
-    async def close(self) -> None:
-        """Close what is open; called once, at the end."""
-        ...

@@ -60,10 +60,6 @@ class Deliveries:
             for task in flying.values():
                 task.cancel()
 
-    async def close(self) -> None:
-        """Close connections to other servers, when `run()` has ended."""
-        await self.caller.close()
-
     async def deliver(self) -> int:
         """Try every letter that is due, once; return how many there were."""
         letters = await self.outbox.due(self.world.now(), AT_ONCE)
