@@ -53,7 +53,12 @@ export class FileField {
   /** An empty field's elements, for lists. */
   static build() {
     const source = document.getElementById("file-field");
-    return source.content.firstElementChild.cloneNode(true);
+    const box = source.content.firstElementChild.cloneNode(true);
+    for (const part of box.querySelectorAll("[id], [aria-describedby]")) {
+      part.removeAttribute("id");
+      part.removeAttribute("aria-describedby");
+    }
+    return box;
   }
 
   get busy() { return this.#sending !== null; }

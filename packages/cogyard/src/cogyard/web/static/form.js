@@ -184,6 +184,8 @@ function addItem(field, value) {
   let control;
   if (field.dataset.itemKind === "file") {
     const holder = FileField.build();
+    holder.removeAttribute("aria-labelledby");
+    holder.setAttribute("aria-label", `${field.dataset.name}, entry ${field.items.length + 1}`);
     row.append(holder);
     item = new FileField(holder, field.changed);
     control = holder.querySelector("[data-pick]");
