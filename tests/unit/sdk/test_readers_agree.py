@@ -113,7 +113,7 @@ def test_both_readers_agree_on_any_signature(
     module = types.ModuleType(names["__name__"])
     sys.modules[module.__name__] = module
     try:
-        exec(compile(source, "predict.py", "exec"), module.__dict__)  # noqa: S102 - put together above
+        exec(compile(source, "predict.py", "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - put together above
         get_type_hints(module.predict)
     except TypeError:
         del sys.modules[module.__name__]
