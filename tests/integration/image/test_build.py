@@ -21,6 +21,8 @@ import uv
 from cogyard.image.archive import write_archive
 from cogyard.image.engine import Engine
 from cogyard.oci.digest import of_file
+from cogyard.oci.errors import StoreFullError
+from cogyard.oci.layout import ImageStore
 
 from tests.integration.image.conftest import Built
 from tests.integration.registry.conftest import Docker, docker
@@ -259,3 +261,25 @@ def test_system_packages_are_a_layer(built: Built) -> None:
     assert "Package: libc6\n" in text
     assert b"libmagic.so.1\0" in linked
     assert b"libc.so.6\0" in linked
+
+
+def test_a_full_disk_ends_the_build_cleanly(built: Built, tmp_path: Path) -> None:
+    """No room is named as that, no half-written file stays, and with room the same build works."""
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(small)], check=False, capture_output=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        for name in ("downloads", "locks"):
+            shutil.copytree(built.cache / name, small / name)
+        with pytest.raises(StoreFullError) as caught:
+            built.again(small)
+        assert "COGYARD_CACHE_DIR" in (caught.value.hint or "")
+        assert ImageStore(small / "images").names() == {}
+        assert list(small.rglob("*.part")) == []
+        assert list((small / "images" / "tmp").iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(small)], check=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cogyard.image.bases.base import Base
 from cogyard.image.download import Downloader
-from cogyard.image.errors import HostilePackageError, ImageError
+from cogyard.image.errors import SourceUnreadableError
 from cogyard.image.layers import LayerMaker, MadeLayer
 from cogyard.image.plan import PlannedLayer
 from cogyard.image.wheels.archive import Layout
@@ -91,6 +91,23 @@ def test_source_lies_under_src_with_the_schema(store: ImageStore, tmp_path: Path
     assert (layer.descriptor.annotations or {})["run.cog.layer"] == "source"
 
 
+def test_strange_names_and_absolute_links_hold_in_the_image(store: ImageStore, tmp_path: Path) -> None:
+    """A name that is no UTF-8 stays as it is, and a link to an absolute path of this machine becomes relative."""
+    folder = tmp_path / "p"
+    folder.mkdir()
+    strange = "caf\udce9.bin"
+    files = written(folder, {strange: b"x", "a/b.txt": b"y"})
+    (folder / "link").symlink_to(folder / "a" / "b.txt")
+    link = SourceFile(
+        path=folder / "link", name="link", size=0, is_weights=False, link=str(folder / "a" / "b.txt")
+    )
+    planned = PlannedLayer(kind="source", title=strange, files=(*files, link))
+    layer = make(store, planned)
+    found = content(store, layer)
+    assert (found["src/link"], found[f"src/{strange}"]) == ("a/b.txt", b"x")
+    assert (layer.descriptor.annotations or {})["run.cog.layer.title"] == "caf?.bin"
+
+
 def test_a_layer_is_made_once(store: ImageStore, tmp_path: Path) -> None:
     """The second time it is found, unless the store has lost it."""
     planned = source(*written(tmp_path / "p", {"a.py": b"1"}))
@@ -147,10 +164,10 @@ def test_a_file_that_changes_or_goes_away_ends_the_build(store: ImageStore, tmp_
     files = written(tmp_path / "p", {"w.bin": b"x" * (2 << 20)}, weights=True)
     planned = PlannedLayer(kind="weights", title="w", files=files)
     files[0].path.write_bytes(b"x" * (2 << 20) + b"more")
-    with pytest.raises(HostilePackageError, match="changed while"):
+    with pytest.raises(SourceUnreadableError, match="changed while"):
         make(store, planned)
     files[0].path.unlink()
-    with pytest.raises(ImageError, match=r"w\.bin"):
+    with pytest.raises(SourceUnreadableError, match=r"w\.bin"):
         make(store, planned)
 
 

@@ -10,7 +10,13 @@ import pytest
 from cogyard.oci import digest as digests
 from cogyard.oci.config import ImageConfig, RootFs
 from cogyard.oci.descriptor import CONFIG, LAYER_GZIP, MANIFEST, Descriptor
-from cogyard.oci.errors import BlobMissingError, ImageNotFoundError, InvalidDocumentError, StoreFullError
+from cogyard.oci.errors import (
+    BlobMissingError,
+    ImageNotFoundError,
+    InvalidDocumentError,
+    StoreFullError,
+    StoreUnusableError,
+)
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.manifest import Manifest, describe, encode
 from cogyard.oci.reference import Reference
@@ -65,6 +71,15 @@ def test_a_full_disk_is_named(store: ImageStore) -> None:
     """No room on the disk is said as that, with what to do."""
     with pytest.raises(StoreFullError) as caught, store.writer():
         raise OSError(errno.ENOSPC, "No space left on device")
+    assert "COGYARD_CACHE_DIR" in (caught.value.hint or "")
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """A file where the folder should be is said, with the setting that names another place."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnusableError) as caught:
+        ImageStore(tmp_path / "file" / "images")
+    assert "file" in caught.value.message
     assert "COGYARD_CACHE_DIR" in (caught.value.hint or "")
 
 

@@ -21,7 +21,7 @@ from cogyard.image.progress import Progress, Silent
 from cogyard.image.site import Site
 from cogyard.image.wheels.select import MACHINES, Machine, select
 from cogyard.oci.descriptor import MANIFEST, Descriptor
-from cogyard.oci.layout import ImageStore
+from cogyard.oci.layout import ImageStore, on_disk
 from cogyard.oci.manifest import describe, encode
 from cogyard.oci.reference import Reference
 from cogyard.project import Project
@@ -87,36 +87,34 @@ def build(
     """
     reference = Reference.parse(tag or project.image or default_name(project))
     _refuse(project)
-    site = Site(store=store or local_store(), cache=environment.cache_dir(), progress=progress or Silent())
     where = platform or local_platform()
     architecture = _architecture(where)
     document = _schema(project, schema)
-    found = find_base(
-        base or os.environ.get(SETTING) or None, project.python_version, architecture, site, refresh=refresh
-    )
-    site.progress.done(f"Base {found.name}, Python {found.python_version}")
-    target = environment.Target(python=project.python_version, platform=where)
-    lock = environment.resolve(project, target, refresh=refresh)
-    plan = _plan(project, found, lock, environment.server_lock(target), where)
-    epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
-    layers = _make(plan, found, site, lock=lock.text, schema=document, epoch=epoch, refresh=refresh)
-    described = labels(
-        version=_version(),
-        config=project.config.completed(),
-        schema=document,
-        freeze=lock.freeze(),
-        base=found,
-        has_init=bool(plan.entrypoint),
-    )
-    config = encode(
-        image_config(found, plan, [(each.title, each.diff_id) for each in layers], described, epoch=epoch)
-    )
-    manifest = image_manifest(
-        describe_config(site.store.write(config), len(config)), found, [each.descriptor for each in layers]
-    )
-    descriptor, data = describe(manifest, MANIFEST)
-    site.store.write(data)
-    site.store.tag(reference, descriptor)
+    site = Site(store=store or local_store(), cache=environment.cache_dir(), progress=progress or Silent())
+    with on_disk(site.cache):
+        choice = base or os.environ.get(SETTING) or None
+        found = find_base(choice, project.python_version, architecture, site, refresh=refresh)
+        site.progress.done(f"Base {found.name}, Python {found.python_version}")
+        target = environment.Target(python=project.python_version, platform=where)
+        lock = environment.resolve(project, target, refresh=refresh)
+        plan = _plan(project, found, lock, environment.server_lock(target), where)
+        epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
+        layers = _make(plan, found, site, lock=lock.text, schema=document, epoch=epoch, refresh=refresh)
+        described = labels(
+            version=_version(),
+            config=project.config.completed(),
+            schema=document,
+            freeze=lock.freeze(),
+            base=found,
+            has_init=bool(plan.entrypoint),
+        )
+        made = [(each.title, each.diff_id) for each in layers]
+        config = encode(image_config(found, plan, made, described, epoch=epoch))
+        own = describe_config(site.store.write(config), len(config))
+        manifest = image_manifest(own, found, [each.descriptor for each in layers])
+        descriptor, data = describe(manifest, MANIFEST)
+        site.store.write(data)
+        site.store.tag(reference, descriptor)
     return BuiltImage(
         reference=reference, digest=descriptor.digest, size=manifest.size, layers=tuple(layers), base=found
     )

@@ -144,8 +144,8 @@ class Downloader:
                     raise DownloadError(
                         f"{_shown(url)} answered {status} {error.response.reason_phrase}"
                     ) from None
-            except (httpx2.TransportError, OSError) as error:
-                if isinstance(error, OSError) or wait is None:
+            except httpx2.TransportError as error:
+                if wait is None:
                     raise DownloadError(
                         f"{_shown(url)} cannot be fetched: {str(error) or type(error).__name__}",
                         hint="Is this machine online? Is a proxy needed (HTTPS_PROXY)?",

@@ -4,6 +4,7 @@ ImageError
 ├── DownloadError            a package could not be fetched
 ├── ChecksumError            what was fetched is not what was named
 ├── HostilePackageError      a package that writes where it must not, or is broken
+├── SourceUnreadableError    a file of the project that cannot be packed
 ├── NoWheelError             a locked package has nothing that runs on the target
 ├── BuildNotPossibleError    the project asks for something this builder cannot do
 ├── BaseError                no base image can be had, with what is possible
@@ -37,6 +38,12 @@ class HostilePackageError(ImageError):
     """A package is broken, or wants to write outside its folder."""
 
     code = "package_broken"
+
+
+class SourceUnreadableError(ImageError):
+    """A file of the project cannot be read, or changed while it was."""
+
+    code = "source_unreadable"
 
 
 class NoWheelError(ImageError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from cogyard.environment import cache as kept
 from cogyard.environment import own_wheel
 from cogyard.image.bases.base import Base
 from cogyard.image.download import Downloader
-from cogyard.image.errors import HostilePackageError, ImageError
+from cogyard.image.errors import SourceUnreadableError
 from cogyard.image.plan import KIND, LOCK_PATH, SCHEMA_PATH, SOURCE_ROOT, PlannedLayer
 from cogyard.image.wheels import fetch
 from cogyard.image.wheels.layer import write_wheels
@@ -137,7 +138,7 @@ class LayerMaker:
             elif (file := entries[path]) is None:
                 layer.file(path, self._schema)
             elif file.link is not None:
-                layer.symlink(path, file.link)
+                layer.symlink(path, _relative(file))
             else:
                 _copy(layer, path, file, packed=planned.kind != "weights")
 
@@ -151,9 +152,17 @@ def _copy(layer: LayerWriter, path: str, file: SourceFile, *, packed: bool) -> N
         else:
             layer.stream(path, _read(file.path), file.size, mode, packed=packed)
     except CorruptStreamError:
-        raise HostilePackageError(f"{file.name} changed while it was read", hint="Build again.") from None
+        raise SourceUnreadableError(f"{file.name} changed while it was read", hint="Build again.") from None
     except OSError as error:
-        raise ImageError(f"{file.name} cannot be read: {error.strerror}") from None
+        raise SourceUnreadableError(f"{file.name} cannot be read: {error.strerror}") from None
+
+
+def _relative(file: SourceFile) -> str:
+    """Return a link's target as it holds in the image: an absolute one would name a folder of this machine."""
+    target = file.link or ""
+    if not target.startswith("/"):
+        return target
+    return os.path.relpath(file.path.resolve(), file.path.parent.resolve())
 
 
 def _read(path: Path) -> Iterator[bytes]:
@@ -169,7 +178,7 @@ def _state(file: SourceFile) -> str:
     try:
         state = file.path.stat()
     except OSError as error:
-        raise ImageError(f"{file.name} cannot be read: {error.strerror}") from None
+        raise SourceUnreadableError(f"{file.name} cannot be read: {error.strerror}") from None
     return (
         f"{file.name} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino} {state.st_mode}"
     )
@@ -189,8 +198,12 @@ def _parents(layer: LayerWriter, paths: list[str]) -> None:
 
 
 def _describe(known: _Known, planned: PlannedLayer) -> Descriptor:
-    annotations = {KIND: planned.kind, "run.cog.layer.title": planned.title}
+    annotations = {KIND: planned.kind, "run.cog.layer.title": _shown(planned.title)}
     return Descriptor(media_type=LAYER_GZIP, digest=known.digest, size=known.size, annotations=annotations)
+
+
+def _shown(title: str) -> str:
+    return title.encode("utf-8", "replace").decode()
 
 
 def _recall(path: Path) -> _Known | None:

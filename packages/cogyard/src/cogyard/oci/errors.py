@@ -7,6 +7,7 @@ OciError
 ├── ImageNotFoundError        no such image in the local store
 ├── BlobMissingError          the local store lacks a blob that an image names
 ├── StoreFullError            the disk that holds the local store is full
+├── StoreUnusableError        the local store cannot be read or written
 └── RegistryError             a registry, or the way to it
     ├── RegistryUnreachableError   no answer at all
     ├── NotARegistryError          an answer, but not the distribution protocol's
@@ -69,6 +70,12 @@ class StoreFullError(OciError):
 
     code = "disk_full"
     http_status = 507
+
+
+class StoreUnusableError(OciError):
+    """The folder of the local store cannot be read or written."""
+
+    code = "store_unusable"
 
 
 class RegistryError(OciError):

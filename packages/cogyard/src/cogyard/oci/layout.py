@@ -23,7 +23,13 @@ from cogyard.oci import descriptor as media
 from cogyard.oci import digest as digests
 from cogyard.oci.config import ImageConfig
 from cogyard.oci.descriptor import Descriptor
-from cogyard.oci.errors import BlobMissingError, ImageNotFoundError, InvalidDocumentError, StoreFullError
+from cogyard.oci.errors import (
+    BlobMissingError,
+    ImageNotFoundError,
+    InvalidDocumentError,
+    StoreFullError,
+    StoreUnusableError,
+)
 from cogyard.oci.manifest import MAX_MANIFEST, Index, Manifest, decode, encode
 from cogyard.oci.reference import Reference
 
@@ -51,7 +57,7 @@ class ImageStore:
         self.root = root
         self._blobs = root / "blobs" / "sha256"
         self._tmp = root / "tmp"
-        with _disk(root):
+        with on_disk(root):
             self._blobs.mkdir(parents=True, exist_ok=True)
             self._tmp.mkdir(exist_ok=True)
             if not (root / "oci-layout").exists():
@@ -97,7 +103,7 @@ class ImageStore:
     def writer(self) -> Iterator[BlobWriter]:
         """Give a file to write a blob into; nothing stays unless its `commit` was called."""
         path = self._tmp / secrets.token_hex(8)
-        with _disk(self.root):
+        with on_disk(self.root):
             try:
                 with path.open("xb") as file:
                     yield BlobWriter(self, path, file)
@@ -161,7 +167,7 @@ class ImageStore:
         """Remember that the repository `HOST/repository` has the blob."""
         known = [each for each in self.origins(digest) if each != name][-_MOST_ORIGINS + 1 :]
         path = self.root / "origins" / digests.hex_of(digest)
-        with _disk(self.root):
+        with on_disk(self.root):
             path.parent.mkdir(exist_ok=True)
             part = self._tmp / secrets.token_hex(8)
             part.write_text("".join(f"{each}\n" for each in [*known, name]), "utf-8")
@@ -193,7 +199,7 @@ class ImageStore:
     def _replace_index(self, entries: list[Descriptor]) -> None:
         data = encode(Index(schema_version=2, media_type=media.INDEX, manifests=entries))
         path = self._tmp / secrets.token_hex(8)
-        with _disk(self.root):
+        with on_disk(self.root):
             path.write_bytes(data)
             path.replace(self.root / "index.json")
 
@@ -221,13 +227,23 @@ class BlobWriter:
 
 
 @contextmanager
-def _disk(root: Path) -> Iterator[None]:
+def on_disk(root: Path) -> Iterator[None]:
+    """Name what the disk refuses: no room, no permission, no such place.
+
+    Raises StoreFullError, StoreUnusableError.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        raise StoreFullError(
-            f"no room left on the disk that holds the image store {root}",
-            hint="Make room, or set COGYARD_CACHE_DIR to a folder on a larger disk.",
-        ) from None
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StoreFullError(
+                f"no room left on the disk while working in {root}",
+                hint="Make room (`cog images --prune`), or set COGYARD_CACHE_DIR to a folder on a larger disk.",
+            ) from None
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO}:
+            where = error.filename or root
+            raise StoreUnusableError(
+                f"{where} cannot be used: {error.strerror}",
+                hint="COGYARD_CACHE_DIR names another folder for it.",
+            ) from None
+        raise

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 import uv
 
@@ -102,7 +101,7 @@ def _local_path(file: Selected) -> Path | None:
     if file.path is not None:
         return Path(file.path)
     if file.url is not None and file.url.startswith("file:"):
-        return Path(url2pathname(unquote(urlsplit(file.url).path)))
+        return Path(unquote(urlsplit(file.url).path))
     return None
 
 
