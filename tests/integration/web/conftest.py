@@ -10,12 +10,13 @@ from typing import Any
 
 import httpx2
 import pytest
-from cogyard.compose.datadir import DataDir
-from cogyard.compose.parts import Kept, make_services
-from cogyard.compose.settings import Settings
+from cogyard.blobs.local import LocalBlobs
 from cogyard.domain.values import Account, Version
 from cogyard.features.services import Services
+from cogyard.features.world import World
 from cogyard.instances.work import Outcome
+from cogyard.store.database import Database
+from cogyard.testing.api import make_services
 from cogyard.web.application import create_application
 from cogyard.web.settings import WebSettings
 
@@ -99,14 +100,15 @@ class Site:
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     """Return a platform with two accounts, ada and bob, and an application over it."""
-    kept = Kept.open(DataDir(tmp_path / "data").make())
-    services = make_services(kept, Settings(data_dir=tmp_path / "data"))
-    app = create_application(services, WebSettings(session_secret="s" * 32))
-    site = Site(app=app, services=services)
-    for name in ("ada", "bob"):
-        site.accounts[name] = await services.accounts.create(name, name=name.title())
-    yield site
-    kept.close()
+    with Database.open(tmp_path / "cogyard.db") as database:
+        blobs = LocalBlobs.open(tmp_path / "files")
+        services = make_services(database, blobs, World())
+        app = create_application(services, WebSettings(session_secret="s" * 32))
+        site = Site(app=app, services=services)
+        for name in ("ada", "bob"):
+            site.accounts[name] = await services.accounts.create(name, name=name.title())
+        yield site
+        blobs.close()
 
 
 def text_of(html: str) -> str:

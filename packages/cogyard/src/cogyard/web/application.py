@@ -8,14 +8,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cogyard.features.services import Services
 from cogyard.web.api import create_api, create_capabilities
-from cogyard.web.identity import Identity
+from cogyard.web.identity import Identity, token_of
 from cogyard.web.pages import Pages
 from cogyard.web.settings import WebSettings
 
@@ -84,7 +84,7 @@ class Switch:
             await self.capabilities(scope, receive, send)
         elif _REGISTRY.fullmatch(path) and self.registry is not None:
             await self.registry(scope, receive, send)
-        elif any(name == b"authorization" for name, _ in scope["headers"]) and path != "/healthz":
+        elif path != "/healthz" and token_of(HTTPConnection(scope).headers.get("authorization")) is not None:
             await self.api(scope, receive, send)
         else:
             await self.pages(scope, receive, send)

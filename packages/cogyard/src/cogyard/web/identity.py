@@ -17,10 +17,12 @@ TOKEN_LIMIT = 200
 
 
 def token_of(header: str | None) -> str | None:
-    """Return the token of an Authorization header: `Bearer …` or `Token …`."""
+    """Return the token of an Authorization header, `Bearer …` or `Token …`; it may be empty.
+
+    None is a header for somebody else: a proxy that asks for a password of its own sends it on to us.
+    """
     scheme, _, token = (header or "").partition(" ")
-    token = token.strip()
-    return token if scheme.lower() in _SCHEMES and 0 < len(token) <= TOKEN_LIMIT else None
+    return token.strip() if scheme.lower() in _SCHEMES else None
 
 
 class Identity:
@@ -51,10 +53,9 @@ class Identity:
         await self.app(scope, receive, send)
 
     async def _caller(self, connection: HTTPConnection) -> Caller:
-        header = connection.headers.get("authorization")
-        if header is not None:
-            token = token_of(header)
-            account = await self.services.accounts.authenticate(token) if token else None
+        token = token_of(connection.headers.get("authorization"))
+        if token is not None:
+            account = await self.services.accounts.authenticate(token) if len(token) <= TOKEN_LIMIT else None
             return NOBODY if account is None else Caller(account=account, via="token")
         account_id = connection.session.get("account")
         account = await self.services.accounts.by_id(account_id) if isinstance(account_id, int) else None
