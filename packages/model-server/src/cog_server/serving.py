@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,18 +87,40 @@ def serve(options: ServerOptions) -> int:
     listener = _listen(options)
     process: WorkerProcess | None = None
     try:
-        # A Python that cannot be started is told by /health-check, like any other failed setup.
-        with contextlib.suppress(OSError):
-            process = spawn(options.command())
-        return _run(options, listener, process)
-    except BaseException:
+        with _ended_early():
+            # A Python that cannot be started is told by /health-check, like any other failed setup.
+            with contextlib.suppress(OSError):
+                process = spawn(options.command())
+            return _run(options, listener, process)
+    except BaseException as exc:
         if process is not None:
             process.kill()
+        if isinstance(exc, _EndedEarlyError):
+            return 0
         raise
     finally:
         listener.close()
         if options.uds is not None:
             options.uds.unlink(missing_ok=True)
+
+
+class _EndedEarlyError(KeyboardInterrupt):
+    """A signal came before the loop listens to signals. Event loops let this kind of exception through."""
+
+
+@contextlib.contextmanager
+def _ended_early() -> Iterator[None]:
+    """Turn a signal that comes while we are still importing into an orderly end; the loop's handlers follow."""
+
+    def end(_number: int, _frame: object) -> None:
+        raise _EndedEarlyError
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _run(options: ServerOptions, listener: socket.socket, process: WorkerProcess | None) -> int:
@@ -169,8 +191,8 @@ async def _serve(options: ServerOptions, listener: socket.socket, process: Worke
     app = App(runner, shutdown=ending.drain)
     server = FrontServer(app, max_body=MAX_BODY)
     try:
-        await runner.start(process)
         ending.listen_to_signals()
+        await runner.start(process)
         reaper = asyncio.get_running_loop().create_task(_reap(runner)) if os.getpid() == 1 else None
         await server.start(listener)
         _settle_garbage()

@@ -196,6 +196,8 @@ class Supervisor:
                 log.warning("worker killed reason='it did not end within %.1f s of the shutdown'", grace)
         worker.kill("the server is shutting down")
         await self._gone.wait()
+        # uvloop closes a transport's socket some turns of the loop after the transport itself.
+        await asyncio.sleep(0.01)
 
     # What the worker says.
 

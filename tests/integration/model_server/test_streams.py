@@ -1,0 +1,106 @@
+"""Server-sent events over HTTP with the real worker."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tests.integration.model_server.live import events, iterate_events, serving
+
+SSE = {"accept": "text/event-stream"}
+
+
+def test_events_come_as_they_happen(project: Path) -> None:
+    """The first output is there long before the last is made."""
+    with serving(project, "predict.py:Streaming") as server:
+        begun = time.monotonic()
+        body = {"input": {"count": 4, "pause": 0.25}}
+        with server.client.stream("POST", "/predictions", json=body, headers=SSE) as response:
+            arrived = [(name, time.monotonic() - begun) for _, name, _ in iterate_events(response)]
+        outputs = [when for name, when in arrived if name == "output"]
+        assert len(outputs) == 4
+        assert outputs[-1] - outputs[0] > 0.6
+
+
+def test_a_stream_is_taken_up_where_it_broke(project: Path) -> None:
+    """Last-Event-ID goes on after what was seen: by PUT while it runs, by GET after its end. Nothing twice."""
+    with serving(project, "predict.py:Streaming") as server:
+        body = {"input": {"count": 12, "pause": 0.1}}
+        seen = []
+        with server.client.stream("PUT", "/predictions/s", json=body, headers=SSE) as response:
+            for number, name, data in iterate_events(response):
+                seen.append((number, name, data))
+                if name == "output" and data["index"] == 3:
+                    break
+        again = {**SSE, "last-event-id": str(seen[-1][0])}
+        with server.client.stream("PUT", "/predictions/s", json=body, headers=again) as response:
+            seen += events(response)
+        assert [number for number, _, _ in seen] == list(range(1, len(seen) + 1))
+        assert [data["index"] for _, name, data in seen if name == "output"] == list(range(12))
+        assert seen[-1][1] == "completed"
+        assert seen[-1][2]["status"] == "succeeded"
+        with server.client.stream("GET", "/predictions/s", headers=SSE) as response:
+            assert events(response) == seen
+
+
+def test_two_readers_see_the_same(project: Path) -> None:
+    """A second reader joins from the beginning."""
+    with serving(project, "predict.py:Streaming") as server:
+        body = {"input": {"count": 5, "pause": 0.1}}
+        server.client.put("/predictions/s", json=body, headers={"prefer": "respond-async"})
+        with (
+            server.client.stream("GET", "/predictions/s", headers=SSE) as first,
+            server.client.stream("PUT", "/predictions/s", json=body, headers=SSE) as second,
+        ):
+            assert events(first) == events(second)
+
+
+def test_a_stream_that_nobody_reads_ends_its_prediction(project: Path) -> None:
+    """Without a reader for five seconds, what a stream asked for is canceled; with one it goes on."""
+    with serving(project, "predict.py:Streaming") as server:
+        body = {"id": "left", "input": {"count": 1000, "pause": 0.1}}
+        with server.client.stream("POST", "/predictions", json=body, headers=SSE) as response:
+            next(iterate_events(response))
+        begun = time.monotonic()
+        server.until(
+            lambda: server.client.get("/predictions/left").json()["status"],
+            lambda status: status == "canceled",
+        )
+        assert 4 < time.monotonic() - begun < 8
+
+
+def test_a_model_without_a_stream_has_events_too(project: Path) -> None:
+    """Any predictor can be read as events; only iterators have output events."""
+    with serving(project, "predict.py:Plain") as server:
+        body = {"input": {"mode": "print", "value": "x"}}
+        with server.client.stream("POST", "/predictions", json=body, headers=SSE) as response:
+            found = events(response)
+        names = [name for _, name, _ in found]
+        assert names[0] == "start"
+        assert names[-1] == "completed"
+        assert set(names[1:-1]) == {"log"}
+        assert found[-1][2]["output"] == "x"
+
+
+def test_an_async_generator_streams(project: Path) -> None:
+    """Asynchronous models stream as they yield."""
+    with serving(project, "asynchronous.py:Tokens") as server:
+        body = {"input": {"count": 200}}
+        with server.client.stream("POST", "/predictions", json=body, headers=SSE) as response:
+            found = events(response)
+        assert [data["chunk"] for _, name, data in found if name == "output"] == [f"t{n}" for n in range(200)]
+
+
+def test_a_slow_reader_holds_nobody_up(project: Path) -> None:
+    """A client that does not read its stream costs the model no time and other clients nothing."""
+    with serving(project, "predict.py:Streaming") as server, server.raw() as lazy:
+        body = b'{"id":"big","input":{"count":20000}}'
+        head = b"POST /predictions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head += b"Accept: text/event-stream\r\n"
+        lazy.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        server.until(
+            lambda: server.client.get("/predictions/big").json().get("status"),
+            lambda s: s == "succeeded",
+            seconds=30,
+        )
+        assert server.result({"count": 1})["status"] == "succeeded"
