@@ -70,6 +70,10 @@ class LivePlatform:
         body = "out = Path('result.txt')\nout.write_text(image.read_text().upper())\nreturn out"
         return _model(body, inputs="image: Path", output="Path")
 
+    def wait_for(self, condition: Callable[[], object]) -> None:
+        """Return once a condition holds; fail after a long time, with the log."""
+        wait_for(condition, lambda: self.log)
+
     @property
     def log(self) -> str:
         """All it has written."""

@@ -21,7 +21,9 @@ class Background:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, name: str, loop: Callable[[], Awaitable[object]]) -> None:
-        """Run a loop until `stop`."""
+        """Run a loop until `stop`; two loops of one name are a mistake: each would do the other's work again."""
+        if name in self._tasks:
+            raise ValueError(f"the loop {name} runs already")
         self._tasks[name] = asyncio.create_task(_always(name, loop), name=name)
 
     async def stop(self, *names: str) -> None:

@@ -102,8 +102,6 @@ class Platform:
             self._background.begin("webhooks", self.services.webhooks.run)
         self._background.begin("files", partial(every, _FILE_SWEEP, self.services.files.sweep))
         self._background.begin("status", self._status.run)
-        if self.services.webhooks is not None:
-            self._background.begin("webhooks", self.services.webhooks.run)
         self._background.begin("controller", self._controller.run)
         return recovered
 

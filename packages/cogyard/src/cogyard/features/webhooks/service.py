@@ -50,8 +50,10 @@ class Deliveries:
         try:
             while True:
                 self._bell.clear()
+                # One that lands while the outbox is read may still be in what was read: it is not due again.
+                launched = set(flying)
                 due = await self.outbox.due(self.world.now(), 2 * AT_ONCE)
-                fresh = [letter for letter in due if letter.rank not in flying][: AT_ONCE - len(flying)]
+                fresh = [letter for letter in due if letter.rank not in launched][: AT_ONCE - len(flying)]
                 for letter in fresh:
                     self._launch(letter, flying)
                 if not fresh:
