@@ -100,6 +100,14 @@ async def test_a_wrong_token_is_not_saved_by_a_session(platform: ApiPlatform) ->
         assert (await browser.get("/v1/account")).status_code == 401
 
 
+async def test_a_password_for_a_proxy_is_not_for_us(platform: ApiPlatform) -> None:
+    """Behind a proxy that asks for one, pages stay pages and sessions count."""
+    headers = {"Authorization": "Basic b3duZXI6eA=="}
+    async with platform.client(None, cookies=session_of(platform, "owner"), headers=headers) as browser:
+        assert (await browser.get("/predictions")).headers["content-type"].startswith("text/html")
+        assert (await browser.get("/v1/account")).json()["username"] == "owner"
+
+
 async def test_other_sites_may_call_with_a_token_and_never_with_cookies(platform: ApiPlatform) -> None:
     """CORS says everybody, and does not say credentials."""
     headers = {

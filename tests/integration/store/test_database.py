@@ -15,6 +15,7 @@ from cogyard.store.database import Database
 from cogyard.store.errors import (
     CorruptDatabaseError,
     DatabaseClosedError,
+    DiskFullError,
     MigrationError,
     NotADatabaseError,
 )
@@ -90,6 +91,26 @@ async def test_a_failing_write_undoes_itself_alone(db: Database) -> None:
     errors = [result for result in results if isinstance(result, BaseException)]
     assert [type(error) for error in errors] == [ValueError, sqlite3.IntegrityError]
     assert sorted(await _texts(db), key=int) == [str(n) for n in range(99)]
+
+
+async def test_a_full_disk_is_said_and_loses_nothing(db: Database) -> None:
+    """Writes fail with what to do, reads go on, and once there is room writes do too."""
+
+    def most(pages: int) -> Callable[[sqlite3.Connection], int]:
+        return lambda connection: int(connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()[0])
+
+    await db.write(most(20))
+    results = [
+        await asyncio.gather(db.write(_add(f"{n}" + "x" * 1000)), return_exceptions=True) for n in range(99)
+    ]
+    failures = [result for (result,) in results if isinstance(result, BaseException)]
+    kept = len(results) - len(failures)
+    assert {type(failure) for failure in failures} == {DiskFullError}
+    assert len(await _texts(db)) == kept > 10
+    await db.write(most(10_000))
+    await asyncio.gather(*(db.write(_add(f"more {n}")) for n in range(9)))
+    assert len(await _texts(db)) == kept + 9
+    assert await db.check() == ()
 
 
 async def test_readers_cannot_write(db: Database) -> None:

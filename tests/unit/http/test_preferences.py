@@ -16,6 +16,7 @@ from cogyard.http.preferences import Wait, cancel_after, wait_preference
         ("wait", Wait(60, "wait")),
         ("wait=5", Wait(5, "wait=5")),
         ("WAIT=60", Wait(60, "wait=60")),
+        ("wait=120", Wait(60, "wait=60")),
         ("respond-async, wait=1", Wait(1, "wait=1")),
     ],
 )
@@ -24,9 +25,9 @@ def test_wait_is_read(header: str | None, expected: Wait | None) -> None:
     assert wait_preference(header) == expected
 
 
-@pytest.mark.parametrize("header", ["wait=0", "wait=61", "wait=-1", "wait=x", "wait=1.5", "wait=", "wait=٣"])
+@pytest.mark.parametrize("header", ["wait=0", "wait=1e9", "wait=-1", "wait=x", "wait=1.5", "wait=", "wait=٣"])
 def test_other_waits_are_refused(header: str) -> None:
-    """A wait out of range is an error that says the range."""
+    """What is no number of seconds is an error that says the range."""
     with pytest.raises(BadRequestError, match="1 to 60"):
         wait_preference(header)
 

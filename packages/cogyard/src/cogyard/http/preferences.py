@@ -25,7 +25,7 @@ class Wait:
 def wait_preference(header: str | None) -> Wait | None:
     """Read a Prefer header; None when the client wants its answer at once.
 
-    Raises BadRequestError for a wait of another form than 1 to 60 seconds.
+    Longer than 60 seconds is 60. Raises BadRequestError for what is no whole number of seconds.
     """
     for preference in (header or "").split(","):
         name, equals, value = preference.strip().partition("=")
@@ -34,9 +34,10 @@ def wait_preference(header: str | None) -> Wait | None:
         value = value.strip().strip('"')
         if not equals:
             return Wait(MAX_WAIT_SECONDS, "wait")
-        if not value.isascii() or not value.isdigit() or not 1 <= int(value[:4]) <= MAX_WAIT_SECONDS:
+        if not value.isascii() or not value.isdigit() or len(value) > 9 or int(value) == 0:
             raise BadRequestError(f"Prefer: wait={value[:20]} is not a whole number of seconds from 1 to 60.")
-        return Wait(int(value), f"wait={int(value)}")
+        seconds = min(int(value), MAX_WAIT_SECONDS)
+        return Wait(seconds, f"wait={seconds}")
     return None
 
 

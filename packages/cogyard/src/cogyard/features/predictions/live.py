@@ -145,11 +145,6 @@ class Live:
         topic = self.topics.get(prediction_id)
         return topic if topic is not None and topic.lease_token == lease_token else None
 
-    def drain(self, prediction_id: str) -> tuple[StreamEvent, ...]:
-        """Return a prediction's unwritten events and count them as written."""
-        topic = self.topics.get(prediction_id)
-        return () if topic is None else topic.drain()
-
     def end(self, prediction: Prediction, events: Sequence[StreamEvent]) -> None:
         """Note that a prediction has ended, and stop whoever runs it."""
         topic = self.topics.get(prediction.id)

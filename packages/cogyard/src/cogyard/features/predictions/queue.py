@@ -166,6 +166,8 @@ class Queue:
         with self.live.watch(prediction_id) as topic:
             record = await self.store.get(prediction_id)
             if record is None or record.ticket is None:
+                # It ended while it was being claimed.
+                self.live.release(prediction_id, 0)
                 return
             await topic.stopped.wait()
 
@@ -220,10 +222,21 @@ class Queue:
         streamed: bool = True,
     ) -> Change | None:
         stale = lease_token is not None and self.live.held(prediction_id, lease_token) is None
-        events = () if stale else self.live.drain(prediction_id)
-        change = await self.store.change(prediction_id, decide, events=events)
+        topic = None if stale else self.live.topics.get(prediction_id)
+        events = topic.drain() if topic is not None else ()
+        try:
+            change = await self.store.change(prediction_id, decide, events=events)
+        except Exception:
+            if topic is not None and events:
+                topic.undrain(events)
+            raise
         if change is not None:
             self._ended(change, streamed=streamed)
+        elif topic is not None and lease_token is not None:
+            # Nothing of this run counts any more.
+            self.live.release(prediction_id, 0)
+        elif topic is not None and events:
+            topic.undrain(events)
         return change
 
     def _ended(self, change: Change, *, streamed: bool) -> None:
