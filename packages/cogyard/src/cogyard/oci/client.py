@@ -65,7 +65,7 @@ class RegistryClient:
         """`host` is HOST[:PORT]. http is spoken to this machine, and where `insecure` says so; https otherwise."""
         self.host = host
         self.base = f"{'http' if insecure or is_loopback(host) else 'https'}://{_HOSTS.get(host, host)}"
-        self._credential = credential
+        self.credential = credential
         self._challenge: Challenge | None = None
         self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
         self._sleep = sleep
@@ -146,9 +146,7 @@ class RegistryClient:
                     )
                 if response.status_code not in {200, 206}:
                     answer = await _answer(response)
-                    refusals.refuse(
-                        answer, f"blob {blob.digest} of {repository}", self.host, self._credential
-                    )
+                    refusals.refuse(answer, f"blob {blob.digest} of {repository}", self.host, self.credential)
                 skip = start if response.status_code == 200 else 0
                 async for chunk in response.aiter_raw():
                     if skip >= len(chunk):
@@ -226,7 +224,7 @@ class RegistryClient:
                 f"it answered {answer.status}{refusals.said(answer)}", answer.headers.get("retry-after")
             )
         if answer.status >= 400 and not call.refusals:
-            refusals.refuse(answer, call.what or call.url, self.host, self._credential)
+            refusals.refuse(answer, call.what or call.url, self.host, self.credential)
         return answer
 
     def _resolve(self, url: str) -> tuple[httpx2.URL, bool]:
@@ -243,7 +241,7 @@ class RegistryClient:
         if self._challenge is None:
             return {}
         if self._challenge.scheme == "basic":
-            return {"Authorization": self._credential.basic} if self._credential else {}
+            return {"Authorization": self.credential.basic} if self.credential else {}
         key = tuple(map(str, scopes))
         token, until = self._tokens.get(key, ("", 0.0))
         if not token or time.monotonic() > until:
@@ -257,14 +255,14 @@ class RegistryClient:
             return False
         known, self._challenge = self._challenge, challenge
         if challenge.scheme == "basic":
-            return known is None and self._credential is not None
+            return known is None and self.credential is not None
         self._tokens.pop(tuple(map(str, scopes)), None)
         return True
 
     async def _token(self, scopes: tuple[Scope, ...]) -> str:
         assert self._challenge is not None  # noqa: S101 - only asked for after a challenge
         url = token_url(self._challenge, list(scopes), self.base)
-        headers = {"Authorization": self._credential.basic} if self._credential else {}
+        headers = {"Authorization": self.credential.basic} if self.credential else {}
         try:
             async with self._http.stream("GET", url, headers=headers) as response:
                 answer = await _answer(response)
@@ -276,7 +274,7 @@ class RegistryClient:
             )
         if answer.status != 200:
             what = str(scopes[0].repository) if scopes else "the registry"
-            refusals.refuse(answer, what, self.host, self._credential)
+            refusals.refuse(answer, what, self.host, self.credential)
         token, lifetime = read_token(answer.body)
         self._tokens[tuple(map(str, scopes))] = (token, time.monotonic() + max(0.0, lifetime - _MARGIN))
         return token
