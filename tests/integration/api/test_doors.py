@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -11,6 +12,7 @@ import itsdangerous
 import pytest
 from cogyard.testing.api import BASE, SECRET, ApiPlatform
 from cogyard.web.application import SESSION_COOKIE
+from cogyard.web.settings import WebSettings
 
 pytestmark = pytest.mark.anyio
 
@@ -261,3 +263,49 @@ async def test_aborted_is_said_only_to_those_who_know_it(platform: ApiPlatform) 
         ).json()
     assert old["status"] == "canceled"
     assert new["status"] == "aborted"
+
+
+class _Broken:
+    """A store in which everything is broken."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("the password is hunter2")
+
+
+async def test_a_bug_is_said_to_be_ours_and_nothing_else(
+    platform: ApiPlatform, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A problem for clients, a page for browsers, the details for the log alone."""
+    object.__setattr__(platform.services.models, "store", _Broken())
+    async with platform.client() as client, platform.client(None) as browser:
+        answer = await client.get("/v1/models/owner/echo")
+        page = await browser.get("/owner/echo")
+    assert (answer.status_code, page.status_code) == (500, 500)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert page.headers["content-type"].startswith("text/html")
+    assert "hunter2" not in answer.text + page.text
+    assert "hunter2" in caplog.text
+
+
+@pytest.mark.parametrize("public_url", [None, "https://models.example"])
+async def test_a_session_cookie_is_kept_from_scripts_and_other_sites(
+    tmp_path: Path, public_url: str | None
+) -> None:
+    """HttpOnly and SameSite; Secure where the platform is reached by TLS. Signing out ends it."""
+    settings = WebSettings(session_secret=SECRET, public_url=public_url)
+    async with ApiPlatform.open(tmp_path, settings=settings) as platform:
+        await platform.services.accounts.set_password(platform.accounts["owner"], "correct horse")
+        async with platform.client(None, headers={"Sec-Fetch-Site": "same-origin"}) as browser:
+            form = {"username": "owner", "password": "correct horse"}
+            cookie = (await browser.post("/signin", data=form)).headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert ("secure" in cookie.split("; ")) is (public_url is not None)
+
+
+async def test_a_public_url_wins(tmp_path: Path) -> None:
+    """Whatever name the client used."""
+    settings = WebSettings(session_secret=SECRET, public_url="https://models.example")
+    async with ApiPlatform.open(tmp_path, settings=settings) as platform, platform.client() as client:
+        created = (await _predict(client, platform)).json()
+    assert created["urls"]["get"].startswith("https://models.example/v1/")
