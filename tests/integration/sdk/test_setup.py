@@ -27,6 +27,7 @@ from cog.worker import frames
         ("class Model:\n    def predict(self) -> str: ...", "predict.py:Predictor",
          "'predict.py:Predictor': predict.py has no Predictor. It defines Model.", False),
         ("", "other.py:Predictor", "'other.py:Predictor': there is no file other.py in ", False),
+        ("", "../a.py:B", "'../a.py:B': ../a.py is outside of the project ", False),
         ("", "predict", "'predict' is no reference to a predictor. Write it as file.py:Name, ", False),
         ("class Predictor:\n    def setup(self, device): ...\n    def predict(self) -> str: ...",
          "predict.py:Predictor", "setup() takes 'device'; it can only take `weights`, or nothing", False),

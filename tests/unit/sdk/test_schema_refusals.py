@@ -242,6 +242,8 @@ def test_the_line_is_the_parameters_own(tmp_path: Path) -> None:
     [
         ("predict.py", "'predict.py' is no reference to a predictor"),
         ("predict:Predictor", "'predict:Predictor' is no reference to a predictor"),
+        ("../predict.py:Predictor", "../predict.py is outside of the project"),
+        ("/etc/predict.py:Predictor", "/etc/predict.py is outside of the project"),
         ("predict.py:Nobody", "there is no class or function Nobody"),
         ("predict.py:read_source", "there is no class or function read_source"),
         ("predict.py:helper", "helper comes from cog.schema.read_source, which is not in the project"),
@@ -266,6 +268,13 @@ def test_invalid_python_is_refused_with_its_line(tmp_path: Path) -> None:
     error = from_source(tmp_path)
     assert error.line == 3
     assert error.problem.startswith("is not valid Python")
+
+
+@pytest.mark.parametrize("body", ["(" * 500 + ")" * 500, " + ".join(["1"] * 5000), "-" * 4000 + "1"])
+def test_endless_nesting_is_refused(tmp_path: Path, body: str) -> None:
+    """A value nested beyond all reason is an error, not a crash."""
+    (tmp_path / "predict.py").write_text(f"X = {body}\ndef predict(x: list = X) -> str: ...\n")
+    assert from_source(tmp_path, "predict.py:predict").path == "predict.py"
 
 
 def test_modules_that_import_each_other_end(tmp_path: Path) -> None:

@@ -109,7 +109,11 @@ class Project:
         self._modules: dict[str, Module | None] = {}
 
     def open(self, file: str) -> Module:
-        """Return the module in `file`, relative to the project. Raises SchemaError."""
+        """Return the module in `file`, relative to the project and in it. Raises SchemaError."""
+        if os.path.isabs(file) or os.path.normpath(file).startswith(os.pardir):
+            raise SchemaError(
+                f"{file} is outside of the project", hint="Name a file inside of it, such as predict.py."
+            )
         path = os.path.realpath(os.path.join(self._root, file))
         if not os.path.isfile(path):
             raise SchemaError(
@@ -136,7 +140,7 @@ class Project:
                 tree = ast.parse(file.read(), shown)
         except SyntaxError as error:
             raise SchemaError(f"is not valid Python: {error.msg}", path=shown, line=error.lineno) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, MemoryError) as error:
             raise SchemaError(f"can't be read: {error}", path=shown) from None
         module = Module(self, shown, tuple(part for part in package if part))
         _Collector(module).collect(tree.body)

@@ -21,10 +21,19 @@ REF_FORM = "Write it as file.py:Name, for example predict.py:Predictor."
 
 def read_source(path: str | os.PathLike[str], ref: str, *, train: bool = False) -> Signature:
     """Read `ref` in the project folder `path`. Raises SchemaError naming file and line."""
+    try:
+        return _read(os.fspath(path), ref, train=train)
+    except RecursionError:
+        raise SchemaError(
+            "is nested too deeply to be read", hint="Take the value apart.", path=ref.partition(":")[0]
+        ) from None
+
+
+def _read(root: str, ref: str, *, train: bool) -> Signature:
     file, colon, name = ref.partition(":")
     if not colon or not file.endswith(".py") or not name.isidentifier():
         raise SchemaError(f"{ref!r} is no reference to a predictor", hint=REF_FORM)
-    module = Project(os.fspath(path)).open(file)
+    module = Project(root).open(file)
     found = module.meaning(name)
     if isinstance(found, Local) and isinstance(found.node, ast.Call):  # predictor = Predictor()
         found = resolve(found.node.func, found.module)

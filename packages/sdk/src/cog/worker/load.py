@@ -28,10 +28,12 @@ def load(ref: str, project: str) -> Any:
     Whatever the author's code raises goes through.
     """
     file, name = split_ref(ref)
+    if os.path.isabs(file) or os.path.normpath(file).startswith(os.pardir):
+        raise LoadError(f"{ref!r}: {file} is outside of the project {project}")
     path = os.path.realpath(os.path.join(project, file))
     if not os.path.isfile(path):
         raise LoadError(f"{ref!r}: there is no file {file} in {project}")
-    module = _run(path, file, os.path.realpath(project))
+    module = _run(path, file)
     try:
         return getattr(module, name)
     except AttributeError:
@@ -40,12 +42,12 @@ def load(ref: str, project: str) -> Any:
         raise LoadError(f"{ref!r}: {file} has no {name}. {there}") from None
 
 
-def _run(path: str, file: str, project: str) -> Any:
+def _run(path: str, file: str) -> Any:
     """Import the file under the name it would have by `import`, so that other modules importing it find this one."""
-    dotted = file[: -len(".py")].replace("/", ".").removeprefix("..")
+    dotted = os.path.normpath(file)[: -len(".py")].replace(os.sep, ".")
     parent, _, _ = dotted.rpartition(".")
-    inside = path.startswith(project + os.sep) and all(part.isidentifier() for part in dotted.split("."))
-    if not inside or dotted in sys.modules or dotted in sys.stdlib_module_names:
+    importable = all(part.isidentifier() for part in dotted.split("."))
+    if not importable or dotted in sys.modules or dotted in sys.stdlib_module_names:
         # A file called json.py or types.py: loaded, but not in the way of the module everybody else means.
         dotted, parent = f"_cog_{dotted.rpartition('.')[2]}", ""
     elif parent:
