@@ -17,7 +17,7 @@ from cogyard.store.times import moment, stored
 
 _ACCOUNT = "a.id, a.username, a.name, a.type, a.is_admin, a.avatar_url, a.github_url, a.created_at"
 _TOKEN = "id, account_id, name, tail, created_at, expires_at"  # noqa: S105 - columns
-_BY_TOKEN = (
+_BY_TOKEN = (  # noqa: S105 - a join
     "JOIN tokens t ON t.account_id = a.id"
     " WHERE t.hash = ? AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?)"
 )
