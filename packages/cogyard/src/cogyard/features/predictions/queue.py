@@ -21,6 +21,7 @@ from cogyard.features.predictions import moves
 from cogyard.features.predictions.bells import Bells
 from cogyard.features.predictions.live import Live, Topic
 from cogyard.features.predictions.ports import Change, Decide, Lease, Message, Store
+from cogyard.features.predictions.upkeep import repeated, whenever
 from cogyard.features.world import World
 
 _log = logging.getLogger(__name__)
@@ -186,7 +187,11 @@ class Queue:
 
     async def run(self) -> None:
         """Write streams, expire leases and deadlines, forget old streams; until cancelled."""
-        await asyncio.gather(self._flush_always(), self._sweep_always(), self._prune_always())
+        await asyncio.gather(
+            whenever(self._dirty, self.flush, delay=FLUSH_SECONDS),
+            repeated(self.sweep, pause=SWEEP_SECONDS),
+            repeated(self.prune, pause=PRUNE_SECONDS),
+        )
 
     async def flush(self) -> None:
         """Write what was streamed and not written yet."""
@@ -199,6 +204,10 @@ class Queue:
         for prediction_id in await self.store.overdue(now, SWEEP_LIMIT):
             await self.cancel(prediction_id, Event.EXPIRE)
         await self._lose(await self.store.leased(expired_by=now, limit=SWEEP_LIMIT))
+
+    async def prune(self) -> None:
+        """Forget what was streamed by predictions that ended a while ago."""
+        await self.store.prune_events(self.world.now() - EVENTS_LIFE)
 
     async def _lose(self, ids: Sequence[str], *, void: bool = False) -> None:
         for prediction_id in ids:
@@ -270,30 +279,6 @@ class Queue:
             Message(id=f"{self._message_id()}-{name}", event=name, due_at=self.world.now())
             for name in sorted(names)
         )
-
-    async def _flush_always(self) -> None:
-        while True:
-            await self._dirty.wait()
-            await asyncio.sleep(FLUSH_SECONDS)
-            self._dirty.clear()
-            await self._survive(self.flush)
-
-    async def _sweep_always(self) -> None:
-        while True:
-            await self._survive(self.sweep)
-            await asyncio.sleep(SWEEP_SECONDS)
-
-    async def _prune_always(self) -> None:
-        while True:
-            await self._survive(lambda: self.store.prune_events(self.world.now() - EVENTS_LIFE))
-            await asyncio.sleep(PRUNE_SECONDS)
-
-    async def _survive(self, work: Callable[[], Any]) -> None:
-        # A full disk must not end the loop, which will go on once there is room.
-        try:
-            await work()
-        except Exception:  # noqa: BLE001 - logged whole; see above
-            _log.exception("queue upkeep failed", extra={"action": "queue_upkeep_failed"})
 
     def _message_id(self) -> str:
         return "msg_" + new_capability(self.world.random(CAPABILITY_RANDOM_BYTES))

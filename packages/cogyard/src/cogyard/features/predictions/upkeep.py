@@ -1,0 +1,38 @@
+"""Work that is done again and again as long as the platform runs. An error is logged and the work goes on.
+
+A full disk must not end the loop that will write again once there is room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+_log = logging.getLogger(__name__)
+
+Work = Callable[[], Awaitable[object]]
+
+
+async def repeated(work: Work, *, pause: float) -> None:
+    """Do something, rest for `pause` seconds, and again; until cancelled."""
+    while True:
+        await survived(work)
+        await asyncio.sleep(pause)
+
+
+async def whenever(bell: asyncio.Event, work: Work, *, delay: float) -> None:
+    """Do something `delay` seconds after the bell rings, for all that rang meanwhile; until cancelled."""
+    while True:
+        await bell.wait()
+        await asyncio.sleep(delay)
+        bell.clear()
+        await survived(work)
+
+
+async def survived(work: Work) -> None:
+    """Do something; whatever goes wrong is logged."""
+    try:
+        await work()
+    except Exception:  # noqa: BLE001 - logged whole; see the module
+        _log.exception("upkeep failed", extra={"action": "upkeep_failed"})

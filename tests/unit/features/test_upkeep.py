@@ -1,0 +1,50 @@
+"""Loops that outlive what goes wrong in them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from cogyard.features.predictions.upkeep import repeated, whenever
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_failing_loop_goes_on_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    """The next turn may do better."""
+    turns = 0
+    enough = asyncio.Event()
+
+    async def work() -> None:
+        nonlocal turns
+        turns += 1
+        if turns < 3:
+            raise OSError("no room")
+        enough.set()
+
+    task = asyncio.create_task(repeated(work, pause=0))
+    await asyncio.wait_for(enough.wait(), 5)
+    task.cancel()
+    assert caplog.text.count("no room") == 2
+
+
+async def test_a_bell_rung_many_times_is_one_turn() -> None:
+    """What came meanwhile is done together, and nothing is missed."""
+    bell, done = asyncio.Event(), asyncio.Event()
+    turns = 0
+
+    async def work() -> None:
+        nonlocal turns
+        turns += 1
+        done.set()
+
+    task = asyncio.create_task(whenever(bell, work, delay=0.001))
+    for _ in range(5):
+        bell.set()
+    await asyncio.wait_for(done.wait(), 5)
+    assert turns == 1
+    done.clear()
+    bell.set()
+    await asyncio.wait_for(done.wait(), 5)
+    assert turns == 2
+    task.cancel()
