@@ -159,3 +159,35 @@ def test_it_fits_a_phone(person: Callable[..., Page], live_platform: LivePlatfor
     for path in ("/", "/explore", "/predictions", "/create", model, f"{model}/api", f"{model}/settings"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 375, path
+
+
+def test_lists_and_searches_refresh_by_themselves(
+    person: Callable[..., Page], live_platform: LivePlatform
+) -> None:
+    """What is typed is searched as it is typed, and a running prediction in the list ends there by itself."""
+    page = person("/explore")
+    search = page.get_by_role("searchbox")
+    search.press_sequentially("hello")
+    expect(page).to_have_url(re.compile(r"\?q=hello$"))
+    expect(page.locator(".model-row")).to_contain_text(["hello"])
+    expect(search).to_be_focused()
+    with live_platform.http() as http:
+        asked = {"version": live_platform.versions["count"], "input": {"to": 30, "pause": 0.1}}
+        http.post("/v1/predictions", json=asked).raise_for_status()
+    page.goto("/predictions")
+    newest = page.locator(".prediction-row").first
+    expect(newest.locator(".status")).to_have_text(re.compile("starting|processing"))
+    expect(newest.locator(".status")).to_have_text("succeeded", timeout=COLD)
+
+
+def test_who_signs_out_elsewhere_is_told(person: Callable[..., Page], live_platform: LivePlatform) -> None:
+    """A page left open says what happened, and keeps what was typed, so that it can go on."""
+    page = person(f"/{live_platform.owner}/hello")
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    page.get_by_label("text").fill("kept")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("[data-run-note]")).to_contain_text("You are signed out.")
+    page.context.add_cookies(cookies)  # type: ignore[arg-type]  # what it gave is what it takes
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator(".text-out")).to_have_text("hello kept", timeout=COLD)

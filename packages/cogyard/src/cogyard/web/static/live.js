@@ -72,12 +72,19 @@ class Follower {
     if (!this.#alive) return;
     try {
       const answer = await fetch(`/p/${this.#card.dataset.id}/card${"onPage" in this.#card.dataset ? "?on=page" : ""}`);
+      if (answer.status === 404) this.#lost();
       if (!answer.ok || !this.#alive) return;
       morph(this.#card, await answer.text());
       decorate(this.#card);
     } catch {
       // The platform is out of reach; the next turn asks again.
     }
+  }
+
+  /** Say that there is no more to see, and stop asking. */
+  #lost() {
+    delete this.#card.dataset.live;
+    this.#card.querySelector(".phase").textContent = "This prediction is gone, or you are signed out. Reload the page.";
   }
 
   #listen(url) {

@@ -150,7 +150,6 @@ class Playground {
     }
     if (this.#mode === "json") this.#jsonProblem(error.message);
     this.#note(shown > 0 ? "The platform refused this input." : error.message, true);
-    if (error.status === 401) location.assign(`/signin?next=${encodeURIComponent(location.pathname)}`);
   }
 
   #note(words, bad = false) {

@@ -10,8 +10,8 @@ export class Refused extends Error {
 
 /** Say in words what an answer that refuses says. */
 export function problemOf(body, status) {
-  if (typeof body?.detail === "string" && body.detail !== "") return body.detail;
   if (status === 401) return "You are signed out. Sign in again in another tab, then retry.";
+  if (typeof body?.detail === "string" && body.detail !== "") return body.detail;
   if (status === 413) return "This is too large.";
   if (status === 429) return "The platform is busy. Try again in a moment.";
   return `The platform answered with ${status}.`;
