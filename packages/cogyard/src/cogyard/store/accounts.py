@@ -16,8 +16,8 @@ from cogyard.store.rows import run
 from cogyard.store.times import moment, stored
 
 _ACCOUNT = "a.id, a.username, a.name, a.type, a.is_admin, a.avatar_url, a.github_url, a.created_at"
-_TOKEN = "id, account_id, name, tail, created_at, expires_at"  # noqa: S105 - columns
-_BY_TOKEN = (  # noqa: S105 - a join
+_KEY_COLUMNS = "id, account_id, name, tail, created_at, expires_at"
+_WHERE_VALID = (
     "JOIN tokens t ON t.account_id = a.id"
     " WHERE t.hash = ? AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?)"
 )
@@ -97,7 +97,7 @@ class SqlAccounts:
         """Keep a token."""
         sql = (
             "INSERT INTO tokens (account_id, name, hash, tail, created_at, expires_at)"
-            f" VALUES (?, ?, ?, ?, ?, ?) RETURNING {_TOKEN}"
+            f" VALUES (?, ?, ?, ?, ?, ?) RETURNING {_KEY_COLUMNS}"
         )
         values = (
             *(token.account_id, token.name, token.hash, token.tail),
@@ -107,11 +107,13 @@ class SqlAccounts:
 
     async def account_of_token(self, hash: bytes, now: datetime) -> Account | None:
         """Return whose valid token this is."""
-        return await self._one(_BY_TOKEN, hash, stored(now))
+        return await self._one(_WHERE_VALID, hash, stored(now))
 
     async def tokens(self, account_id: int) -> tuple[ApiToken, ...]:
         """Return an account's tokens that are not revoked, newest first."""
-        sql = f"SELECT {_TOKEN} FROM tokens WHERE account_id = ? AND revoked_at IS NULL ORDER BY id DESC"
+        sql = (
+            f"SELECT {_KEY_COLUMNS} FROM tokens WHERE account_id = ? AND revoked_at IS NULL ORDER BY id DESC"
+        )
         rows = await self.database.read(lambda db: db.execute(sql, (account_id,)).fetchall())
         return tuple(token_of(row) for row in rows)
 
