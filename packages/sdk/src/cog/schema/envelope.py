@@ -37,24 +37,34 @@ def _text(title: str, **more: Any) -> dict[str, Any]:
     return {"title": title, "type": "string", **more}
 
 
+def _maybe(title: str, **more: Any) -> dict[str, Any]:
+    return _text(title, **more, nullable=True)
+
+
 def components(noun: str, input_: str, output: str) -> dict[str, Any]:
     """Return the components around an input and an output; `noun` is "Prediction" or "Training"."""
     request = {
         "title": f"{noun}Request",
         "type": "object",
         "properties": {
-            "id": _text("Id"),
-            "created_at": _text("Created At", format="date-time"),
+            "id": _maybe("Id"),
+            "created_at": _maybe("Created At", format="date-time"),
             "input": _ref(input_),
-            "context": {"title": "Context", "type": "object", "additionalProperties": {"type": "string"}},
-            "output_file_prefix": _text("Output File Prefix"),
-            "webhook": _text("Webhook", format="uri", minLength=1, maxLength=65536),
+            "context": {
+                "title": "Context",
+                "type": "object",
+                "additionalProperties": {"type": "string"},
+                "nullable": True,
+            },
+            "output_file_prefix": _maybe("Output File Prefix"),
+            "webhook": _maybe("Webhook", format="uri", minLength=1, maxLength=65536),
             "webhook_events_filter": {
                 "title": "Webhook Events Filter",
                 "type": "array",
                 "items": _ref("WebhookEvent"),
                 "uniqueItems": True,
                 "default": WEBHOOK_EVENTS,
+                "nullable": True,
             },
         },
     }
@@ -62,17 +72,17 @@ def components(noun: str, input_: str, output: str) -> dict[str, Any]:
         "title": f"{noun}Response",
         "type": "object",
         "properties": {
-            "id": _text("Id"),
+            "id": _maybe("Id"),
             "input": _ref(input_),
             "output": _ref(output),
-            "version": _text("Version"),
-            "created_at": _text("Created At", format="date-time"),
-            "started_at": _text("Started At", format="date-time"),
-            "completed_at": _text("Completed At", format="date-time"),
+            "version": _maybe("Version"),
+            "created_at": _maybe("Created At", format="date-time"),
+            "started_at": _maybe("Started At", format="date-time"),
+            "completed_at": _maybe("Completed At", format="date-time"),
             "logs": _text("Logs", default=""),
-            "error": _text("Error"),
+            "error": _maybe("Error"),
             "status": _ref("Status"),
-            "metrics": {"title": "Metrics", "type": "object", "additionalProperties": True},
+            "metrics": {"title": "Metrics", "type": "object", "additionalProperties": True, "nullable": True},
         },
     }
     return {
