@@ -108,11 +108,14 @@ def measure_echo(start: Start, project: Path, figures: Figures) -> None:
         note(row, "start to READY, s", running.start_seconds)
         note(row, "memory PSS, MB", running.pss())
         for connections in (1, 16):
+            before = running.cpu_seconds()
             seen = load.run(running.port, connections, SECONDS, request, expected)
+            spent = running.cpu_seconds() - before
             where = f"{connections} connection{'s' if connections > 1 else ''}"
             note(row, f"requests/s, {where}", seen.rate)
             note(row, f"p50 ms, {where}", seen.percentile(0.50))
             note(row, f"p99 ms, {where}", seen.percentile(0.99))
+            note(row, f"CPU ms a request, {where}", 1000 * spent / max(1, len(seen.latencies)))
             note(row, f"refused and sent again, {where}", seen.refused)
             note(row, f"errors, {where}", seen.errors)
     finally:

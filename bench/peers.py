@@ -36,6 +36,15 @@ class Running:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
+    def cpu_seconds(self) -> float:
+        """Seconds of processor time that the server and its descendants have used."""
+        total = 0
+        for pid in [self.process.pid, *descendants(self.process.pid)]:
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                total += int(fields[11]) + int(fields[12])
+        return total / os.sysconf("SC_CLK_TCK")
+
     def pss(self) -> float:
         """Megabytes of proportional set size, of the server and all its descendants."""
         total = 0
@@ -72,6 +81,7 @@ def coglet(project: Path, ref: str) -> Running:
     path = f"{COGLET_VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
     env = {
         "PATH": path,
+        "PYTHONPATH": "",  # one of ours would hide coglet's `cog` behind our own
         "PORT": str(port),
         "COG_PREDICT_TYPE_STUB": ref,
         "COG_LOG_LEVEL": "warn",

@@ -133,8 +133,9 @@ def test_wrong_settings_are_told(project: Path, arguments: list[str], status: in
 def test_settings_come_from_the_environment_and_arguments_win() -> None:
     """An image sets COG_* and PORT; whoever runs it may say otherwise."""
     env = {"PORT": "8080", "COG_PREDICT_TYPE_STUB": "run.py:Runner", "COG_PYTHON": "/opt/p", "COG_PROJECT": "/",
-           "COG_MAX_CONCURRENCY": "3", "COG_QUEUE_SIZE": "7", "COG_STRICT_CAPACITY": "1", "COG_SETUP_TIMEOUT": "9",
-           "COG_UPLOAD_URL": "http://u/", "COG_INPUT_HOSTS": "a,b", "COG_TRAIN_TYPE_STUB": "train.py:train"}  # fmt: skip
+           "COG_MAX_CONCURRENCY": "3", "COG_QUEUE_SIZE": "7", "COG_STRICT_CAPACITY": "1",
+           "COG_SETUP_TIMEOUT": "9", "COG_UPLOAD_URL": "http://u/", "COG_INPUT_HOSTS": "a,b",
+           "COG_TRAIN_TYPE_STUB": "train.py:train"}  # fmt: skip
     found = options(["--port", "9"], env)
     assert found == ServerOptions(
         port=9, ref="run.py:Runner", python=Path("/opt/p"), project=Path("/"), concurrency=3, queue=7,
