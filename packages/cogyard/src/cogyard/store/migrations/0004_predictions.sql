@@ -35,11 +35,13 @@ CREATE TABLE queue (
   deployable TEXT NOT NULL,
   claims INTEGER NOT NULL DEFAULT 0,
   deadline INTEGER,
-  lease_token TEXT UNIQUE,
+  lease_token TEXT,
   lease_expires_at INTEGER,
   instance TEXT
 ) STRICT;
 CREATE INDEX queue_waiting ON queue (deployable, rank) WHERE lease_token IS NULL;
+-- Partial, or the planner would look for what waits among all that has no lease, whatever its deployable.
+CREATE UNIQUE INDEX queue_held ON queue (lease_token) WHERE lease_token IS NOT NULL;
 CREATE INDEX queue_leases ON queue (lease_expires_at) WHERE lease_token IS NOT NULL;
 CREATE INDEX queue_deadlines ON queue (deadline) WHERE deadline IS NOT NULL;
 

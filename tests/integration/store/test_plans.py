@@ -1,0 +1,63 @@
+"""The questions that are asked all the time are answered from an index, however much there is."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from cogyard.store import outbox, predictions
+from cogyard.store.database import Database
+
+QUESTIONS = {
+    "the next of a deployable": (
+        "SELECT prediction_id FROM queue WHERE deployable = ? AND lease_token IS NULL ORDER BY rank LIMIT 1",
+        "queue_waiting (deployable=?)",
+    ),
+    "what waits": (
+        "SELECT deployable, count(*) FROM queue WHERE lease_token IS NULL GROUP BY deployable",
+        "queue_waiting",
+    ),
+    "expired leases": (
+        "SELECT prediction_id FROM queue WHERE lease_token IS NOT NULL AND lease_expires_at <= ? LIMIT 9",
+        "queue_leases (lease_expires_at<?)",
+    ),
+    "the holder of a lease": (f"{predictions._RECORD} WHERE q.lease_token = ?", "queue_held (lease_token=?)"),
+    "a prediction": (f"{predictions._RECORD} WHERE p.id = ?", "sqlite_autoindex_predictions_1 (id=?)"),
+    "a stream": (
+        f"{predictions._RECORD} WHERE p.stream_token = ?",
+        "sqlite_autoindex_predictions_2 (stream_token=?)",
+    ),
+    "a page of predictions": (
+        "SELECT * FROM predictions WHERE account_id = ? AND (id) < (?) ORDER BY id DESC LIMIT 9",
+        "predictions_by_account (account_id=? AND id<?)",
+    ),
+    "a page of models": (
+        (
+            "SELECT * FROM models WHERE visibility = 'public' AND (latest_version_at, id) < (?, ?)"
+            " ORDER BY latest_version_at DESC, id DESC LIMIT 9"
+        ),
+        "models_public_by_version (latest_version_at<?)",
+    ),
+    "a token": ("SELECT account_id FROM tokens WHERE hash = ?", "sqlite_autoindex_tokens_1 (hash=?)"),
+    "letters that are due": (outbox._DUE, "outbox_due (due_at<?)"),
+}
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> sqlite3.Connection:
+    """Return a connection to an empty database of this release."""
+    path: Path = tmp_path_factory.mktemp("plans") / "cogyard.db"
+    Database.open(path).close()
+    return sqlite3.connect(path)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_is_answered_from_its_index(connection: sqlite3.Connection, question: str) -> None:
+    """No scan of a table and no sorting of what was found; counting what waits walks only what waits."""
+    sql, index = QUESTIONS[question]
+    values = (1,) * sql.count("?")
+    plan = "\n".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values))
+    assert f"INDEX {index}" in plan
+    assert "SCAN" not in plan.replace(f"SCAN queue USING INDEX {index}", "")
+    assert "TEMP B-TREE" not in plan
