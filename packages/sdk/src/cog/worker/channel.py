@@ -9,8 +9,11 @@ from collections import deque
 
 from cog.worker.frames import Decoder, Frame
 
-#: One read takes a request of any usual size whole; a Unix socket holds about 208 KiB.
-READ_SIZE = 1 << 18
+#: One read takes a request of any usual size whole. Not more: Python allocates this much for every read, and from
+#: 128 KiB on malloc asks the system for it and gives it back, three system calls for each prediction.
+READ_SIZE = 1 << 16
+#: For the rest of a frame that is known to be large; a Unix socket holds about 208 KiB unless the server asks for more.
+LARGE_READ_SIZE = 1 << 20
 
 
 class ServerGoneError(Exception):
@@ -41,7 +44,8 @@ class Channel:
         inbox = self.inbox
         while not inbox:
             try:
-                data = self.socket.recv(READ_SIZE)
+                large = self._decoder.missing > READ_SIZE
+                data = self.socket.recv(LARGE_READ_SIZE if large else READ_SIZE)
             except ConnectionError:
                 return None
             if not data:
