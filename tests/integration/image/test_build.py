@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import csv
 import gzip
@@ -20,14 +21,17 @@ import pytest
 import uv
 from cogyard.image.archive import write_archive
 from cogyard.image.engine import Engine
+from cogyard.image.push import push
 from cogyard.oci.digest import of_file
 from cogyard.oci.errors import StoreFullError
 from cogyard.oci.layout import ImageStore
+from cogyard.oci.reference import Reference
 
 from tests.integration.image.conftest import Built
+from tests.integration.oci.test_registries import distribution
 from tests.integration.registry.conftest import Docker, docker
 
-__all__ = ["docker"]
+__all__ = ["distribution", "docker"]
 
 pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.xdist_group("docker")]
 SITE = PurePosixPath("opt/cog/model/lib/python3.11/site-packages")
@@ -186,6 +190,22 @@ def test_docker_runs_it(built: Built, docker: Docker, tmp_path: Path) -> None:
         assert state.stdout.strip() == b"0"
     finally:
         docker("rm", "--force", container)
+
+
+@pytest.mark.docker
+def test_docker_pulls_what_was_pushed(built: Built, docker: Docker, distribution: str) -> None:
+    """An engine that has never seen the image pulls it from a registry and unpacks every layer."""
+    target = Reference.parse(f"{distribution}/me/hello:v1")
+    pushed = asyncio.run(push(built.store, built.image.reference, target))
+    assert pushed.digest == built.image.digest
+    docker("rmi", "--force", built.image.reference.familiar, target.familiar)
+    pulled = docker("pull", target.familiar)
+    assert pulled.returncode == 0, pulled.stderr
+    assert built.image.digest.encode() in pulled.stdout
+    code = "import markupsafe, cog; print('imported')"
+    done = docker("run", "--rm", target.familiar, "python", "-c", code)
+    docker("rmi", "--force", target.familiar)
+    assert done.stdout == b"imported\n", done.stderr
 
 
 @pytest.mark.docker
