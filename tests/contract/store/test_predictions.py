@@ -138,6 +138,22 @@ async def test_leases_guard_and_expire(stores: Stores) -> None:
     assert await stores.predictions.append(made.id, "lease", numbered(1, [output_item("x")]), ())
 
 
+async def test_leases_can_be_prolonged_together(stores: Stores) -> None:
+    """None ends earlier for it, and what has no lease gets none."""
+    made = await _add(stores)
+    waiting = await _add(stores, 1)
+    await stores.predictions.take(V, _lease)
+    await stores.predictions.prolong(NOW)
+    assert await stores.predictions.leased(expired_by=LEASE.expires_at, limit=9) == (made.id,)
+    await stores.predictions.prolong(NOW + timedelta(hours=1))
+    assert await stores.predictions.leased(expired_by=NOW + timedelta(minutes=59), limit=9) == ()
+    assert await stores.predictions.leased(expired_by=NOW + timedelta(hours=1), limit=9) == (made.id,)
+    found = await stores.predictions.get(waiting.id)
+    assert found is not None
+    assert found.ticket is not None
+    assert found.ticket.lease is None
+
+
 async def test_what_was_streamed_is_put_together(stores: Stores) -> None:
     """Batches and the last events of a change, in order; strings and other values stay what they are."""
     made = await _add(stores)

@@ -23,13 +23,23 @@ pytestmark = pytest.mark.anyio
 
 @dataclass
 class Clock:
-    """A clock that a test moves."""
+    """A clock that a test moves, and the seconds that pass with it."""
 
     moment: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    slept: timedelta = timedelta()
 
     def __call__(self) -> datetime:
         """Return the moment."""
         return self.moment
+
+    def elapsed(self) -> float:
+        """Return the seconds that the machine was awake."""
+        return (self.moment - self.slept).timestamp()
+
+    def sleep(self, time: timedelta) -> None:
+        """Let the machine sleep."""
+        self.moment += time
+        self.slept += time
 
 
 async def _ask(platform: ApiPlatform, text: str = "x", **more: float) -> Prediction:
@@ -48,7 +58,7 @@ async def _now(platform: ApiPlatform, prediction: Prediction) -> Prediction:
 async def test_a_prediction_the_model_never_saw_waits_again(tmp_path: Path) -> None:
     """The lease expires, another instance takes it, and the first one's word counts for nothing."""
     clock = Clock()
-    async with ApiPlatform.open(tmp_path, world=World(now=clock)) as platform:
+    async with ApiPlatform.open(tmp_path, world=World(now=clock, elapsed=clock.elapsed)) as platform:
         queue = platform.services.predictions.queue
         prediction = await _ask(platform)
         old = await platform.instance().claim()
@@ -70,7 +80,7 @@ async def test_a_prediction_the_model_never_saw_waits_again(tmp_path: Path) -> N
 async def test_a_renewed_lease_does_not_expire(tmp_path: Path) -> None:
     """As long as the instance says that it lives."""
     clock = Clock()
-    async with ApiPlatform.open(tmp_path, world=World(now=clock)) as platform:
+    async with ApiPlatform.open(tmp_path, world=World(now=clock, elapsed=clock.elapsed)) as platform:
         queue = platform.services.predictions.queue
         prediction = await _ask(platform)
         claim = await platform.instance().claim()
@@ -79,6 +89,22 @@ async def test_a_renewed_lease_does_not_expire(tmp_path: Path) -> None:
             assert await queue.renew(prediction.id, claim.lease_token)
             await queue.sweep()
         assert await queue.finished(prediction.id, claim.lease_token, Outcome(status="succeeded", output=1))
+
+
+async def test_nobody_is_late_because_the_machine_slept(tmp_path: Path) -> None:
+    """A laptop that is opened again goes on with what it ran."""
+    clock = Clock()
+    async with ApiPlatform.open(tmp_path, world=World(now=clock, elapsed=clock.elapsed)) as platform:
+        queue = platform.services.predictions.queue
+        prediction = await _ask(platform)
+        claim = await platform.instance().claim()
+        await queue.sweep()
+        clock.sleep(timedelta(hours=8))
+        await queue.sweep()
+        assert await queue.renew(prediction.id, claim.lease_token)
+        clock.moment += LEASE_LIFE
+        await queue.sweep()
+        assert not await queue.renew(prediction.id, claim.lease_token)
 
 
 async def test_a_prediction_that_keeps_losing_its_instances_fails(tmp_path: Path) -> None:
@@ -110,7 +136,7 @@ async def test_a_prediction_that_no_instance_can_start_fails(tmp_path: Path) -> 
 async def test_deadlines_pass_in_the_queue_and_while_running(tmp_path: Path) -> None:
     """The one is aborted, the other canceled, and its instance is told."""
     clock = Clock()
-    async with ApiPlatform.open(tmp_path, world=World(now=clock)) as platform:
+    async with ApiPlatform.open(tmp_path, world=World(now=clock, elapsed=clock.elapsed)) as platform:
         queue = platform.services.predictions.queue
         running = await _ask(platform, cancel_after=60.0)
         claim = await platform.instance().claim()

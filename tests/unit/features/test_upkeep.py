@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from cogyard.features.predictions.upkeep import repeated, whenever
+from cogyard.features.predictions.upkeep import Pulse, repeated, whenever
 
 pytestmark = pytest.mark.anyio
 
@@ -26,6 +27,17 @@ async def test_a_failing_loop_goes_on_and_says_so(caplog: pytest.LogCaptureFixtu
     await asyncio.wait_for(enough.wait(), 5)
     task.cancel()
     assert [record.message for record in caplog.records] == ["upkeep failed"] * 2
+
+
+async def test_a_clock_that_goes_on_without_us_is_seen() -> None:
+    """Sleep and a clock set forward; not a busy machine, nor a clock set back."""
+    pulse = Pulse()
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    assert not pulse.jumped(moment, 100.0)
+    assert not pulse.jumped(moment + timedelta(seconds=60), 160.0)
+    assert pulse.jumped(moment + timedelta(hours=1), 161.0)
+    assert not pulse.jumped(moment + timedelta(hours=1, seconds=1), 162.0)
+    assert not pulse.jumped(moment, 163.0)
 
 
 async def test_a_bell_rung_many_times_is_one_turn() -> None:

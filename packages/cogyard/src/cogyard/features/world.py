@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,3 +19,5 @@ class World:
 
     now: Callable[[], datetime] = _now
     random: Callable[[int], bytes] = secrets.token_bytes
+    elapsed: Callable[[], float] = time.monotonic
+    """Seconds that no one can set, and that stand still while the machine sleeps."""

@@ -25,7 +25,7 @@ from cogyard.store.prediction_rows import (
     ticket_columns,
     ticket_of,
 )
-from cogyard.store.rows import seek
+from cogyard.store.rows import run, seek
 from cogyard.store.times import stored
 
 _RECORD = (
@@ -135,6 +135,11 @@ class SqlPredictions:
         sql = "UPDATE queue SET lease_expires_at = ? WHERE prediction_id = ? AND lease_token = ?"
         values = (stored(expires_at), prediction_id, lease_token)
         return await self.database.write(lambda db: db.execute(sql, values).rowcount == 1)
+
+    async def prolong(self, expires_at: datetime) -> None:
+        """Let no lease end before then."""
+        sql = "UPDATE queue SET lease_expires_at = ?1 WHERE lease_token IS NOT NULL AND lease_expires_at < ?1"
+        await self.database.write(run(sql, stored(expires_at)))
 
     async def leased(self, *, expired_by: datetime | None, limit: int) -> tuple[str, ...]:
         """Return predictions whose lease has expired by then; None: all that have one."""

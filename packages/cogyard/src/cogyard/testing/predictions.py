@@ -103,6 +103,12 @@ class MemoryPredictions:
         self.tickets[prediction_id] = replace(ticket, lease=replace(ticket.lease, expires_at=expires_at))
         return True
 
+    async def prolong(self, expires_at: datetime) -> None:
+        """Let no lease end before then."""
+        for key, ticket in self.tickets.items():
+            if ticket.lease is not None and ticket.lease.expires_at < expires_at:
+                self.tickets[key] = replace(ticket, lease=replace(ticket.lease, expires_at=expires_at))
+
     async def leased(self, *, expired_by: datetime | None, limit: int) -> tuple[str, ...]:
         """Return predictions whose lease has expired by then; None: all that have one."""
         by = expired_by or datetime.max.replace(tzinfo=UTC)

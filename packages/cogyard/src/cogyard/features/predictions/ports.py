@@ -143,6 +143,10 @@ class QueueStore(Protocol):
         """Extend a lease; False when it is another's."""
         ...
 
+    async def prolong(self, expires_at: datetime) -> None:
+        """Let no lease end before then."""
+        ...
+
     async def leased(self, *, expired_by: datetime | None, limit: int) -> tuple[str, ...]:
         """Return predictions whose lease has expired by then; None: all that have one."""
         ...

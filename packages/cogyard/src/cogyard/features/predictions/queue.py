@@ -21,7 +21,7 @@ from cogyard.features.predictions import moves
 from cogyard.features.predictions.bells import Bells
 from cogyard.features.predictions.live import Live, Topic
 from cogyard.features.predictions.ports import Change, Decide, Lease, Message, Store
-from cogyard.features.predictions.upkeep import repeated, whenever
+from cogyard.features.predictions.upkeep import Pulse, repeated, whenever
 from cogyard.features.world import World
 
 _log = logging.getLogger(__name__)
@@ -86,6 +86,7 @@ class Queue:
     on_message: Callable[[], None] = lambda: None
     """Called when a webhook event has been written."""
     _dirty: asyncio.Event = field(default_factory=asyncio.Event)
+    _pulse: Pulse = field(default_factory=Pulse)
 
     async def claim(self, deployable: str, *, instance: str) -> Claim | None:
         """Take the oldest waiting prediction, or None when there is none."""
@@ -200,6 +201,9 @@ class Queue:
     async def sweep(self) -> None:
         """Decide about expired leases and passed deadlines."""
         now = self.world.now()
+        if self._pulse.jumped(now, self.world.elapsed()):
+            # The machine slept, or its clock was set: nobody could renew meanwhile, so nobody is late.
+            await self.store.prolong(now + LEASE_LIFE)
         # Deadlines first: what is over is not run again.
         for prediction_id in await self.store.overdue(now, SWEEP_LIMIT):
             await self.cancel(prediction_id, Event.EXPIRE)

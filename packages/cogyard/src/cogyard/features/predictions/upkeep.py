@@ -8,10 +8,29 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 _log = logging.getLogger(__name__)
 
+# A clock may run this much faster than time between two looks before it counts as set.
+TOLERANCE = timedelta(seconds=5)
+
 Work = Callable[[], Awaitable[object]]
+
+
+@dataclass
+class Pulse:
+    """Sees when the clock has gone on without us: the machine slept, or somebody set it."""
+
+    last: tuple[datetime, float] | None = None
+
+    def jumped(self, now: datetime, elapsed: float) -> bool:
+        """Whether the clock went further than time since the last call; `elapsed` is seconds that nobody sets."""
+        before, self.last = self.last, (now, elapsed)
+        if before is None:
+            return False
+        return now - before[0] > timedelta(seconds=elapsed - before[1]) + TOLERANCE
 
 
 async def repeated(work: Work, *, pause: float) -> None:
