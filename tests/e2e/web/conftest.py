@@ -29,9 +29,13 @@ PASSWORD = "correct horse battery"
 EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Return a browser that is used by every test of the session."""
+    """Return a browser for the tests of a module.
+
+    Not of the session: as long as playwright is there, it keeps an event loop running in this thread, and no
+    asynchronous test of another module could run.
+    """
     if CHROMIUM is None:
         pytest.skip("chromium is not installed (apt-get install chromium)")
     with sync_playwright() as playwright:
@@ -84,19 +88,28 @@ def person(
 
 
 @pytest.fixture(scope="session")
-def signed_in_state(chromium: Browser, live_platform: LivePlatform) -> dict[str, object]:
+def states() -> dict[str, dict[str, object]]:
+    """Return where the browser's state is kept once somebody has signed in: the link works once."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def signed_in_state(
+    chromium: Browser, live_platform: LivePlatform, states: dict[str, dict[str, object]]
+) -> dict[str, object]:
     """Sign the owner in by the one-time link of the first start, once, and return the browser's cookies."""
-    home = Path(live_platform.env["DOCKER_CONFIG"]).parent
-    link = json.loads((home / "ready.json").read_text())["link"]
-    context = chromium.new_context()
-    page = context.new_page()
-    page.goto(link)
-    page.get_by_label("New password").fill(PASSWORD)
-    page.get_by_role("button", name="Set password and sign in").click()
-    page.get_by_role("heading", name="Your models").wait_for()
-    state = dict(context.storage_state())
-    context.close()
-    return state
+    if "owner" not in states:
+        home = Path(live_platform.env["DOCKER_CONFIG"]).parent
+        link = json.loads((home / "ready.json").read_text())["link"]
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(link)
+        page.get_by_label("New password").fill(PASSWORD)
+        page.get_by_role("button", name="Set password and sign in").click()
+        page.get_by_role("heading", name="Your models").wait_for()
+        states["owner"] = dict(context.storage_state())
+        context.close()
+    return states["owner"]
 
 
 def outcome(page: Page, *, patience: float) -> str:
