@@ -1,0 +1,103 @@
+"""Decorators between an author's function and its name do not hide what it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cog
+import pytest
+from cog.schema import read_object, read_source
+from cog.worker.load import load
+from cog.worker.model import Model
+
+SOURCE = """
+import functools
+from collections.abc import AsyncIterator
+import cog
+
+def timed(function):
+    @functools.wraps(function)
+    def wrapper(*args, **options):
+        return function(*args, **options)
+    return wrapper
+
+class Base:
+    @timed
+    def predict(self, n: int = 2) -> str:
+        return str(n)
+
+class Plain(Base):
+    pass
+
+class Static:
+    @staticmethod
+    def predict(n: int = 2) -> str:
+        return str(n)
+
+class OfTheClass:
+    @classmethod
+    def predict(cls, n: int = 2) -> str:
+        return str(n)
+
+class Async:
+    @timed
+    @cog.concurrent(max=3)
+    @cog.streaming
+    @timed
+    async def predict(self, n: int = 2) -> AsyncIterator[int]:
+        yield n
+
+instance = Plain()
+
+@timed
+def function(n: int = 2) -> str:
+    return str(n)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Path]:
+    """Write the source, and forget it afterwards."""
+    (tmp_path / "predict.py").write_text(SOURCE)
+    yield tmp_path
+    sys.modules.pop("predict", None)
+
+
+@pytest.mark.parametrize("name", ["Plain", "Static", "OfTheClass", "Async", "instance", "function"])
+def test_a_decorated_function_is_read_as_it_was_written(project: Path, name: str) -> None:
+    """Both readers see through decorators, inheritance, static and class methods, and instances."""
+    loaded = load(f"predict.py:{name}", str(project))
+    signature = read_object(loaded)
+    assert signature == read_source(project, f"predict.py:{name}")
+    assert [parameter.name for parameter in signature.parameters] == ["n"]
+    model = Model(loaded, environ={})
+    assert model.schema_error is None
+    assert model.arguments({}) == {"n": 2}
+    if name != "Async":
+        assert model.function(**model.arguments({"n": 3})) == "3"
+
+
+def test_a_decorated_async_generator_keeps_its_traits(project: Path) -> None:
+    """Async, concurrency and streaming survive functools.wraps."""
+    model = Model(load("predict.py:Async", str(project)), environ={})
+    assert (model.is_async, model.concurrency, model.streaming, model.iterator) == (True, 3, True, True)
+    assert Model(load("predict.py:Plain", str(project)), environ={}).is_async is False
+
+
+def test_the_loaded_module_is_the_one_others_import(project: Path) -> None:
+    """`import predict` elsewhere in the project gives the module that is running."""
+    loaded = load("predict.py:Plain", str(project))
+    assert sys.modules["predict"].Plain is loaded
+
+
+def test_marks_leave_the_function_itself() -> None:
+    """@streaming and @concurrent return what they were given."""
+
+    def predict() -> str:
+        return "x"
+
+    marked: Callable[..., Any] = cog.concurrent(max=1)(cog.streaming(predict))
+    assert marked is predict
