@@ -17,6 +17,7 @@ from cogyard.instances.host import Host, HostOptions
 from cogyard.instances.run import RunOptions, Work
 from cogyard.instances.runtime import Exit
 from cogyard.instances.server import Run
+from cogyard.instances.work import Claim, Outcome
 from cogyard.testing.instances import FakeModel, FakeRuntime, count, echo, forever
 from cogyard.testing.queue import VERSION, FakeQueue
 
@@ -243,6 +244,66 @@ async def test_a_setup_that_fails_keeps_reason_and_logs(setup: str, reason: str)
             await stage.life
     assert "loading weights" in failed.value.logs
     assert stage.host.setup_logs == failed.value.logs
+
+
+async def test_a_store_that_fails_for_a_moment_loses_no_outcome() -> None:
+    """What the model made is stored once the store takes it again; nothing is run twice for that."""
+    async with _Stage(FakeModel(echo)) as stage:
+        real = stage.queue.finished
+        failures: list[str] = []
+
+        async def fails_once(prediction_id: str, lease_token: str, outcome: Outcome) -> bool:
+            if not failures:
+                failures.append("disk full")
+                raise OSError("disk full")
+            return await real(prediction_id, lease_token, outcome)
+
+        stage.queue.finished = fails_once  # type: ignore[method-assign]  # a fault, injected
+        entry = await stage.queue.ended(stage.queue.add(VERSION, {"text": "x"}))
+        assert failures == ["disk full"]
+        assert (entry.claims, entry.outcome.output if entry.outcome else "") == (1, "hello x")
+
+
+async def test_a_claim_that_fails_is_tried_again() -> None:
+    """An instance does not end because the store failed to hand out work for a moment."""
+    async with _Stage(FakeModel(echo)) as stage:
+        real = stage.queue.claim
+        failures: list[str] = []
+
+        async def fails_once(deployable: str, *, instance: str) -> Claim | None:
+            if not failures:
+                failures.append(instance)
+                raise OSError("disk full")
+            return await real(deployable, instance=instance)
+
+        stage.queue.claim = fails_once  # type: ignore[method-assign]  # a fault, injected
+        entry = await stage.queue.ended(stage.queue.add(VERSION))
+        assert failures == ["i1"]
+        assert entry.prediction.status is Status.SUCCEEDED
+        assert not stage.life.done()
+
+
+async def test_a_store_that_fails_cancels_nothing() -> None:
+    """Not being able to ask whether a prediction was canceled does not cancel it."""
+    gate = asyncio.Event()
+
+    async def wait(_run: Run) -> AsyncIterator[ServerEvent]:
+        await gate.wait()
+        yield CompletedEvent(status="succeeded", output="done")
+
+    async with _Stage(FakeModel(wait)) as stage:
+        asked: list[str] = []
+
+        async def fails(prediction_id: str) -> None:
+            asked.append(prediction_id)
+            raise OSError("disk full")
+
+        stage.queue.wait_canceled = fails  # type: ignore[method-assign]  # a fault, injected
+        prediction = stage.queue.add(VERSION)
+        await _until(lambda: bool(asked))
+        gate.set()
+        entry = await stage.queue.ended(prediction)
+        assert entry.prediction.status is Status.SUCCEEDED
 
 
 async def test_idle_time_counts_from_the_last_prediction() -> None:

@@ -170,7 +170,8 @@ class Hold:
         return orphans
 
     def release(self) -> None:
-        """Give the folder free."""
+        """Give the folder free; no process of its instances outlives that."""
+        kill_marked(f"{self.folder.mark}/")
         self.folder.status_file.unlink(missing_ok=True)
         shutil.rmtree(self.folder.sockets, ignore_errors=True)
         os.close(self._handle)

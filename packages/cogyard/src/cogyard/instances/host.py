@@ -25,6 +25,8 @@ from cogyard.instances.work import Claim
 
 _log = logging.getLogger("cogyard.instances")
 
+#: Seconds after a claim that failed.
+_CLAIM_AGAIN = 1.0
 #: Seconds that a model server gets to run the model's teardown.
 _STOP_GRACE = 5.0
 
@@ -163,7 +165,7 @@ class Host:
                     self._free.clear()
                     await _until(self._free.wait(), served.death, drain)
                     continue
-                claim = await self._work.source.claim(self.version, instance=self.id)
+                claim = await self._claim(served)
                 if claim is None:
                     more = self._work.source.wait_for_work(self.version, timeout=self._options.claim_wait)
                     await _until(more, served.death, drain)
@@ -173,6 +175,16 @@ class Host:
                 await asyncio.wait(self._runs)
         finally:
             await end(drain)
+
+    async def _claim(self, served: Served) -> Claim | None:
+        """Claim, again and again while the store fails: that is no reason to end what runs."""
+        while not (served.death.done() or self._draining.is_set()):
+            try:
+                return await self._work.source.claim(self.version, instance=self.id)
+            except Exception:  # noqa: BLE001 - whatever it was, the next try says it again
+                _log.exception("claim_failed", extra={"instance": self.id})
+            await first(served.death, timeout=_CLAIM_AGAIN)
+        return None
 
     def _begin(self, claim: Claim, served: Served) -> None:
         slot = _Slot(self._slot_freed)

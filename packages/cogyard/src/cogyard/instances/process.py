@@ -153,11 +153,13 @@ class PreparedProcess:
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
             )
-        except OSError as error:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-            raise PrepareFailedError(
-                f"The model server of instance {instance} could not be started: {error.strerror}."
-            ) from error
+        except BaseException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise PrepareFailedError(
+                    f"The model server of instance {instance} could not be started: {error.strerror}."
+                ) from error
+            raise
         return RunningProcess(process, folder=folder, socket=socket, mark=f"{self.options.mark}/{instance}")
 
     def _lay_out(self, folder: Path) -> None:

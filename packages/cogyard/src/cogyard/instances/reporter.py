@@ -8,15 +8,22 @@ busier the store is. Progress and the outcome stay in order because one task sen
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from cogyard.instances.work import Claim, Outcome, Reports
+
+_log = logging.getLogger("cogyard.instances")
 
 #: What a model may print in one prediction, in characters. The rest is dropped, and the log says so.
 MAX_LOG = 8 << 20
 #: The start is reported on its own only when the model works longer than this, in seconds.
 START_AFTER = 0.05
+#: Waits between tries to store a report, in seconds.
+_PAUSES = (0.1, 0.5, 2.0, 5.0, 15.0, 30.0)
 _CUT = "\n[the rest of this log was dropped: it is longer than 8 Mi characters]\n"
 
 
@@ -63,7 +70,7 @@ class Reporter:
             await asyncio.wait_for(self._more.wait(), START_AFTER)
         await self._send()
         # A model so quick that it is done already needs no word of its start: that would be one more commit.
-        if not self._done and not await self._reports.started(self._id, self._token):
+        if not self._done and not await self._insist(lambda: self._reports.started(self._id, self._token)):
             self.lost.set()
         while not self.lost.is_set() and not self._finished():
             await self._more.wait()
@@ -76,7 +83,7 @@ class Reporter:
         await pump
         if self.lost.is_set():
             return False
-        return await self._reports.finished(self._id, self._token, outcome)
+        return await self._insist(lambda: self._reports.finished(self._id, self._token, outcome))
 
     def _finished(self) -> bool:
         return self._done and not self._outputs and not self._logs
@@ -85,7 +92,20 @@ class Reporter:
         self._more.clear()
         outputs, self._outputs = self._outputs, []
         logs, self._logs = "".join(self._logs), []
-        if (outputs or logs) and not await self._reports.progress(
-            self._id, self._token, outputs=outputs, logs=logs
-        ):
-            self.lost.set()
+        if outputs or logs:
+            report = partial(self._reports.progress, self._id, self._token, outputs=outputs, logs=logs)
+            if not await self._insist(report):
+                self.lost.set()
+
+    async def _insist(self, report: Callable[[], Awaitable[bool]]) -> bool:
+        """Report, again when the store fails: hours of a model's work must not be lost to a moment of a full disk.
+
+        Raises what the store raised when it goes on failing.
+        """
+        for pause in _PAUSES:
+            try:
+                return await report()
+            except Exception:  # noqa: BLE001 - whatever it was, the last try says it
+                _log.exception("report_not_stored", extra={"prediction": self._id})
+            await asyncio.sleep(pause)
+        return await report()

@@ -141,7 +141,7 @@ class PredictionRun:
     async def _guard(self) -> None:
         """Renew the lease; stop the prediction when somebody asks or it is no longer ours."""
         prediction = self._claim.prediction.id
-        asked = asyncio.create_task(self._work.cancellations.wait_canceled(prediction))
+        asked = asyncio.create_task(self._asked())
         lost = asyncio.create_task(self._reporter.lost.wait())
         try:
             while not (asked.done() or lost.done()):
@@ -151,6 +151,15 @@ class PredictionRun:
             await self._stop(prediction)
         finally:
             await end(asked, lost)
+
+    async def _asked(self) -> None:
+        """Return once somebody wants the prediction stopped; a store that fails for a moment wants nothing."""
+        while True:
+            try:
+                return await self._work.cancellations.wait_canceled(self._claim.prediction.id)
+            except Exception:  # noqa: BLE001 - as in _renew
+                _log.exception("cancel_not_watched", extra=self._fields())
+                await asyncio.sleep(_CANCEL_AGAIN)
 
     async def _renew(self) -> None:
         try:
