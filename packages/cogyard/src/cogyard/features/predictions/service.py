@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -149,7 +149,7 @@ class Predictions:
             raise NotFoundError
         return record.prediction
 
-    async def events(self, stream_token: str, after: int | None = None) -> AsyncIterator[StreamEvent]:
+    async def events(self, stream_token: str, after: int | None = None) -> AsyncGenerator[StreamEvent]:
         """Yield what happens to a prediction, from the start or after an event's number, until `done`.
 
         Whoever has the token may watch. Raises NotFoundError before the first event.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -27,9 +27,9 @@ async def watch(request: Request) -> Response:
     """Stream a prediction's events, from the start or after `Last-Event-ID`."""
     last = request.headers.get("last-event-id", "").strip()
     after = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else None
-    events = services_of(request).predictions.events(request.path_params["token"], after)
-    # The first event is awaited by the stream, but whether there is a prediction must be known before the headers.
+    # Whether there is a prediction must be known before the headers are sent.
     await services_of(request).predictions.find_stream(request.path_params["token"])
+    events = services_of(request).predictions.events(request.path_params["token"], after)
     return StreamingResponse(
         _frames(events, Addresses.of(request)),
         media_type=None,
@@ -42,7 +42,7 @@ async def watch(request: Request) -> Response:
     )
 
 
-async def _frames(events: AsyncIterator[StreamEvent], addresses: Addresses) -> AsyncIterator[bytes]:
+async def _frames(events: AsyncGenerator[StreamEvent], addresses: Addresses) -> AsyncIterator[bytes]:
     yield b": hi\n\n"
     upcoming: asyncio.Task[StreamEvent] | None = None
     try:
@@ -61,6 +61,9 @@ async def _frames(events: AsyncIterator[StreamEvent], addresses: Addresses) -> A
     finally:
         if upcoming is not None:
             upcoming.cancel()
+            await asyncio.gather(upcoming, return_exceptions=True)
+        # At once, not when the collector comes by: until then the watcher would count.
+        await events.aclose()
 
 
 def _shown(event: StreamEvent, addresses: Addresses) -> str:

@@ -1,0 +1,78 @@
+"""What only a real server shows: frames that leave at once, watchers that go away, methods that others refuse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx2
+import pytest
+import uvicorn
+from cogyard.testing.api import ApiPlatform
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def served(platform: ApiPlatform) -> AsyncIterator[httpx2.AsyncClient]:
+    """Serve the platform on a free port, and return a client of its owner."""
+    server = uvicorn.Server(uvicorn.Config(platform.app, port=0, log_level="warning", access_log=False))
+    task = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    headers = {"Authorization": f"Bearer {platform.tokens['owner']}"}
+    try:
+        async with httpx2.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20
+        ) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def test_chunks_leave_at_once_and_a_watcher_may_go_away(platform: ApiPlatform) -> None:
+    """Each chunk arrives before the next is made; after the watcher has gone nothing remembers it."""
+    predictions, queue = platform.services.predictions, platform.services.predictions.queue
+    async with served(platform) as client:
+        body = {"version": platform.version.id, "input": {"text": "x"}}
+        created = (await client.post("/v1/predictions", json=body)).json()
+        claim = await platform.instance().claim()
+        async with client.stream("GET", created["urls"]["stream"]) as watching:
+            lines = watching.aiter_lines()
+            for number in range(3):
+                await queue.progress(claim.prediction.id, claim.lease_token, outputs=[f"chunk {number}"])
+                async with asyncio.timeout(5):
+                    while await anext(lines) != f"data: chunk {number}":
+                        pass
+            topic = predictions.queue.live.topics[created["id"]]
+            assert topic.watchers == 1
+        async with asyncio.timeout(10):
+            while topic.watchers:
+                await queue.progress(claim.prediction.id, claim.lease_token, outputs=["more"])
+                await asyncio.sleep(0.01)
+
+
+async def test_the_method_query_gets_through(platform: ApiPlatform) -> None:
+    """The server's parser knows it (wire gotcha 12)."""
+    async with served(platform) as client:
+        answer = await client.request("QUERY", "/v1/models", content='"echo"')
+        assert answer.json()["results"][0]["name"] == "echo"
+
+
+async def test_a_waiting_client_is_answered_when_the_model_is_done(platform: ApiPlatform) -> None:
+    """Many at once over one model, each with its own answer."""
+    async with served(platform) as client, platform.instance().always(lambda given: given["text"]):
+
+        async def ask(text: str) -> str:
+            answer = await client.post(
+                "/v1/predictions",
+                json={"version": platform.version.id, "input": {"text": text}},
+                headers={"Prefer": "wait"},
+            )
+            return str(answer.json()["output"])
+
+        texts = [str(n) for n in range(30)]
+        assert await asyncio.gather(*map(ask, texts)) == texts
