@@ -97,6 +97,23 @@ def test_everything_written_is_in_the_pipes_before_the_answer(start: Any) -> Non
     assert worker.stderr() == "an error"
 
 
+def test_what_c_code_prints_is_in_the_pipes_as_well(start: Any) -> None:
+    """Text that C holds back, because a pipe is no terminal, belongs to the prediction that wrote it."""
+    worker = start("""
+    import ctypes
+    libc = ctypes.CDLL(None)
+    class Predictor:
+        def predict(self, n: int) -> int:
+            libc.printf(b"step %d from C\\n", n)
+            return n
+    """)
+    worker.ready()
+    assert worker.output(1, n=1) == 1
+    assert worker.stdout() == "step 1 from C\n"
+    assert worker.output(2, n=2) == 2
+    assert worker.stdout() == "step 1 from C\nstep 2 from C\n"
+
+
 def test_input_that_does_not_fit_fails_without_a_traceback(start: Any) -> None:
     """A missing, unknown or wrong input is the caller's fault: it is named, and the author's logs stay clean."""
     worker = start(HELLO)

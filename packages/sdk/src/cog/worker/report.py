@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
+from collections.abc import Callable
 from types import TracebackType
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -30,12 +32,32 @@ def message(error: BaseException) -> str:
 
 
 def flush() -> None:
-    """Send what Python holds back of stdout and stderr to the pipes."""
+    """Send what Python, and C as far as we can tell, hold back of stdout and stderr to the pipes."""
+    if "ctypes" in sys.modules:
+        _c_flush()()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (AttributeError, ValueError, OSError):  # the author closed or replaced it
             continue
+
+
+@functools.cache
+def _c_flush() -> Callable[[], object]:
+    """Return what sends on the text that C code has printed: on a pipe its stdout waits until 4 KiB are together.
+
+    Asked for only where ctypes is loaded anyway, as by numpy and every framework on it: the import would cost more than
+    it gives.
+    """
+    import ctypes
+
+    try:
+        libc = ctypes.CDLL(None)
+        name = "__stdoutp" if sys.platform == "darwin" else "stdout"
+        # This stream alone: fflush(NULL) would wait for every stream that another thread is reading.
+        return functools.partial(libc.fflush, ctypes.c_void_p.in_dll(libc, name))
+    except (OSError, AttributeError, ValueError):
+        return lambda: None
 
 
 def _authors(traceback: TracebackType | None) -> TracebackType | None:
