@@ -104,7 +104,13 @@ async def replace_files(raw: bytes, store: OutputStore) -> bytes:
         async with limit:
             return await store.store(output_file(marker))
 
-    values = await asyncio.gather(*(one(marker) for _, _, marker in places))
+    tasks = [asyncio.ensure_future(one(marker)) for _, _, marker in places]
+    try:
+        values = await asyncio.gather(*tasks)
+    finally:
+        # When one fails the others are for nothing; and their files are removed next.
+        for task in tasks:
+            task.cancel()
     for (holder, key, _), value in zip(places, values, strict=True):
         holder[key] = value
     return msgspec.json.encode(tree[0])

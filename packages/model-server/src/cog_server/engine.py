@@ -493,7 +493,9 @@ class Engine:
         prediction.value = None
         prediction.input_raw = b""
         self._return_folder(prediction)
-        self._memory.keep(prediction, self._loop.time())
+        moment = self._loop.time()
+        self._memory.keep(prediction, moment)
+        self._memory.sweep(moment)
         prediction.emit(COMPLETED)
         if prediction.webhook is not None:
             prediction.webhook.notify("completed")

@@ -116,7 +116,9 @@ class FakeWorker:
         self.later: list[tuple[int, int, bytes]] = []
 
     def interrupted(self, *_: Any) -> None:
-        """Look for a CANCEL of what runs."""
+        """Look for a CANCEL of what runs; at any other time the main loop may be reading, and drops it as stale."""
+        if not self.running:
+            return
         while (frame := self.channel.receive(wait=False)) is not None:
             kind, tag = frame[:2]
             if kind == 2:
@@ -128,7 +130,6 @@ class FakeWorker:
 
     def run(self) -> int:
         """Serve frames until SHUTDOWN."""
-        signal.signal(signal.SIGUSR1, self.interrupted)
         while True:
             frame = self.later.pop(0) if self.later else self.channel.receive()
             if frame is None:
@@ -158,8 +159,14 @@ class FakeWorker:
     def one(self, tag: int, request: dict[str, Any]) -> None:
         """Run one prediction."""
         started = time.perf_counter()
-        self.running = tag
         try:
+            self.running = tag
+            # A signal that came before this line was not looked at; one that comes while we look waits.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+            try:
+                self.interrupted()
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
             result = self.predict(**given(request["input"]))
             if isinstance(result, collections.abc.Iterator):
                 for item in result:
@@ -230,8 +237,11 @@ def main() -> int:
         "concurrency": 1,
     }
     ready["healthcheck"] = hasattr(predictor, "healthcheck")
+    worker = FakeWorker(channel, predictor)
+    # Before READY: the first CANCEL may follow it at once, and SIGUSR1 ends a process that does not listen.
+    signal.signal(signal.SIGUSR1, worker.interrupted)
     channel.send_json(0x81, 0, ready)
-    return FakeWorker(channel, predictor).run()
+    return worker.run()
 
 
 if __name__ == "__main__":
