@@ -15,6 +15,8 @@ COMMANDS = {
     "predict": Row("cogyard.cli.predict:predict", "Run the model once, on this machine."),
     "run": Row("cogyard.cli.predict:run", "The same as predict."),
     "serve": Row("cogyard.cli.serve:serve", "Serve the model's HTTP API on this machine."),
+    "exec": Row("cogyard.cli.exec:exec_", "Run a command in the model's environment."),
+    "train": Row("cogyard.cli.train:train", "Run the model's training once, and keep the weights."),
     "schema": Row("cogyard.cli.schema:schema", "Print the model's inputs and output as OpenAPI."),
     "build": Row("cogyard.cli.build:build", "Make an image, with no container engine."),
     "push": Row("cogyard.cli.push:push", "Build the image and send it to a registry."),

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 from cogyard.cli.errors import MisuseError
 from cogyard.project.suggest import did_you_mean
 
@@ -71,7 +73,7 @@ def from_arguments(arguments: Sequence[str], document: Schema, standard: Standar
         if not equals or not name:
             raise InputsError(
                 f"failed to parse input `{argument}`: the expected form is name=value",
-                hint="For example: cog predict -i text=hello",
+                hint=f"For example: {_command()} -i text=hello",
             )
         given.setdefault(name, []).append(value)
     values: dict[str, Any] = {}
@@ -156,7 +158,13 @@ def example(properties: Mapping[str, Schema]) -> str:
     for name, schema in list(properties.items())[:3]:
         value = "@file" if is_file(schema) else str(schema.get("default", "…"))
         parts.append(f"-i {name}={value}")
-    return f"For example: cog predict {' '.join(parts)}" if parts else "This model takes no inputs."
+    return f"For example: {_command()} {' '.join(parts)}" if parts else "This model takes no inputs."
+
+
+def _command() -> str:
+    """Return the command as it was called."""
+    context = click.get_current_context(silent=True)
+    return context.command_path if context is not None else "cog predict"
 
 
 def _value(texts: Sequence[str], schema: Schema, whole: Schema, standard: Standard) -> Any:

@@ -70,3 +70,43 @@ def read_variables(given: Sequence[str]) -> dict[str, str]:
             raise MisuseError(f"failed to parse -e `{name}`: the expected form is NAME=value")
         found[name] = value
     return found
+
+
+engine: Decorator = click.option(
+    "--engine",
+    type=click.Choice(["auto", "none", "docker", "podman"]),
+    default="auto",
+    show_default=True,
+    envvar="COG_ENGINE",
+    help="What runs the model: `none` is ordinary processes, with no container. `auto` takes processes for a project, "
+    "and for an image the engine that answers, else processes. Also COG_ENGINE.",
+)
+
+gpus: Decorator = click.option(
+    "--gpus",
+    metavar="GPUS",
+    help="The GPUs of the container, as Docker takes them: all, 2, or device=0. Processes see every GPU there is.",
+)
+
+output_option: Decorator = click.option(
+    "-o", "--output", "destination", metavar="PATH", help="Where the output goes; - is stdout."
+)
+
+
+def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command -i and --json."""
+    command = click.option(
+        "--json",
+        "json_text",
+        metavar="JSON|@FILE|-",
+        help="All inputs as one JSON object; the whole answer is then printed as JSON.",
+    )(command)
+    return click.option(
+        "-i",
+        "--input",
+        "inputs",
+        multiple=True,
+        metavar="NAME=value",
+        help="An input: -i text=hello, -i image=@file.jpg, -i image=@- (stdin), or an http(s) address for a file. "
+        "The same name several times makes a list.",
+    )(command)

@@ -29,13 +29,21 @@ class OutputError(CommandError):
 class Outputs:
     """Show one prediction's output as it comes. `destination` is `-o`: a file, a folder, `-`, or None."""
 
-    def __init__(self, document: Mapping[str, Any], destination: str | None, console: Console) -> None:
+    def __init__(
+        self,
+        document: Mapping[str, Any],
+        destination: str | None,
+        console: Console,
+        *,
+        training: bool = False,
+    ) -> None:
         schema = document.get("components", {}).get("schemas", {}).get("Output", {})
         self._iterator = schema.get("x-cog-array-type") == "iterator"
         self._text = self._iterator and schema.get("x-cog-array-display") == "concatenate"
         self._files = self._iterator and schema.get("items", {}).get("format") == "uri"
         self._to = None if destination in {None, "-"} else Path(str(destination)).expanduser()
         self._raw = destination == "-"
+        self._training = training
         self._console = console
         self._shown = 0
         self._last = ""
@@ -74,6 +82,10 @@ class Outputs:
             self._console.warn("No output generated")
         elif isinstance(output, OutputFile):
             self._put_file(output)
+        elif self._training and isinstance(output, dict) and isinstance(output.get("weights"), OutputFile):
+            self._put_file(output["weights"])
+            if rest := {name: value for name, value in output.items() if name != "weights"}:
+                self._print(json.dumps(self._kept(rest, ""), indent=2, ensure_ascii=False) + "\n")
         elif isinstance(output, list) and output and all(isinstance(one, OutputFile) for one in output):
             for index, one in enumerate(output):
                 self._write_file(one, self._path(one, index))
@@ -87,7 +99,7 @@ class Outputs:
         if self._to is not None and self._to.suffix != ".json":
             self._console.warn(f"the value of --output does not end with .json: {self._to}")
         text = json.dumps(_with_data_urls(response), indent=2, ensure_ascii=False)
-        self._put_text(f"{text}\n")
+        self._put_text(f"{text}\n", anyway=True)
 
     def _kept(self, value: Any, name: str) -> Any:
         """Write the files inside a value and put their paths in their place."""
@@ -108,8 +120,8 @@ class Outputs:
             return
         self._write_file(file, self._path(file, None))
 
-    def _put_text(self, text: str) -> None:
-        if self._to is None:
+    def _put_text(self, text: str, *, anyway: bool = False) -> None:
+        if self._to is None or (self._training and not anyway):
             self._print(text if text.endswith("\n") else f"{text}\n")
             return
         target = self._to / f"{DEFAULT_STEM}.txt" if self._to.is_dir() else self._to
@@ -133,6 +145,8 @@ class Outputs:
             return (
                 self._to if index is None else self._to.with_name(f"{self._to.stem}{number}{self._to.suffix}")
             )
+        if self._training and index is None:
+            return self._folder() / Path(file.name).name  # weights are known by the name they were given
         return self._folder() / f"{DEFAULT_STEM}{number}{extension}"
 
     def _write_file(self, file: OutputFile, target: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from cogyard.cli.console import Console
 from cogyard.environment import LocalEnvironment, Target, make_environment, resolve
 from cogyard.project import Project, ProjectError, find_root, load_project
-from cogyard.project.schema import static_schema
+from cogyard.project.schema import static_schema, training_schema
 
 
 def open_project(filename: str, console: Console) -> Project:
@@ -23,10 +23,12 @@ def open_project(filename: str, console: Console) -> Project:
     return project
 
 
-def source_schema(project: Project) -> tuple[Mapping[str, Any] | None, ProjectError | None]:
+def source_schema(
+    project: Project, *, training: bool = False
+) -> tuple[Mapping[str, Any] | None, ProjectError | None]:
     """Return the document read from the source, or why the source alone does not tell it (the running model may)."""
     try:
-        return static_schema(project), None
+        return (training_schema if training else static_schema)(project), None
     except ProjectError as error:
         return None, error
 

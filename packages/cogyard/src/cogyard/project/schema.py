@@ -21,12 +21,28 @@ def static_schema(project: Project) -> Mapping[str, Any]:
         signature = read_source(project.root, project.ref) if project.ref else None
         training = read_source(project.root, project.train_ref, train=True) if project.train_ref else None
     except SchemaError as error:
-        place = error.path or (project.ref or project.train_ref or "").partition(":")[0]
-        problem = Problem(file=place, line=error.line, message=error.problem, hint=error.hint)
-        raise ProjectError([problem]) from error
+        raise _told(error, project.ref or project.train_ref or "") from error
     if signature is None:
         problem = Problem(
             file=project.config_file.name, message="there is no `predict` (or `run`) to describe"
         )
         raise ProjectError([problem], hint='Add for example: predict: "predict.py:Predictor"')
     return openapi(signature, training)
+
+
+def training_schema(project: Project) -> Mapping[str, Any]:
+    """Return a document in which the training stands in the place of the prediction: its Input, its Output.
+
+    Raises ProjectError as `static_schema` does.
+    """
+    ref = project.train_ref or ""
+    try:
+        training = read_source(project.root, ref, train=True)
+    except SchemaError as error:
+        raise _told(error, ref) from error
+    return openapi(training, training)
+
+
+def _told(error: SchemaError, ref: str) -> ProjectError:
+    place = error.path or ref.partition(":")[0]
+    return ProjectError([Problem(file=place, line=error.line, message=error.problem, hint=error.hint)])
