@@ -101,12 +101,18 @@ def test_an_answer_out_of_the_protocol_is_no_registry(answers: list[Answer]) -> 
         talk(flows.push_blob("me/m", BLOB, b"hello"), *answers)
 
 
+def test_whether_we_may_push_is_asked_by_beginning_to() -> None:
+    """An upload is begun and taken back, also where the registry does not let us; a refusal comes with its words."""
+    for taken_back in (204, 404, 405):
+        _, calls = talk(flows.probe("me/m"), answer(202, location="/up/1"), answer(taken_back))
+        assert [(call.method, call.url) for call in calls] == [("POST", UPLOADS), ("DELETE", "/up/1")]
+        assert not calls[0].refusals
+    with pytest.raises(NotARegistryError):
+        talk(flows.probe("me/m"), answer(200))
+
+
 def test_being_turned_away_is_asked_about_with_words() -> None:
-    """An answer to HEAD has no body, so a refusal is asked for again by GET, and a missing image is none."""
-    assert talk(flows.probe("me/m", "v1"), answer(404))[0] is None
-    _, calls = talk(flows.probe("me/m", "v1"), answer(403), answer(403))
-    assert [call.method for call in calls] == ["HEAD", "GET"]
-    assert not calls[1].refusals
+    """An answer to HEAD has no body, so a refusal is asked for again by POST."""
     _, calls = talk(
         flows.push_blob("me/m", BLOB, b"hello"), answer(400), answer(202, location="/u"), answer(201)
     )

@@ -71,15 +71,8 @@ class ModelAccess:
             return problem
         if not policy.may_create(caller, owner):
             return f"You are {caller.username} and may push to {caller.username}/…, not to {owner}/…."
-        return await self._absence(owner)
-
-    async def _absence(self, owner: str) -> str | None:
-        # Asked of administrators only: others may push to themselves alone.
-        try:
-            await self.services.accounts.get(owner)
-        except NotFoundError:
-            return f"There is no account {owner}."
-        return None
+        # Only administrators come this far with somebody else's name.
+        return None if await self.services.accounts.get(owner) else f"There is no account {owner}."
 
     async def open_for_push(self, caller: Account, repository: str) -> None:
         """Make the model, private, if there is none."""

@@ -37,13 +37,13 @@ class _TokenPage(msgspec.Struct):
 
 
 async def check(target: Reference, client: RegistryClient | None = None) -> None:
-    """Ask the registry whether it would talk to us about `target`, before work is done for it.
+    """Ask the registry whether we may push `target`, before work is done for it.
 
     Raises RegistryError.
     """
     async with client or connect(target.host, os.environ) as registry:
         scope = Scope(repository=target.repository, actions="pull,push")
-        await registry.run(lambda: flows.probe(target.repository, target.tag or "latest"), scope)
+        await registry.run(lambda: flows.probe(target.repository), scope)
 
 
 async def push(

@@ -29,14 +29,16 @@ def ping() -> Flow[Answer]:
     return answer
 
 
-def probe(repository: str, target: str) -> Flow[None]:
-    """Ask for a manifest only to be let in or turned away, before anything is built or sent."""
-    answer = yield Call(
-        method="HEAD", url=f"/v2/{repository}/manifests/{target}", what=repository, refusals=True
-    )
-    if answer.status in {401, 403}:
-        # The same question with words in the answer.
-        yield Call(method="GET", url=f"/v2/{repository}/manifests/{target}", what=repository)
+def probe(repository: str) -> Flow[None]:
+    """Ask whether we may push, before anything is built or sent: begin an upload and take it back.
+
+    A question that only reads would not tell: whoever may see a repository need not be allowed to write to it.
+    """
+    begun = yield Call(method="POST", url=f"/v2/{repository}/blobs/uploads/", what=repository)
+    if begun.status != 202 or "location" not in begun.headers:
+        raise NotARegistryError(f"the registry answered {begun.status} without a place to send blobs to")
+    # An upload that the registry does not let us take back expires by itself.
+    yield Call(method="DELETE", url=begun.headers["location"], what=repository, refusals=True)
 
 
 def push_blob(
