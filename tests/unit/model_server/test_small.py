@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cog_server import webhooks
+from cog_server.echo import Echo
 from cog_server.folders import Folders
 from cog_server.recording import MAX_METRICS, record
 from cog_server.statistics import Statistics
 from cog_server.workers.exits import Exit, out_of_memory_kills
 from cog_server.workers.health import RESTARTS, restart_delay
+from cog_server.workers.process import WorkerCommand
 
 
 @pytest.mark.parametrize(
@@ -129,3 +133,53 @@ def test_a_vanished_folder_is_no_trouble(tmp_path: Path) -> None:
     assert not folders.untouched(path)
     folders.remove(path)
     folders.close()
+
+
+def test_the_worker_s_command_line() -> None:
+    """The interpreter's path means the same from the project's folder; references go as they were given."""
+    command = WorkerCommand(
+        python=Path("bin/python"), project=Path("p"), ref="a.py:B", train_ref="a.py:train"
+    )
+    line = command.arguments(7)
+    assert line[0] == str(Path.cwd() / "bin" / "python")
+    assert line[1:] == [
+        "-m",
+        "cog.worker",
+        "--fd",
+        "7",
+        "--mode",
+        "predict",
+        "--ref",
+        "a.py:B",
+        "--train-ref",
+        "a.py:train",
+    ]
+    assert WorkerCommand(python=Path("python3"), project=Path("p"), ref=None).arguments(3)[0] == "python3"
+
+
+def test_a_stalled_log_reader_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text is written by a thread; when its reader stalls, text is dropped and counted, and the caller never waits."""
+    stalled, written = threading.Event(), []
+
+    class Stream:
+        def write(self, text: str) -> None:
+            stalled.wait(5)
+            written.append(text)
+
+        def flush(self) -> None:
+            pass
+
+    # The streams are the process's own; there is no other way to stand in for them.
+    monkeypatch.setattr(sys, "stdout", Stream())
+    monkeypatch.setattr(sys, "stderr", Stream())
+    echo = Echo()
+    for number in range(10_100):
+        echo("stdout", f"{number}\n")
+    stalled.set()
+    while len(written) < 10_000:
+        stalled.wait(0.001)
+    echo("stdout", "end\n")
+    echo.close()
+    assert written[:2] == ["0\n", "1\n"]
+    assert written[-1] == "end\n"
+    assert "dropped" in written[-2]

@@ -491,6 +491,7 @@ class Engine:
         self.statistics.ended(status, prediction.predict_time)
         self._live.pop(prediction.id, None)
         prediction.value = None
+        prediction.places = []
         prediction.input_raw = b""
         self._return_folder(prediction)
         moment = self._loop.time()

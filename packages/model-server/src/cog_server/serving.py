@@ -11,7 +11,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,10 +182,12 @@ async def _serve(options: ServerOptions, listener: socket.socket, process: Worke
     import asyncio
 
     from cog_server.app import MAX_BODY, App
+    from cog_server.echo import Echo
     from cog_server.front.server import FrontServer
     from cog_server.runner import Runner
 
-    runner = Runner(_runner_options(options))
+    echo = Echo()
+    runner = Runner(_runner_options(options, echo))
     ending = _Ending(options, runner)
     app = App(runner, shutdown=ending.drain)
     server = FrontServer(app, max_body=MAX_BODY)
@@ -205,10 +206,11 @@ async def _serve(options: ServerOptions, listener: socket.socket, process: Worke
     finally:
         ending.forget_signals()
         await runner.close()
+        echo.close()
     return 0
 
 
-def _runner_options(options: ServerOptions) -> Any:
+def _runner_options(options: ServerOptions, on_log: Callable[[str, str], None]) -> Any:
     from cog_server.engine import Limits
     from cog_server.inputs.addresses import AddressRule
     from cog_server.runner import RunnerOptions
@@ -226,17 +228,9 @@ def _runner_options(options: ServerOptions) -> Any:
         setup_timeout=options.setup_timeout,
         upload_url=options.upload_url,
         rule=AddressRule.parse(options.input_hosts, allow_private=options.allow_private_inputs),
-        on_log=_echo,
-        on_prediction_log=_echo,
+        on_log=on_log,
+        on_prediction_log=on_log,
     )
-
-
-def _echo(source: str, text: str) -> None:
-    """Pass the model's text on to our own streams, where a container's logs are read."""
-    stream = sys.stderr if source == "stderr" else sys.stdout
-    with contextlib.suppress(OSError, ValueError):
-        stream.write(text)
-        stream.flush()
 
 
 def _settle_garbage() -> None:

@@ -17,6 +17,8 @@ _SOCKET_BUFFER = 1 << 20
 _PIPE_BUFFER = 1 << 20
 """Bytes asked for each log pipe (the default limit for users who are not root)."""
 _F_SETPIPE_SZ = 1031
+_OURS = ("WEBHOOK_AUTH_TOKEN",)
+"""Secrets of the server that are none of the model's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,9 @@ class WorkerCommand:
     def arguments(self, fd: int) -> list[str]:
         """Return the command line for a worker whose socket is `fd`."""
         program: Sequence[str] = ("-m", "cog.worker") if self.script is None else (str(self.script),)
-        line = [str(self.python), *program, "--fd", str(fd), "--mode", self.mode]
+        # The worker starts in the project; a path that was given from elsewhere still means the same file.
+        python = str(self.python.absolute() if os.sep in str(self.python) else self.python)
+        line = [python, *program, "--fd", str(fd), "--mode", self.mode]
         if self.ref is not None:
             line += ["--ref", self.ref]
         if self.train_ref is not None:
@@ -77,6 +81,8 @@ def spawn(command: WorkerCommand) -> WorkerProcess:
         for _ in range(2):
             pipes += os.pipe()
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", **command.env}
+        for name in _OURS:
+            environment.pop(name, None)
         popen = subprocess.Popen(
             command.arguments(theirs.fileno()),
             cwd=command.project,
