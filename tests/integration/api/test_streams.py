@@ -114,6 +114,7 @@ async def test_files_are_streamed_as_addresses_below_files(platform: ApiPlatform
     async with platform.client() as client:
         created = (await client.post("/v1/predictions", json={"version": version.id, "input": {}})).json()
         assert created["urls"]["stream"].startswith(f"{BASE}/v1/files/")
+        assert (await client.get(created["urls"]["get"])).json()["urls"] == created["urls"]
         instance = platform.instance(version.id)
         claim = await instance.claim()
         put = await client.put(f"/internal/outputs/{claim.lease_token}/1.png", content=b"1")

@@ -62,3 +62,12 @@ def test_a_webhook_secret_has_one_underscore_and_standard_base64() -> None:
     assert secret.count("_") == 1
     assert "-" not in secret
     assert "+" in secret
+
+
+@given(st.binary(min_size=20, max_size=20))
+def test_a_streams_token_says_whether_files_are_streamed(random: bytes) -> None:
+    """And is as good a capability as any."""
+    for of_files in (True, False):
+        token = ids.new_stream_token(random, of_files=of_files)
+        assert ids.is_capability(token)
+        assert ids.streams_files(token) is of_files

@@ -21,6 +21,7 @@ TOKEN_LENGTH = 40
 # What makes an address unguessable: 160 bits, 32 digits.
 CAPABILITY_RANDOM_BYTES = 20
 CAPABILITY_LENGTH = 32
+_FILES_FIRST = "f"
 
 _ID = re.compile(rf"[{ALPHABET}]{{{ID_LENGTH}}}")
 _CAPABILITY = re.compile(rf"[{ALPHABET}]{{{CAPABILITY_LENGTH}}}")
@@ -61,6 +62,21 @@ def new_token(random: bytes) -> str:
 def new_capability(random: bytes) -> str:
     """Spell the unguessable part of an address from 20 random bytes."""
     return spelled(int.from_bytes(random, "big"), CAPABILITY_LENGTH)
+
+
+def new_stream_token(random: bytes, *, of_files: bool) -> str:
+    """Spell the unguessable part of a stream's address. Its first letter says whether files are streamed.
+
+    One client looks for that in the address, which must be the same wherever a prediction is shown.
+    """
+    token = new_capability(random)
+    first = _FILES_FIRST if of_files else token[0].replace(_FILES_FIRST, "g")
+    return first + token[1:]
+
+
+def streams_files(token: str) -> bool:
+    """Whether a stream's token says that files are streamed."""
+    return token.startswith(_FILES_FIRST)
 
 
 def is_capability(text: str) -> bool:

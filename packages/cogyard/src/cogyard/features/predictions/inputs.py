@@ -74,3 +74,12 @@ def _without_patterns(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list):
         return [_without_patterns(item, depth + 1) for item in value]
     return value
+
+
+def outputs_are_files(version: Version) -> bool:
+    """Whether a version's output is a file or a list of files."""
+    found: Any = version.openapi_schema
+    for key in ("components", "schemas", "Output"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    item = found.get("items", found) if isinstance(found, Mapping) else None
+    return isinstance(item, Mapping) and item.get("format") == "uri"

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from cogyard.domain.values import Prediction, Status, Version
 from cogyard.features.page import services_of
 from cogyard.features.predictions.inline import inlined
-from cogyard.features.predictions.wire import prediction_json, streams_files
+from cogyard.features.predictions.wire import prediction_json
 from cogyard.features.versions.service import NoVersionError
 from cogyard.http.addresses import Addresses
 from cogyard.http.bodies import read_json
@@ -120,12 +120,12 @@ async def _created(request: Request, asked: Asked, version: Version) -> Response
         cancel_after=cancel_after(request.headers.get("cancel-after")),
     )
     if wait is not None:
-        return await _waited(request, prediction, wait, version)
-    shaped = _shaped(request, prediction, version)
+        return await _waited(request, prediction, wait)
+    shaped = _shaped(request, prediction)
     return reply(shaped, 201, Location=shaped["urls"]["get"])
 
 
-async def _waited(request: Request, prediction: Prediction, wait: Wait, version: Version) -> Response:
+async def _waited(request: Request, prediction: Prediction, wait: Wait) -> Response:
     services = services_of(request)
     found = await services.predictions.wait(prediction.id, wait.seconds)
     if found.status.terminal:
@@ -133,17 +133,16 @@ async def _waited(request: Request, prediction: Prediction, wait: Wait, version:
     else:
         # Clients take any word but "starting" for the end (wire gotcha 2).
         found = replace(found, status=Status.STARTING, output=None)
-    shaped = _shaped(request, found, version)
+    shaped = _shaped(request, found)
     status = 201 if found.status.terminal else 202
     return reply(shaped, status, Location=shaped["urls"]["get"], Preference_Applied=wait.applied)
 
 
-def _shaped(request: Request, prediction: Prediction, version: Version | None = None) -> dict[str, Any]:
+def _shaped(request: Request, prediction: Prediction) -> dict[str, Any]:
     return prediction_json(
         prediction,
         Addresses.of(request),
         knows_aborted=request.headers.get("user-agent", "").startswith(_KNOW_ABORTED),
-        streams_files=version is not None and streams_files(version.openapi_schema),
     )
 
 

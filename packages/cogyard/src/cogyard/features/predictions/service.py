@@ -14,8 +14,8 @@ from cogyard.domain.ids import (
     ID_RANDOM_BYTES,
     is_capability,
     is_id,
-    new_capability,
     new_id,
+    new_stream_token,
 )
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import StreamEvent, replay
@@ -23,7 +23,7 @@ from cogyard.domain.stream import after as after_number
 from cogyard.domain.values import Account, Prediction, Status, Version
 from cogyard.domain.webhooks import EVENTS, Targets, default_events
 from cogyard.features.predictions.given import Given
-from cogyard.features.predictions.inputs import Inputs
+from cogyard.features.predictions.inputs import Inputs, outputs_are_files
 from cogyard.features.predictions.moves import waiting
 from cogyard.features.predictions.ports import Asked, Record
 from cogyard.features.predictions.queue import Queue
@@ -90,7 +90,9 @@ class Predictions:
             created_at=now,
             deadline=None if cancel_after is None else now + timedelta(seconds=cancel_after),
             source=source,
-            stream_token=new_capability(self.world.random(CAPABILITY_RANDOM_BYTES)),
+            stream_token=new_stream_token(
+                self.world.random(CAPABILITY_RANDOM_BYTES), of_files=outputs_are_files(version)
+            ),
             webhook=webhook or None,
             webhook_events=events,
             origin=origin,

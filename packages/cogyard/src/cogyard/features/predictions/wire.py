@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cogyard.domain.ids import streams_files
 from cogyard.domain.values import Prediction, Status
 from cogyard.features.predictions.moves import HIDDEN
 from cogyard.http.addresses import Addresses
@@ -12,7 +13,7 @@ from cogyard.http.moments import written
 
 
 def prediction_json(
-    prediction: Prediction, addresses: Addresses, *, knows_aborted: bool = False, streams_files: bool = False
+    prediction: Prediction, addresses: Addresses, *, knows_aborted: bool = False
 ) -> dict[str, Any]:
     """Shape a prediction as clients know it.
 
@@ -36,7 +37,7 @@ def prediction_json(
         "created_at": written(prediction.created_at),
         "started_at": written(prediction.started_at),
         "completed_at": written(prediction.completed_at),
-        "urls": urls(prediction, addresses, streams_files=streams_files),
+        "urls": urls(prediction, addresses),
     }
     if prediction.deadline is not None:
         shaped["deadline"] = written(prediction.deadline)
@@ -48,27 +49,20 @@ def prediction_json(
     return shaped
 
 
-def urls(prediction: Prediction, addresses: Addresses, *, streams_files: bool = False) -> dict[str, str]:
+def urls(prediction: Prediction, addresses: Addresses) -> dict[str, str]:
     """Return where a prediction is seen, canceled and watched.
 
     One client makes files of what comes from a path that begins with /v1/files/, and only of that.
     """
     one = addresses.api(f"/predictions/{prediction.id}")
     token = prediction.stream_token
-    stream = f"/files/{token}/stream" if streams_files else f"/streams/{token}"
+    stream = f"/files/{token}/stream" if streams_files(token) else f"/streams/{token}"
     return {
         "web": addresses.web(f"/p/{prediction.id}"),
         "get": one,
         "cancel": f"{one}/cancel",
         "stream": addresses.api(stream),
     }
-
-
-def streams_files(schema: Mapping[str, Any]) -> bool:
-    """Whether a version's outputs are files, one or several."""
-    output = schema.get("components", {}).get("schemas", {}).get("Output", {})
-    item = output.get("items", output) if isinstance(output, Mapping) else {}
-    return isinstance(item, Mapping) and item.get("format") == "uri"
 
 
 def _shown_input(prediction: Prediction) -> Mapping[str, Any]:
