@@ -19,14 +19,17 @@ INLINE_LIMIT = 32 * 1024 * 1024
 async def inlined(output: Any, files: Files) -> Any:
     """Return the output with its files as data URLs; unchanged when they are too large together, or one is gone."""
     found: dict[FileRef, StoredFile] = {}
+    size = 0
     for ref in references(output):
         if ref not in found:
             try:
                 found[ref] = await files.open(ref.token)
             except NotFoundError:
                 return output
-    if not found or sum(file.size for file in found.values()) > INLINE_LIMIT:
-        return output
+        # Each time it is named: a model may name one file a thousand times.
+        size += found[ref].size
+        if size > INLINE_LIMIT:
+            return output
     texts: Mapping[FileRef, str] = {ref: await _data_url(files, file) for ref, file in found.items()}
     return presented(output, lambda ref: texts[ref])
 
