@@ -108,6 +108,11 @@ class Runner:
             await asyncio.wait({asyncio.ensure_future(_settled(self._trainings.supervisor))})
         return self._trainings
 
+    def restart(self, reason: str) -> None:
+        """Start the workers anew: their code has changed."""
+        for kind in self._kinds():
+            kind.supervisor.restart(reason)
+
     async def drain(self) -> None:
         """Refuse what is new, and wait for what there is."""
         await asyncio.gather(*(kind.engine.drained() for kind in self._kinds()))

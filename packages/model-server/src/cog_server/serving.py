@@ -55,6 +55,8 @@ class ServerOptions:
     env: Mapping[str, str] = field(default_factory=dict)
     on_listening: Callable[[str], None] | None = None
     """Told once, with the address, when connections are accepted."""
+    on_runner: Callable[[Runner], None] | None = None
+    """Told once, inside the event loop, when the runner has started."""
     script: Path | None = None
     """A stand-in for the worker, for tests."""
 
@@ -197,6 +199,8 @@ async def _serve(options: ServerOptions, listener: socket.socket, process: Worke
         reaper = asyncio.get_running_loop().create_task(_reap(runner)) if os.getpid() == 1 else None
         await server.start(listener)
         _settle_garbage()
+        if options.on_runner is not None:
+            options.on_runner(runner)
         if options.on_listening is not None:
             options.on_listening(address_of(listener))
         await ending.task

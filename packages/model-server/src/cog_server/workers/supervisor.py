@@ -107,6 +107,7 @@ class Supervisor:
         self._setup_timer: asyncio.TimerHandle | None = None
         self._decoders: dict[str, codecs.IncrementalDecoder] = {}
         self._closing = False
+        self._restarting: str | None = None
         self._gone = asyncio.Event()
         self._settled = asyncio.Event()
         self._health_answers: list[asyncio.Future[messages.Health]] = []
@@ -159,6 +160,24 @@ class Supervisor:
         if self._worker is not None:
             log.warning("worker killed reason=%r", reason)
             self._worker.kill(reason)
+
+    def restart(self, reason: str) -> None:
+        """Put a new worker in the place of this one, or of one that was given up; what runs on it is over.
+
+        Its code has changed, so what it did before does not count, and a setup that fails is not tried again.
+        """
+        if self._closing:
+            return
+        self._crashes = self._failed_starts = 0
+        self._ever_ready = False
+        self.restarts += 1
+        if self._worker is not None:
+            self._restarting = reason
+            self._worker.kill(reason)
+            return
+        for task in self._tasks:
+            task.cancel()  # a restart that waits for its time
+        self._begin()
 
     def drain(self) -> None:
         """Take in all text that the worker has written."""
@@ -240,6 +259,13 @@ class Supervisor:
         for waiting in self._health_answers:
             if not waiting.done():
                 waiting.set_result(messages.Health(ok=False, error=how.describe()))
+        reason, self._restarting = self._restarting, None
+        if reason is not None and not self._closing:
+            self.health = Health.STARTING
+            if was_ready is not None:
+                self._predictions.worker_gone(reason)
+            self._begin()
+            return
         if was_ready is None:
             self._start_failed(self.failure or how.describe())
             return
@@ -308,6 +334,11 @@ class Supervisor:
         self.health = Health.STARTING
         self.restarts += 1
         task = asyncio.get_running_loop().create_task(self._later(delay))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _begin(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.start())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
