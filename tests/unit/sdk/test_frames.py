@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cog.worker import frames, messages
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 SPEC = json.loads((Path(__file__).parents[3] / "spec" / "worker" / "frames.json").read_text("utf-8"))
@@ -73,6 +73,7 @@ def test_impossible_lengths_are_refused(case: dict[str, str]) -> None:
         frames.Decoder().feed(bytes.fromhex(case["hex"]))
 
 
+@settings(deadline=None)
 @given(FRAMES, st.data())
 def test_a_stream_may_be_cut_anywhere(sent: list[frames.Frame], data: st.DataObject) -> None:
     """However the bytes are cut, the same frames come out."""
@@ -85,6 +86,7 @@ def test_a_stream_may_be_cut_anywhere(sent: list[frames.Frame], data: st.DataObj
     assert read == sent
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_frames_or_an_error(data: bytes) -> None:
     """Garbage is refused or waited on; it never raises anything else."""

@@ -13,7 +13,7 @@ from cog import BaseModel, Coder, File, Input, Path, Secret
 from cog.coerce import Arguments
 from cog.errors import InputError
 from cog.schema import read_object
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -291,6 +291,7 @@ KINDS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(KINDS), JSON)
 def test_any_json_is_taken_or_refused(kind: Any, value: Any) -> None:
     """Whatever a caller sends, the answer is a value or an InputError, never another exception."""

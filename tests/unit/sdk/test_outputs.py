@@ -21,7 +21,7 @@ from cog import BaseModel, Path, Secret
 from cog.coerce import Encoder
 from cog.errors import OutputError
 from cog.schema import types as t
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -280,6 +280,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_json_goes_through_unchanged(value: Any) -> None:
     """What is JSON already comes out as it went in; half surrogates, which UTF-8 lacks, as question marks."""
