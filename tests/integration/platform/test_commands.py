@@ -48,6 +48,10 @@ def test_the_first_start_tells_how_to_get_in_and_later_ones_do_not(stopped: Any)
     stopped.end(signal.SIGINT)
     third = stopped.start("--print-token")
     assert third["token"] not in {None, first["token"]}
+    stopped.end(signal.SIGINT)
+    nobody = _cogyard("up", "--data-dir", stopped.data.root, "--port", "0", "--admin", "nobody")
+    assert nobody.returncode == 1
+    assert "There is no account nobody" in nobody.stderr
 
 
 def test_the_ready_file_is_its_owners_alone(platform: Any) -> None:

@@ -13,7 +13,7 @@ _TOKEN_NAME = "cogyard up"  # noqa: S105 - what the token is called
 
 
 class NoAdministratorError(CogyardError):
-    """A token was asked for, for somebody who is not there."""
+    """The administrator who was named, or for whom a token was asked, is not there."""
 
     code = "no_administrator"
 
@@ -39,7 +39,7 @@ async def admit(
 ) -> tuple[Account | None, bool, tuple[str, str] | None]:
     """Make the administrator at the first start; return (account, first start, (token, link secret) if told).
 
-    Raises InvalidError for a name that can't be one, NoAdministratorError when a token is asked for nobody.
+    Raises InvalidError for a name that can't be one, NoAdministratorError for somebody who is not there.
     """
     first_start = not await accounts.exist()
     name = named or default_administrator()
@@ -48,11 +48,11 @@ async def admit(
         account = await accounts.create(name, name=name, is_admin=True)
     else:
         account = await accounts.get(name)
-    if not first_start and not print_token:
-        return account, False, None
-    if account is None:
+    if account is None and (named is not None or print_token):
         raise NoAdministratorError(
-            f"There is no account {name}.", hint="Name the administrator with --admin."
+            f"There is no account {name}.", hint=f"`cogyard account add {name} --admin` makes it."
         )
+    if account is None or not (first_start or print_token):
+        return account, False, None
     token = await accounts.create_token(account, _TOKEN_NAME)
     return account, first_start, (token, await accounts.create_login_link(account))

@@ -31,7 +31,8 @@ LOCK = "opt/cog/pylock.toml"
 
 #: Of our own environment, what a model needs to reach the network and its GPUs; never our settings or secrets.
 _PASSED_ON = (
-    "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CUDA_VISIBLE_DEVICES",
+    "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
+    "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "LD_LIBRARY_PATH",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
 #: Of the image's environment, what speaks of the image's own file system or of settings given as arguments.
