@@ -139,7 +139,7 @@ class Controller:
                     _log.info("instance_draining", extra={"instance": action.instance, "why": action.reason})
                     self._fleet.drain(action.instance)
         views = self._fleet.views()
-        self._observe(Overview(instances=tuple(views), waiting=waiting, troubles=dict(self._troubles)))
+        self._observe(Overview(instances=tuple(views), waiting=waiting, troubles=self._present(views)))
         moment = next_change(demands, views, self._options.limits, now)
         return _LONGEST if moment is None else min(max((moment - now).total_seconds(), 0.0), _LONGEST)
 
@@ -181,6 +181,11 @@ class Controller:
             )
             for name in names
         }
+
+    def _present(self, views: list[InstanceView]) -> dict[str, Trouble]:
+        """Return the troubles of versions that have no ready instance: of the others they are past."""
+        ready = {view.deployable for view in views if view.phase is Phase.READY}
+        return {name: trouble for name, trouble in self._troubles.items() if name not in ready}
 
     def _not_before(self, deployable: str) -> datetime | None:
         trouble = self._troubles.get(deployable)
