@@ -295,3 +295,18 @@ async def test_kill_9_loses_no_prediction_and_ends_none_twice(tmp_path: Path) ->
             assert final.output == ["x"]
     with Database.open(tmp_path / "cogyard.db") as database:
         assert await database.check() == ()
+
+
+async def test_an_output_that_cannot_be_kept_is_a_failure(tmp_path: Path) -> None:
+    """The reason says what to do; the platform goes on."""
+    nested: list[object] = []
+    for _ in range(5000):
+        nested = [nested]
+    async with ApiPlatform.open(tmp_path) as platform:
+        whole, streamed = await _ask(platform), await _ask(platform)
+        await platform.instance().run(nested)
+        await platform.instance().run(chunks=("a", nested))
+        for prediction in (whole, streamed):
+            ended = await _now(platform, prediction)
+            assert ended.status is Status.FAILED
+            assert "levels deep" in (ended.error or "")

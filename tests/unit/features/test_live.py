@@ -10,7 +10,7 @@ import pytest
 from cogyard.domain.stream import Item, StreamEvent, numbered
 from cogyard.domain.values import Prediction, Status
 from cogyard.features.predictions.bells import Bells
-from cogyard.features.predictions.live import LOG_CUT, LOG_LIMIT, REMEMBERED, REMEMBERED_CHARS, Live, Topic
+from cogyard.features.predictions.live import REMEMBERED, REMEMBERED_CHARS, Live, Topic
 
 pytestmark = pytest.mark.anyio
 PREDICTION = Prediction(
@@ -67,14 +67,6 @@ async def test_events_that_could_not_be_written_are_taken_back() -> None:
     topic.undrain(batch)
     assert _ids(topic.since(0)) == [1, 2, 3]
     assert _ids(topic.drain()) == [1, 2, 3]
-
-
-async def test_endless_logs_are_cut_and_that_is_said_once() -> None:
-    """A model that prints for ever fills no disk."""
-    topic = Topic()
-    assert topic.room_for("x" * (LOG_LIMIT - 1)) == "x" * (LOG_LIMIT - 1)
-    assert topic.room_for("abc") == "a" + LOG_CUT
-    assert topic.room_for("d") == ""
 
 
 async def test_whoever_waits_is_woken() -> None:

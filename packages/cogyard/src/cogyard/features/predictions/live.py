@@ -16,14 +16,12 @@ from dataclasses import dataclass, field
 
 from cogyard.domain.stream import Item, StreamEvent, after, numbered
 from cogyard.domain.values import Prediction
+from cogyard.features.predictions.limits import Spoken
 
 # Written events that a topic remembers, so that watchers who keep up never read the store: so many, of so many
 # characters together.
 REMEMBERED = 1024
 REMEMBERED_CHARS = 4 * 1024 * 1024
-# Characters of logs that are kept of one prediction; a model that prints for ever must not fill the disk.
-LOG_LIMIT = 8 * 1024 * 1024
-LOG_CUT = f"\n[The logs end here: they are longer than {LOG_LIMIT} characters.]\n"
 
 
 @dataclass(eq=False)
@@ -41,8 +39,8 @@ class Topic:
     tells: frozenset[str] = frozenset()
     """Of which events a webhook wants to hear."""
     watchers: int = 0
-    logged: int = 0
-    """Characters of logs so far."""
+    spoken: Spoken = field(default_factory=Spoken)
+    """What the present run has said."""
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     _wakes: set[asyncio.Future[None]] = field(default_factory=set)
 
@@ -68,14 +66,6 @@ class Topic:
             self.recent.popleft()
         self.recent.extendleft(reversed(batch))
         self.unwritten += len(batch)
-
-    def room_for(self, logs: str) -> str:
-        """Return what of new logs is kept, and count it; where they become too long, that is said once."""
-        left = LOG_LIMIT - self.logged
-        self.logged += len(logs)
-        if left < 0:
-            return ""
-        return logs if len(logs) <= left else logs[:left] + LOG_CUT
 
     def end(self, prediction: Prediction, events: Sequence[StreamEvent]) -> None:
         """Note the end, with the last events."""
@@ -137,7 +127,7 @@ class Live:
             # What came before is in the store alone.
             topic.recent.clear()
             topic.last = last
-        topic.logged = 0
+        topic.spoken = Spoken()
         topic.stopped.clear()
 
     def held(self, prediction_id: str, lease_token: str) -> Topic | None:

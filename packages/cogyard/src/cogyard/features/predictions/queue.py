@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from cogyard.domain.depth import MAX_DEPTH, deeper_than
 from cogyard.domain.ids import CAPABILITY_RANDOM_BYTES, new_capability
 from cogyard.domain.lifecycle import Event
-from cogyard.domain.stream import Item, StreamEvent, closing, output_item
+from cogyard.domain.stream import StreamEvent, closing
 from cogyard.domain.values import Prediction, Status
 from cogyard.features.predictions import moves
 from cogyard.features.predictions.bells import Bells
+from cogyard.features.predictions.limits import problem_of
 from cogyard.features.predictions.live import Live, Topic
 from cogyard.features.predictions.ports import Change, Decide, Lease, Message, Store
 from cogyard.features.predictions.upkeep import Pulse, repeated, whenever
@@ -139,9 +139,7 @@ class Queue:
         topic = self.live.held(prediction_id, lease_token)
         if topic is None:
             return False
-        logs = topic.room_for(logs)
-        items = [Item("logs", logs)] if logs else []
-        topic.add([*items, *(output_item(value) for value in outputs if not deeper_than(value))])
+        topic.add(topic.spoken.take(outputs, logs))
         self._dirty.set()
         return True
 
@@ -151,9 +149,10 @@ class Queue:
             output=outcome.output, streamed=outcome.streamed, error=outcome.error, metrics=outcome.metrics
         )
         event = _ENDINGS.get(outcome.status, Event.FAIL)
-        if deeper_than(outcome.output):
-            event = Event.FAIL
-            result = moves.Result(error=f"The output is nested more than {MAX_DEPTH} levels deep.")
+        topic = self.live.held(prediction_id, lease_token)
+        problem = problem_of(outcome.output) or (topic.spoken.problem if topic is not None else None)
+        if problem is not None and event is Event.SUCCEED:
+            event, result = Event.FAIL, moves.Result(error=problem, metrics=outcome.metrics)
         decide = moves.finish(lease_token, event, result, self.world.now(), self._message_id())
         change = await self._end(prediction_id, decide, lease_token=lease_token, streamed=result.streamed)
         return change is not None

@@ -1,0 +1,65 @@
+"""What a model's words may come to: it must fill neither the disk nor the memory of who looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from cogyard.domain.depth import MAX_DEPTH, deeper_than
+from cogyard.domain.stream import Item, output_item
+
+# Characters of JSON of all outputs of one prediction; what is larger belongs into files.
+OUTPUT_LIMIT = 32 * 1024 * 1024
+# Characters of logs that are kept of one prediction.
+LOG_LIMIT = 8 * 1024 * 1024
+LOG_CUT = f"\n[The logs end here: they are longer than {LOG_LIMIT} characters.]\n"
+
+TOO_DEEP = f"The output is nested more than {MAX_DEPTH} levels deep."
+TOO_LARGE = f"The output is larger than {OUTPUT_LIMIT} characters; return large results as files."
+
+
+@dataclass
+class Spoken:
+    """What one run has said so far."""
+
+    logs: int = 0
+    outputs: int = 0
+    problem: str | None = None
+    """Why its outputs cannot be kept; then no more of them are."""
+
+    def take(self, outputs: Sequence[Any], logs: str) -> list[Item]:
+        """Return what of new logs and outputs is kept, and count it."""
+        kept = self._logs(logs)
+        said = (self._output(value) for value in outputs)
+        return [*([Item("logs", kept)] if kept else ()), *(item for item in said if item is not None)]
+
+    def _logs(self, logs: str) -> str:
+        left = LOG_LIMIT - self.logs
+        self.logs += len(logs)
+        if left < 0:
+            return ""
+        return logs if len(logs) <= left else logs[:left] + LOG_CUT
+
+    def _output(self, value: Any) -> Item | None:
+        if self.problem is None and deeper_than(value):
+            self.problem = TOO_DEEP
+        if self.problem is not None:
+            return None
+        item = output_item(value)
+        self.outputs += len(item.data)
+        if self.outputs > OUTPUT_LIMIT:
+            self.problem = TOO_LARGE
+            return None
+        return item
+
+
+def problem_of(output: Any) -> str | None:
+    """Say why a whole output cannot be kept; None when it can."""
+    if deeper_than(output):
+        return TOO_DEEP
+    if isinstance(output, dict | list) and len(msgspec.json.encode(output)) > OUTPUT_LIMIT:
+        return TOO_LARGE
+    return TOO_LARGE if isinstance(output, str) and len(output) > OUTPUT_LIMIT else None
