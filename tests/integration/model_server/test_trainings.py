@@ -49,6 +49,9 @@ async def test_a_training_in_process(trainable: Path) -> None:
         python=Path(sys.executable), project=trainable, ref=None, train_ref="predict.py:train", mode="train"
     )
     async with Model.start(chosen) as model:
-        end = [event async for event in model.predict({"steps": 2})][-1]
-        assert isinstance(end, Completed)
-        assert end.output.path.read_text() == "trained 2"
+        async for event in model.predict({"steps": 2}):
+            if isinstance(event, Completed):
+                assert event.output.path.read_text() == "trained 2"
+                break
+        else:
+            raise AssertionError("it did not complete")
