@@ -114,6 +114,9 @@ def test_code_that_ignores_a_cancel_is_killed(project: Path) -> None:
         waiting = pool.submit(server.result, {"mode": "stubborn", "value": "30"}, id="stubborn")
         server.until(lambda: server.client.get("/predictions/stubborn").status_code, lambda code: code == 200)
         running(server, "stubborn")
+        server.until(
+            lambda: server.client.get("/predictions/stubborn").json()["logs"], lambda logs: "holding" in logs
+        )
         server.client.post("/predictions/stubborn/cancel")
         assert waiting.result()["status"] == "canceled"
         server.wait_for("READY")

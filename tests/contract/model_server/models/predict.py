@@ -1,4 +1,4 @@
-# ruff: noqa: T201, S605, SIM105, S110, BLE001, PTH109 - models do what models do
+# ruff: noqa: T201, S605, S110, BLE001, PTH109 - models do what models do
 """Predictors that misbehave in every way the worker protocol speaks of. They need nothing but the standard library."""
 
 import ctypes
@@ -41,6 +41,7 @@ class Plain:
             end = time.monotonic() + float(value)
             while time.monotonic() < end:
                 try:
+                    print("holding on", flush=True)
                     time.sleep(0.05)
                 except BaseException:
                     pass
