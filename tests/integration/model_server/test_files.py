@@ -90,6 +90,18 @@ def test_a_redirect_cannot_lead_to_a_private_address(reader: Path) -> None:
             assert forbidden.received == []
 
 
+def test_odd_urls_fail_the_prediction_in_words(reader: Path) -> None:
+    """Whatever is written behind http://, the prediction ends with a reason; nothing hangs."""
+    with serving(reader) as server:
+        for url in ("http://exa mple/x", "http://a..b/x", "http://" + "a" * 300 + "/x", "http://x:y/",
+                    "https://[::1/x", "http://user:pass@127.0.0.1/x", "data:x",
+                    "http://\u0000/x", "http://ex\u00e4mple.invalid/x"):  # fmt: skip
+            found = server.result({"file": url})
+            assert found["status"] == "failed", url
+            assert found["error"].startswith("The input does not fit the model: file: "), url
+            assert "pass" not in found["error"]
+
+
 @pytest.mark.parametrize(
     ("path", "reason"), [("/missing", "answered 404"), ("/loop", "redirects more than 5 times")]
 )

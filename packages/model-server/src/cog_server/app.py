@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from cog_server import requests, sse
-from cog_server.engine import Asked
+from cog_server.asked import Asked
 from cog_server.errors import (
     BusyError,
     ConflictError,

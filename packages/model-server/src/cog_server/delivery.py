@@ -7,6 +7,7 @@ that what a stream yields arrives in the order it was yielded, whatever the file
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,8 @@ import msgspec
 from cog_server.errors import OutputError, ServerError
 from cog_server.inputs.prepare import FILE_KEY
 from cog_server.outputs import OutputStore, output_file
+
+log = logging.getLogger("cog_server")
 
 _AT_ONCE = 8
 
@@ -77,6 +80,10 @@ class Delivery:
             self._stop(exc.message)
         except OSError as exc:
             self._stop(f"The output could not be delivered: {exc.strerror}.")
+        except Exception:
+            # Whatever it is, the prediction must not hang in this state.
+            log.exception("delivery failed")
+            self._stop("The output could not be delivered; the server's log says why.")
         else:
             self._task = None
             if self._ending:

@@ -19,7 +19,7 @@ import msgspec
 
 from cog_server import ids
 from cog_server import prediction as model_prediction
-from cog_server.engine import Asked, Limits
+from cog_server.asked import Asked, Limits
 from cog_server.errors import InputInvalidError, ServerError, SetupFailedError, UnknownPredictionError
 from cog_server.events import Completed, Event, Log, Metric, Output, Started
 from cog_server.inputs.addresses import AddressRule

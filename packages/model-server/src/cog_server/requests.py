@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cog_server import ids
-from cog_server.engine import Asked
+from cog_server.asked import Asked
 from cog_server.errors import InputInvalidError, Problem, RequestError
 from cog_server.validation import InputSchema, shown
 from cog_server.webhooks import EVENTS

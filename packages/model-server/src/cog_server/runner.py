@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cog_server import documents
-from cog_server.engine import Engine, Limits
+from cog_server.asked import Limits
+from cog_server.engine import Engine
 from cog_server.folders import Folders
 from cog_server.inputs.addresses import AddressRule
 from cog_server.inputs.fetch import Fetcher

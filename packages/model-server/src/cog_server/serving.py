@@ -215,7 +215,7 @@ async def _serve(options: ServerOptions, listener: socket.socket, process: Worke
 
 
 def _runner_options(options: ServerOptions, on_log: Callable[[str, str], None]) -> Any:
-    from cog_server.engine import Limits
+    from cog_server.asked import Limits
     from cog_server.inputs.addresses import AddressRule
     from cog_server.runner import RunnerOptions
 

@@ -60,6 +60,8 @@ class Fetcher:
         async with self._places:
             try:
                 return await asyncio.wait_for(self._fetch(url, folder), TOTAL_SECONDS)
+            except ValueError as exc:
+                raise InputFetchError(f"this is not a URL that can be fetched: {type(exc).__name__}") from exc
             except asyncio.TimeoutError as exc:
                 raise InputFetchError(f"the file took longer than {TOTAL_SECONDS:.0f} s to fetch") from exc
 
@@ -117,7 +119,10 @@ class Fetcher:
         """Build a request that goes to `address` and still names the host, in its header and its certificate."""
         import httpx2
 
-        parsed = httpx2.URL(url)
+        try:
+            parsed = httpx2.URL(url)
+        except httpx2.InvalidURL as exc:
+            raise InputFetchError(f"{where.host} is asked for with a URL that is malformed: {exc}") from exc
         host_header = parsed.netloc.decode("ascii")
         extensions: dict[str, Any] = {"sni_hostname": where.host} if where.scheme == "https" else {}
         headers = {
