@@ -15,6 +15,7 @@ COMMANDS = {
     "predict": Row("cogyard.cli.predict:predict", "Run the model once, on this machine."),
     "run": Row("cogyard.cli.predict:run", "The same as predict."),
     "serve": Row("cogyard.cli.serve:serve", "Serve the model's HTTP API on this machine."),
+    "playground": Row("cogyard.cli.playground:playground", "Try the model on a page in the browser."),
     "exec": Row("cogyard.cli.exec:exec_", "Run a command in the model's environment."),
     "train": Row("cogyard.cli.train:train", "Run the model's training once, and keep the weights."),
     "schema": Row("cogyard.cli.schema:schema", "Print the model's inputs and output as OpenAPI."),

@@ -118,6 +118,11 @@ class RemoteModel:
         except (httpx2.HTTPError, RemoteError):
             return {}
 
+    async def describe(self) -> Mapping[str, Any]:
+        """Ask for the model's document as it is now; empty while there is none. Raises RemoteError."""
+        self.schema = await self._described()
+        return self.schema
+
     async def _described(self) -> Mapping[str, Any]:
         try:
             response = await self._client.get("/openapi.json", timeout=10.0)
