@@ -34,6 +34,8 @@ def configure(*, level: str, style: str, access_log: bool, stream: IO[str] | Non
     requests = logging.getLogger("uvicorn.access")
     requests.setLevel(logging.INFO if access_log else logging.WARNING)
     requests.filters = [Requests()]
+    # uvicorn's own configuration, once loaded in this process, would print these lines by itself.
+    requests.handlers, requests.propagate = [], True
 
 
 class Requests(logging.Filter):
