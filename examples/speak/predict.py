@@ -42,14 +42,14 @@ class Predictor(BasePredictor):
         speed: float = Input(description="2 is twice as fast", default=1.0, ge=0.5, le=2),
     ) -> cog.Path:
         """Return the speech as a WAV file of 24,000 samples a second."""
+        if not re.search(r"\w", text):
+            raise ValueError("there is nothing to pronounce in this text")
         pieces = []
         for sentence in re.split(r"(?<=[.!?\n])\s+", text.strip()):
             sounds = pronounce.pronounce(sentence, accent)
             print(f"{sentence}  [{sounds}]")
             for part in parts(sounds):
                 pieces += [self.say(part, voice, speed), PAUSE]
-        if not any(piece.any() for piece in pieces):
-            raise ValueError("there is nothing to pronounce in this text")
         output = Path(tempfile.mkdtemp()) / "output.wav"
         save(np.concatenate(pieces[:-1]), output)
         return cog.Path(output)

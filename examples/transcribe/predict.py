@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import av
 import cog
 from cog import BaseModel, BasePredictor, Input
 from faster_whisper import WhisperModel
@@ -38,7 +39,10 @@ class Predictor(BasePredictor):
         ),
     ) -> Output:
         """Return the whole text, and its segments with their times."""
-        found, about = self.model.transcribe(str(audio), language=language, task=task, beam_size=5)
+        try:
+            found, about = self.model.transcribe(str(audio), language=language, task=task, beam_size=5)
+        except av.FFmpegError:
+            raise ValueError("this file is not a recording that can be read") from None
         segments = []
         for one in found:  # whisper works while this loop asks for more
             print(f"[{one.start:7.2f} {one.end:7.2f}] {one.text.strip()}")
