@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
+from cogyard.instances.work import Outcome
 from cogyard.testing.api import BASE, ApiPlatform
 
 pytestmark = pytest.mark.anyio
@@ -206,8 +208,6 @@ async def test_small_output_files_come_as_data_urls_when_waited_for(platform: Ap
                 headers={"Content-Type": "image/png"},
             )
         assert put.status_code == 201
-        from cogyard.instances.work import Outcome
-
         outcome = Outcome(status="succeeded", output=put.headers["location"])
         await instance.queue.finished(claim.prediction.id, claim.lease_token, outcome)
 
@@ -226,6 +226,23 @@ async def test_small_output_files_come_as_data_urls_when_waited_for(platform: Ap
         fetched = await anybody.get(shown["output"])
         assert fetched.content == b"\x89PNG"
         assert fetched.headers["content-type"] == "image/png"
+
+
+@pytest.mark.parametrize("name", ["图片.png", "naïve.png", "100%25 of it?.png"])
+async def test_an_output_file_may_have_any_name(platform: ApiPlatform, name: str) -> None:
+    """What a model calls its file is kept, in whatever script, and its address answers."""
+    created = await _create(platform, input={"text": "x"})
+    instance = platform.instance()
+    claim = await instance.claim()
+    async with platform.client(None) as anybody, platform.client() as client:
+        put = await anybody.put(f"/internal/outputs/{claim.lease_token}/{quote(name)}", content=b"\x89PNG")
+        assert put.status_code == 201
+        outcome = Outcome(status="succeeded", output=put.headers["location"])
+        await instance.queue.finished(claim.prediction.id, claim.lease_token, outcome)
+        shown = (await client.get(f"/v1/predictions/{created['id']}")).json()
+        fetched = await anybody.get(shown["output"])
+        assert (fetched.status_code, fetched.content) == (200, b"\x89PNG")
+        assert unquote(shown["output"]).endswith("/" + name)
 
 
 async def test_outputs_are_taken_only_from_the_holder_of_the_lease(platform: ApiPlatform) -> None:

@@ -23,6 +23,7 @@ def test_a_reference_reads_back_as_it_was_written(name: str) -> None:
     except UnicodeEncodeError:
         return
     assert FileRef.parse(str(ref)) == ref
+    assert str(ref).isascii(), "it also travels in a header"
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,8 @@ def test_a_reference_reads_back_as_it_was_written(name: str) -> None:
         f"cogyard-file:{TOKEN}/",
         f"cogyard-file:{TOKEN}/..",
         f"cogyard-file:{TOKEN}/a/b",
+        f"cogyard-file:{TOKEN}/a%2Fb",
+        f"cogyard-file:{TOKEN}/a%00b",
         f"cogyard-file:{TOKEN}/a\nb",
         "cogyard-file:../../etc/passwd",
         f"cogyard-file:{TOKEN.upper()}/x",

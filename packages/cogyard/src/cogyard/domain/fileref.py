@@ -1,4 +1,7 @@
-"""How a file of ours is written inside an input or output: `cogyard-file:<token>/<name>`."""
+"""How a file of ours is written inside an input or output: `cogyard-file:<token>/<name>`.
+
+The name is percent-encoded, because the whole also travels in a `Location` header, where there is only ASCII.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
+from urllib.parse import quote, unquote
 
 from cogyard.domain.ids import is_capability
 
@@ -27,12 +31,13 @@ class FileRef:
         if not text.startswith(SCHEME):
             return None
         token, slash, name = text[len(SCHEME) :].partition("/")
+        name = unquote(name)
         if not slash or not is_capability(token) or safe_name(name) != name:
             return None
         return cls(token, name)
 
     def __str__(self) -> str:
-        return f"{SCHEME}{self.token}/{self.name}"
+        return f"{SCHEME}{self.token}/{quote(self.name, safe='')}"
 
 
 def safe_name(name: str, default: str = "file") -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 from cogyard.domain.fileref import SCHEME
 from cogyard.domain.values import Prediction
@@ -117,7 +118,7 @@ def brief(prediction: Prediction, *, limit: int = 90) -> str:
             continue
         if isinstance(value, str):
             is_file = value.startswith(SCHEME) or outputs.is_file_address(value)
-            short = value[value.rfind("/") + 1 :] if is_file else value
+            short = unquote(value[value.rfind("/") + 1 :]) if is_file else value
             words.append(
                 " ".join(short[: limit * 2].split()) if not value.startswith("data:") else f"{key}: data"
             )

@@ -65,7 +65,7 @@ class Given:
             except NotFoundError as error:
                 raise InvalidError(f"There is no file {match[1]} of yours; it may have expired.") from error
         if (match := _DELIVERY_PATH.fullmatch(path)) is not None:
-            return FileRef.parse(f"cogyard-file:{match[1]}/{unquote(match[2])}")
+            return FileRef.parse(f"cogyard-file:{match[1]}/{match[2]}")
         return None
 
     async def _from_data(self, caller: Account, text: str, prediction_id: str) -> FileRef:
