@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ T = TypeVar("T")
 
 INTERRUPTED = 130
 TERMINATED = 143
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 BROKEN_PIPE = 1  # as click ends when it meets it first
 
 
@@ -96,6 +98,10 @@ def _run(group: click.Command, name: str, console: Console) -> int:
         console.error(error.format_message(), _help_hint(error))
         return error.exit_code
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            place = error.filename or "what the output goes to"
+            console.error(f"no room is left on the disk, or in the quota, of {place}", "Make room, and run it again.")
+            return 1
         known = _of_the_server(error)
         if known is not None:
             console.error(known.message, known.hint)
