@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.examples_more.conftest import EXAMPLES, Example
+from tests.e2e.examples_more.project import EXAMPLES, Example
 
 FETCHING = sorted(path.parent.name for path in EXAMPLES.glob("*/weights.json"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.e2e.examples_more.conftest import Example
+from tests.e2e.examples_more.project import Example
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 SIGN = """\

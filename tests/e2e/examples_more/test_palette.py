@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from tests.e2e.examples_more.conftest import Example
+from tests.e2e.examples_more.project import Example
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 

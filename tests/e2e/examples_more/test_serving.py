@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.examples_more.conftest import COG, Example
+from tests.e2e.examples_more.project import COG, Example
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 

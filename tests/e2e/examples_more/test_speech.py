@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.examples_more.conftest import Example
+from tests.e2e.examples_more.project import Example
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 FERRY = "the ferry to the island leaves at a quarter past nine please have your tickets ready before you come on board"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.examples_more.conftest import Example
+from tests.e2e.examples_more.project import Example
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 LETTERS = {
