@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -79,6 +80,12 @@ def test_a_wrong_option_is_misuse(
         (MisuseError("wrong"), 2, "Error: wrong\n"),
         (SilentExitError(3), 3, ""),
         (KeyboardInterrupt(), 130, "\nStopped.\n"),
+        (
+            OSError(errno.ENOSPC, "No space"),
+            1,
+            "Error: no room is left on the disk that the output goes to\n",
+        ),
+        (OSError(errno.ENOSPC, "No space", "/x"), 1, "Error: no room is left on the disk that holds /x\n"),
         (RuntimeError("oops"), 1, "Error: this is a defect of cog itself: RuntimeError: oops\n"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cogyard.project import ProjectError, load_project, templates
@@ -37,3 +38,24 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """The reason is the system's own."""
     with pytest.raises(ProjectError, match="No such file or directory"):
         list(templates.write(tmp_path / "gone"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the machine has no /dev/full")
+def test_a_file_that_cannot_be_written_whole_is_not_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk nothing half-written stays, which the next `cog init` would skip as the author's own."""
+    real = Path.open
+
+    def full(path: Path, *arguments: Any, **named: Any) -> Any:
+        file = real(path, *arguments, **named)
+        if "x" not in arguments:
+            return file
+        file.close()
+        return real(Path("/dev/full"), "w", encoding="utf-8")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", full)
+        with pytest.raises(ProjectError, match="No space left on device"):
+            list(templates.write(tmp_path))
+    assert not list(tmp_path.iterdir())

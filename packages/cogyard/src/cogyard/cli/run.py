@@ -98,13 +98,9 @@ def _run(group: click.Command, name: str, console: Console) -> int:
         console.error(error.format_message(), _help_hint(error))
         return error.exit_code
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _FULL:
-            place = error.filename or "what the output goes to"
-            console.error(f"no room is left on the disk, or in the quota, of {place}", "Make room, and run it again.")
-            return 1
-        known = _of_the_server(error)
+        known = _known(error)
         if known is not None:
-            console.error(known.message, known.hint)
+            console.error(*known)
             return 1
         if os.environ.get("COG_DEBUG"):
             raise
@@ -119,6 +115,15 @@ def _run(group: click.Command, name: str, console: Console) -> int:
 def _help_hint(error: click.ClickException) -> str | None:
     context = error.ctx if isinstance(error, click.UsageError) else None
     return f"`{context.command_path} --help` says how it is called." if context is not None else None
+
+
+def _known(error: Exception) -> tuple[str, str | None] | None:
+    """Return message and hint of an error that is no defect of ours."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        place = f"that holds {error.filename}" if error.filename else "that the output goes to"
+        return f"no room is left on the disk {place}", "Make room, and run it again."
+    served = _of_the_server(error)
+    return (served.message, served.hint) if served is not None else None
 
 
 def _of_the_server(error: Exception) -> ServerError | None:

@@ -33,12 +33,16 @@ def render(resource: str, folder: Path) -> str:
 
 
 def _create(path: Path, text: str) -> bool:
+    begun = False
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
+            begun = True
             file.write(text)
     except FileExistsError:
         return False
     except OSError as error:
+        if begun:
+            path.unlink()  # half a file would pass for one of the author's the next time
         problem = Problem(file=path.name, message=f"cannot be written in {path.parent}: {error.strerror}")
         raise ProjectError([problem]) from error
     return True
