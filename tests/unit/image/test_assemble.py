@@ -45,6 +45,7 @@ def test_labels_are_those_cog_reads() -> None:
         freeze="a==1\nb==2",
         base=BASE,
         has_init=True,
+        kinds={DIGESTS[3]: "source"},
     )
     assert found == {
         "run.cog.version": "1.2",
@@ -53,11 +54,12 @@ def test_labels_are_those_cog_reads() -> None:
         "run.cog.pip_freeze": "a==1\nb==2",
         "run.cog.python_version": "3.11",
         "run.cog.has_init": "true",
+        "run.cog.layers": f'{{"{DIGESTS[3]}":"source"}}',
         "org.opencontainers.image.base.name": "python:3.11-slim",
         "org.opencontainers.image.base.digest": DIGESTS[2],
     }
     assert "run.cog.has_init" not in labels(
-        version="1.2", config={}, schema=b"{}", freeze="", base=BASE, has_init=False
+        version="1.2", config={}, schema=b"{}", freeze="", base=BASE, has_init=False, kinds={}
     )
 
 

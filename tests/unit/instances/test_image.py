@@ -44,6 +44,25 @@ def test_layers_labels_and_environment_are_read() -> None:
     assert image.env == {"A": "1", "B": "x=y"}
 
 
+def test_layers_of_an_image_that_went_through_docker_are_known() -> None:
+    """Docker drops annotations and compresses anew; the labels of the config and the diffIDs stay."""
+    kinds = {"sha256:1": "lock", "sha256:2": "source"}
+    config = _config(**{"run.cog.layers": json.dumps(kinds)})
+    config["rootfs"] = {"type": "layers", "diff_ids": ["sha256:0", "sha256:1", "sha256:2"]}
+    assert [layer.kind for layer in read_image("v", _manifest(None, None, None), config).layers] == [
+        "", "lock", "source",
+    ]  # fmt: skip
+    assert [layer.kind for layer in read_image("v", _manifest(None, None), config).layers] == ["", ""]
+
+
+@pytest.mark.parametrize("told", ["[]", "{", '{"sha256:0": 5}', ""])
+@pytest.mark.parametrize("rootfs", [None, [], {"diff_ids": "x"}, {"diff_ids": [{"a": 1}]}])
+def test_odd_kinds_are_no_kinds(told: str, rootfs: object) -> None:
+    """What strangers wrote into labels and diffIDs names no layer."""
+    config = {**_config(**{"run.cog.layers": told}), "rootfs": rootfs}
+    assert read_image("v", _manifest(None), config).layers[0].kind == ""
+
+
 def test_the_python_of_cog_yaml_serves_when_the_label_is_missing() -> None:
     """Images made before the label exist."""
     image = read_image("v", _manifest("lock"), _config({"build": {"python_version": "3.11"}}))

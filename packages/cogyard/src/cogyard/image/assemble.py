@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from cogyard.image.bases.base import Base
-from cogyard.image.plan import SOURCE_ROOT, Plan
+from cogyard.image.plan import KINDS, SOURCE_ROOT, Plan
 from cogyard.oci.config import History, ImageConfig, RootFs, RunConfig
 from cogyard.oci.descriptor import CONFIG, MANIFEST, Descriptor
 from cogyard.oci.manifest import Manifest
@@ -19,15 +19,24 @@ PORT = "5000/tcp"
 
 
 def labels(
-    *, version: str, config: Mapping[str, Any], schema: bytes, freeze: str, base: Base, has_init: bool
+    *,
+    version: str,
+    config: Mapping[str, Any],
+    schema: bytes,
+    freeze: str,
+    base: Base,
+    has_init: bool,
+    kinds: Mapping[str, str],
 ) -> dict[str, str]:
-    """Return the image's labels, as Cog writes and reads them."""
+    """Return the image's labels, as Cog writes and reads them; `kinds` says of a diffID what the layer is for."""
     found = {
         "run.cog.version": version,
         "run.cog.config": json.dumps(config, separators=(",", ":"), ensure_ascii=False),
         "run.cog.openapi_schema": schema.decode(),
         "run.cog.pip_freeze": freeze,
         "run.cog.python_version": base.python_version,
+        # Docker keeps labels but no annotations: an image that went through it can still be run without containers.
+        KINDS: json.dumps(kinds, separators=(",", ":")),
         "org.opencontainers.image.base.name": base.name,
     }
     if has_init:

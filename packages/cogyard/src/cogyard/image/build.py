@@ -107,6 +107,7 @@ def build(
             freeze=lock.freeze(),
             base=found,
             has_init=bool(plan.entrypoint),
+            kinds={each.diff_id: each.kind for each in layers},
         )
         made = [(each.title, each.diff_id) for each in layers]
         config = encode(image_config(found, plan, made, described, epoch=epoch))

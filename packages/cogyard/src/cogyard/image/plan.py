@@ -13,6 +13,8 @@ from cogyard.project.ignore import SourceFile
 
 #: The annotation that says what a layer holds (spec/image.md).
 KIND = "run.cog.layer"
+#: The label that says the same, a JSON object by diffID (spec/image.md).
+KINDS = "run.cog.layers"
 
 MODEL_ROOT = "opt/cog/model"
 SERVER_ROOT = "opt/cog/server"

@@ -14,6 +14,8 @@ from cogyard.oci.manifest import Manifest, decode
 
 #: Tells what a layer is for, in the manifest's annotations of that layer.
 LAYER_KIND = "run.cog.layer"
+#: Tells the same in the config's labels, a JSON object by diffID: Docker keeps those, and no annotations.
+LAYER_KINDS = "run.cog.layers"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +75,9 @@ def read_image(version: str, manifest: bytes, config: Mapping[str, Any]) -> Imag
             hint="A version is the image of one platform, not a list of images.",
         ) from error
     labels = _strings(_section(config).get("Labels"))
+    kinds = _kinds(config, labels)
+    if len(kinds) != len(parsed.layers):
+        kinds = [""] * len(parsed.layers)
     return Image(
         version=version,
         layers=tuple(
@@ -80,13 +85,13 @@ def read_image(version: str, manifest: bytes, config: Mapping[str, Any]) -> Imag
                 digest=layer.digest,
                 size=layer.size,
                 media_type=layer.media_type,
-                kind=(layer.annotations or {}).get(LAYER_KIND, ""),
+                kind=(layer.annotations or {}).get(LAYER_KIND, kind),
             )
-            for layer in parsed.layers
+            for layer, kind in zip(parsed.layers, kinds, strict=True)
         ),
         labels=labels,
         env=_environment(_section(config).get("Env")),
-        cog_config=_cog_config(labels),
+        cog_config=_object(labels.get("run.cog.config", "{}")),
     )
 
 
@@ -101,14 +106,22 @@ def _strings(value: Any) -> dict[str, str]:
     return {str(key): item for key, item in value.items() if isinstance(item, str)}
 
 
+def _kinds(config: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]:
+    """Return what the labels say of each layer, lowest first; empty text for those that are not ours."""
+    rootfs = config.get("rootfs")
+    diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, Mapping) else None
+    told = _strings(_object(labels.get(LAYER_KINDS, "{}")))
+    return [told.get(str(each), "") for each in diff_ids] if isinstance(diff_ids, list) else []
+
+
 def _environment(value: Any) -> dict[str, str]:
     pairs = [str(item).partition("=") for item in value] if isinstance(value, list) else []
     return {name: text for name, equals, text in pairs if name and equals and "\0" not in name + text}
 
 
-def _cog_config(labels: Mapping[str, str]) -> Mapping[str, Any]:
+def _object(text: str) -> Mapping[str, Any]:
     try:
-        parsed = msgspec.json.decode(labels.get("run.cog.config", "{}"))
+        parsed = msgspec.json.decode(text)
     except msgspec.DecodeError:
         return {}
     return parsed if isinstance(parsed, Mapping) else {}
