@@ -319,6 +319,9 @@ def main() -> int:
         "--once", action="store_true", help="stop the platform at the end instead of leaving it"
     )
     once = parser.parse_args().once
+    # However we are asked to end, what was started ends with us.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
     began, demo = time.monotonic(), Demo()
     try:
         write_and_run(demo)
