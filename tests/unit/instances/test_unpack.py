@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from cogyard.instances.errors import UnsafeLayerError
 from cogyard.instances.unpack import UnpackLimits, unpack
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 Member = tuple[tarfile.TarInfo, bytes | None]
@@ -195,7 +196,16 @@ _NAMES = st.lists(st.sampled_from(["a", "b", "..", ".", "src", "", "c\n"]), min_
 _KINDS = st.sampled_from([tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE])
 
 
+def _is_loop(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
+
+
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@example(entries=[("a", tarfile.SYMTYPE, "a//a")])
 @given(entries=st.lists(st.tuples(_NAMES, _KINDS, _NAMES), min_size=1, max_size=6))
 def test_nothing_ever_leads_out(
     tmp_path_factory: pytest.TempPathFactory, entries: list[tuple[str, bytes, str]]
@@ -209,7 +219,8 @@ def test_nothing_ever_leads_out(
     target.mkdir()
     _quietly(lambda: unpack(_archive(home / "layer", *members), target, UnpackLimits()))
     for path in target.rglob("*"):
-        # A link to itself leads nowhere: realpath says where the kernel would stop.
+        if _is_loop(path):
+            continue  # leads nowhere, and realpath would only guess where (`a` to `a//a`: the file `/a`)
         assert Path(os.path.realpath(path)).is_relative_to(target)
     assert {path.name for path in home.iterdir()} == {"tree", "layer"}
 
