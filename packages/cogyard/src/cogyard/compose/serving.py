@@ -16,6 +16,8 @@ from typing import Protocol
 import uvicorn
 from starlette.types import ASGIApp
 
+from cogyard.compose.closing import Closing
+
 #: How long open connections (streams, waiting requests) get once everything else is done, in seconds.
 _LAST_ANSWERS = 3
 
@@ -81,9 +83,10 @@ async def serve(
 
     `started` is called once requests are answered, `stopping` at the first signal.
     """
+    app = Closing(platform.app)
     server = _Server(
         uvicorn.Config(
-            platform.app,
+            app,
             http="httptools",
             ws="none",
             lifespan="off",
@@ -91,7 +94,7 @@ async def serve(
             access_log=access_log,
             proxy_headers=False,
             server_header=False,
-            timeout_graceful_shutdown=_LAST_ANSWERS,
+            timeout_graceful_shutdown=_LAST_ANSWERS + 1,
         )
     )
     serving = asyncio.create_task(server.serve(sockets=[door]))
@@ -106,7 +109,7 @@ async def serve(
     finally:
         first.cancel()
         server.should_exit = True
-        server.force_exit = signals.second.is_set()
+        await app.close(answers=0 if signals.second.is_set() else _LAST_ANSWERS)
         await serving
 
 
