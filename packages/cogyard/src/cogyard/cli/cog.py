@@ -19,6 +19,7 @@ COMMANDS = {
     "exec": Row("cogyard.cli.exec:exec_", "Run a command in the model's environment."),
     "train": Row("cogyard.cli.train:train", "Run the model's training once, and keep the weights."),
     "test": Row("cogyard.cli.test:test", "Run the examples of cog-test.yaml and compare."),
+    "doctor": Row("cogyard.cli.doctor:doctor", "Look for what is wrong with the project."),
     "schema": Row("cogyard.cli.schema:schema", "Print the model's inputs and output as OpenAPI."),
     "build": Row("cogyard.cli.build:build", "Make an image, with no container engine."),
     "push": Row("cogyard.cli.push:push", "Build the image and send it to a registry."),
