@@ -27,9 +27,13 @@ def options(arguments: list[str], env: dict[str, str]) -> ServerOptions:
     parser.add_argument("--train-ref", default=env.get("COG_TRAIN_TYPE_STUB") or None)
     parser.add_argument("--schema", type=Path)
     parser.add_argument("--concurrency", type=_positive, default=env.get("COG_MAX_CONCURRENCY") or None)
+    parser.add_argument("--workers", type=_positive, default=env.get("COG_WORKERS") or 1)
+    parser.add_argument("--gpus", type=_count, default=env.get("COG_GPUS") or None)
     parser.add_argument("--queue", type=_count, default=env.get("COG_QUEUE_SIZE") or 100)
     parser.add_argument("--upload-url", default=env.get("COG_UPLOAD_URL") or None)
     parser.add_argument("--setup-timeout", type=float, default=env.get("COG_SETUP_TIMEOUT") or None)
+    parser.add_argument("--predict-timeout", type=_seconds, default=env.get("COG_PREDICT_TIMEOUT") or None)
+    parser.add_argument("--token", default=env.get("COG_API_TOKEN") or None)
     parser.add_argument("--cancel-grace", type=float, default=env.get("COG_CANCEL_GRACE") or 5.0)
     parser.add_argument("--await-explicit-shutdown", action="store_true")
     parser.add_argument("--exit-on-stdin-close", action="store_true")
@@ -50,6 +54,13 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
     return value
 
 

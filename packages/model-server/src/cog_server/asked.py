@@ -23,6 +23,8 @@ class Limits:
     strict: bool = False
     slots: int | None = None
     cancel_grace: float = CANCEL_GRACE
+    predict_timeout: float | None = None
+    """Seconds that a prediction may run."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

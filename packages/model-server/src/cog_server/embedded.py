@@ -58,6 +58,7 @@ class ModelOptions:
     schema: Mapping[str, Any] | None = None
     concurrency: int | None = None
     setup_timeout: float | None = None
+    workers: int = 1
     env: Mapping[str, str] | None = None
     allow_private_inputs: bool = True
     script: Path | None = None
@@ -95,6 +96,7 @@ class Model:
                 limits=Limits(queue=10_000, slots=options.concurrency),
                 schema=options.schema,
                 setup_timeout=options.setup_timeout,
+                workers=options.workers,
                 rule=AddressRule(allow_private=options.allow_private_inputs),
                 store=lambda _: _KeepStore(),
                 on_log=on_log,

@@ -23,6 +23,7 @@ from cog_server.recording import record
 from cog_server.webhooks import Webhook
 from cog_server.workers import messages
 from cog_server.workers.health import Health
+from cog_server.workers.lane import Lane
 
 STORING_MOST = 64
 """Predictions that may be storing their files at once, beyond slots and queue."""
@@ -31,15 +32,17 @@ OUTPUT_LIMIT = 1 << 30
 
 
 class Engine(Performer):
-    """Run predictions on the worker of one supervisor."""
+    """Run predictions on the workers of one model."""
 
     # What callers do.
 
     @property
     def health(self) -> Health:
         """The state that is told: READY and BUSY differ by whether a slot is free."""
-        health = self.supervisor.health
-        if health is Health.READY and len(self._running) >= self.slots:
+        health = self.pool.health
+        if health is Health.READY and not any(
+            lane.ready and len(lane.running) < lane.slots for lane in self._lanes
+        ):
             return Health.BUSY
         return health
 
@@ -51,7 +54,7 @@ class Engine(Performer):
     @property
     def running(self) -> int:
         """Predictions that have a slot."""
-        return len(self._running)
+        return self._busy
 
     def find(self, id: str) -> Prediction:
         """Return a running or lately ended prediction. Raises UnknownPredictionError."""
@@ -82,10 +85,7 @@ class Engine(Performer):
             self.refuse_now()
         if asked.id in self._live:
             raise ConflictError(f"A prediction with the id {asked.id!r} is running.")
-        if (
-            len(self._running) + self.waiting >= self.slots + self.limits.queue
-            or len(self._storing) >= STORING_MOST
-        ):
+        if self._busy + self.waiting >= self.slots + self.limits.queue or len(self._storing) >= STORING_MOST:
             raise BusyError("All slots are busy" + (" and the queue is full." if self.limits.queue else "."))
         prediction = Prediction(
             id=asked.id,
@@ -135,21 +135,20 @@ class Engine(Performer):
 
     # What the supervisor says.
 
-    def worker_ready(self, ready: messages.Ready) -> None:
-        """Open the slots."""
-        self._is_async = ready.is_async
-        offered = max(1, ready.concurrency) if ready.is_async else 1
-        self.slots = self.limits.slots if self.limits.slots is not None and ready.is_async else offered
+    def worker_ready(self, lane: Lane, ready: messages.Ready) -> None:
+        """Open a worker's slots."""
+        lane.open(ready, self.limits.slots)
+        self.slots = sum(one.slots for one in self._lanes if one.ready)
         self._ready = True
         self._pump()
 
-    def worker_frame(self, kind: int, tag: int, payload: bytes) -> None:
+    def worker_frame(self, lane: Lane, kind: int, tag: int, payload: bytes) -> None:
         """Turn a frame into a lifecycle event."""
-        prediction = self._running.get(tag)
+        prediction = lane.running.get(tag)
         if prediction is None:
             return  # the end of something that was given up
         if kind == frames.SUCCEEDED:
-            self._succeeded(prediction, payload)
+            self._succeeded(lane, prediction, payload)
         elif kind == frames.OUTPUT:
             self._output(prediction, payload)
         elif kind == frames.LOG:
@@ -162,45 +161,47 @@ class Engine(Performer):
             prediction.emit(METRIC, metric)
         elif kind == frames.FAILED:
             failed: messages.Failed = messages.decode(messages.Failed, payload)
-            self.supervisor.drain()
+            lane.supervisor.drain()
             prediction.predict_time = failed.predict_time
             if prediction.error is None:
                 prediction.error = failed.error
             self._fire(prediction, Event.FAILED)
         elif kind == frames.CANCELED:
             canceled: messages.Canceled = messages.decode(messages.Canceled, payload)
-            self.supervisor.drain()
+            lane.supervisor.drain()
             prediction.predict_time = canceled.predict_time
             self._fire(prediction, Event.CANCELED)
         else:
             raise ProtocolError(f"a frame of kind 0x{kind:02x} cannot speak of a prediction")
 
-    def worker_text(self, source: str, text: str) -> None:
+    def worker_text(self, lane: Lane, source: str, text: str) -> None:
         """Give text to the prediction that wrote it, when that is certain; else it is the server's own log."""
-        if len(self._running) == 1:
-            self._text(next(iter(self._running.values())), source, text)
+        if len(lane.running) == 1:
+            self._text(next(iter(lane.running.values())), source, text)
         elif self._on_log is not None:
             self._on_log(source, text)
 
-    def worker_gone(self, why: str) -> None:
-        """End what ran on the dead worker; what waits goes on waiting for the next."""
-        self._ready = False
-        for prediction in list(self._running.values()):
+    def worker_gone(self, lane: Lane, why: str) -> None:
+        """End what ran on the dead worker; what waits goes on waiting for another."""
+        self._ready = any(one.ready for one in self._lanes)
+        for prediction in list(lane.running.values()):
             if prediction.error is None and prediction.state.value == "running":
                 prediction.error = why
             self._fire(prediction, Event.DIED)
 
-    def worker_lost(self, why: str) -> None:
-        """End everything: there will be no worker."""
-        self._ready = False
+    def worker_lost(self, lane: Lane, why: str) -> None:  # noqa: ARG002 - the listener's own signature
+        """End everything when no worker is left, nor will be."""
+        self._ready = any(one.ready for one in self._lanes)
+        if not all(one.lost for one in self._lanes):
+            return
         for prediction in list(self._live.values()):
             if prediction.error is None:
                 prediction.error = why
             self._fire(prediction, Event.LOST)
 
-    def _succeeded(self, prediction: Prediction, payload: bytes) -> None:
+    def _succeeded(self, lane: Lane, prediction: Prediction, payload: bytes) -> None:
         # What the model wrote is in the pipes by now (spec, "Order and logs").
-        self.supervisor.drain()
+        lane.supervisor.drain()
         prediction.predict_time, flags, raw = frames.split_success(payload)
         delivery = prediction.delivery
         if flags & frames.HAS_FILES:
@@ -209,7 +210,7 @@ class Engine(Performer):
         elif raw:
             prediction.output = raw
         elif not prediction.streamed:
-            ready = self.supervisor.ready
+            ready = lane.supervisor.ready
             prediction.streamed = ready is not None and ready.iterator
         busy = delivery is not None and not delivery.idle
         self._fire(prediction, Event.SUCCEEDED_WITH_FILES if busy else Event.SUCCEEDED)
@@ -239,7 +240,7 @@ class Engine(Performer):
                 prediction.webhook.notify("logs")
 
     def _why_not_ready(self) -> str:
-        supervisor = self.supervisor
+        supervisor = self.pool
         health = supervisor.health
         if health is Health.SETUP_FAILED:
             return f"The model's setup failed: {supervisor.failure}"

@@ -99,6 +99,9 @@ async def health(kind: Kind) -> dict[str, Any]:
             "python": ready.python if ready else None,
         },
     }
+    workers = supervisor.each()
+    if workers:
+        found["workers"] = workers
     if error is not None:
         found["user_healthcheck_error"] = error
     if supervisor.failure is not None:

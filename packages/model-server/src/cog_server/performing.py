@@ -28,7 +28,10 @@ from cog_server.outputs import OutputStore
 from cog_server.prediction import COMPLETED, OUTPUT, START, Prediction
 from cog_server.statistics import Statistics
 from cog_server.webhooks import WebhookClient
-from cog_server.workers.supervisor import OnLog, Supervisor
+from cog_server.workers import messages
+from cog_server.workers.lane import Group, Lane
+from cog_server.workers.pool import Pool
+from cog_server.workers.supervisor import OnLog
 
 log = logging.getLogger("cog_server")
 
@@ -38,7 +41,7 @@ _encode = msgspec.json.encode
 
 
 class Performer:
-    """Hold the predictions of one worker and perform their effects."""
+    """Hold the predictions of one model and perform their effects."""
 
     def __init__(
         self,
@@ -59,8 +62,9 @@ class Performer:
         self._fetcher = fetcher
         self._store = store
         self._on_log = on_log
-        self._supervisor: Supervisor | None = None
-        self._running: dict[int, Prediction] = {}
+        self._pool: Pool | None = None
+        self._lanes: tuple[Lane, ...] = ()
+        self._busy = 0
         self._queue: deque[Prediction] = deque()
         self._live: dict[str, Prediction] = {}
         self._preparing = 0
@@ -68,7 +72,7 @@ class Performer:
         self._memory = Memory()
         self._next_tag = 0
         self._ready = False
-        self._is_async = False
+        self._batch_timer: asyncio.TimerHandle | None = None
         self._idle: list[asyncio.Future[None]] = []
         self._loop = asyncio.get_running_loop()
         self._effects: dict[Effect, Callable[[Prediction], None]] = {
@@ -85,16 +89,17 @@ class Performer:
             Effect.COMPLETE: self._complete,
         }
 
-    def attach(self, supervisor: Supervisor) -> None:
-        """Name the supervisor whose worker runs the predictions."""
-        self._supervisor = supervisor
+    def attach(self, pool: Pool) -> None:
+        """Name the workers that run the predictions."""
+        self._pool = pool
+        self._lanes = pool.lanes
 
     @property
-    def supervisor(self) -> Supervisor:
-        """The worker's keeper."""
-        if self._supervisor is None:
+    def pool(self) -> Pool:
+        """The workers."""
+        if self._pool is None:
             raise RuntimeError("attach() comes first")
-        return self._supervisor
+        return self._pool
 
     def _fire(self, prediction: Prediction, event: Event) -> None:
         prediction.state, effects = step(prediction.state, event)
@@ -130,8 +135,48 @@ class Performer:
     # Effects.
 
     def _pump(self) -> None:
-        while self._queue and self._ready and len(self._running) < self.slots:
-            self._fire(self._queue.popleft(), Event.SLOT)
+        while self._queue:
+            lane = self._free_lane()
+            if lane is None or (lane.batch is not None and not self._batch_is_due(lane.batch)):
+                return
+            if lane.batch is None:
+                prediction = self._queue.popleft()
+                prediction.lane = lane
+                self._fire(prediction, Event.SLOT)
+            else:
+                self._send_batch(lane, min(lane.batch.max_size, len(self._queue)))
+
+    def _free_lane(self) -> Lane | None:
+        """Return the worker with the least to do that can take more."""
+        best: Lane | None = None
+        for lane in self._lanes:
+            if lane.free and (best is None or len(lane.running) < len(best.running)):
+                best = lane
+        return best
+
+    def _batch_is_due(self, batch: messages.Batch) -> bool:
+        """Say whether a batch may leave: it is full, or its first prediction has waited long enough."""
+        if len(self._queue) >= batch.max_size:
+            return True
+        left = self._queue[0].queued_at + batch.max_wait - self._loop.time()
+        if left <= 0:
+            return True
+        if self._batch_timer is None:
+            self._batch_timer = self._loop.call_later(left, self._batch_waited)
+        return False
+
+    def _batch_waited(self) -> None:
+        self._batch_timer = None
+        self._pump()
+
+    def _send_batch(self, lane: Lane, size: int) -> None:
+        """Send the first of the queue together, in their order; whoever came first is never overtaken."""
+        members = [self._queue.popleft() for _ in range(size)]
+        lane.groups += 1
+        group = Group(size)
+        for prediction in members:
+            prediction.lane, prediction.group, prediction.more = lane, group, prediction is not members[-1]
+            self._fire(prediction, Event.SLOT)
 
     def _prepare(self, prediction: Prediction) -> None:
         self._preparing += 1
@@ -161,6 +206,7 @@ class Performer:
         self._fire(prediction, event)
 
     def _enqueue(self, prediction: Prediction) -> None:
+        prediction.queued_at = self._loop.time()
         self._queue.append(prediction)
         self._pump()
 
@@ -170,19 +216,23 @@ class Performer:
     def _send(self, prediction: Prediction) -> None:
         self._next_tag = tag = self._next_tag % 0xFFFF_FFFF + 1
         prediction.tag = tag
-        self._running[tag] = prediction
+        lane = prediction.lane
+        assert lane is not None  # noqa: S101 - _pump chose it
+        lane.running[tag] = prediction
+        self._busy += 1
         if prediction.folder is None:
             prediction.folder = self._folders.take()
         prediction.started_at = time.time()
         context = _encode(prediction.context) if prediction.context else _EMPTY_CONTEXT
         # The caller's JSON goes through as it came; ids and folders hold nothing that needs escaping.
-        payload = b'{"id":"%s","input":%s,"context":%s,"dir":%s}' % (
+        payload = b'{"id":"%s","input":%s,"context":%s,"dir":%s%s}' % (
             prediction.id.encode(),
             prediction.input_raw,
             context,
             _encode(prediction.folder),
+            b',"more":true' if prediction.more else b"",
         )
-        self.supervisor.send(frames.PREDICT, tag, payload)
+        lane.supervisor.send(frames.PREDICT, tag, payload)
 
     def _emit_start(self, prediction: Prediction) -> None:
         prediction.emit(START)
@@ -190,7 +240,8 @@ class Performer:
             prediction.webhook.notify("start")
 
     def _send_cancel(self, prediction: Prediction) -> None:
-        self.supervisor.cancel(prediction.tag)
+        if prediction.lane is not None:
+            prediction.lane.supervisor.cancel(prediction.tag)
         if prediction.grace is None:
             prediction.grace = self._loop.call_later(
                 self.limits.cancel_grace, self._fire, prediction, Event.GRACE_OVER
@@ -198,10 +249,24 @@ class Performer:
 
     def _kill_worker(self, prediction: Prediction) -> None:
         grace = self.limits.cancel_grace
-        self.supervisor.kill(f"the prediction {prediction.id} did not end within {grace:g} s of its cancel")
+        lane = prediction.lane
+        if lane is None:
+            return
+        if prediction.group is not None and any(
+            other.group is prediction.group and other.grace is None for other in lane.running.values()
+        ):
+            # Others of its batch still run, and nobody asked that they end.
+            prediction.grace = self._loop.call_later(grace, self._fire, prediction, Event.GRACE_OVER)
+            return
+        lane.supervisor.kill(f"the prediction {prediction.id} did not end within {grace:g} s of its cancel")
 
     def _free_slot(self, prediction: Prediction) -> None:
-        self._running.pop(prediction.tag, None)
+        lane = prediction.lane
+        if lane is not None and lane.running.pop(prediction.tag, None) is not None:
+            self._busy -= 1
+            if prediction.group is not None:
+                prediction.group.left -= 1
+                lane.groups -= not prediction.group.left
         if prediction.grace is not None:
             prediction.grace.cancel()
             prediction.grace = None
@@ -227,8 +292,10 @@ class Performer:
             prediction.error = None
         elif prediction.error is None:
             prediction.error = "The prediction failed."
-        self.statistics.ended(status, prediction.predict_time)
         self._live.pop(prediction.id, None)
+        # Whoever waits is told first: the rest is done while the client reads.
+        prediction.emit(COMPLETED)
+        self.statistics.ended(status, prediction.predict_time)
         prediction.value = None
         prediction.places = []
         prediction.input_raw = b""
@@ -236,9 +303,9 @@ class Performer:
         moment = self._loop.time()
         self._memory.keep(prediction, moment)
         self._memory.sweep(moment)
-        prediction.emit(COMPLETED)
         if prediction.webhook is not None:
             prediction.webhook.notify("completed")
+        prediction.lane = prediction.group = None
         if self._idle and not self._live:
             for future in self._idle:
                 if not future.done():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cog_server.delivery import Delivery
     from cog_server.inputs.prepare import FilePlace
     from cog_server.webhooks import Webhook
+    from cog_server.workers.lane import Group, Lane
 
 LOG_LIMIT = 8 << 20
 """Characters of logs that are kept of one prediction."""
@@ -61,25 +62,30 @@ class Prediction:
         "context",
         "created_at",
         "created_given",
+        "deadline",
         "delivery",
         "enders",
         "error",
         "events",
         "folder",
         "grace",
+        "group",
         "hold_folder",
         "id",
         "input_raw",
         "keep_until",
+        "lane",
         "log_size",
         "logs",
         "metrics",
+        "more",
         "output",
         "output_size",
         "outputs",
         "places",
         "predict_time",
         "prefix",
+        "queued_at",
         "shown_input",
         "started_at",
         "state",
@@ -87,6 +93,7 @@ class Prediction:
         "streamed_for_client",
         "tag",
         "task",
+        "time_limit",
         "value",
         "watchers",
         "webhook",
@@ -126,6 +133,13 @@ class Prediction:
         self.delivery: Delivery | None = None
         self.task: asyncio.Task[None] | None = None
         self.grace: asyncio.TimerHandle | None = None
+        self.deadline: asyncio.TimerHandle | None = None
+        self.time_limit: asyncio.TimerHandle | None = None
+        self.lane: Lane | None = None
+        self.group: Group | None = None
+        self.more = False
+        """Whether others of the same batch are sent after it."""
+        self.queued_at = 0.0
         self.folder: str | None = None
         self.hold_folder = False
 

@@ -18,6 +18,9 @@ from cog_server.inputs.fetch import Fetcher
 from cog_server.outputs import DataUrlStore, OutputStore, Uploads, UploadStore
 from cog_server.validation import InputSchema
 from cog_server.webhooks import WebhookClient
+from cog_server.workers.devices import commands
+from cog_server.workers.lane import Lane
+from cog_server.workers.pool import Pool
 from cog_server.workers.process import WorkerCommand, WorkerProcess
 from cog_server.workers.supervisor import OnLog, Supervisor
 
@@ -34,6 +37,8 @@ class RunnerOptions:
     schema_file: Path | None = None
     schema: Mapping[str, Any] | None = None
     setup_timeout: float | None = None
+    workers: int = 1
+    gpus: int | None = None
     upload_url: str | None = None
     rule: AddressRule = field(default_factory=AddressRule)
     store: Callable[[str | None], OutputStore] | None = None
@@ -46,10 +51,10 @@ class Kind:
     """Predictions or trainings: an engine with a worker of its own, and the document that says what it takes."""
 
     def __init__(
-        self, engine: Engine, supervisor: Supervisor, document: Mapping[str, Any] | None, component: str
+        self, engine: Engine, pool: Pool, document: Mapping[str, Any] | None, component: str
     ) -> None:
         self.engine = engine
-        self.supervisor = supervisor
+        self.supervisor = pool
         self._component = component
         self._given = document
         self._compiled_for: object = None
@@ -133,7 +138,7 @@ class Runner:
 
     def worker_pids(self) -> set[int]:
         """Return the process numbers of the workers."""
-        return {kind.supervisor.pid for kind in self._kinds() if kind.supervisor.pid is not None}
+        return {pid for kind in self._kinds() for pid in kind.supervisor.pids}
 
     def _kinds(self) -> list[Kind]:
         return [self.predictions] if self._trainings is None else [self.predictions, self._trainings]
@@ -147,18 +152,24 @@ class Runner:
             webhooks=self._webhooks,
             on_log=self.options.on_prediction_log,
         )
-        supervisor = Supervisor(
-            command, engine, setup_timeout=self.options.setup_timeout, on_log=self.options.on_log
+        workers = self.options.workers if component != "TrainingInput" else 1
+        pool = Pool([self._lane(engine, one) for one in commands(command, workers, self.options.gpus)])
+        engine.attach(pool)
+        return Kind(engine, pool, document, component)
+
+    def _lane(self, engine: Engine, command: WorkerCommand) -> Lane:
+        lane = Lane(engine)
+        lane.supervisor = Supervisor(
+            command, lane, setup_timeout=self.options.setup_timeout, on_log=self.options.on_log
         )
-        engine.attach(supervisor)
-        return Kind(engine, supervisor, document, component)
+        return lane
 
     def _store(self, prefix: str | None) -> OutputStore:
         address = prefix or self.options.upload_url
         return DataUrlStore() if address is None else UploadStore(address, self._uploads)
 
 
-async def _settled(supervisor: Supervisor) -> None:
+async def _settled(supervisor: Pool) -> None:
     import contextlib
 
     from cog_server.errors import SetupFailedError

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cog_server.errors import ServerError, StartError
+from cog_server.workers.devices import commands
 from cog_server.workers.process import WorkerCommand, WorkerProcess, spawn
 
 if TYPE_CHECKING:
@@ -46,7 +47,12 @@ class ServerOptions:
     queue: int = 100
     strict_capacity: bool = False
     upload_url: str | None = None
+    workers: int = 1
+    gpus: int | None = None
+    """GPUs to share out among the workers; None lets each see all."""
     setup_timeout: float | None = None
+    predict_timeout: float | None = None
+    token: str | None = None
     cancel_grace: float = 5.0
     await_explicit_shutdown: bool = False
     exit_on_stdin_close: bool = False
@@ -91,7 +97,7 @@ def serve(options: ServerOptions) -> int:
         with _ended_early():
             # A Python that cannot be started is told by /health-check, like any other failed setup.
             with contextlib.suppress(OSError):
-                process = spawn(options.command())
+                process = spawn(commands(options.command(), options.workers, options.gpus)[0])
             return _run(options, listener, process)
     except BaseException as exc:
         if process is not None:
@@ -224,11 +230,14 @@ def _runner_options(options: ServerOptions, on_log: Callable[[str, str], None]) 
         strict=options.strict_capacity,
         slots=options.concurrency,
         cancel_grace=options.cancel_grace,
+        predict_timeout=options.predict_timeout,
     )
     return RunnerOptions(
         command=options.command(),
         limits=limits,
         schema_file=options.schema,
+        workers=options.workers,
+        gpus=options.gpus,
         setup_timeout=options.setup_timeout,
         upload_url=options.upload_url,
         rule=AddressRule.parse(options.input_hosts, allow_private=options.allow_private_inputs),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 
 
@@ -15,6 +16,14 @@ class Health(Enum):
     SETUP_FAILED = "SETUP_FAILED"
     DEFUNCT = "DEFUNCT"
     UNHEALTHY = "UNHEALTHY"
+
+
+_BEST_FIRST = (Health.READY, Health.STARTING, Health.UNKNOWN, Health.DEFUNCT, Health.SETUP_FAILED)
+
+
+def together(states: Sequence[Health]) -> Health:
+    """Return the state of a model from those of its workers: what the best of them can do."""
+    return next((state for state in _BEST_FIRST if state in states), Health.UNKNOWN)
 
 
 RESTARTS = (0.0, 0.5, 2.0, 5.0, 10.0)

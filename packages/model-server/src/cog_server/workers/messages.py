@@ -9,6 +9,18 @@ import msgspec
 from cog_server.errors import ProtocolError
 
 
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """How many predictions the model takes at once, and the seconds the first of them may wait for others."""
+
+    max_size: int
+    max_wait: float
+
+    def __post_init__(self) -> None:
+        """Check. Raises ValueError, which the decoder tells."""
+        if self.max_size < 1 or not 0 <= self.max_wait < float("inf"):
+            raise ValueError("a batch has max_size from 1 up and max_wait from 0 up")
+
+
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
     """READY: what was loaded. Fields this release does not know are ignored."""
 
@@ -20,6 +32,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     streaming: bool = False
     iterator: bool = False
     healthcheck: bool = False
+    batch: Batch | None = None
     schema: dict[str, Any] | None = None
     schema_error: str | None = None
 
