@@ -9,6 +9,8 @@ import socket
 import time
 from dataclasses import dataclass, field
 
+#: One place for every read: a fresh one of this size costs three system calls, and the client's time is in all figures.
+_INTO = memoryview(bytearray(1 << 18))
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
@@ -71,10 +73,10 @@ class Connection:
 
     def receive(self) -> tuple[int, bytes] | None:
         """Read once; return (status, body) when the answer is whole."""
-        data = self.socket.recv(1 << 18)
-        if not data:
+        size = self.socket.recv_into(_INTO)
+        if not size:
             raise ConnectionError("the server closed the connection")
-        self._buffer += data
+        self._buffer += _INTO[:size]
         head, separator, body = self._buffer.partition(b"\r\n\r\n")
         found = _LENGTH.search(head)
         if not separator or found is None or len(body) < int(found[1]):

@@ -47,10 +47,11 @@ class Memory:
 
     def sweep(self, now: float) -> None:
         """Forget what is too old."""
-        for key, (prediction, _) in list(self._kept.items()):
+        while self._kept:
+            prediction, _ = next(iter(self._kept.values()))
             if prediction.keep_until >= now:
                 return
-            self.forget(key)
+            self.forget(prediction.id)
 
     def forget(self, id: str) -> None:
         """Forget one prediction."""

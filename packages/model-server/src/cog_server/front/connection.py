@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httptools
 
+from cog_server.front.again import Head, remember
 from cog_server.front.exchange import Exchange, Headers
 
 if TYPE_CHECKING:
@@ -48,12 +49,17 @@ class Connection(asyncio.Protocol):
         self._expects = False
         self._refused = 0
         self._closing = False
+        self._open = False
+        self._alone: bytes | None = None
+        self._head: Head | None = None
 
     # What the loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start."""
         self._transport = transport  # type: ignore[assignment]  # a stream server gives stream transports
+        # With no room in its buffer uvloop writes at once, not when its turn ends: the client reads while we tidy up.
+        self._transport.set_write_buffer_limits(0)
         self.server.connections.add(self)
         self.deadline = self._loop.time() + REQUEST_SECONDS
 
@@ -61,6 +67,12 @@ class Connection(asyncio.Protocol):
         """Parse what came; whole requests are handed on from within."""
         if self._refused or self._closing:
             return
+        if not self._open and self._current is None:
+            if self._head is not None and self._again(self._head, data):
+                return
+            self._alone = data
+        else:
+            self._alone = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -96,6 +108,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Start a new request."""
+        self._open = True
         self._url = b""
         self._headers = []
         self._body = []
@@ -144,6 +157,7 @@ class Connection(asyncio.Protocol):
         if self._refused:
             return
         parser = self._parser
+        self._open = False
         self.deadline = None
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body = []
@@ -152,6 +166,8 @@ class Connection(asyncio.Protocol):
         exchange = Exchange(
             self, parser.get_method().decode("ascii"), self._url, self._headers, body, keep_alive=keep
         )
+        if self._alone is not None and keep:
+            self._head = remember(self._alone, self._url, self._headers, body)
         if self._current is None:
             self._begin(exchange)
         else:
@@ -203,6 +219,14 @@ class Connection(asyncio.Protocol):
             task = self._loop.create_task(self._run(exchange))
             self.server.tasks.add(task)
             task.add_done_callback(self.server.tasks.discard)
+
+    def _again(self, head: Head, data: bytes) -> bool:
+        """Take a request that has the head of the one before; its connection stays open, as that one's did."""
+        found = head.match(data)
+        if found is None or len(found[1]) > self.server.max_body:
+            return False
+        self._begin(Exchange(self, "POST", head.url, found[0], found[1], keep_alive=not self.server.closing))
+        return True
 
     async def _run(self, exchange: Exchange) -> None:
         try:

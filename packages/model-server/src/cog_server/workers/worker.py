@@ -83,8 +83,7 @@ class Worker(asyncio.Protocol):
         if self._transport.get_write_buffer_size():
             self._loop.call_later(_FLUSH_SECONDS, self.interrupt)
         else:
-            # uvloop writes at the end of the turn in which write() was called, and counts that as unbuffered.
-            self._loop.call_later(_FLUSH_SECONDS / 10, self.process.interrupt)
+            self.process.interrupt()
 
     def kill(self, reason: str) -> None:
         """Kill the process group, and remember why."""
@@ -103,6 +102,8 @@ class Worker(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = transport  # type: ignore[assignment]  # a socket's transport writes
+        # With no room in its buffer uvloop writes at once: the model runs while we note what was sent.
+        self._transport.set_write_buffer_limits(0)  # type: ignore[union-attr]  # set just above
 
     def data_received(self, data: bytes) -> None:
         """Cut frames and pass them on; a worker that breaks the protocol is killed."""
