@@ -143,11 +143,11 @@ def found_project(wish: Wish, console: Console) -> FoundContainer:
     from cogyard.cli.prepare import source_schema
     from cogyard.image.build import default_name
 
-    client = required(wish.engine)
     if wish.training:
         raise CommandError(
             "trainings run as processes", hint="Leave --engine out (or COG_ENGINE), or say --engine none."
         )
+    client = required(wish.engine)
     project = runnable(wish, console)
     document, undescribed = source_schema(project)
     if undescribed is not None:

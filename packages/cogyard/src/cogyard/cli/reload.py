@@ -16,7 +16,7 @@ from cogyard.project.ignore import source_files
 #: Seconds between two looks.
 EVERY = 0.5
 #: Files whose content the worker reads when it is asked; a change of one needs no restart.
-_NOT_CODE = frozenset({".md", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".log", ".txt~", ".swp"})
+_NOT_CODE = frozenset({".md", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".log", ".swp"})
 
 Seen = Mapping[str, tuple[int, int]]
 

@@ -41,13 +41,20 @@ class RemoteError(CommandError):
 class RemoteModel:
     """A model server at `http://HOST:PORT`; `scratch` is where its output files go."""
 
-    def __init__(self, address: str, scratch: Path, document: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        scratch: Path,
+        document: Mapping[str, Any] | None = None,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
         self.address = address
         self.schema: Mapping[str, Any] = document or {}
         self._scratch = scratch
         self._files = 0
         self._client = httpx2.AsyncClient(
-            base_url=address, timeout=httpx2.Timeout(10.0, read=None), trust_env=False
+            base_url=address, timeout=httpx2.Timeout(10.0, read=None), trust_env=False, transport=transport
         )
 
     async def wait(
@@ -188,13 +195,11 @@ class RemoteModel:
 
     def _file(self, url: str) -> OutputFile | str:
         head, comma, body = url[5:].partition(",")
+        if not comma:
+            return url
         media_type, *parameters = head.split(";")
         try:
-            data = (
-                base64.b64decode(body, validate=True)
-                if comma and "base64" in parameters
-                else unquote_to_bytes(body)
-            )
+            data = base64.b64decode(body, validate=True) if "base64" in parameters else unquote_to_bytes(body)
         except (binascii.Error, ValueError):
             return url
         media_type = media_type or "text/plain"

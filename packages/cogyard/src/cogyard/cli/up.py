@@ -86,7 +86,12 @@ def up(
         console.warn(line)
     configure(level=settings.log_level, style=settings.log_format, access_log=settings.access_log)
     if ready_file is not None:
-        _clear(ready_file)
+        _check(ready_file)
+
+    def taken() -> None:
+        # Not before: the file may be that of a platform that runs, and holds its token.
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
 
     def ready(welcome: Welcome) -> None:
         _greet(console, settings, welcome)
@@ -100,7 +105,7 @@ def up(
                 f"Waiting for {running} running prediction{'s' * (running > 1)}; Ctrl-C again stops at once."
             )
 
-    start = Start(administrator=admin, print_token=print_token, ready=ready, stopping=stopping)
+    start = Start(administrator=admin, print_token=print_token, taken=taken, ready=ready, stopping=stopping)
     whole = run(settings, start)
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)
@@ -135,10 +140,9 @@ def _greet(console: Console, settings: Settings, welcome: Welcome) -> None:
     console.say("\nCtrl-C stops it.\n")
 
 
-def _clear(path: Path) -> None:
-    """Remove an old ready file, and see before anything starts that a new one can be written."""
+def _check(path: Path) -> None:
+    """See before anything starts that the ready file can be written."""
     try:
-        path.unlink(missing_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             return
     except OSError as error:
