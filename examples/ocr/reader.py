@@ -30,7 +30,7 @@ class Reader:
 
     def read(self, picture: np.ndarray) -> list[Line]:
         """Return the lines of a picture (height, width, BGR), from top to bottom and left to right."""
-        lines = [Line(*self.recognize(cut(picture, box)), box) for box in self.detect(picture)]
+        lines = [self.best(cut(picture, box), box) for box in self.detect(picture)]
         return in_order([line for line in lines if line.text])
 
     def detect(self, picture: np.ndarray) -> list[np.ndarray]:
@@ -55,6 +55,13 @@ class Reader:
             corners = corners * [width / size[0], height / size[1]]
             boxes.append(clockwise(corners.clip(0, [width - 1, height - 1]).astype(np.float32)))
         return boxes
+
+    def best(self, line: np.ndarray, box: np.ndarray) -> Line:
+        """Read a line; one that is higher than wide is read upwards and downwards, and the surer text is taken."""
+        upright = line.shape[0] <= line.shape[1] * 1.5
+        turned = [line] if upright else [np.rot90(line), np.rot90(line, -1)]
+        text, confidence = max((self.recognize(one) for one in turned), key=lambda found: found[1])
+        return Line(text, confidence, box)
 
     def recognize(self, line: np.ndarray) -> tuple[str, float]:
         width = max(LINE_HEIGHT, round(LINE_HEIGHT * line.shape[1] / line.shape[0]))
@@ -89,14 +96,13 @@ def cut(picture: np.ndarray, corners: np.ndarray) -> np.ndarray:
     width = max(1, round(float(np.linalg.norm(corners[1] - corners[0]))))
     height = max(1, round(float(np.linalg.norm(corners[3] - corners[0]))))
     upright = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    line = cv2.warpPerspective(
+    return cv2.warpPerspective(
         picture,
         cv2.getPerspectiveTransform(corners, upright),
         (width, height),
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.rot90(line) if height > width * 1.5 else line
 
 
 def in_order(lines: list[Line]) -> list[Line]:

@@ -44,6 +44,18 @@ def test_it_reads_the_words_and_says_where_they_are(example: Callable[[str], Exa
         assert green < 100
 
 
+@pytest.mark.parametrize("turn", [Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270])
+def test_lines_that_run_up_or_down_are_read(
+    example: Callable[[str], Example], tmp_path: Path, turn: Image.Transpose
+) -> None:
+    """A picture that lies on its side is read nearly as well."""
+    ocr = example("ocr")
+    with Image.open(ocr.folder / "input.jpg") as sign:
+        sign.transpose(turn).save(tmp_path / "turned.png")
+    found = {line["text"] for line in ocr.written("-i", f"image=@{tmp_path}/turned.png")["lines"]}
+    assert {"HARBOUR CAFE", "Cheese sandwich", "Apple cake", "Green tea", "6.90"} <= found
+
+
 def test_a_picture_without_text_has_none(example: Callable[[str], Example], tmp_path: Path) -> None:
     """Nothing is made up, on a very narrow picture too."""
     picture = Image.new("RGB", (300, 3), "white")

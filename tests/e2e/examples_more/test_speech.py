@@ -85,8 +85,10 @@ def test_what_is_spoken_can_be_understood(example: Callable[[str], Example]) -> 
     shutil.which("espeak-ng") is None, reason="espeak-ng is not installed (apt-get install espeak-ng)"
 )
 def test_there_must_be_something_to_say(example: Callable[[str], Example]) -> None:
-    """A text with no word in it, and an unknown voice, are refused."""
+    """A text with no word in it, and an unknown voice, are refused; a comma in a number is no pause."""
     speak = example("speak")
+    done = speak.cog("predict", "-i", "text=1,250 pounds.", "-o", str(speak.outputs / "number.wav"))
+    assert "\u03b8\u02c8Wz\u0259nd" in done.stderr  # thousand
     done = speak.cog("predict", "-i", "text=...")
     assert done.returncode == 1
     assert "nothing to pronounce" in done.stderr.splitlines()[-1]
