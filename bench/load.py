@@ -126,22 +126,21 @@ def run(port: int, connections: int, seconds: float, request: bytes, expected: b
     return load
 
 
-def stream(port: int, request: bytes) -> tuple[float, float, int]:
+def stream(connection: Connection) -> tuple[float, float, int]:
     """Read one event stream to its end; return (seconds to the first output, seconds in all, outputs)."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
-        begun = time.perf_counter()
-        sock.sendall(request)
-        first, seen, tail = 0.0, 0, b""
-        while True:
-            data = sock.recv(1 << 18)
-            if not data:
-                raise ConnectionError("the stream broke off")
-            text = tail + data
-            count = text.count(b"event: output")
-            if count and not first:
-                first = time.perf_counter() - begun
-            seen += count
-            if b"event: completed" in text:
-                return first, time.perf_counter() - begun, seen
-            # What may be half of a marker is looked at again; a whole marker is not.
-            tail = text[-12:] if not text.endswith(b"event: output") else b""
+    begun = time.perf_counter()
+    connection.socket.sendall(connection.request)
+    first, seen, tail = 0.0, 0, b""
+    while True:
+        size = connection.socket.recv_into(_INTO)
+        if not size:
+            raise ConnectionError("the stream broke off")
+        text = tail + _INTO[:size]
+        count = text.count(b"event: output")
+        if count and not first:
+            first = time.perf_counter() - begun
+        seen += count
+        if text.endswith(b"0\r\n\r\n"):
+            return first, time.perf_counter() - begun, seen
+        # What may be half of a marker is looked at again; a whole marker is not.
+        tail = b"" if text.endswith(b"event: output") else text[-12:]

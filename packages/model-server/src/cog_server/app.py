@@ -28,6 +28,7 @@ from cog_server.pages import Pages
 from cog_server.prediction import Prediction
 from cog_server.requests import Wants
 from cog_server.runner import Kind, Runner
+from cog_server.streaming import EventStream
 
 log = logging.getLogger("cog_server")
 
@@ -139,7 +140,9 @@ class App:
             status, body, headers = self._refusal(exc)
             exchange.reply(status, body, b"".join(b"%s: %s\r\n" % line for line in headers))
             return True
-        if prediction.over:
+        if wants.events:
+            self._stream_at_once(exchange, prediction, wants.last_id, owner=created)
+        elif prediction.over:
             exchange.reply(200, prediction.answer())
         else:
             prediction.enders.append(lambda: exchange.reply(200, prediction.answer()))
@@ -256,6 +259,21 @@ class App:
         finally:
             gone.cancel()
             self._left(kind, prediction, owner=owner)
+
+    def _stream_at_once(
+        self, exchange: Exchange, prediction: Prediction, last_id: bytes | None, *, owner: bool
+    ) -> None:
+        """As `_stream`, without a task."""
+        kind = self._runner.predictions
+        self._readers[prediction] = self._readers.get(prediction, 0) + 1
+        EventStream(
+            exchange,
+            prediction,
+            seen=sse.last_event_id(last_id, len(prediction.events)),
+            headers=_EVENTS,
+            keep_alive=self._keep_alive,
+            on_left=lambda: self._left(kind, prediction, owner=owner),
+        )
 
     def _left(self, kind: Kind, prediction: Prediction, *, owner: bool) -> None:
         """Count a reader out; what only a stream asked for ends when nobody reads it any more."""

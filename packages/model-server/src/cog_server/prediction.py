@@ -92,6 +92,7 @@ class Prediction:
         "streamed",
         "streamed_for_client",
         "tag",
+        "taps",
         "task",
         "time_limit",
         "value",
@@ -128,6 +129,7 @@ class Prediction:
         self.predict_time: float | None = None
         self.events: list[Event] = []
         self.watchers: list[asyncio.Future[None]] = []
+        self.taps: list[Callable[[], None]] = []
         self.enders: list[Callable[[], None]] = []
         self.webhook: Webhook | None = None
         self.delivery: Delivery | None = None
@@ -171,6 +173,8 @@ class Prediction:
             self.events.append((name, data))
         if self.watchers:
             _wake(self.watchers)
+        for tap in tuple(self.taps):
+            tap()
         if name == COMPLETED and self.enders:
             enders, self.enders = self.enders, []
             for ender in enders:

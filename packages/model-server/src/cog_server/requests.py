@@ -177,8 +177,8 @@ class Wants:
 
     @property
     def special(self) -> bool:
-        """Whether something else than a plain answer at the end is wanted."""
-        return self.events or self.no_wait or self.seconds is not None
+        """Whether something else is wanted than events, or a plain answer at the end."""
+        return (self.no_wait or self.seconds is not None) and not self.events
 
 
 def _is_json(media_type: bytes) -> bool:

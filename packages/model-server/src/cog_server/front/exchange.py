@@ -93,6 +93,34 @@ class Exchange:
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(None)
 
+    @property
+    def paused(self) -> asyncio.Future[None] | None:
+        """What ends when a client that reads slowly has caught up; None while it does not lag."""
+        return self._connection.paused
+
+    def begin(self, status: int, headers: Headers) -> None:
+        """Start an answer in parts; its head leaves with the first `push`."""
+        self._start(status, headers)
+
+    def push(self, body: bytes, *, more: bool) -> None:
+        """Send a part of the answer, the last one unless there is `more`."""
+        if self.finished:
+            return
+        if self.method == "HEAD":
+            body = b""
+        data, self._head = self._head, b""
+        if self._chunked:
+            if body:
+                data += b"%x\r\n%s\r\n" % (len(body), body)
+            if not more:
+                data += b"0\r\n\r\n"
+        else:
+            data += body
+        if data:
+            self._connection.write(data)
+        if not more:
+            self._finish()
+
     # ASGI.
 
     def scope(self) -> dict[str, Any]:
@@ -135,23 +163,9 @@ class Exchange:
         if message["type"] == "http.response.start":
             self._start(message["status"], message.get("headers", []))
             return
-        body: bytes = message.get("body", b"")
         more = message.get("more_body", False)
-        if self.method == "HEAD":
-            body = b""
-        data, self._head = self._head, b""
-        if self._chunked:
-            if body:
-                data += b"%x\r\n%s\r\n" % (len(body), body)
-            if not more:
-                data += b"0\r\n\r\n"
-        else:
-            data += body
-        if data:
-            self._connection.write(data)
-        if not more:
-            self._finish()
-        elif self._connection.paused is not None:
+        self.push(message.get("body", b""), more=more)
+        if more and self._connection.paused is not None:
             await self._connection.paused
 
     def _start(self, status: int, headers: Headers) -> None:
