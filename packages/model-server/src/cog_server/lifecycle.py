@@ -37,6 +37,7 @@ class Event(Enum):
     PREPARED = "files fetched"
     PREPARE_FAILED = "fetch failed"
     SLOT = "slot free"
+    NO_FOLDER = "no folder can be made"
     OUTPUT = "output"
     LOG = "log"
     METRIC = "metric"
@@ -94,6 +95,7 @@ _ROWS: dict[State, dict[Event, Step]] = {
     },
     State.WAITING: {
         Event.SLOT: (State.RUNNING, (Effect.SEND, Effect.EMIT_START)),
+        Event.NO_FOLDER: (State.FAILED, (Effect.COMPLETE,)),
         Event.CANCEL: (State.CANCELED, (Effect.UNQUEUE, Effect.COMPLETE)),
         Event.LOST: (State.FAILED, (Effect.UNQUEUE, Effect.COMPLETE)),
     },

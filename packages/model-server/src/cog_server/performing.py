@@ -141,6 +141,8 @@ class Performer:
                 return
             if lane.batch is None:
                 prediction = self._queue.popleft()
+                if not self._has_folder(prediction):
+                    continue
                 prediction.lane = lane
                 self._fire(prediction, Event.SLOT)
             else:
@@ -171,21 +173,35 @@ class Performer:
 
     def _send_batch(self, lane: Lane, size: int) -> None:
         """Send the first of the queue together, in their order; whoever came first is never overtaken."""
-        members = [self._queue.popleft() for _ in range(size)]
+        members = [one for one in [self._queue.popleft() for _ in range(size)] if self._has_folder(one)]
+        if not members:
+            return
         lane.groups += 1
-        group = Group(size)
+        group = Group(len(members))
         for prediction in members:
             prediction.lane, prediction.group, prediction.more = lane, group, prediction is not members[-1]
             self._fire(prediction, Event.SLOT)
+
+    def _has_folder(self, prediction: Prediction) -> bool:
+        """Give a prediction its folder; one that can have none is over, before it takes a slot."""
+        if prediction.folder is None:
+            try:
+                prediction.folder = self._folders.take()
+            except OSError as exc:
+                prediction.error = f"No folder could be made for the prediction: {exc.strerror}."
+                self._fire(prediction, Event.NO_FOLDER)
+                return False
+        return True
 
     def _prepare(self, prediction: Prediction) -> None:
         self._preparing += 1
         prediction.task = self._loop.create_task(self._fetch(prediction))
 
     async def _fetch(self, prediction: Prediction) -> None:
-        folder = self._folders.take()
+        folder: str | None = None
         event = Event.PREPARE_FAILED
         try:
+            folder = self._folders.take()
             value = await prepare(prediction.value or {}, prediction.places, Path(folder), self._fetcher)
             prediction.input_raw = _encode(value)
             prediction.folder = folder
@@ -200,7 +216,7 @@ class Performer:
             prediction.error = "An input file could not be prepared; the server's log says why."
         finally:
             self._preparing -= 1
-            if event is not Event.PREPARED:
+            if event is not Event.PREPARED and folder is not None:
                 self._give_back(folder)
         prediction.task = None
         self._fire(prediction, event)
@@ -220,8 +236,6 @@ class Performer:
         assert lane is not None  # noqa: S101 - _pump chose it
         lane.running[tag] = prediction
         self._busy += 1
-        if prediction.folder is None:
-            prediction.folder = self._folders.take()
         prediction.started_at = time.time()
         context = _encode(prediction.context) if prediction.context else _EMPTY_CONTEXT
         # The caller's JSON goes through as it came; ids and folders hold nothing that needs escaping.
