@@ -43,7 +43,7 @@ def project(build_keys: Build | None = None, **keys: object) -> Project:
     """Return a project with this configuration."""
     made = build_keys or Build(python_version="3.11")
     config = Config(build=made, predict="predict.py:Predictor", **keys)  # type: ignore[arg-type] # keys of cog.yaml
-    return Project(root=Path("/work/Hello World!"), config_file=Path("/work/cog.yaml"), config=config)
+    return Project(root=Path("/models/Hello World!"), config_file=Path("/models/cog.yaml"), config=config)
 
 
 def source(name: str, size: int = 10, *, weights: bool = False) -> SourceFile:
