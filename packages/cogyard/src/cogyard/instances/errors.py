@@ -3,6 +3,7 @@
 InstanceError
 ├── ImageRefusedError     the image cannot run here; the author or operator must change something
 │   └── UnsafeLayerError  a layer holds something that may not be unpacked
+│       └── LayerTooLargeError  it unpacks to more than there may be
 ├── PrepareFailedError    we could not make ready what the image needs; trying again may help
 ├── SetupFailedError      the model's setup() failed, ran out of time or died
 ├── NotAcceptedError      the model server did not take a prediction; the model never saw it
@@ -31,6 +32,12 @@ class UnsafeLayerError(ImageRefusedError):
     """A layer holds a path, link, device or size that may not be unpacked."""
 
     code = "unsafe_layer"
+
+
+class LayerTooLargeError(UnsafeLayerError):
+    """A layer unpacks to more than the limit."""
+
+    code = "layer_too_large"
 
 
 class PrepareFailedError(InstanceError):

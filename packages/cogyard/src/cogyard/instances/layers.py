@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from cogyard.domain.blobs import BlobStore, LocalFiles
-from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
+from cogyard.instances.errors import ImageRefusedError, LayerTooLargeError, PrepareFailedError
 from cogyard.instances.image import Layer
 from cogyard.instances.unpack import UnpackLimits, unpack
 
@@ -60,11 +60,21 @@ class LayerCache:
                 hint="Build the image with gzip layers, as `cog build` does.",
             )
         work = self._root / f"unfinished-{uuid.uuid4().hex}"
+        limits = self._limits
         try:
             await asyncio.to_thread((work / "tree").mkdir, parents=True)
             archive = await self._archive(layer, work)
-            await asyncio.to_thread(unpack, archive, work / "tree", self._limits_here())
+            limits = self._limits_here()
+            await asyncio.to_thread(unpack, archive, work / "tree", limits)
             await asyncio.to_thread(_publish, work / "tree", final)
+        except LayerTooLargeError as error:
+            if limits.max_bytes == self._limits.max_bytes:
+                raise
+            raise PrepareFailedError(
+                f"There is too little room on the platform's disk to unpack layer {layer.digest}: "
+                f"{_RESERVE >> 20} MiB always stay free.",
+                hint="The operator must make room there, or give the platform a larger disk.",
+            ) from error
         except OSError as error:
             raise PrepareFailedError(
                 f"Layer {layer.digest} could not be unpacked in {self._root}: {error.strerror}.",

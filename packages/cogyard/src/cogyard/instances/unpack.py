@@ -19,7 +19,7 @@ from typing import IO, cast
 
 from isal import igzip, isal_zlib
 
-from cogyard.instances.errors import UnsafeLayerError
+from cogyard.instances.errors import LayerTooLargeError, UnsafeLayerError
 
 #: tarfile reads extended headers whole; no honest one is near this.
 _MAX_READ = 1 << 20
@@ -72,7 +72,7 @@ class _Guard:
         data = self._stream.read(size)
         self._position += len(data)
         if self._position > self._limit:
-            raise UnsafeLayerError(f"The layer unpacks to more than {self._limit} bytes.")
+            raise LayerTooLargeError(f"The layer unpacks to more than {self._limit} bytes.")
         return data
 
     def tell(self) -> int:
