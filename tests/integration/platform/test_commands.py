@@ -61,8 +61,10 @@ def test_the_ready_file_is_its_owners_alone(platform: Any) -> None:
 
 def test_what_stands_in_the_way_is_said(platform: Any, tmp_path: Path) -> None:
     """Folder taken, port taken, folder not writable, wrong settings: each a message, what to do, exit status."""
-    again = _cogyard("up", "--data-dir", platform.data.root)
+    ready = platform.folder / "ready.json"
+    again = _cogyard("up", "--data-dir", platform.data.root, "--ready-file", ready)
     assert again.returncode == 1
+    assert ready.exists(), "it is the running platform's"
     assert "already runs" in again.stderr
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -37,6 +37,8 @@ class Start:
     administrator: str | None = None
     #: Make a new token and link although it is not the first start.
     print_token: bool = False
+    #: Called once nothing stands in the way: the folder and the port are ours.
+    taken: Callable[[], None] = lambda: None
     #: Called once requests are answered.
     ready: Callable[[Welcome], None] = lambda _welcome: None
     #: Called at the first signal, with how many predictions run.
@@ -58,6 +60,7 @@ def run(settings: Settings, start: Start) -> bool:
             closing(listen(settings.host, settings.port)) as door,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
+            start.taken()
             return runner.run(_main(settings, start, hold, door))
     finally:
         hold.release()
