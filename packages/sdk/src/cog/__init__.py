@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cog.scope import emit_metric as emit_metric
     from cog.scope import record_metric as record_metric
     from cog.secret import Secret as Secret
+    from cog.traits import batched as batched
     from cog.traits import concurrent as concurrent
     from cog.traits import streaming as streaming
     from cog.warnings import ExperimentalFeatureWarning as ExperimentalFeatureWarning
@@ -54,6 +55,7 @@ _HOMES = {
     "Secret": "secret",
     "URLFile": "file",
     "URLPath": "path",
+    "batched": "traits",
     "concurrent": "traits",
     "current_scope": "scope",
     "emit_metric": "scope",
@@ -81,6 +83,7 @@ __all__ = [
     "URLFile",
     "URLPath",
     "__version__",
+    "batched",
     "concurrent",
     "current_scope",
     "emit_metric",

@@ -35,6 +35,31 @@ class Scope:
         """Record a metric; see `cog.record_metric`."""
         self.metrics.record(key, value, mode)
 
+    @property
+    def items(self) -> tuple[Scope, ...]:
+        """The predictions of a batch, in the order of its lists; of a single prediction itself."""
+        return (self,)
+
+
+class BatchScope(Scope):
+    """The surroundings of a batch: what is recorded here is recorded for every prediction of it."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: tuple[Scope, ...]) -> None:
+        """Stand for several predictions."""
+        super().__init__(Metrics(self._record))
+        self._items = items
+
+    @property
+    def items(self) -> tuple[Scope, ...]:
+        """The predictions, in the order of the lists."""
+        return self._items
+
+    def _record(self, name: str, value: Any, mode: str) -> None:
+        for item in self._items:
+            item.metrics.record(name, value, mode)
+
 
 #: The prediction of this context; set for each one.
 _here: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("cog_scope", default=None)

@@ -1,4 +1,4 @@
-"""What an author says about a predictor by decorating it: `@streaming`, `@concurrent(max=4)`."""
+"""What an author says about a predictor by decorating it: `@streaming`, `@concurrent`, `@batched`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 STREAMING = "__cog_streaming__"
 CONCURRENCY = "__cog_concurrency__"
+BATCH = "__cog_batch__"
 
 
 def streaming(function: Function) -> Function:
@@ -29,3 +30,26 @@ def concurrent(*, max: int) -> Callable[[Function], Function]:
         return function
 
     return mark
+
+
+def batched(*, max_size: int, max_wait: float = 0.01) -> Callable[[Function], Function]:
+    """Run up to `max_size` predictions in one call, which takes and returns lists.
+
+    The first of them waits at most `max_wait` seconds for others. Raises ValueError for a size below 1 or a wait that
+    is no number of seconds from 0 to 60.
+    """
+    if max_size < 1:
+        raise ValueError(f"@batched(max_size={max_size!r}): max_size must be a whole number from 1 up")
+    if not 0 <= max_wait <= LONGEST_WAIT:
+        raise ValueError(
+            f"@batched(max_wait={max_wait!r}): max_wait must be from 0 to {LONGEST_WAIT} seconds"
+        )
+
+    def mark(function: Function) -> Function:
+        setattr(function, BATCH, (int(max_size), float(max_wait)))
+        return function
+
+    return mark
+
+
+LONGEST_WAIT = 60

@@ -11,7 +11,7 @@ from cog.schema import rules
 from cog.schema.annotations import read_annotation, type_hints
 from cog.schema.literals import choices_to_json, to_json
 from cog.schema.signature import Parameter, Signature
-from cog.traits import CONCURRENCY, STREAMING
+from cog.traits import BATCH, CONCURRENCY, STREAMING
 
 
 def find_function(obj: Any, *, train: bool = False) -> Any:
@@ -49,6 +49,7 @@ def _is_static(cls: type, function: Any) -> bool:
 
 def _read(function: Any, plain: Any, *, skip_self: bool) -> Signature:
     name = plain.__name__
+    batched = getattr(plain, BATCH, getattr(function, BATCH, None)) is not None
     hints = type_hints(plain)
     parameters = list(inspect.signature(function).parameters.values())
     if skip_self:
@@ -63,11 +64,12 @@ def _read(function: Any, plain: Any, *, skip_self: bool) -> Signature:
             raise rules.positional(name, parameter.name)
         if parameter.name not in hints:
             raise rules.untyped(name, parameter.name)
-        inputs.append(_read_parameter(parameter, hints[parameter.name]))
+        inputs.append(_read_parameter(parameter, hints[parameter.name], batched=batched))
     if "return" not in hints:
         raise rules.no_output(name)
     try:
-        output = rules.check_output(read_annotation(hints["return"]))
+        output = read_annotation(hints["return"])
+        output = rules.check_output(rules.single(output) if batched else output)
     except SchemaError as error:
         raise error.within(f"output of {name}()") from None
     return rules.make_signature(
@@ -77,10 +79,11 @@ def _read(function: Any, plain: Any, *, skip_self: bool) -> Signature:
         is_async=is_async(plain),
         streaming=bool(getattr(plain, STREAMING, getattr(function, STREAMING, False))),
         concurrency=getattr(plain, CONCURRENCY, getattr(function, CONCURRENCY, None)),
+        batched=batched,
     )
 
 
-def _read_parameter(parameter: inspect.Parameter, hint: Any) -> Parameter:
+def _read_parameter(parameter: inspect.Parameter, hint: Any, *, batched: bool) -> Parameter:
     default = parameter.default
     if not isinstance(default, FieldInfo):
         missing = default is inspect.Parameter.empty or default is ...
@@ -90,6 +93,7 @@ def _read_parameter(parameter: inspect.Parameter, hint: Any) -> Parameter:
         info.default = to_json(default.default)
         if default.choices is not None:
             info.choices = choices_to_json(default.choices)
-        return rules.make_parameter(parameter.name, read_annotation(hint), info)
+        kind = read_annotation(hint)
+        return rules.make_parameter(parameter.name, rules.single(kind) if batched else kind, info)
     except SchemaError as error:
         raise error.within(f"input {parameter.name!r}") from None

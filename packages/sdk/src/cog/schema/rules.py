@@ -111,6 +111,7 @@ def make_signature(
     is_async: bool,
     streaming: bool,
     concurrency: int | None,
+    batched: bool = False,
 ) -> Signature:
     """Join the parts of a signature. Raises SchemaError."""
     if streaming and not isinstance(output, t.IteratorType):
@@ -130,7 +131,22 @@ def make_signature(
         is_async=is_async,
         streaming=streaming,
         concurrency=concurrency,
+        batched=batched,
     )
+
+
+def single(kind: t.Type) -> t.Type:
+    """Return the type of one item of what a `@batched` function takes or returns. Raises SchemaError."""
+    if not isinstance(kind, t.ArrayType) or kind.form != "list":
+        raise SchemaError(
+            f"a @batched function takes and returns lists, not {t.describe(kind)}",
+            hint=f"Write `list[{t.describe(kind)}]`: one item for each prediction of the batch.",
+        )
+    if _holds_iterator(kind.items):
+        raise SchemaError(
+            "a @batched function cannot yield an iterator's pieces", hint="Return lists, all at once."
+        )
+    return kind.items
 
 
 def check_output(kind: t.Type) -> t.Type:

@@ -33,7 +33,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Signature:
-    """A predictor's inputs, output and traits. `function` is the method's (or function's) name."""
+    """A predictor's inputs, output and traits. `function` is the method's (or function's) name.
+
+    Of a batched one the types are those of a single prediction, without the lists around them.
+    """
 
     function: str
     parameters: tuple[Parameter, ...]
@@ -41,6 +44,7 @@ class Signature:
     is_async: bool = False
     streaming: bool = False
     concurrency: int | None = None
+    batched: bool = False
 
     @property
     def iterator(self) -> bool:

@@ -86,14 +86,15 @@ class _Reader:
 
     def signature(self) -> Signature:
         node = self._node
-        inputs = tuple(self._parameter(*pair) for pair in self._pairs())
+        streaming, concurrency, batched = self._traits()
+        inputs = tuple(self._parameter(*pair, batched=batched) for pair in self._pairs())
         if node.returns is None:
             raise rules.no_output(node.name)
         try:
-            output = rules.check_output(self._annotations.read(node.returns))
+            output = self._annotations.read(node.returns)
+            output = rules.check_output(rules.single(output) if batched else output)
         except SchemaError as error:
             raise error.within(f"output of {node.name}()") from None
-        streaming, concurrency = self._traits()
         return rules.make_signature(
             node.name,
             inputs,
@@ -101,6 +102,7 @@ class _Reader:
             is_async=isinstance(node, ast.AsyncFunctionDef),
             streaming=streaming,
             concurrency=concurrency,
+            batched=batched,
         )
 
     def _pairs(self) -> list[tuple[ast.arg, ast.expr | None]]:
@@ -120,11 +122,12 @@ class _Reader:
             raise self._place(rules.starred(self._node.name, "**", arguments.kwarg.arg), arguments.kwarg)
         return pairs + list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
 
-    def _parameter(self, argument: ast.arg, default: ast.expr | None) -> Parameter:
+    def _parameter(self, argument: ast.arg, default: ast.expr | None, *, batched: bool) -> Parameter:
         if argument.annotation is None:
             raise self._place(rules.untyped(self._node.name, argument.arg), argument)
         try:
             kind = self._annotations.read(argument.annotation)
+            kind = rules.single(kind) if batched else kind
             info = FieldInfo() if default is None else self._input(default)
             return rules.make_parameter(argument.arg, kind, info)
         except SchemaError as error:
@@ -180,19 +183,21 @@ class _Reader:
         except SchemaError as error:
             raise error.at(self._module.shown, node.lineno) from None
 
-    def _traits(self) -> tuple[bool, int | None]:
-        streaming, concurrency = False, None
+    def _traits(self) -> tuple[bool, int | None, bool]:
+        streaming, concurrency, batched = False, None, False
         for mark in self._node.decorator_list:
             meaning = resolve(mark.func if isinstance(mark, ast.Call) else mark, self._module)
             if meaning in (External("cog.streaming"), External("cog.traits.streaming")):
                 streaming = True
+            elif meaning in (External("cog.batched"), External("cog.traits.batched")):
+                batched = True
             elif isinstance(mark, ast.Call) and meaning in (
                 External("cog.concurrent"),
                 External("cog.traits.concurrent"),
             ):
                 values = [keyword.value for keyword in mark.keywords if keyword.arg == "max"]
                 concurrency = int(self._value("max", values[0])) if values else None
-        return streaming, concurrency
+        return streaming, concurrency, batched
 
     def _place(self, error: SchemaError, node: ast.AST) -> SchemaError:
         return error.at(self._module.shown, getattr(node, "lineno", None))

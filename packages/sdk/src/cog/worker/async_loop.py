@@ -202,7 +202,7 @@ async def serve(
         except BaseException as error:
             raise SetupError from error
     flush()
-    await AsyncLoop(model).run(sock, ready())
+    await _loop(model).run(sock, ready())
     if model.teardown is not None:
         try:
             result = model.teardown()
@@ -211,6 +211,14 @@ async def serve(
         except BaseException as error:  # noqa: BLE001 - the author's code; the worker ends in any case
             print_traceback(error)
         flush()
+
+
+def _loop(model: Model) -> AsyncLoop:
+    if model.batch is None:
+        return AsyncLoop(model)
+    from cog.worker.async_batch import AsyncBatchLoop
+
+    return AsyncBatchLoop(model)
 
 
 class SetupError(Exception):

@@ -36,6 +36,7 @@ def ready(
     healthcheck: bool,
     schema: Any,
     schema_error: str | None,
+    batch: tuple[int, float] | None = None,
 ) -> bytes:
     """Return READY."""
     payload = {
@@ -47,6 +48,7 @@ def ready(
         "streaming": streaming,
         "iterator": iterator,
         "healthcheck": healthcheck,
+        **({} if batch is None else {"batch": {"max_size": batch[0], "max_wait": batch[1]}}),
         "schema": schema,
         "schema_error": schema_error,
     }

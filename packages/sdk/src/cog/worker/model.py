@@ -13,7 +13,7 @@ from cog.errors import CogError, LoadError, SchemaError
 from cog.schema import openapi, read_object, read_source
 from cog.schema.object_reader import find_function, is_async
 from cog.schema.signature import Signature
-from cog.traits import CONCURRENCY, STREAMING
+from cog.traits import BATCH, CONCURRENCY, STREAMING
 
 
 class Model:
@@ -22,6 +22,7 @@ class Model:
     __slots__ = (
         "_opened",
         "arguments",
+        "batch",
         "concurrency",
         "encoder",
         "function",
@@ -63,6 +64,10 @@ class Model:
         self.encoder = Encoder(None if signature is None else signature.output, name=self.function.__name__)
         self.streaming = bool(getattr(self.function, STREAMING, False))
         self.concurrency = self._concurrency(environ)
+        #: The size and the seconds of a batch, or None for one prediction at a time.
+        self.batch: tuple[int, float] | None = getattr(self.function, BATCH, None)
+        if self.batch is not None and self.schema_error is not None:
+            raise LoadError(f"@batched needs a signature that can be read: {self.schema_error}")
         self.healthcheck = self._hook("healthcheck")
         self.teardown = self._hook("teardown")
 

@@ -22,6 +22,16 @@ def print_traceback(error: BaseException) -> None:
         traceback.print_exception(type(error), error, _authors(error.__traceback__))
 
 
+def traceback_text(error: BaseException) -> str:
+    """Return the traceback of an error of the author's."""
+    import traceback
+
+    try:
+        return "".join(traceback.format_exception(type(error), error, _authors(error.__traceback__)))
+    except Exception:  # noqa: BLE001 - a broken __str__ of the author's must not take the answer away
+        return f"{type(error).__name__}\n"
+
+
 def message(error: BaseException) -> str:
     """Return the error's text, or its class name when it has none."""
     try:

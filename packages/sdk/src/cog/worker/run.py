@@ -21,6 +21,10 @@ from cog.worker.model import Model, describe_python
 from cog.worker.report import flush, message, print_traceback
 from cog.worker.watch import end_now, watch
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cog.worker.sync_loop import SyncLoop
+
 USAGE = (
     "usage: python -m cog.worker --fd N --ref FILE.py:NAME [--mode predict|train] [--train-ref FILE.py:NAME]"
 )
@@ -98,12 +102,21 @@ def _serve(options: Options, project: str, channel: Channel, canceler: Canceler)
     if setup is not None:
         return fail_setup(channel, LoadError("an async setup() needs an async predict() or run()"))
     flush()
+    loop = _loop(model, channel, canceler)
     channel.send(ready())
-    from cog.worker.sync_loop import SyncLoop
-
-    SyncLoop(model, channel, canceler).run()
+    loop.run()
     _tear_down(model)
     return 0
+
+
+def _loop(model: Model, channel: Channel, canceler: Canceler) -> SyncLoop:
+    if model.batch is None:
+        from cog.worker.sync_loop import SyncLoop
+
+        return SyncLoop(model, channel, canceler)
+    from cog.worker.batch_loop import BatchLoop
+
+    return BatchLoop(model, channel)
 
 
 def _serve_async(
@@ -164,6 +177,7 @@ def _ready(model: Model, options: Options, project: str) -> bytes:
         healthcheck=model.healthcheck is not None,
         schema=schema,
         schema_error=schema_error,
+        batch=model.batch,
     )
 
 
