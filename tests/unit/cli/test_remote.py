@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 from cog_server.embedded import Completed, Event, Log, Metric, Output, OutputFile
-from cog_server.errors import InputInvalidError
+from cog_server.errors import InputInvalidError, NotReadyError
 from cogyard.cli.remote import RemoteError, RemoteModel
 from cogyard.cli.running import ModelFailedError
 
@@ -149,10 +149,6 @@ async def test_a_refused_input_is_an_input_error(tmp_path: Path) -> None:
     ("answer", "words"),
     [
         (lambda _request: httpx2.Response(409, json={"error": "At capacity"}), "busy: At capacity"),
-        (
-            lambda _request: httpx2.Response(503, json={"detail": "not ready"}),
-            "refused the prediction: not ready",
-        ),
         (lambda _request: httpx2.Response(502, text="<html>"), "not JSON"),
         (lambda _request: httpx2.Response(500, json=[1]), "not an object"),
         (stream(("log", {"data": "x"})), "before the prediction was complete"),
@@ -192,3 +188,9 @@ async def test_a_setup_that_fails_ends_the_wait(tmp_path: Path) -> None:
     with pytest.raises(RemoteError, match="ended"):
         await model(tmp_path, health("STARTING")).wait(ended)
     await model(tmp_path, health("BUSY")).wait(lambda: None)
+
+
+async def test_a_model_that_is_not_ready_says_so_in_its_own_kind(tmp_path: Path) -> None:
+    """Whoever can wait, waits: `cog test` does after a worker died."""
+    with pytest.raises(NotReadyError, match="starting again"):
+        await run(model(tmp_path, lambda _request: httpx2.Response(503, json={"detail": "starting again"})))

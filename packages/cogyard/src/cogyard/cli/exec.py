@@ -126,11 +126,12 @@ def _contained(
     build_into(client, image, filename, console)
     below = Path.cwd().resolve()
     inside = below.relative_to(project.root) if below.is_relative_to(project.root) else Path()
-    line = [str(client.program), "run", "--rm", "--interactive", "--init"]
+    line = [str(client.program), "run", "--rm", "--interactive"]
+    if client.name == "docker":
+        line.append("--init")  # podman often comes without the program it needs for this
     if sys.stdin.isatty() and sys.stdout.isatty():
         line.append("--tty")
     line += ["--volume", f"{project.root}:/src", "--workdir", (Path("/src") / inside).as_posix()]
-    line += ["--entrypoint", ""]
     for port in ports:
         line += ["--publish", _published(port)]
     if gpus is not None:

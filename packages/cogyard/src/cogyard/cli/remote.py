@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 import httpx2
 import msgspec
 from cog_server.embedded import Completed, Event, Log, Metric, Output, OutputFile
-from cog_server.errors import InputInvalidError, Problem
+from cog_server.errors import InputInvalidError, NotReadyError, Problem
 
 from cogyard.cli.errors import CommandError
 from cogyard.cli.inputs import is_file, resolved
@@ -29,6 +29,7 @@ _MAX_DEPTH = 32
 _LOOK_AGAIN = 0.05
 _READY = frozenset({"READY", "BUSY", "UNHEALTHY"})
 _NO_STREAM = 406
+_NOT_READY = 503
 _NOT_NOW = frozenset({409, 429})
 
 
@@ -86,7 +87,7 @@ class RemoteModel:
         return bool(await self._health())
 
     async def predict(self, input: Mapping[str, Any], path: str = "/predictions") -> AsyncGenerator[Event]:
-        """Run one prediction and yield what happens. Raises InputInvalidError and RemoteError."""
+        """Run one prediction and yield what happens. Raises InputInvalidError, NotReadyError, RemoteError."""
         body = msgspec.json.encode({"input": await asyncio.to_thread(_with_data_urls, dict(input))})
         try:
             async with self._post(path, body, "text/event-stream") as response:
@@ -221,6 +222,8 @@ class RemoteModel:
                     if isinstance(one, Mapping)
                 ]
             )
+        if response.status_code == _NOT_READY:
+            raise NotReadyError(f"{detail or 'The model is not ready.'}")
         if response.status_code in _NOT_NOW:
             raise RemoteError(f"the model's server is busy: {detail}", hint="Try again when it is free.")
         raise RemoteError(f"the model's server refused the prediction: {detail or response.status_code}")

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from cogyard.engine.client import Client, last_line
+from cogyard.engine.client import Client
 from cogyard.engine.errors import ContainerError, EngineError
 
 #: Receives what the container writes: `stdout` or `stderr`, and text.
@@ -62,7 +62,6 @@ class Container:
     ) -> None:
         self._client = client
         self._process = process
-        self._last: dict[str, str] = {"stdout": "", "stderr": ""}
         self._on_text = on_text
         self.name = name
         self._readers = [
@@ -122,12 +121,12 @@ class Container:
         status = self.ended
         if status is None:
             return
-        said = last_line(self._last["stderr"])
+        # What it said has been passed on as it came.
         if status == _NOT_RUN:
             raise ContainerError(
-                f"{self._client.name} could not run the container: {said or 'no reason given'}"
+                f"{self._client.name} could not run the container; its own message stands above"
             )
-        raise ContainerError(f"the container ended with exit status {status}", hint=said or None)
+        raise ContainerError(f"the container ended with exit status {status}; its last words stand above")
 
     async def _end(self) -> None:
         stopped = False
@@ -157,5 +156,4 @@ class Container:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         while stream is not None and (data := await stream.read(64 << 10)):
             text = decoder.decode(data)
-            self._last[source] = (self._last[source] + text)[-2000:]
             self._on_text(source, text)
