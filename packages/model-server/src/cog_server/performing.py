@@ -280,7 +280,10 @@ class Performer:
             self._busy -= 1
             if prediction.group is not None:
                 prediction.group.left -= 1
-                lane.groups -= not prediction.group.left
+                if not prediction.group.left:
+                    lane.groups -= 1
+                    for folder in prediction.group.folders:
+                        self._give_back(folder)
         if prediction.grace is not None:
             prediction.grace.cancel()
             prediction.grace = None
@@ -319,7 +322,7 @@ class Performer:
         self._memory.sweep(moment)
         if prediction.webhook is not None:
             prediction.webhook.notify("completed")
-        prediction.lane = prediction.group = None
+        prediction.lane = None
         if self._idle and not self._live:
             for future in self._idle:
                 if not future.done():
@@ -328,7 +331,11 @@ class Performer:
 
     def _return_folder(self, prediction: Prediction) -> None:
         if prediction.folder is not None and not prediction.hold_folder:
-            self._give_back(prediction.folder)
+            group = prediction.group
+            if group is not None and group.left:
+                group.folders.append(prediction.folder)  # the rest of its batch may still read there
+            else:
+                self._give_back(prediction.folder)
             prediction.folder = None
 
     def _give_back(self, folder: str) -> None:

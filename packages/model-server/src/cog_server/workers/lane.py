@@ -31,12 +31,13 @@ class Listener(Protocol):
 
 
 class Group:
-    """A batch that runs: how many of its predictions have not ended."""
+    """A batch that runs: how many of its predictions have not ended, and the folders to remove when all have."""
 
-    __slots__ = ("left",)
+    __slots__ = ("folders", "left")
 
     def __init__(self, size: int) -> None:
         self.left = size
+        self.folders: list[str] = []
 
 
 class Lane:
