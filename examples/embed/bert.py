@@ -45,7 +45,9 @@ class Encoder:
         return self.dense(mixed, f"{name}.attention.output.dense")
 
     def dense(self, x: np.ndarray, name: str) -> np.ndarray:
-        return x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+        # One product of two tables: with three axes numpy would make a small one for each text.
+        rows = x.reshape(-1, x.shape[-1]) @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+        return rows.reshape(*x.shape[:-1], -1)
 
     def norm(self, x: np.ndarray, name: str) -> np.ndarray:
         centred = x - x.mean(axis=-1, keepdims=True)
