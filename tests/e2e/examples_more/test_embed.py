@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.examples_more.project import Example
+from tests.e2e.examples_more.project import EXAMPLES, Example
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 
@@ -39,3 +39,9 @@ def test_a_text_has_one_vector_whatever_is_beside_it(example: Callable[[str], Ex
         assert near(vector, alone) > 0.999999
         assert math.isclose(math.hypot(*vector), math.hypot(*alone), rel_tol=1e-5)
     assert near(vectors[20], alone) < 0.95
+
+
+def test_the_network_is_the_same_where_it_is_used_twice() -> None:
+    """The examples embed and batch have a copy each of the network and of what to fetch for it."""
+    for name in ("bert.py", "weights.json"):
+        assert (EXAMPLES / "embed" / name).read_bytes() == (EXAMPLES / "batch" / name).read_bytes()

@@ -10,6 +10,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -85,3 +86,18 @@ def test_a_training_over_http(example: Callable[[str], Example]) -> None:
         assert weights.startswith(b"PK")
         assert answer["output"]["accuracy"] > 0.6
         assert "texts are right" in answer["logs"]
+
+
+def test_many_clients_share_a_pass(example: Callable[[str], Example]) -> None:
+    """Predictions that come together run together; each has its own vector, the same as alone."""
+    texts = [f"{number} green bottles hanging on the {'wall ' * number}" for number in range(1, 25)]
+    with served(example("batch")) as address:
+        ready(address)
+        alone = asked(f"{address}/predictions", {"text": texts[7]})
+        with ThreadPoolExecutor(24) as threads:
+            together = list(threads.map(lambda text: asked(f"{address}/predictions", {"text": text}), texts))
+    assert alone["metrics"]["batch_size"] == 1
+    assert {answer["status"] for answer in together} == {"succeeded"}
+    assert 1 < max(answer["metrics"]["batch_size"] for answer in together) <= 16
+    assert together[7]["output"] == pytest.approx(alone["output"], abs=1e-5)
+    assert together[8]["output"] != pytest.approx(alone["output"], abs=1e-3)
