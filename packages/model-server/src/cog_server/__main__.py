@@ -34,6 +34,7 @@ def options(arguments: list[str], env: dict[str, str]) -> ServerOptions:
     parser.add_argument("--setup-timeout", type=float, default=env.get("COG_SETUP_TIMEOUT") or None)
     parser.add_argument("--predict-timeout", type=_seconds, default=env.get("COG_PREDICT_TIMEOUT") or None)
     parser.add_argument("--token", default=env.get("COG_API_TOKEN") or None)
+    parser.add_argument("--ready-file", type=Path, default=env.get("COG_READY_FILE") or None)
     parser.add_argument("--cancel-grace", type=float, default=env.get("COG_CANCEL_GRACE") or 5.0)
     parser.add_argument("--await-explicit-shutdown", action="store_true")
     parser.add_argument("--exit-on-stdin-close", action="store_true")

@@ -14,6 +14,7 @@ import msgspec
 
 from cog_server import requests, sse
 from cog_server.asked import Asked
+from cog_server.deadlines import cancel_after
 from cog_server.errors import (
     BusyError,
     ConflictError,
@@ -24,6 +25,7 @@ from cog_server.errors import (
     UnknownPredictionError,
 )
 from cog_server.front.exchange import Exchange
+from cog_server.guard import Guard
 from cog_server.pages import Pages
 from cog_server.prediction import Prediction
 from cog_server.requests import Wants
@@ -63,6 +65,7 @@ class App:
         runner: Runner,
         *,
         shutdown: Callable[[], None],
+        token: str | None = None,
         max_body: int = MAX_BODY,
         stream_grace: float = STREAM_GRACE,
         keep_alive: float = sse.KEEP_ALIVE_SECONDS,
@@ -70,6 +73,7 @@ class App:
         self._runner = runner
         self._pages = Pages(runner)
         self._shutdown = shutdown
+        self._guard = None if token is None else Guard(token)
         self._max_body = max_body
         self._stream_grace = stream_grace
         self._keep_alive = keep_alive
@@ -81,7 +85,9 @@ class App:
             await _other(scope, receive, send)
             return
         try:
-            if scope["path"] == "/predictions" and scope["method"] == "POST":
+            if self._guard is not None and not self._guard.allows(scope["headers"]):
+                await self._stranger(scope, send)
+            elif scope["path"] == "/predictions" and scope["method"] == "POST":
                 await self._create(self._runner.predictions, scope, receive, send)
             else:
                 await self._route(scope, receive, send)
@@ -90,6 +96,16 @@ class App:
             await reply(send, status, body, headers)
         except ClientGoneError:
             pass
+
+    async def _stranger(self, scope: Scope, send: Send) -> None:
+        """Answer who shows no token: how the model is may be known, for probes; nothing else."""
+        if scope["path"] == "/health-check" and scope["method"] in ("GET", "HEAD"):
+            await reply(send, 200, _encode({"status": self._runner.predictions.engine.health.value}))
+        else:
+            headers = [*_JSON, (b"www-authenticate", b"Bearer")]
+            await reply(
+                send, 401, b'{"detail":"This model needs a token: Authorization: Bearer ..."}', headers
+            )
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
@@ -129,23 +145,23 @@ class App:
 
     def quick(self, exchange: Exchange) -> bool:
         """Take a plain `POST /predictions` without a task of its own; leave everything else to the ASGI call."""
-        if exchange.path != "/predictions" or exchange.method != "POST":
+        if exchange.path != "/predictions" or exchange.method != "POST" or self._guard is not None:
             return False
         wants = Wants(exchange.headers)
         if wants.special:
             return False
         try:
-            prediction, created = self._accept(self._runner.predictions, wants, exchange.body or b"", None)
+            prediction, created = self._accept(self._runner.predictions, wants, exchange.take_body(), None)
         except ServerError as exc:
             status, body, headers = self._refusal(exc)
-            exchange.reply(status, body, b"".join(b"%s: %s\r\n" % line for line in headers))
+            exchange.reply(status, body, headers=b"".join(b"%s: %s\r\n" % line for line in headers))
             return True
         if wants.events:
             self._stream_at_once(exchange, prediction, wants.last_id, owner=created)
         elif prediction.over:
-            exchange.reply(200, prediction.answer())
+            exchange.reply(200, *prediction.answer_parts())
         else:
-            prediction.enders.append(lambda: exchange.reply(200, prediction.answer()))
+            prediction.enders.append(lambda: exchange.reply(200, *prediction.answer_parts()))
             if created:
                 engine = self._runner.predictions.engine
                 exchange.on_gone = lambda: engine.cancel(prediction)
@@ -155,15 +171,21 @@ class App:
         """Return the prediction that is asked for, and whether it is new. Raises ServerError."""
         if not wants.is_json:
             raise RequestError("Content-Type must be application/json", status=415)
-        body = requests.parse_body(data)
+        # A PUT's input is compared with what was sent before, so it is kept whole.
+        cuts = None if url_id is not None else requests.cut(data, kind.schema)
+        body = requests.parse_body(data if cuts is None else cuts.slim)
         if not kind.engine.accepting:
             kind.engine.refuse_now()
-        asked, hook = requests.ask(body, kind.schema, url_id=url_id)
+        try:
+            asked, hook = requests.ask(body, kind.schema, url_id=url_id, cuts=cuts)
+        except requests.UncutError:
+            asked, hook = requests.ask(requests.parse_body(data), kind.schema)
         if url_id is not None:
             known = _again(kind, asked)
             if known is not None:
                 return known, False
-        return kind.engine.submit(asked, hook), True
+        limit = None if wants.cancel_after is None else cancel_after(wants.cancel_after)
+        return kind.engine.submit(asked, hook, limit), True
 
     async def _create(
         self, kind: Kind, scope: Scope, receive: Receive, send: Send, url_id: str | None = None

@@ -76,8 +76,13 @@ class Engine(Performer):
         """Raise NotReadyError, with the reason."""
         raise NotReadyError("The server is shutting down." if self.draining else self._why_not_ready())
 
-    def submit(self, asked: Asked, hook: tuple[str, frozenset[str]] | None = None) -> Prediction:
-        """Accept a prediction; `hook` is a webhook's URL and events.
+    def submit(
+        self,
+        asked: Asked,
+        hook: tuple[str, frozenset[str]] | None = None,
+        cancel_after: float | None = None,
+    ) -> Prediction:
+        """Accept a prediction; `hook` is a webhook's URL and events, `cancel_after` the seconds it may live.
 
         Raises NotReadyError, BusyError or ConflictError.
         """
@@ -102,6 +107,8 @@ class Engine(Performer):
             prediction.context = asked.context
         if hook is not None:
             prediction.webhook = Webhook(self._webhooks, hook[0], hook[1], prediction.answer)
+        if cancel_after is not None:
+            prediction.deadline = self._loop.call_later(cancel_after, self.cancel, prediction)
         self._live[asked.id] = prediction
         self._fire(prediction, Event.ACCEPTED_WITH_FILES if asked.places else Event.ACCEPTED)
         return prediction
@@ -139,8 +146,16 @@ class Engine(Performer):
         """Open a worker's slots."""
         lane.open(ready, self.limits.slots)
         self.slots = sum(one.slots for one in self._lanes if one.ready)
-        self._ready = True
+        self._look_ready()
         self._pump()
+
+    def _look_ready(self) -> None:
+        """See whether any worker takes predictions, and tell when that has changed."""
+        ready = any(one.ready for one in self._lanes)
+        if ready is not self._ready:
+            self._ready = ready
+            if self.on_ready is not None:
+                self.on_ready(ready)
 
     def worker_frame(self, lane: Lane, kind: int, tag: int, payload: bytes) -> None:
         """Turn a frame into a lifecycle event."""
@@ -183,7 +198,7 @@ class Engine(Performer):
 
     def worker_gone(self, lane: Lane, why: str) -> None:
         """End what ran on the dead worker; what waits goes on waiting for another."""
-        self._ready = any(one.ready for one in self._lanes)
+        self._look_ready()
         for prediction in list(lane.running.values()):
             if prediction.error is None and prediction.state.value == "running":
                 prediction.error = why
@@ -191,7 +206,7 @@ class Engine(Performer):
 
     def worker_lost(self, lane: Lane, why: str) -> None:  # noqa: ARG002 - the listener's own signature
         """End everything when no worker is left, nor will be."""
-        self._ready = any(one.ready for one in self._lanes)
+        self._look_ready()
         if not all(one.lost for one in self._lanes):
             return
         for prediction in list(self._live.values()):

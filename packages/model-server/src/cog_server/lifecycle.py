@@ -48,6 +48,7 @@ class Event(Enum):
     DIED = "worker died"
     LOST = "no worker left"
     CANCEL = "cancel asked"
+    TOO_LONG = "ran too long"
     GRACE_OVER = "grace over"
     STORED = "files stored"
     STORE_FAILED = "store failed"
@@ -111,6 +112,7 @@ _ROWS: dict[State, dict[Event, Step]] = {
         Event.LOST: (State.FAILED, _OVER_ABORT),
         Event.CANCEL: (State.CANCELING, (Effect.SEND_CANCEL,)),
         Event.STORE_FAILED: (State.STOPPING, (Effect.SEND_CANCEL,)),
+        Event.TOO_LONG: (State.STOPPING, (Effect.SEND_CANCEL,)),
     },
     # Someone asked for the end. What the worker completed before it heard of that stands.
     State.CANCELING: {
@@ -126,8 +128,9 @@ _ROWS: dict[State, dict[Event, Step]] = {
         Event.GRACE_OVER: (State.CANCELING, (Effect.KILL_WORKER,)),
         Event.CANCEL: (State.CANCELING, ()),
         Event.STORE_FAILED: (State.CANCELING, ()),
+        Event.TOO_LONG: (State.CANCELING, ()),
     },
-    # An output could not be delivered while the model was still running: stop it, and say why.
+    # An output could not be delivered while the model was still running, or its time is over: stop it, and say why.
     State.STOPPING: {
         Event.OUTPUT: (State.STOPPING, ()),
         Event.LOG: (State.STOPPING, ()),
@@ -141,6 +144,7 @@ _ROWS: dict[State, dict[Event, Step]] = {
         Event.GRACE_OVER: (State.STOPPING, (Effect.KILL_WORKER,)),
         Event.CANCEL: (State.STOPPING, ()),
         Event.STORE_FAILED: (State.STOPPING, ()),
+        Event.TOO_LONG: (State.STOPPING, ()),
     },
     State.STORING: {
         Event.STORED: (State.SUCCEEDED, (Effect.COMPLETE,)),

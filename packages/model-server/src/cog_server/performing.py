@@ -72,6 +72,8 @@ class Performer:
         self._memory = Memory()
         self._next_tag = 0
         self._ready = False
+        self.on_ready: Callable[[bool], None] | None = None
+        """Told when the model begins and ceases to take predictions."""
         self._batch_timer: asyncio.TimerHandle | None = None
         self._idle: list[asyncio.Future[None]] = []
         self._loop = asyncio.get_running_loop()
@@ -247,6 +249,17 @@ class Performer:
             b',"more":true' if prediction.more else b"",
         )
         lane.supervisor.send(frames.PREDICT, tag, payload)
+        if self.limits.predict_timeout is not None:
+            prediction.time_limit = self._loop.call_later(
+                self.limits.predict_timeout, self._took_too_long, prediction
+            )
+
+    def _took_too_long(self, prediction: Prediction) -> None:
+        if prediction.error is None:
+            prediction.error = (
+                f"The prediction ran longer than the {self.limits.predict_timeout:g} seconds it may."
+            )
+        self._fire(prediction, Event.TOO_LONG)
 
     def _emit_start(self, prediction: Prediction) -> None:
         prediction.emit(START)
@@ -287,6 +300,9 @@ class Performer:
         if prediction.grace is not None:
             prediction.grace.cancel()
             prediction.grace = None
+        if prediction.time_limit is not None:
+            prediction.time_limit.cancel()
+            prediction.time_limit = None
         if self._queue:
             self._pump()
 
@@ -304,6 +320,9 @@ class Performer:
         now = time.time()
         prediction.completed_at = now
         self._storing.discard(prediction)
+        if prediction.deadline is not None:
+            prediction.deadline.cancel()
+            prediction.deadline = None
         status = prediction.status
         if status != "failed":
             prediction.error = None

@@ -12,6 +12,8 @@ import msgspec
 from cog_server import ids
 from cog_server.asked import Asked
 from cog_server.errors import InputInvalidError, Problem, RequestError
+from cog_server.inputs.cuts import SMALLEST, Cut, Cuts
+from cog_server.inputs.prepare import FilePlace
 from cog_server.validation import InputSchema, shown
 from cog_server.webhooks import EVENTS
 
@@ -58,9 +60,13 @@ def parse_body(data: bytes) -> Body:
 
 
 def _check_depth(data: bytes) -> None:
-    """Refuse a body that is nested too deeply; strings do not count."""
+    """Refuse a body that is nested too deeply; strings do not count.
+
+    A string need not end: with a closing quote required, one that has none would be searched again from each of its
+    escaped quotes, in quadratic time.
+    """
     depth = 0
-    for token in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', data, re.DOTALL):
+    for token in re.finditer(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', data, re.DOTALL):
         first = data[token.start()]
         if first in b"[{":
             depth += 1
@@ -70,8 +76,20 @@ def _check_depth(data: bytes) -> None:
             depth -= 1
 
 
-def ask(body: Body, schema: InputSchema, *, url_id: str | None = None) -> tuple[Asked, Hook | None]:
-    """Return what is asked for, checked against the model's schema. Raises InputInvalidError or RequestError."""
+def cut(data: bytes, schema: InputSchema) -> Cuts | None:
+    """Cut large data URLs out of a body, when there are any and the model takes files."""
+    if len(data) < SMALLEST or not schema.has_files or schema.secrets:
+        return None
+    return Cuts(data) or None
+
+
+def ask(
+    body: Body, schema: InputSchema, *, url_id: str | None = None, cuts: Cuts | None = None
+) -> tuple[Asked, Hook | None]:
+    """Return what is asked for, checked against the model's schema. Raises InputInvalidError or RequestError.
+
+    Raises UncutError when something was cut out that is no file.
+    """
     problems: list[Problem] = []
     chosen = _id(body.id, url_id)
     raw = bytes(body.input)
@@ -85,6 +103,8 @@ def ask(body: Body, schema: InputSchema, *, url_id: str | None = None) -> tuple[
         found = f"the input must be an object, got {shown(value)}"
         raise InputInvalidError([Problem(("body", "input"), found, "type_error.dict")])
     places = schema.check(value)
+    if cuts is not None:
+        places, raw = _refill(places, raw, cuts)
     context = None if body.context is None else _context(body.context, problems)
     hook = None if body.webhook is None else _hook(body, problems)
     prefix = body.output_file_prefix
@@ -105,6 +125,18 @@ def ask(body: Body, schema: InputSchema, *, url_id: str | None = None) -> tuple[
         else None,
     )
     return asked, hook
+
+
+class UncutError(Exception):
+    """A data URL was cut out of a place where the model takes no file: read the body as it is."""
+
+
+def _refill(places: list[FilePlace], raw: bytes, cuts: Cuts) -> tuple[list[FilePlace], bytes]:
+    """Return the files with what was cut out, and the input's JSON as the client sent it."""
+    filled = [FilePlace(place.path, cuts.find(place.value) or place.value) for place in places]
+    if sum(isinstance(place.value, Cut) for place in filled) != len(cuts):
+        raise UncutError
+    return filled, cuts.restore(raw)
 
 
 def _id(given: Any, url_id: str | None) -> str:
@@ -155,13 +187,14 @@ def _is_http(url: Any) -> bool:
 class Wants:
     """What a prediction request's headers ask for."""
 
-    __slots__ = ("events", "is_json", "last_id", "length", "no_wait", "seconds")
+    __slots__ = ("cancel_after", "events", "is_json", "last_id", "length", "no_wait", "seconds")
 
     def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
         self.is_json = self.events = self.no_wait = False
         self.length: bytes | None = None
         self.last_id: bytes | None = None
         self.seconds: float | None = None
+        self.cancel_after: bytes | None = None
         for name, value in headers:
             if name == b"content-type":
                 self.is_json = value == b"application/json" or _is_json(value)
@@ -174,6 +207,8 @@ class Wants:
                 self.events = wants_events(value)
             elif name == b"last-event-id":
                 self.last_id = value
+            elif name == b"cancel-after":
+                self.cancel_after = value
 
     @property
     def special(self) -> bool:

@@ -45,6 +45,7 @@ class RunnerOptions:
     """Where output files go, by the request's prefix; data URLs and uploads unless set."""
     on_log: OnLog | None = None
     on_prediction_log: OnLog | None = None
+    on_ready: Callable[[bool], None] | None = None
 
 
 class Kind:
@@ -95,6 +96,7 @@ class Runner:
         document = options.schema or documents.load(options.schema_file, options.command.project)
         training = options.command.mode == "train"
         self.predictions = self._kind(options.command, document, "TrainingInput" if training else "Input")
+        self.predictions.engine.on_ready = options.on_ready
 
     @property
     def can_train(self) -> bool:

@@ -53,6 +53,7 @@ class ServerOptions:
     setup_timeout: float | None = None
     predict_timeout: float | None = None
     token: str | None = None
+    ready_file: Path | None = None
     cancel_grace: float = 5.0
     await_explicit_shutdown: bool = False
     exit_on_stdin_close: bool = False
@@ -192,12 +193,15 @@ async def _serve(options: ServerOptions, listener: socket.socket, process: Worke
     from cog_server.app import MAX_BODY, App
     from cog_server.echo import Echo
     from cog_server.front.server import FrontServer
+    from cog_server.ready_file import ReadyFile, chosen
     from cog_server.runner import Runner
 
     echo = Echo()
-    runner = Runner(_runner_options(options, echo))
+    found = chosen(options.ready_file, os.environ)
+    ready_file = None if found is None else ReadyFile(found)
+    runner = Runner(_runner_options(options, echo, None if ready_file is None else ready_file.show))
     ending = _Ending(options, runner)
-    app = App(runner, shutdown=ending.drain)
+    app = App(runner, shutdown=ending.drain, token=options.token)
     server = FrontServer(app, max_body=MAX_BODY)
     try:
         ending.listen_to_signals()
@@ -215,12 +219,16 @@ async def _serve(options: ServerOptions, listener: socket.socket, process: Worke
             reaper.cancel()
     finally:
         ending.forget_signals()
+        if ready_file is not None:
+            ready_file.show(False)
         await runner.close()
         echo.close()
     return 0
 
 
-def _runner_options(options: ServerOptions, on_log: Callable[[str, str], None]) -> Any:
+def _runner_options(
+    options: ServerOptions, on_log: Callable[[str, str], None], on_ready: Callable[[bool], None] | None
+) -> Any:
     from cog_server.asked import Limits
     from cog_server.inputs.addresses import AddressRule
     from cog_server.runner import RunnerOptions
@@ -243,6 +251,7 @@ def _runner_options(options: ServerOptions, on_log: Callable[[str, str], None]) 
         rule=AddressRule.parse(options.input_hosts, allow_private=options.allow_private_inputs),
         on_log=on_log,
         on_prediction_log=on_log,
+        on_ready=on_ready,
     )
 
 

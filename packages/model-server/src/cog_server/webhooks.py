@@ -10,8 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from cog_server.ids import make_id
+from cog_server.signing import key_of, signed_headers
 
 if TYPE_CHECKING:
     import httpx2
@@ -43,11 +47,13 @@ class WebhookClient:
 
     def __init__(self, interval: float = INTERVAL) -> None:
         self.interval = interval
+        secret = os.environ.get("COG_WEBHOOK_SECRET")
+        self._key = key_of(secret) if secret else None
         self._client: httpx2.AsyncClient | None = None
         self.tasks: set[asyncio.Task[None]] = set()
 
-    async def post(self, url: str, body: bytes) -> int | None:
-        """Send one request; return its status, or None when nobody answered."""
+    async def post(self, url: str, body: bytes, id: str) -> int | None:
+        """Send one request; return its status, or None when nobody answered. `id` names the message over all tries."""
         import httpx2
 
         if self._client is None:
@@ -57,7 +63,8 @@ class WebhookClient:
                 headers["Authorization"] = f"Bearer {token}"
             self._client = httpx2.AsyncClient(timeout=httpx2.Timeout(TIMEOUT), headers=headers)
         try:
-            response = await self._client.post(url, content=body)
+            headers = {} if self._key is None else signed_headers(self._key, id, int(time.time()), body)
+            response = await self._client.post(url, content=body, headers=headers)
         except (httpx2.HTTPError, httpx2.InvalidURL):
             return None
         return int(response.status_code)
@@ -123,8 +130,9 @@ class Webhook:
 
     async def _send(self, *, last: bool) -> None:
         body = self._body()
+        name = f"msg_{make_id()}"
         for attempt in range(COMPLETED_ATTEMPTS if last else ATTEMPTS):
-            status = await self._client.post(self._url, body)
+            status = await self._client.post(self._url, body, name)
             if status is not None and not may_retry(status):
                 if status >= 400:
                     log.warning("webhook refused status=%s", status)

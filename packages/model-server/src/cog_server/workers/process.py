@@ -17,7 +17,7 @@ _SOCKET_BUFFER = 1 << 20
 _PIPE_BUFFER = 1 << 20
 """Bytes asked for each log pipe (the default limit for users who are not root)."""
 _F_SETPIPE_SZ = 1031
-_OURS = ("WEBHOOK_AUTH_TOKEN",)
+_OURS = ("WEBHOOK_AUTH_TOKEN", "COG_WEBHOOK_SECRET", "COG_API_TOKEN")
 """Secrets of the server that are none of the model's."""
 
 
