@@ -162,6 +162,26 @@ async def test_streams_can_be_told_again_when_nothing_is_kept_of_them(platform: 
     ]
 
 
+async def test_a_watcher_who_saw_more_than_was_kept_misses_nothing_of_the_next_run(
+    platform: ApiPlatform,
+) -> None:
+    """A killed platform has told events that it had not written: their numbers are not given again."""
+    created = await _create(platform, input={"text": "x"})
+    queue = platform.services.predictions.queue
+    claim = await platform.instance().claim()
+    await queue.started(claim.prediction.id, claim.lease_token)
+    await queue.progress(claim.prediction.id, claim.lease_token, outputs=["lost"])
+    await queue.flush()
+    queue.live.topics.clear()  # what was told after that died with the process: say, up to number 30
+    assert await queue.recover() == 1
+    await platform.instance().run(chunks=("a", "b"))
+    again = await _watch(platform, created["urls"]["stream"], **{"Last-Event-ID": "30"})
+    events = [(name, data) for name, _, data in events_of(again.text)]
+    assert [name for name, _ in events] == ["logs", "output", "output", "done"]
+    assert "running again" in events[0][1]
+    assert [data for name, data in events if name == "output"] == ["a", "b"]
+
+
 async def test_a_watcher_survives_the_loss_of_an_instance(platform: ApiPlatform) -> None:
     """The run begins again, the log says so, numbers go on rising, and the stream ends once."""
     created = await _create(platform, input={"text": "x"})

@@ -147,7 +147,7 @@ def test_a_lost_prediction_waits_again_without_what_it_left() -> None:
     assert change.ticket is not None
     assert change.ticket.lease is None
     assert change.forget_streamed
-    assert [(event.id, event.name) for event in change.events] == [(6, "logs")]
+    assert [(event.id, event.name) for event in change.events] == [(5 + moves.UNWRITTEN + 1, "logs")]
     assert change.messages == ()
 
 

@@ -15,6 +15,9 @@ from cogyard.features.predictions.ports import Change, Decide, Lease, Message, R
 
 HIDDEN = "**********"
 
+#: More events than a run can stream before they are written, which is within half a second.
+UNWRITTEN = 1_000_000
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
@@ -94,9 +97,14 @@ def lose(now: datetime, message_id: str, *, void: bool = False) -> Decide:
         found = move(record.state, verdict.event)
         if found is None:
             return None
-        # The note takes the place of what the lost run streamed, and keeps the numbers rising.
+        # The note takes the place of what the lost run streamed, and its number is beyond any that a watcher has:
+        # what was streamed and not written yet had numbers too, and a watcher asks for what follows its last one.
         last = record.streamed.last
-        note = numbered(last + 1, [Item("logs", verdict.reason + "\n")]) if loss.started or last else ()
+        note = (
+            numbered(last + UNWRITTEN + 1, [Item("logs", verdict.reason + "\n")])
+            if loss.started or last
+            else ()
+        )
         return Change(
             prediction=replace(record.prediction, status=found.state.status, started_at=None),
             ticket=replace(record.ticket, lease=None),
