@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,11 @@ def killed(server: Server) -> int:
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     return pid
+
+
+def has_another(server: Server, old: int) -> bool:
+    """Say whether another worker has taken the place of the old one."""
+    return worker_of(server.process.pid) not in (None, old)
 
 
 def is_whole(server: Server) -> None:
@@ -82,7 +88,7 @@ def test_while_idle(project: Path) -> None:
     with started(project, "frail.py:Frail") as server:
         for _ in range(3):
             before = killed(server)
-            server.until(lambda old=before: worker_of(server.process.pid) not in (None, old), bool)
+            server.until(partial(has_another, server, before), bool)
             is_whole(server)
         assert server.metric("cog_worker_restarts_total") == 3
 

@@ -49,6 +49,7 @@ class Connection(asyncio.Protocol):
         self._expects = False
         self._refused = 0
         self._closing = False
+        self._going_on = False
         self._open = False
         self._alone: bytes | None = None
         self._head: Head | None = None
@@ -181,6 +182,10 @@ class Connection(asyncio.Protocol):
         """Send bytes."""
         self._transport.write(data)
 
+    def write_parts(self, parts: tuple[bytes, ...]) -> None:
+        """Send bytes that are too large to be put together."""
+        self._transport.writelines(parts)
+
     def exchange_finished(self, exchange: Exchange) -> None:
         """Go on to the next request, or close."""
         self._current = None
@@ -192,10 +197,7 @@ class Connection(asyncio.Protocol):
             self._closing = True
             self._transport.close()
         elif self._waiting:
-            following = self._waiting.popleft()
-            if len(self._waiting) < PIPELINE:
-                self._transport.resume_reading()
-            self._begin(following)
+            self._go_on()
         else:
             self.deadline = self._loop.time() + IDLE_SECONDS
 
@@ -211,6 +213,20 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once."""
         self._transport.abort()
+
+    def _go_on(self) -> None:
+        """Begin what waits, one after another: in a loop, for a client can send thousands that are answered at once."""
+        if self._going_on:
+            return  # the loop below called what called this, and goes on by itself
+        self._going_on = True
+        try:
+            while self._waiting and self._current is None and not self._closing:
+                following = self._waiting.popleft()
+                if len(self._waiting) < PIPELINE:
+                    self._transport.resume_reading()
+                self._begin(following)
+        finally:
+            self._going_on = False
 
     def _begin(self, exchange: Exchange) -> None:
         self._current = exchange
