@@ -1,4 +1,4 @@
-# ruff: noqa: D102, E501, RUF001 - stand-ins; tables; digits that are none
+# ruff: noqa: D102, RUF001 - stand-ins; tables; digits that are none
 """Bodies, headers, names, URLs and files from strangers: taken or refused in words, and in linear time."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# ruff: noqa: D102, E501 - stand-ins of asyncio; tables of bytes
+# ruff: noqa: D102 - stand-ins of asyncio; tables of bytes
 """The HTTP front under anything a client can send: it answers or refuses, and never reads one request in two ways."""
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class Echo:
         self.held: list[Exchange] = []
 
     def quick(self, exchange: Exchange) -> bool:
-        self.seen.append((exchange.method, exchange.raw_path, sorted(exchange.headers), exchange.body or b""))
+        self.seen.append(
+            (exchange.method, exchange.raw_path, sorted(exchange.headers), bytes(exchange.body or b""))
+        )
         if exchange.raw_path == b"/hold":
             self.held.append(exchange)
         else:

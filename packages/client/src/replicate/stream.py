@@ -34,7 +34,8 @@ class Decoder:
 
     def __init__(self) -> None:
         """Begin before the first byte."""
-        self._buffer = b""
+        self._line_parts: list[bytes] = []
+        self._held = b""
         self._event = ""
         self._data: list[str] = []
         self._id = ""
@@ -42,12 +43,17 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """Return the events that `data` completes."""
-        self._buffer += data
         # A CR at the end may be the first half of CRLF: leave it for the next bytes.
-        held = b"\r" if self._buffer.endswith(b"\r") else b""
-        text = self._buffer[: len(self._buffer) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *lines, rest = text.split(b"\n")
-        self._buffer = rest + held
+        data = self._held + data
+        self._held = b"\r" if data.endswith(b"\r") else b""
+        text = data[: len(data) - len(self._held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        first, *others = text.split(b"\n")
+        # Of a line that takes many pieces (a file as a data URL) only the newest is looked at.
+        self._line_parts.append(first)
+        if not others:
+            return []
+        *lines, rest = [b"".join(self._line_parts), *others]
+        self._line_parts = [rest]
         return [event for line in lines if (event := self._line(line.decode("utf-8", "replace"))) is not None]
 
     def _line(self, line: str) -> ServerSentEvent | None:
@@ -61,7 +67,7 @@ class Decoder:
             self._data.append(value)
         elif name == "id" and "\0" not in value:
             self._id = value
-        elif name == "retry" and value.isdigit():
+        elif name == "retry" and value.isascii() and value.isdigit() and len(value) < 10:
             self._retry = int(value)
         return None
 
