@@ -142,9 +142,9 @@ def test_the_worker_s_command_line() -> None:
     )
     line = command.arguments(7)
     assert line[0] == str(Path.cwd() / "bin" / "python")
-    assert line[1:] == [
-        "-m",
-        "cog.worker",
+    assert line[1] == "-c"
+    assert "run_module('cog.worker'" in line[2]
+    assert line[3:] == [
         "--fd",
         "7",
         "--mode",

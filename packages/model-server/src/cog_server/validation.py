@@ -155,6 +155,7 @@ def _free(value: Any, loc: Loc, found: Found) -> None:
 class _Compiler:
     def __init__(self, schemas: Mapping[str, Any]) -> None:
         self._schemas = schemas
+        self._records: dict[int, Check] = {}
         self.has_files = False
 
     def resolve(self, schema: Any) -> Mapping[str, Any]:
@@ -202,8 +203,23 @@ class _Compiler:
         if kind == "array":
             return _array(schema, self.compile(schema["items"]) if schema.get("items") else _free)
         if kind == "object":
-            return _object
+            return self._object(schema)
         return _free
+
+    def _object(self, schema: Mapping[str, Any]) -> Check:
+        """Return the check of an object: of its fields, where the schema names them. A class may hold its own kind."""
+        properties, others = schema.get("properties") or {}, schema.get("additionalProperties")
+        if not isinstance(properties, Mapping) or not (
+            properties or (others and isinstance(others, Mapping))
+        ):
+            return _object
+        key = id(properties or others)
+        if key not in self._records:
+            self._records[key] = lambda value, loc, found: self._records[key](value, loc, found)  # noqa: PLW0108 - replaced below
+            fields = {name: self.compile(field) for name, field in properties.items()}
+            rest = self.compile(others) if isinstance(others, Mapping) else _free
+            self._records[key] = _record(fields, tuple(schema.get("required", ())), rest)
+        return self._records[key]
 
 
 def _null(value: Any, loc: Loc, found: Found) -> None:
@@ -225,6 +241,23 @@ def _object(value: Any, loc: Loc, found: Found) -> None:
         found.problem(loc, f"must be an object, got {_or_null(value)}", "type_error.dict")
     else:
         _free(value, loc, found)
+
+
+def _record(fields: Mapping[str, Check], required: tuple[str, ...], rest: Check) -> Check:
+    def check(value: Any, loc: Loc, found: Found) -> None:
+        if not isinstance(value, dict):
+            _object(value, loc, found)
+            return
+        if FILE_KEY in value:
+            found.problem(loc, f"the key {FILE_KEY!r} is reserved", "value_error.reserved")
+            return
+        for name in required:
+            if name not in value:
+                found.problem((*loc, name), "Field required", "value_error.missing")
+        for name, item in value.items():
+            fields.get(name, rest)(item, (*loc, name), found)
+
+    return check
 
 
 def _file(value: Any, loc: Loc, found: Found) -> None:

@@ -17,6 +17,11 @@ _SOCKET_BUFFER = 1 << 20
 _PIPE_BUFFER = 1 << 20
 """Bytes asked for each log pipe (the default limit for users who are not root)."""
 _F_SETPIPE_SZ = 1031
+_RUN = (
+    "import sys, os; here = os.getcwd(); sys.path[:] = [at for at in sys.path if at not in ('', here)]; "
+    "import runpy; runpy.run_module('cog.worker', run_name='__main__', alter_sys=True)"
+)
+"""What `-m cog.worker` does, but never in the project's own cog.py: `-m` would look there first."""
 _OURS = ("WEBHOOK_AUTH_TOKEN", "COG_WEBHOOK_SECRET", "COG_API_TOKEN")
 """Secrets of the server that are none of the model's."""
 
@@ -32,11 +37,11 @@ class WorkerCommand:
     mode: str = "predict"
     env: Mapping[str, str] = field(default_factory=dict)
     script: Path | None = None
-    """A stand-in for `-m cog.worker`, for tests."""
+    """A stand-in for `cog.worker`, for tests."""
 
     def arguments(self, fd: int) -> list[str]:
         """Return the command line for a worker whose socket is `fd`."""
-        program: Sequence[str] = ("-m", "cog.worker") if self.script is None else (str(self.script),)
+        program: Sequence[str] = ("-c", _RUN) if self.script is None else (str(self.script),)
         # The worker starts in the project; a path that was given from elsewhere still means the same file.
         python = str(self.python.absolute() if os.sep in str(self.python) else self.python)
         line = [python, *program, "--fd", str(fd), "--mode", self.mode]
