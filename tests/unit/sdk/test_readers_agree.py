@@ -131,3 +131,12 @@ def test_both_readers_agree_on_any_signature(
     if from_source[0] is not None:
         assert from_source[0] == from_object[0]
         assert openapi(from_source[0]) == openapi(from_object[0])
+
+
+def test_a_project_s_cog_py_is_not_the_sdk(tmp_path: Path) -> None:
+    """Both readers know `cog` as the SDK, whatever the project calls its files."""
+    (tmp_path / "cog.py").write_text("Path = Input = str\n")
+    (tmp_path / "predict.py").write_text(
+        "from cog import Input, Path\ndef predict(a: Path, n: int = Input(default=1, le=3)) -> str:\n    return ''\n"
+    )
+    assert [one.le for one in read_source(tmp_path, "predict.py:predict").parameters] == [None, 3]

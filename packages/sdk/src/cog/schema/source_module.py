@@ -126,6 +126,8 @@ class Project:
         if dotted not in self._modules:
             self._modules[dotted] = None
             parts = tuple(dotted.split("."))
+            if parts[0] == "cog":  # in the worker, too, the SDK goes before a cog.py of the project
+                return None
             base = os.path.join(*parts)
             for file, package in ((f"{base}.py", parts[:-1]), (os.path.join(base, "__init__.py"), parts)):
                 path = os.path.join(self._root, file)
