@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cogyard.cli.inputs import InputsError, Standard, from_arguments, from_json
+from cogyard.cli.inputs import InputsError, Standard, example, from_arguments, from_json
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -233,3 +233,13 @@ def test_any_argument_is_answered(name: str, text: str) -> None:
         return
     with suppress(InputsError):
         from_arguments(arguments, DOCUMENT, Standard(scratch=Path("/nowhere")))
+
+
+def test_the_example_can_be_typed(tmp_path: Path) -> None:
+    """The call shown after a mistake is taken as meant: no Python words, no empty defaults."""
+    properties = {
+        "tile": {"type": "boolean", "default": True},
+        "language": {"type": "string", "default": None},
+        "words": {"type": "array", "default": ["a"]},
+    }
+    assert example(properties).endswith('-i tile=true -i language=… -i words=["a"]')

@@ -178,3 +178,19 @@ def test_the_whole_answer_is_json_with_data_urls(tmp_path: Path, capsys: pytest.
     shown, said = outputs(to="answer.txt")
     shown.whole({"status": "succeeded"})
     assert "does not end with .json" in said.getvalue()
+
+
+def test_files_of_an_object_keep_their_own_endings(tmp_path: Path, folder: Path) -> None:
+    """`-o result.json` is the object; the pictures in it are pictures still, in a folder too."""
+    outputs(to="result.json")[0].finish({"mask": file(tmp_path), "score": 1})
+    (folder / "into").mkdir()
+    outputs(to="into/")[0].finish({"mask": file(tmp_path), "score": 1})
+    assert sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*.*")) == [
+        "into/output.json", "into/output.mask.png", "result.json", "result.mask.png",
+    ]  # fmt: skip
+
+
+def test_a_folder_that_is_not_there_is_said_before_the_model_runs(folder: Path) -> None:
+    """A name that ends in a slash is a folder; nothing is written beside it under its name."""
+    with pytest.raises(OutputError, match="new"):
+        outputs(to="new/")[0].check()

@@ -156,9 +156,18 @@ def example(properties: Mapping[str, Schema]) -> str:
     """Return a command line that shows how the inputs are given."""
     parts = []
     for name, schema in list(properties.items())[:3]:
-        value = "@file" if is_file(schema) else str(schema.get("default", "…"))
-        parts.append(f"-i {name}={value}")
+        parts.append(f"-i {name}={_shown(schema)}")
     return f"For example: {_command()} {' '.join(parts)}" if parts else "This model takes no inputs."
+
+
+def _shown(schema: Schema) -> str:
+    # What is typed must be taken as what is meant: `None` and `True` would arrive as those words.
+    default = schema.get("default")
+    if is_file(schema):
+        return "@file"
+    if default is None or default == "":
+        return "…"
+    return default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)
 
 
 def _command() -> str:

@@ -43,6 +43,7 @@ class Outputs:
         self._files = self._iterator and schema.get("items", {}).get("format") == "uri"
         self._to = None if destination in {None, "-"} else Path(str(destination)).expanduser()
         self._raw = destination == "-"
+        self._named_folder = str(destination or "").endswith("/")
         self._training = training
         self._console = console
         self._shown = 0
@@ -50,7 +51,7 @@ class Outputs:
 
     def check(self) -> None:
         """Raise OutputError when the destination can never be written, before the model is started."""
-        folder = self._folder()
+        folder = self._to if self._named_folder and self._to is not None else self._folder()
         if not folder.is_dir():
             raise OutputError(
                 f"the folder {folder} for the output is not there", hint=f"Make it: mkdir {folder}"
@@ -92,14 +93,15 @@ class Outputs:
         elif isinstance(output, str):
             self._put_text(output)
         else:
-            self._put_text(json.dumps(self._kept(output, ""), indent=2, ensure_ascii=False) + "\n")
+            text = json.dumps(self._kept(output, ""), indent=2, ensure_ascii=False)
+            self._put_text(f"{text}\n", extension=".json")
 
     def whole(self, response: Mapping[str, Any]) -> None:
         """Show the whole response as JSON, files as data URLs (`--json`)."""
         if self._to is not None and self._to.suffix != ".json":
             self._console.warn(f"the value of --output does not end with .json: {self._to}")
         text = json.dumps(_with_data_urls(response), indent=2, ensure_ascii=False)
-        self._put_text(f"{text}\n", anyway=True)
+        self._put_text(f"{text}\n", extension=".json", anyway=True)
 
     def _kept(self, value: Any, name: str) -> Any:
         """Write the files inside a value and put their paths in their place."""
@@ -120,11 +122,11 @@ class Outputs:
             return
         self._write_file(file, self._path(file, None))
 
-    def _put_text(self, text: str, *, anyway: bool = False) -> None:
+    def _put_text(self, text: str, *, extension: str = ".txt", anyway: bool = False) -> None:
         if self._to is None or (self._training and not anyway):
             self._print(text if text.endswith("\n") else f"{text}\n")
             return
-        target = self._to / f"{DEFAULT_STEM}.txt" if self._to.is_dir() else self._to
+        target = self._to / f"{DEFAULT_STEM}{extension}" if self._to.is_dir() else self._to
         _write(target, lambda path: _write_text(path, text))
         self._console.say(f"Written output to {target}")
 
@@ -142,9 +144,9 @@ class Outputs:
         extension = Path(file.name).suffix or mimetypes.guess_extension(file.media_type) or ""
         number = "" if index is None else f".{index}"
         if self._to is not None and not self._to.is_dir():
-            return (
-                self._to if index is None else self._to.with_name(f"{self._to.stem}{number}{self._to.suffix}")
-            )
+            # One of several is named for what it is: `-o result.json` may hold pictures.
+            own = extension or self._to.suffix
+            return self._to if index is None else self._to.with_name(f"{self._to.stem}{number}{own}")
         if self._training and index is None:
             return self._folder() / Path(file.name).name  # weights are known by the name they were given
         return self._folder() / f"{DEFAULT_STEM}{number}{extension}"
