@@ -18,7 +18,7 @@ from cog_server.ids import make_id
 from cog_server.signing import key_of, signed_headers
 
 if TYPE_CHECKING:
-    import httpx2
+    from cog_server.http_client import httpx
 
 log = logging.getLogger("cog_server")
 
@@ -49,23 +49,23 @@ class WebhookClient:
         self.interval = interval
         secret = os.environ.get("COG_WEBHOOK_SECRET")
         self._key = key_of(secret) if secret else None
-        self._client: httpx2.AsyncClient | None = None
+        self._client: httpx.AsyncClient | None = None
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def post(self, url: str, body: bytes, id: str) -> int | None:
         """Send one request; return its status, or None when nobody answered. `id` names the message over all tries."""
-        import httpx2
+        from cog_server.http_client import httpx
 
         if self._client is None:
             headers = {"Content-Type": "application/json", "User-Agent": "cog-server"}
             token = os.environ.get("WEBHOOK_AUTH_TOKEN")
             if token:
                 headers["Authorization"] = f"Bearer {token}"
-            self._client = httpx2.AsyncClient(timeout=httpx2.Timeout(TIMEOUT), headers=headers)
+            self._client = httpx.AsyncClient(timeout=httpx.Timeout(TIMEOUT), headers=headers)
         try:
             headers = {} if self._key is None else signed_headers(self._key, id, int(time.time()), body)
             response = await self._client.post(url, content=body, headers=headers)
-        except (httpx2.HTTPError, httpx2.InvalidURL):
+        except (httpx.HTTPError, httpx.InvalidURL):
             return None
         return int(response.status_code)
 

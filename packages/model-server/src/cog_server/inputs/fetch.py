@@ -20,7 +20,7 @@ from cog_server.names import name_from_url
 from cog_server.threads import in_thread
 
 if TYPE_CHECKING:
-    import httpx2
+    from cog_server.http_client import httpx
 
 MAX_BYTES = 10 << 30
 """Largest file that is fetched."""
@@ -51,7 +51,7 @@ class Fetcher:
         self._rule = rule
         self._max_bytes = max_bytes
         self._resolve = resolver
-        self._client: httpx2.AsyncClient | None = None
+        self._client: httpx.AsyncClient | None = None
         self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def fetch(self, url: str, folder: Path) -> Path:
@@ -83,18 +83,18 @@ class Fetcher:
 
     async def _try(self, url: str, where: Target, addresses: list[str], folder: Path) -> Path | str:
         """Ask for one hop: the file, or where it says to go. Connection failures are tried again."""
-        import httpx2
+        from cog_server.http_client import httpx
 
         if self._client is None:
             # No proxy and no credentials from the environment: a caller's URL is none of the operator's.
-            timeout = httpx2.Timeout(IDLE_SECONDS)
-            self._client = httpx2.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout)
+            timeout = httpx.Timeout(IDLE_SECONDS)
+            self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout)
         for attempt in range(ATTEMPTS):
             address = addresses[attempt % len(addresses)]
             request = self._request(self._client, url, where, address)
             try:
                 response = await self._client.send(request, stream=True)
-            except httpx2.HTTPError as exc:
+            except httpx.HTTPError as exc:
                 if attempt == ATTEMPTS - 1:
                     raise InputFetchError(f"{where.host} did not answer ({type(exc).__name__})") from exc
                 await asyncio.sleep(0.2 * 2**attempt)
@@ -108,20 +108,20 @@ class Fetcher:
                 if response.status_code != 200:
                     raise InputFetchError(f"{where.host} answered {response.status_code} for the input's URL")
                 return await self._store(response, url, folder)
-            except httpx2.HTTPError as exc:
+            except httpx.HTTPError as exc:
                 raise InputFetchError(f"the file from {where.host} broke off ({type(exc).__name__})") from exc
             finally:
                 await response.aclose()
         raise InputFetchError(f"{where.host} did not answer")
 
     @staticmethod
-    def _request(client: httpx2.AsyncClient, url: str, where: Target, address: str) -> httpx2.Request:
+    def _request(client: httpx.AsyncClient, url: str, where: Target, address: str) -> httpx.Request:
         """Build a request that goes to `address` and still names the host, in its header and its certificate."""
-        import httpx2
+        from cog_server.http_client import httpx
 
         try:
-            parsed = httpx2.URL(url)
-        except httpx2.InvalidURL as exc:
+            parsed = httpx.URL(url)
+        except httpx.InvalidURL as exc:
             raise InputFetchError(f"{where.host} is asked for with a URL that is malformed: {exc}") from exc
         host_header = parsed.netloc.decode("ascii")
         extensions: dict[str, Any] = {"sni_hostname": where.host} if where.scheme == "https" else {}
@@ -135,7 +135,7 @@ class Fetcher:
             "GET", parsed.copy_with(host=address), headers=headers, extensions=extensions
         )
 
-    async def _store(self, response: httpx2.Response, url: str, folder: Path) -> Path:
+    async def _store(self, response: httpx.Response, url: str, folder: Path) -> Path:
         length = response.headers.get("content-length", "")
         if length.isdigit() and int(length) > self._max_bytes:
             raise InputFetchError(f"the file is {length} bytes; at most {self._max_bytes} are fetched")
