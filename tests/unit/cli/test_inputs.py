@@ -237,7 +237,7 @@ def test_any_argument_is_answered(name: str, text: str) -> None:
 
 def test_the_example_can_be_typed(tmp_path: Path) -> None:
     """The call shown after a mistake is taken as meant: no Python words, no empty defaults."""
-    properties = {
+    properties: dict[str, dict[str, Any]] = {
         "tile": {"type": "boolean", "default": True},
         "language": {"type": "string", "default": None},
         "words": {"type": "array", "default": ["a"]},

@@ -1,0 +1,34 @@
+"""Where the commands begin: importing this takes no time, so Ctrl-C is heard from the first moment.
+
+What comes next imports a good deal. An interruption in the middle of an import must end a command as quietly as any
+other, with 130, and one that comes when all is done must not undo its exit status.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+INTERRUPTED = 130
+
+
+def cog() -> None:
+    """Run the command line `cog`."""
+    _start("cog")
+
+
+def cogyard() -> None:
+    """Run the command line `cogyard`."""
+    _start("cogyard")
+
+
+def _start(command: str) -> None:
+    try:
+        from importlib import import_module
+
+        import_module(f"cogyard.cli.{command}").main()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    finally:
+        # Everything has been said and written; the interpreter's own end is nobody's business.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
