@@ -253,10 +253,21 @@ def _union(kind: t.UnionType) -> Convert:
     members = [(member, converter(member)) for member in kind.members]
 
     def convert(value: Any) -> Any:
+        error: Exception | None = None
         for member, inner in members:
             file = isinstance(member, t.FileType) and isinstance(value, dict) and FILE in value
             if file or (fits(member, value) and not isinstance(member, t.FileType)):
-                return value if inner is None else inner(value)
-        raise TypeError(f"{value!r} is none of {t.describe(kind)}")
+                try:
+                    return value if inner is None else inner(value)
+                except (TypeError, ValueError) as problem:  # another record may be the one that is meant
+                    error = error or problem
+        for member, inner in members:
+            # JSON tells 2.0 from 2 no more than its schema does: a whole number is one in either form.
+            if inner is not None and not isinstance(member, (t.FileType, t.SecretType)):
+                try:
+                    return inner(value)
+                except (TypeError, ValueError):
+                    continue
+        raise error or TypeError(f"{value!r} is none of {t.describe(kind)}")
 
     return convert
