@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from cog_server import requests, sse
+from cog_server import forms, requests, sse
 from cog_server.asked import Asked
 from cog_server.deadlines import cancel_after
 from cog_server.errors import (
@@ -148,7 +148,7 @@ class App:
         if exchange.path != "/predictions" or exchange.method != "POST" or self._guard is not None:
             return False
         wants = Wants(exchange.headers)
-        if wants.special:
+        if wants.special or not wants.is_json:
             return False
         try:
             prediction, created = self._accept(self._runner.predictions, wants, exchange.take_body(), None)
@@ -192,6 +192,10 @@ class App:
     ) -> None:
         wants = Wants(scope["headers"])
         body = await self._read(wants.length, receive)
+        if not wants.is_json:
+            media_type = requests.header(scope["headers"], b"content-type")
+            body = forms.as_json(media_type, scope.get("query_string", b""), body, kind.schema)
+            wants.is_json = True
         prediction, created = self._accept(kind, wants, body, url_id)
         if wants.events:
             await self._stream(kind, prediction, wants.last_id, receive, send, owner=created)
