@@ -19,7 +19,7 @@ from cog_server.names import media_type_of, safe_name
 from cog_server.threads import in_thread
 
 if TYPE_CHECKING:
-    import httpx2
+    from cog_server.http_client import httpx
 
 MAX_DATA_URL = 256 << 20
 """Bytes of a file that still becomes a data URL; larger ones need an upload address."""
@@ -107,14 +107,14 @@ class Uploads:
     """The HTTP side of uploads; one for a server. The HTTP library is loaded at the first upload."""
 
     def __init__(self) -> None:
-        self._client: httpx2.AsyncClient | None = None
+        self._client: httpx.AsyncClient | None = None
 
     async def put(self, url: str, file: OutputFile) -> str:
         """Send one file, trying again while that may help; return its address. Raises OutputError."""
-        import httpx2
+        from cog_server.http_client import httpx
 
         if self._client is None:
-            self._client = httpx2.AsyncClient(timeout=httpx2.Timeout(UPLOAD_SECONDS), follow_redirects=False)
+            self._client = httpx.AsyncClient(timeout=httpx.Timeout(UPLOAD_SECONDS), follow_redirects=False)
         host = urlsplit(url).hostname or "the upload address"
         reason = "no answer"
         for attempt in range(UPLOAD_ATTEMPTS):
@@ -123,7 +123,7 @@ class Uploads:
             headers = {"Content-Type": file.media_type, "Content-Length": str(file.path.stat().st_size)}
             try:
                 response = await self._client.put(url, content=_chunks(file.path), headers=headers)
-            except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
+            except (httpx.HTTPError, httpx.InvalidURL) as exc:
                 reason = f"{host} did not answer ({type(exc).__name__})"
                 continue
             if response.is_success:
