@@ -125,7 +125,7 @@ def fits(answer: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
         return True
     if "enum" in schema:
         return answer in schema["enum"]
-    kinds = {
+    kinds: dict[str, Any] = {
         "object": dict,
         "array": list,
         "string": str,

@@ -277,7 +277,8 @@ async def soak(project: Path, ref: str, count: int) -> None:
         assert kills > count // 100
         assert (after.processes, after.zombies, after.files) == (1, 0, 0)
         assert after.descriptors <= before.descriptors + 2
-        assert after.threads <= before.threads + 2
+        # The pool that removes folders grows to its own limit.
+        assert after.threads <= before.threads + (os.cpu_count() or 1) + 4
         assert after.memory - before.memory < MEMORY_GROWTH
         end(server.process)
         assert server.process.returncode == 0
