@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from mmap import mmap
 from typing import Any
 
 import msgspec
@@ -167,19 +168,21 @@ class App:
                 exchange.on_gone = lambda: engine.cancel(prediction)
         return True
 
-    def _accept(self, kind: Kind, wants: Wants, data: bytes, url_id: str | None) -> tuple[Prediction, bool]:
+    def _accept(
+        self, kind: Kind, wants: Wants, data: bytes | mmap, url_id: str | None
+    ) -> tuple[Prediction, bool]:
         """Return the prediction that is asked for, and whether it is new. Raises ServerError."""
         if not wants.is_json:
             raise RequestError("Content-Type must be application/json", status=415)
         # A PUT's input is compared with what was sent before, so it is kept whole.
         cuts = None if url_id is not None else requests.cut(data, kind.schema)
-        body = requests.parse_body(data if cuts is None else cuts.slim)
+        body = requests.parse_body(bytes(data) if cuts is None else cuts.slim)
         if not kind.engine.accepting:
             kind.engine.refuse_now()
         try:
             asked, hook = requests.ask(body, kind.schema, url_id=url_id, cuts=cuts)
         except requests.UncutError:
-            asked, hook = requests.ask(requests.parse_body(data), kind.schema)
+            asked, hook = requests.ask(requests.parse_body(bytes(data)), kind.schema)
         if url_id is not None:
             known = _again(kind, asked)
             if known is not None:

@@ -32,9 +32,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     value: Mapping[str, Any]
-    input_raw: bytes
+    input_raw: bytes | memoryview
     """The JSON of the input as the worker may get it, when there are no files in it."""
-    shown_input: bytes
+    shown_input: bytes | memoryview
     """The JSON of the input as anyone may see it."""
     places: list[FilePlace]
     context: dict[str, str] | None = None

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from mmap import mmap
 from typing import Any
 
 import msgspec
@@ -30,7 +31,7 @@ class Delivery:
         self,
         store: OutputStore,
         *,
-        on_value: Callable[[bytes, bool], None],
+        on_value: Callable[[bytes | mmap, bool], None],
         on_done: Callable[[], None],
         on_failed: Callable[[str], None],
     ) -> None:
@@ -72,10 +73,11 @@ class Delivery:
     async def _deliver(self) -> None:
         try:
             while self._queue:
+                raw: bytes | mmap
                 raw, has_files, final = self._queue.popleft()
                 if has_files:
                     raw = await replace_files(raw, self._store)
-                self._on_value(raw, final)
+                self._on_value(raw if final else bytes(raw), final)
         except ServerError as exc:
             self._stop(exc.message)
         except OSError as exc:
@@ -97,7 +99,7 @@ class Delivery:
         self._on_failed(reason)
 
 
-async def replace_files(raw: bytes, store: OutputStore) -> bytes:
+async def replace_files(raw: bytes, store: OutputStore) -> bytes | mmap:
     """Return the JSON value with every `$cog.file` object replaced by what the store says. Raises OutputError."""
     try:
         tree = [msgspec.json.decode(raw)]
@@ -119,7 +121,9 @@ async def replace_files(raw: bytes, store: OutputStore) -> bytes:
         for task in tasks:
             task.cancel()
     for (holder, key, _), value in zip(places, values, strict=True):
-        holder[key] = value
+        if isinstance(value, mmap) and holder is tree:
+            return value  # all there is: nothing to copy it into
+        holder[key] = msgspec.Raw(value) if isinstance(value, mmap) else value
     return msgspec.json.encode(tree[0])
 
 

@@ -198,7 +198,7 @@ def _event(prediction: Prediction, name: str, data: Any) -> Event:
     return Completed(
         id=prediction.id,
         status=prediction.status,
-        output=_value(prediction.output_raw()),
+        output=_value(bytes(prediction.output_raw())),
         error=prediction.error,
         logs=prediction.all_logs(),
         metrics=metrics,

@@ -7,11 +7,10 @@ import os
 import stat
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
-
-import msgspec
 
 from cog_server.errors import OutputError
 from cog_server.inputs import data_urls
@@ -43,7 +42,7 @@ class OutputStore(Protocol):
     """Take an output file away, and say what stands for it in the answer."""
 
     async def store(self, file: OutputFile) -> Any:
-        """Return the JSON value for the file. Raises OutputError."""
+        """Return the JSON value for the file, or its JSON in a block. Raises OutputError."""
 
 
 def output_file(marker: Any) -> OutputFile:
@@ -75,9 +74,8 @@ class DataUrlStore:
         return await in_thread(_as_raw, file)
 
 
-def _as_raw(file: OutputFile) -> msgspec.Raw:
-    # A data URL needs no escaping, so it goes into the answer as it is.
-    return msgspec.Raw(b'"' + data_urls.make(file.media_type, file.path.read_bytes()) + b'"')
+def _as_raw(file: OutputFile) -> mmap:
+    return data_urls.json_of_file(file.media_type, file.path)
 
 
 class UploadStore:

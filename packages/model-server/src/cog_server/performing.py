@@ -11,6 +11,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from mmap import mmap
 from pathlib import Path
 
 import msgspec
@@ -108,14 +109,14 @@ class Performer:
         for effect in effects:
             self._effects[effect](prediction)
 
-    def _add_output(self, prediction: Prediction, raw: bytes, final: bool = False) -> None:  # noqa: FBT001, FBT002 - a callback
+    def _add_output(self, prediction: Prediction, raw: bytes | mmap, final: bool = False) -> None:  # noqa: FBT001, FBT002 - a callback
         if final:
             prediction.output = raw
             return
         self._fire(prediction, Event.OUTPUT)
         if not prediction.over:
-            prediction.outputs.append(raw)
-            prediction.emit(OUTPUT, (len(prediction.outputs) - 1, raw))
+            prediction.outputs.append(bytes(raw))
+            prediction.emit(OUTPUT, (len(prediction.outputs) - 1, prediction.outputs[-1]))
             if prediction.webhook is not None:
                 prediction.webhook.notify("output")
 

@@ -11,6 +11,7 @@ import asyncio
 import functools
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from mmap import mmap
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 LOG_LIMIT = 8 << 20
 """Characters of logs that are kept of one prediction."""
+_LARGE = 1 << 16
 EVENTS_LIMIT = 1_000_000
 
 START = "start"
@@ -101,7 +103,13 @@ class Prediction:
     )
 
     def __init__(
-        self, *, id: str, value: Mapping[str, Any], input_raw: bytes, shown_input: bytes, created_at: float
+        self,
+        *,
+        id: str,
+        value: Mapping[str, Any],
+        input_raw: bytes | memoryview,
+        shown_input: bytes | memoryview,
+        created_at: float,
     ) -> None:
         self.id = id
         self.value: Mapping[str, Any] | None = value
@@ -123,7 +131,7 @@ class Prediction:
         self.output_size = 0
         self.streamed = False
         self.streamed_for_client = False
-        self.output = b"null"
+        self.output: bytes | mmap = b"null"
         self.error: str | None = None
         self.metrics: dict[str, Any] = {}
         self.predict_time: float | None = None
@@ -212,20 +220,32 @@ class Prediction:
             self.logs = ["".join(self.logs)]
         return self.logs[0] if self.logs else ""
 
-    def output_raw(self) -> bytes:
+    def output_raw(self) -> bytes | mmap:
         """Return the JSON of the output as it is now."""
         return b"[" + b",".join(self.outputs) + b"]" if self.streamed else self.output
 
     def answer(self) -> bytes:
         """Return the JSON of the whole prediction as it is now."""
+        return self._answer(self.shown_input, self.output_raw())
+
+    def answer_parts(self) -> list[bytes | memoryview | mmap]:
+        """Return the same in parts, so that a large input or output is not copied once more."""
+        output = self.output_raw()
+        if len(self.shown_input) + len(output) < _LARGE:
+            return [self._answer(self.shown_input, output)]
+        # JSON never holds this byte, so it marks where the two belong.
+        before, between, after = self._answer(b"\0", b"\0").split(b"\0")
+        return [before, self.shown_input, between, output, after]
+
+    def _answer(self, shown_input: bytes | memoryview, output: bytes | mmap) -> bytes:
         metrics = self.metrics
         if self.predict_time is not None:
             metrics = {**metrics, "predict_time": self.predict_time}
         return _encode(
             Answer(
                 id=self.id,
-                input=msgspec.Raw(self.shown_input),
-                output=msgspec.Raw(self.output_raw()),
+                input=msgspec.Raw(shown_input),
+                output=msgspec.Raw(output),
                 logs=self.all_logs(),
                 error=self.error,
                 status=status(self.state),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from mmap import mmap
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -76,7 +77,7 @@ def _check_depth(data: bytes) -> None:
             depth -= 1
 
 
-def cut(data: bytes, schema: InputSchema) -> Cuts | None:
+def cut(data: bytes | mmap, schema: InputSchema) -> Cuts | None:
     """Cut large data URLs out of a body, when there are any and the model takes files."""
     if len(data) < SMALLEST or not schema.has_files or schema.secrets:
         return None
@@ -92,7 +93,7 @@ def ask(
     """
     problems: list[Problem] = []
     chosen = _id(body.id, url_id)
-    raw = bytes(body.input)
+    raw: bytes | memoryview = bytes(body.input)
     try:
         value = _any.decode(raw)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as exc:
@@ -104,7 +105,7 @@ def ask(
         raise InputInvalidError([Problem(("body", "input"), found, "type_error.dict")])
     places = schema.check(value)
     if cuts is not None:
-        places, raw = _refill(places, raw, cuts)
+        places, raw = _refill(places, bytes(raw), cuts)
     context = None if body.context is None else _context(body.context, problems)
     hook = None if body.webhook is None else _hook(body, problems)
     prefix = body.output_file_prefix
@@ -116,7 +117,7 @@ def ask(
         id=chosen,
         value=value,
         input_raw=raw,
-        shown_input=schema.redact(raw, value) if schema.secrets else raw,
+        shown_input=schema.redact(bytes(raw), value) if schema.secrets else raw,
         places=places,
         context=context,
         prefix=prefix,
@@ -131,7 +132,7 @@ class UncutError(Exception):
     """A data URL was cut out of a place where the model takes no file: read the body as it is."""
 
 
-def _refill(places: list[FilePlace], raw: bytes, cuts: Cuts) -> tuple[list[FilePlace], bytes]:
+def _refill(places: list[FilePlace], raw: bytes, cuts: Cuts) -> tuple[list[FilePlace], bytes | memoryview]:
     """Return the files with what was cut out, and the input's JSON as the client sent it."""
     filled = [FilePlace(place.path, cuts.find(place.value) or place.value) for place in places]
     if sum(isinstance(place.value, Cut) for place in filled) != len(cuts):
@@ -249,7 +250,7 @@ def header(headers: list[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     return None
 
 
-def same_input(left: Mapping[str, Any] | bytes, right: bytes) -> bool:
+def same_input(left: Mapping[str, Any] | bytes | memoryview, right: bytes | memoryview) -> bool:
     """Say whether two inputs are the same JSON value."""
-    given = _any.decode(left) if isinstance(left, bytes) else left
+    given = left if isinstance(left, Mapping) else _any.decode(left)
     return bool(given == _any.decode(right))

@@ -7,6 +7,7 @@ the parser made of that head then holds for the next one as well, since the same
 from __future__ import annotations
 
 import re
+from mmap import mmap
 from typing import NamedTuple
 
 from cog_server.front.exchange import Headers
@@ -45,7 +46,7 @@ class Head(NamedTuple):
         return headers, data[body:]
 
 
-def remember(data: bytes, url: bytes, headers: Headers, body: bytes) -> Head | None:
+def remember(data: bytes, url: bytes, headers: Headers, body: bytes | mmap) -> Head | None:
     """Return the head of a POST that `data` holds whole and alone, or None when the next may mean something else."""
     end = data.find(_END, 0, _LARGEST_HEAD) + len(_END)
     if end < len(_END) or len(data) - end != len(body) or not data.startswith(b"POST "):

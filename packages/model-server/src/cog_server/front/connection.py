@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from mmap import mmap
 from typing import TYPE_CHECKING
 
 import httptools
 
 from cog_server.front.again import Head, remember
 from cog_server.front.exchange import Exchange, Headers
+from cog_server.front.large import LARGE, LargeBody
 
 if TYPE_CHECKING:
     from cog_server.front.server import FrontServer
@@ -51,6 +53,7 @@ class Connection(asyncio.Protocol):
         self._closing = False
         self._going_on = False
         self._open = False
+        self._size = 0
         self._alone: bytes | None = None
         self._head: Head | None = None
 
@@ -83,6 +86,9 @@ class Connection(asyncio.Protocol):
                 self._transport.close()
         except httptools.HttpParserError:
             self._refuse(400, b"The request is not HTTP/1.1")
+        else:
+            if self._size and self._open and not self._refused:
+                self._read_large()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's own signature
         """End: nobody reads the answers any more."""
@@ -115,6 +121,7 @@ class Connection(asyncio.Protocol):
         self._body = []
         self._head_size = self._body_size = 0
         self._expects = False
+        self._size = 0
         self._begun = self._loop.time()
         self.deadline = self._begun + REQUEST_SECONDS
 
@@ -130,8 +137,12 @@ class Connection(asyncio.Protocol):
         self._count(len(name) + len(value))
         if name == b"expect" and value.lower() == b"100-continue":
             self._expects = True
-        elif name == b"content-length" and value.isdigit() and int(value) > self.server.max_body:
-            self._refused = 413
+        elif name == b"content-length" and value.isdigit():
+            size = int(value)
+            if size > self.server.max_body:
+                self._refused = 413
+            elif size >= LARGE:
+                self._size = size
 
     def on_headers_complete(self) -> None:
         """Decide whether the body is wanted."""
@@ -148,7 +159,7 @@ class Connection(asyncio.Protocol):
             return
         self._body.append(body)
         self._body_size += len(body)
-        self.deadline = self._begun + REQUEST_SECONDS * (1 + (self._body_size >> 24))
+        self._more(self._body_size)
         if self._body_size > self.server.max_body:
             self._refused = 413
             self._refuse_for_size()
@@ -157,10 +168,32 @@ class Connection(asyncio.Protocol):
         """Hand the whole request on."""
         if self._refused:
             return
+        self._whole(self._body[0] if len(self._body) == 1 else b"".join(self._body))
+
+    def _more(self, size: int) -> None:
+        """Give a client that goes on sending its body more time."""
+        self.deadline = self._begun + REQUEST_SECONDS * (1 + (size >> 24))
+
+    def _read_large(self) -> None:
+        """Read the rest of a body past the parser, which would copy it twice."""
+        size, self._size = self._size, 0
+        if not self._headers or any(name == b"transfer-encoding" for name, _ in self._headers):
+            return
+        body, self._body = self._body, []
+        self._transport.set_protocol(
+            LargeBody(self, size, body, on_more=self._more, on_whole=self._large_whole)
+        )
+
+    def _large_whole(self, body: mmap) -> None:
+        self._transport.set_protocol(self)
+        self._whole(body)
+        # It never saw the end of that body.
+        self._parser = httptools.HttpRequestParser(self)
+
+    def _whole(self, body: bytes | mmap) -> None:
         parser = self._parser
         self._open = False
         self.deadline = None
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body = []
         self.is_http10 = parser.get_http_version() == "1.0"
         keep = parser.should_keep_alive() and not self.server.closing
@@ -182,9 +215,9 @@ class Connection(asyncio.Protocol):
         """Send bytes."""
         self._transport.write(data)
 
-    def write_parts(self, parts: tuple[bytes, ...]) -> None:
+    def write_parts(self, parts: tuple[bytes | memoryview | mmap, ...]) -> None:
         """Send bytes that are too large to be put together."""
-        self._transport.writelines(parts)
+        self._transport.writelines(map(memoryview, parts))
 
     def exchange_finished(self, exchange: Exchange) -> None:
         """Go on to the next request, or close."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, MutableMapping
 from http import HTTPStatus
+from mmap import mmap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Exchange:
         method: str,
         url: bytes,
         headers: Headers,
-        body: bytes,
+        body: bytes | mmap,
         *,
         keep_alive: bool,
     ) -> None:
@@ -52,7 +53,7 @@ class Exchange:
         self.raw_path, _, self.query = url.partition(b"?")
         self.path = self.raw_path.decode("latin-1")
         self.headers = headers
-        self.body: bytes | None = body
+        self.body: bytes | mmap | None = body
         self.keep_alive = keep_alive
         self.started = False
         self.finished = False
@@ -61,7 +62,12 @@ class Exchange:
         self._chunked = False
         self._head = b""
 
-    def reply(self, status: int, body: bytes, headers: bytes = b"content-type: application/json\r\n") -> None:
+    def reply(
+        self,
+        status: int,
+        *parts: bytes | memoryview | mmap,
+        headers: bytes = b"content-type: application/json\r\n",
+    ) -> None:
         """Answer at once and whole; `headers` are lines in the wire's form."""
         if self.finished:
             return
@@ -71,16 +77,15 @@ class Exchange:
             self._connection.server.date_line,
             headers,
             closing,
-            len(body),
+            sum(map(len, parts)),
         )
         self.started = True
         if self.method == "HEAD":
-            body = b""
-        if len(body) < _JOIN:
-            self._connection.write(head + body)
-        else:
             self._connection.write(head)
-            self._connection.write(body)
+        elif len(parts) == 1 and len(parts[0]) < _JOIN:
+            self._connection.write(head + parts[0])
+        else:
+            self._connection.write_parts((head, *parts))
         self._finish()
 
     def client_gone(self) -> None:
@@ -92,6 +97,11 @@ class Exchange:
             self.on_gone()
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(None)
+
+    def take_body(self) -> bytes | mmap:
+        """Return the body, which is not kept any longer."""
+        body, self.body = self.body, None
+        return body or b""
 
     @property
     def paused(self) -> asyncio.Future[None] | None:
@@ -149,7 +159,7 @@ class Exchange:
         """Give the body, once; then wait until the client is gone or the answer is complete."""
         if self.body is not None:
             body, self.body = self.body, None
-            return {"type": "http.request", "body": body, "more_body": False}
+            return {"type": "http.request", "body": bytes(body), "more_body": False}
         if not self.finished:
             if self._gone is None:
                 self._gone = asyncio.get_running_loop().create_future()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cog_server.errors import InputFetchError, InputInvalidError, Problem
+from cog_server.inputs.cuts import Cut
 from cog_server.inputs.data_urls import LARGE, parse
 from cog_server.inputs.fetch import Fetcher
 from cog_server.names import suffix_of
@@ -24,7 +25,7 @@ class FilePlace:
     """A file in an input: the keys that lead to it, and what the caller gave."""
 
     path: tuple[str | int, ...]
-    value: str | Path
+    value: str | Path | Cut
 
 
 async def prepare(
@@ -65,6 +66,9 @@ async def _one(place: FilePlace, folder: Path, fetcher: Fetcher) -> dict[str, st
     if isinstance(value, Path):
         return _local(value)
     _make(folder)
+    if isinstance(value, Cut):
+        path = await in_thread(value.store, folder)
+        return {"path": str(path), "name": path.name}
     if not value.startswith("data:"):
         path = await fetcher.fetch(value, folder)
         return {"path": str(path), "name": path.name, "url": value}
