@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from cogyard.domain.values import Account
-from cogyard.features.accounts.ports import NameTakenError, NewToken
+from cogyard.features.accounts.ports import NameTakenError, NewSession, NewToken
 
 from tests.contract.store.conftest import NOW, Stores
 
@@ -76,6 +76,47 @@ async def test_a_login_link_works_once_and_in_time(stores: Stores) -> None:
     assert await stores.accounts.use_login_link(b"1", NOW) is None
     assert await stores.accounts.use_login_link(b"2", NOW + timedelta(hours=1)) is None
     assert await stores.accounts.use_login_link(b"3", NOW) is None
+
+
+def _session(account: Account, hash: bytes, minutes: int = 0) -> NewSession:
+    moment = NOW + timedelta(minutes=minutes)
+    return NewSession(
+        account_id=account.id, hash=hash, created_at=moment, expires_at=moment + timedelta(hours=1)
+    )
+
+
+async def test_a_session_lasts_until_it_is_ended_or_expires(stores: Stores) -> None:
+    """Ending one leaves the others; unknown, ended and expired are the same."""
+    ann = await stores.account("ann")
+    for hash_ in (b"1", b"2"):
+        await stores.accounts.add_session(_session(ann, hash_), most=9)
+        assert await stores.accounts.account_of_session(hash_, NOW) == ann
+    assert await stores.accounts.end_session(b"1")
+    assert not await stores.accounts.end_session(b"1")
+    assert await stores.accounts.account_of_session(b"1", NOW) is None
+    assert await stores.accounts.account_of_session(b"2", NOW) == ann
+    assert await stores.accounts.account_of_session(b"2", NOW + timedelta(hours=1)) is None
+    assert await stores.accounts.account_of_session(b"3", NOW) is None
+
+
+async def test_a_new_password_ends_the_accounts_sessions(stores: Stores) -> None:
+    """All of them, and nobody else's."""
+    ann, bob = await stores.account("ann"), await stores.account("bob")
+    for account, hash_ in ((ann, b"1"), (ann, b"2"), (bob, b"3")):
+        await stores.accounts.add_session(_session(account, hash_), most=9)
+    await stores.accounts.set_password(ann.id, "hash")
+    found = [await stores.accounts.account_of_session(hash_, NOW) for hash_ in (b"1", b"2", b"3")]
+    assert found == [None, None, bob]
+
+
+async def test_an_account_has_only_so_many_sessions(stores: Stores) -> None:
+    """The oldest of the same account ends."""
+    ann, bob = await stores.account("ann"), await stores.account("bob")
+    await stores.accounts.add_session(_session(bob, b"b"), most=2)
+    for minute, hash_ in enumerate((b"1", b"2", b"3")):
+        await stores.accounts.add_session(_session(ann, hash_, minute), most=2)
+    found = [await stores.accounts.account_of_session(hash_, NOW) for hash_ in (b"1", b"2", b"3", b"b")]
+    assert found == [None, ann, ann, bob]
 
 
 async def test_the_signing_secret_is_made_once(stores: Stores) -> None:

@@ -17,9 +17,10 @@ from cogyard.web.settings import WebSettings
 pytestmark = pytest.mark.anyio
 
 
-def session_of(platform: ApiPlatform, name: str, secret: str = SECRET) -> dict[str, str]:
+async def session_of(platform: ApiPlatform, name: str, secret: str = SECRET) -> dict[str, str]:
     """Return the cookie of somebody who has signed in."""
-    data = b64encode(json.dumps({"account": platform.accounts[name].id}).encode())
+    session = await platform.services.accounts.begin_session(platform.accounts[name])
+    data = b64encode(json.dumps({"session": session}).encode())
     return {SESSION_COOKIE: itsdangerous.TimestampSigner(secret).sign(data).decode()}
 
 
@@ -71,9 +72,19 @@ async def test_a_revoked_token_is_nobodys_at_once(platform: ApiPlatform) -> None
         assert (await client.get("/v1/account")).status_code == 401
 
 
+@pytest.mark.parametrize("held", [{"account": 1}, {"session": 1}, {"session": "x" * 32}, {"session": ""}, {}])
+async def test_a_cookie_that_names_no_session_is_nobodys(
+    platform: ApiPlatform, held: dict[str, object]
+) -> None:
+    """Also with our signature: an earlier release's cookie named the account alone."""
+    signed = itsdangerous.TimestampSigner(SECRET).sign(b64encode(json.dumps(held).encode())).decode()
+    async with platform.client(None, cookies={SESSION_COOKIE: signed}) as browser:
+        assert (await browser.get("/v1/account")).status_code == 401
+
+
 async def test_a_session_counts_only_from_our_own_pages(platform: ApiPlatform) -> None:
     """Another site can make a browser send the cookie, but not say that it comes from here."""
-    async with platform.client(None, cookies=session_of(platform, "owner")) as browser:
+    async with platform.client(None, cookies=await session_of(platform, "owner")) as browser:
         ours = await _predict(browser, platform, **{"Sec-Fetch-Site": "same-origin"})
         assert ours.status_code == 201
         assert ours.json()["source"] == "web"
@@ -91,21 +102,23 @@ async def test_a_session_counts_only_from_our_own_pages(platform: ApiPlatform) -
 
 async def test_a_forged_session_is_nobody(platform: ApiPlatform) -> None:
     """The cookie is signed."""
-    async with platform.client(None, cookies=session_of(platform, "owner", "another secret")) as browser:
+    async with platform.client(
+        None, cookies=await session_of(platform, "owner", "another secret")
+    ) as browser:
         assert (await browser.get("/v1/account")).status_code == 401
 
 
 async def test_a_wrong_token_is_not_saved_by_a_session(platform: ApiPlatform) -> None:
     """Whoever shows a token is who the token says, or nobody."""
     headers = {"Authorization": "Bearer wrong"}
-    async with platform.client(None, cookies=session_of(platform, "owner"), headers=headers) as browser:
+    async with platform.client(None, cookies=await session_of(platform, "owner"), headers=headers) as browser:
         assert (await browser.get("/v1/account")).status_code == 401
 
 
 async def test_a_password_for_a_proxy_is_not_for_us(platform: ApiPlatform) -> None:
     """Behind a proxy that asks for one, pages stay pages and sessions count."""
     headers = {"Authorization": "Basic b3duZXI6eA=="}
-    async with platform.client(None, cookies=session_of(platform, "owner"), headers=headers) as browser:
+    async with platform.client(None, cookies=await session_of(platform, "owner"), headers=headers) as browser:
         assert (await browser.get("/predictions")).headers["content-type"].startswith("text/html")
         assert (await browser.get("/v1/account")).json()["username"] == "owner"
 

@@ -127,6 +127,38 @@ async def test_signing_out(site: Site) -> None:
     assert "Latest predictions" not in (await ada.get("/")).text
 
 
+async def test_a_copied_cookie_ends_with_its_session(site: Site) -> None:
+    """Signing out ends the session on pages and in the API, for every copy of the cookie; another session goes on."""
+    ada, elsewhere = await site.signed_in("ada"), await site.signed_in("ada")
+    thief = site.visitor()
+    thief.cookies.update(ada.cookies)
+    assert (await thief.get("/v1/account")).status_code == 200
+    await ada.post("/signout")
+    assert (await thief.get("/v1/account")).status_code == 401
+    assert (await thief.get("/account/api-tokens")).headers["location"].startswith("/signin")
+    assert (await elsewhere.get("/v1/account")).status_code == 200
+
+
+async def test_a_new_password_ends_every_other_session(site: Site) -> None:
+    """Whoever sets it stays signed in; so does everybody else's account."""
+    old, bob, fresh = await site.signed_in("ada"), await site.signed_in("bob"), site.visitor()
+    secret = await site.services.accounts.create_login_link(site.accounts["ada"])
+    await fresh.post(f"/signin/link/{secret}", data={"password": PASSWORD})
+    found = [(await browser.get("/v1/account")).status_code for browser in (old, bob, fresh)]
+    assert found == [401, 200, 200]
+
+
+async def test_signing_in_again_ends_the_session_before(site: Site) -> None:
+    """A session that was planted in a browser is never the one that goes on."""
+    browser = await site.signed_in("bob")
+    copy = site.visitor()
+    copy.cookies.update(browser.cookies)
+    secret = await site.services.accounts.create_login_link(site.accounts["ada"])
+    await browser.post(f"/signin/link/{secret}", data={"skip": "1"})
+    assert (await browser.get("/v1/account")).json()["username"] == "ada"
+    assert (await copy.get("/v1/account")).status_code == 401
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cogyard.http import sse
 from cogyard.http.addresses import Addresses
-from cogyard.http.caller import Caller, caller_of, require_account
+from cogyard.http.caller import SESSION_KEY, Caller, caller_of, require_account
 from cogyard.http.errors import (
     ApiError,
     ConflictError,
@@ -18,6 +18,7 @@ from cogyard.http.pages import page, window
 from cogyard.http.problems import problem
 
 __all__ = [
+    "SESSION_KEY",
     "Addresses",
     "ApiError",
     "Caller",

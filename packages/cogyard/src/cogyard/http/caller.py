@@ -10,6 +10,9 @@ from starlette.requests import HTTPConnection
 from cogyard.domain.values import Account
 from cogyard.http.errors import UnauthenticatedError
 
+SESSION_KEY = "session"
+"""Where a browser's signed cookie holds the secret of its session."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:

@@ -1,4 +1,4 @@
-"""Accounts, tokens and one-time links in SQL."""
+"""Accounts, tokens, sessions and one-time links in SQL."""
 
 # Statements are put together from constants of this file; values are always bound.
 # ruff: noqa: S608
@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cogyard.domain.values import Account, ApiToken
-from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewToken
+from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewSession, NewToken
 from cogyard.store.database import Database
-from cogyard.store.rows import run
 from cogyard.store.times import moment, stored
 
 _ACCOUNT = "a.id, a.username, a.name, a.type, a.is_admin, a.avatar_url, a.github_url, a.created_at"
@@ -21,6 +20,8 @@ _WHERE_VALID = (
     "JOIN tokens t ON t.account_id = a.id"
     " WHERE t.hash = ? AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?)"
 )
+
+_WHERE_SIGNED_IN = "JOIN sessions s ON s.account_id = a.id WHERE s.hash = ? AND s.expires_at > ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,13 @@ class SqlAccounts:
         return None if row is None else (account_of(row), row["password"])
 
     async def set_password(self, account_id: int, password_hash: str) -> None:
-        """Replace the password's hash."""
-        sql = "UPDATE accounts SET password = ? WHERE id = ?"
-        await self.database.write(run(sql, password_hash, account_id))
+        """Replace the password's hash, and end the account's sessions: whoever knew the old one is out."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE accounts SET password = ? WHERE id = ?", (password_hash, account_id))
+            db.execute("DELETE FROM sessions WHERE account_id = ?", (account_id,))
+
+        await self.database.write(work)
 
     async def any_account(self) -> bool:
         """Whether there is an account at all."""
@@ -150,6 +155,33 @@ class SqlAccounts:
             return account_of(db.execute(sql, (found[0],)).fetchone())
 
         return await self.database.write(work)
+
+    async def add_session(self, session: NewSession, *, most: int) -> None:
+        """Keep a session, and forget those that have expired and the account's oldest."""
+        surplus = (
+            "DELETE FROM sessions WHERE hash IN"
+            " (SELECT hash FROM sessions WHERE account_id = ? ORDER BY created_at DESC LIMIT -1 OFFSET ?)"
+        )
+        created, expires = stored(session.created_at), stored(session.expires_at)
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM sessions WHERE expires_at <= ?", (created,))
+            db.execute(surplus, (session.account_id, most - 1))
+            db.execute(
+                "INSERT INTO sessions (hash, account_id, created_at, expires_at) VALUES (?, ?, ?, ?)",
+                (session.hash, session.account_id, created, expires),
+            )
+
+        await self.database.write(work)
+
+    async def account_of_session(self, hash: bytes, now: datetime) -> Account | None:
+        """Return whose session this is."""
+        return await self._one(_WHERE_SIGNED_IN, hash, stored(now))
+
+    async def end_session(self, hash: bytes) -> bool:
+        """End a session."""
+        sql = "DELETE FROM sessions WHERE hash = ?"
+        return await self.database.write(lambda db: db.execute(sql, (hash,)).rowcount == 1)
 
     async def _one(self, where: str, *values: object) -> Account | None:
         sql = f"SELECT {_ACCOUNT} FROM accounts a {where}"

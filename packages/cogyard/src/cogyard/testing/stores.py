@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from cogyard.domain.paging import Key, Slice, Window, cut
 from cogyard.domain.values import Account, ApiToken, Model, StoredFile, Version, Visibility
-from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewToken
+from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewSession, NewToken
 from cogyard.features.models.ports import ModelExistsError, NewModel, Order, VersionsLeftError
 from cogyard.store.times import stored
 
@@ -38,6 +38,7 @@ class MemoryAccounts:
     kept_tokens: dict[bytes, ApiToken] = field(default_factory=dict)
     links: dict[bytes, tuple[int, datetime]] = field(default_factory=dict)
     secrets: dict[int, str] = field(default_factory=dict)
+    sessions: dict[bytes, NewSession] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     async def add(self, account: NewAccount) -> Account:
@@ -70,8 +71,9 @@ class MemoryAccounts:
         return None if found is None else (found, self.passwords[found.id])
 
     async def set_password(self, account_id: int, password_hash: str) -> None:
-        """Replace the password's hash."""
+        """Replace the password's hash, and end the account's sessions."""
         self.passwords[account_id] = password_hash
+        self.sessions = {key: each for key, each in self.sessions.items() if each.account_id != account_id}
 
     async def any_account(self) -> bool:
         """Whether there is an account at all."""
@@ -129,6 +131,22 @@ class MemoryAccounts:
         """Use a link up."""
         account_id, expires_at = self.links.pop(hash, (0, now))
         return await self.by_id(account_id) if expires_at > now else None
+
+    async def add_session(self, session: NewSession, *, most: int) -> None:
+        """Keep a session; of this account only the newest `most` stay."""
+        mine = [each for each in self.sessions.values() if each.account_id == session.account_id]
+        for old in sorted(mine, key=lambda each: each.created_at, reverse=True)[most - 1 :]:
+            del self.sessions[old.hash]
+        self.sessions[session.hash] = session
+
+    async def account_of_session(self, hash: bytes, now: datetime) -> Account | None:
+        """Return whose session this is."""
+        found = self.sessions.get(hash)
+        return await self.by_id(found.account_id) if found is not None and found.expires_at > now else None
+
+    async def end_session(self, hash: bytes) -> bool:
+        """End a session."""
+        return self.sessions.pop(hash, None) is not None
 
 
 @dataclass

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cogyard.features.accounts.service import SESSION_LIFE
 from cogyard.features.services import Services
 from cogyard.web.api import create_api, create_capabilities
 from cogyard.web.identity import Identity, token_of
@@ -20,7 +21,6 @@ from cogyard.web.pages import Pages
 from cogyard.web.settings import WebSettings
 
 SESSION_COOKIE = "cogyard_session"
-SESSION_LIFE_SECONDS = 14 * 24 * 3600
 
 # `/v1/v1` because one official client adds /v1 to a base that has it already (wire gotcha 1).
 _API = re.compile(r"(/v1(?:/v1)?)(/.*)?")
@@ -45,7 +45,7 @@ def create_application(
                 SessionMiddleware,
                 secret_key=settings.session_secret,
                 session_cookie=SESSION_COOKIE,
-                max_age=SESSION_LIFE_SECONDS,
+                max_age=int(SESSION_LIFE.total_seconds()),
                 https_only=settings.https_only,
             ),
             Middleware(Identity, services=services),

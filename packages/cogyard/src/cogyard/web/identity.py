@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cogyard.features.services import Services
 from cogyard.http.addresses import Addresses
-from cogyard.http.caller import NOBODY, Caller
+from cogyard.http.caller import NOBODY, SESSION_KEY, Caller
 from cogyard.http.errors import ForbiddenError
 from cogyard.http.problems import problem_of
 from cogyard.web.origin import SAFE_METHODS, is_same_origin
@@ -57,8 +57,8 @@ class Identity:
         if token is not None:
             account = await self.services.accounts.authenticate(token) if len(token) <= TOKEN_LIMIT else None
             return NOBODY if account is None else Caller(account=account, via="token")
-        account_id = connection.session.get("account")
-        account = await self.services.accounts.by_id(account_id) if isinstance(account_id, int) else None
+        secret = connection.session.get(SESSION_KEY)
+        account = await self.services.accounts.of_session(secret) if isinstance(secret, str) else None
         return NOBODY if account is None else Caller(account=account, via="session")
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from cogyard.domain.values import Account
 from cogyard.features.accounts import passwords
 from cogyard.features.page import Page, Redirect, local_path, read_form, reason_of, services_of
-from cogyard.http import caller_of, require_account
+from cogyard.http import SESSION_KEY, caller_of, require_account
 from cogyard.http.errors import InvalidError
 
 
@@ -28,7 +28,7 @@ async def try_password(request: Request) -> Page | Redirect:
     account = await services_of(request).accounts.verify_password(username, form.get("password", ""))
     if account is None:
         return _door(wanted, username=username, problem="The user name or the password is wrong.")
-    _begin_session(request, account)
+    await _begin_session(request, account)
     return Redirect(to=wanted)
 
 
@@ -54,7 +54,7 @@ async def use_link(request: Request) -> Page | Redirect:
         return _door("/", problem="This link has been used or is older than an hour. Ask for a new one.")
     if password:
         await accounts.set_password(account, password)
-    _begin_session(request, account)
+    await _begin_session(request, account)
     return Redirect(to="/")
 
 
@@ -66,8 +66,8 @@ async def ask_to_sign_out(request: Request) -> Page | Redirect:
 
 
 async def sign_out(request: Request) -> Redirect:
-    """End the session."""
-    request.session.clear()
+    """End the session, for every copy of its cookie."""
+    await _end_session(request)
     return Redirect(to="/")
 
 
@@ -127,6 +127,13 @@ def _link_page(problem: str = "") -> Page:
     return Page(template="signin_link.html", title="Welcome", values=values, status=422 if problem else 200)
 
 
-def _begin_session(request: Request, account: Account) -> None:
+async def _begin_session(request: Request, account: Account) -> None:
+    await _end_session(request)
+    request.session[SESSION_KEY] = await services_of(request).accounts.begin_session(account)
+
+
+async def _end_session(request: Request) -> None:
+    secret = request.session.get(SESSION_KEY)
     request.session.clear()
-    request.session["account"] = account.id
+    if isinstance(secret, str):
+        await services_of(request).accounts.end_session(secret)

@@ -37,6 +37,16 @@ class NewToken:
     expires_at: datetime | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewSession:
+    """A session that is about to be; the secret itself is only in the browser's cookie."""
+
+    account_id: int
+    hash: bytes
+    created_at: datetime
+    expires_at: datetime
+
+
 class AccountStore(Protocol):
     """Keeps accounts. Names are found whatever their case."""
 
@@ -57,7 +67,7 @@ class AccountStore(Protocol):
         ...
 
     async def set_password(self, account_id: int, password_hash: str) -> None:
-        """Replace the password's hash."""
+        """Replace the password's hash, and end every session of the account, in one step."""
         ...
 
     async def any_account(self) -> bool:
@@ -101,5 +111,21 @@ class TokenStore(Protocol):
         ...
 
 
-class Accounts(AccountStore, TokenStore, Protocol):
-    """Both."""
+class SessionStore(Protocol):
+    """Keeps who is signed in with a browser. Looking writes nothing: every request looks."""
+
+    async def add_session(self, session: NewSession, *, most: int) -> None:
+        """Keep a session; of this account only the newest `most` stay."""
+        ...
+
+    async def account_of_session(self, hash: bytes, now: datetime) -> Account | None:
+        """Return whose session this is, unless it has ended or expired."""
+        ...
+
+    async def end_session(self, hash: bytes) -> bool:
+        """End a session at once; False when there is none."""
+        ...
+
+
+class Accounts(AccountStore, TokenStore, SessionStore, Protocol):
+    """All three."""

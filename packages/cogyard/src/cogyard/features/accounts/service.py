@@ -1,4 +1,4 @@
-"""Accounts, and what lets them in: passwords, API tokens, one-time links."""
+"""Accounts, and what lets them in: passwords, API tokens, sessions, one-time links."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cogyard.domain.ids import (
     TOKEN_PREFIX,
     TOKEN_RANDOM_BYTES,
     fingerprint,
+    is_capability,
     new_capability,
     new_token,
     new_webhook_secret,
@@ -19,11 +20,14 @@ from cogyard.domain.names import username_problem
 from cogyard.domain.values import Account, ApiToken
 from cogyard.features.accounts import passwords
 from cogyard.features.accounts.ports import Accounts as Store
-from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewToken
+from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewSession, NewToken
 from cogyard.features.world import World
 from cogyard.http.errors import ConflictError, InvalidError
 
 LOGIN_LINK_LIFE = timedelta(hours=1)
+SESSION_LIFE = timedelta(days=14)
+# Of one account at once; the oldest ends when there is one more.
+MOST_SESSIONS = 100
 TOKEN_NAME_LIMIT = 100
 SECRET_LIMIT = 200
 WEBHOOK_SECRET_BYTES = 24
@@ -97,7 +101,7 @@ class Accounts:
         return found[0] if found is not None and kept is not None and right else None
 
     async def set_password(self, account: Account, password: str) -> None:
-        """Replace the account's password. Raises InvalidError."""
+        """Replace the account's password and end all of its sessions. Raises InvalidError."""
         await self.store.set_password(account.id, await self._hashed(password))
 
     async def create_token(self, account: Account, name: str) -> str:
@@ -143,6 +147,31 @@ class Accounts:
         if len(secret) > SECRET_LIMIT:
             return None
         return await self.store.use_login_link(fingerprint(secret), self.world.now())
+
+    async def begin_session(self, account: Account) -> str:
+        """Sign the account in with a browser; return the session's secret, for its cookie and nothing else."""
+        secret = new_capability(self.world.random(CAPABILITY_RANDOM_BYTES))
+        now = self.world.now()
+        await self.store.add_session(
+            NewSession(
+                account_id=account.id,
+                hash=fingerprint(secret),
+                created_at=now,
+                expires_at=now + SESSION_LIFE,
+            ),
+            most=MOST_SESSIONS,
+        )
+        return secret
+
+    async def of_session(self, secret: str) -> Account | None:
+        """Return who is signed in by this secret, or None; an ended session is nobody's from the next request on."""
+        if not is_capability(secret):
+            return None
+        return await self.store.account_of_session(fingerprint(secret), self.world.now())
+
+    async def end_session(self, secret: str) -> bool:
+        """End a session at once, wherever its cookie is; False when there is none."""
+        return is_capability(secret) and await self.store.end_session(fingerprint(secret))
 
     async def webhook_secret(self, account_id: int) -> str:
         """Return what the account's webhooks are signed with; made at the first call."""
