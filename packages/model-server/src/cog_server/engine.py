@@ -145,13 +145,13 @@ class Engine(Performer):
     def worker_ready(self, lane: Lane, ready: messages.Ready) -> None:
         """Open a worker's slots."""
         lane.open(ready, self.limits.slots)
-        self.slots = sum(one.slots for one in self._lanes if one.ready)
         self._look_ready()
         self._pump()
 
     def _look_ready(self) -> None:
         """See whether any worker takes predictions, and tell when that has changed."""
         ready = any(one.ready for one in self._lanes)
+        self.slots = sum(one.slots for one in self._lanes if one.ready) or self.slots
         if ready is not self._ready:
             self._ready = ready
             if self.on_ready is not None:

@@ -76,10 +76,12 @@ class Lane:
         return self.ready and len(self.running) < self.slots
 
     def open(self, ready: messages.Ready, slots: int | None) -> None:
-        """Learn what the worker can do; `slots` is the operator's number for async predictors."""
-        at_once = (slots or max(1, ready.concurrency)) if ready.is_async else 1
-        self.batch, self.groups, self.groups_most = ready.batch, 0, at_once
-        self.slots = at_once * (ready.batch.max_size if ready.batch is not None else 1)
+        """Learn what the worker can do; `slots` is the operator's number of predictions for an async one."""
+        size = 1 if ready.batch is None else ready.batch.max_size
+        offered = max(1, ready.concurrency) if slots is None else max(1, slots // size)
+        self.groups_most = offered if ready.is_async else 1
+        self.batch, self.groups = ready.batch, 0
+        self.slots = self.groups_most * size
         self.ready, self.lost = True, False
 
     def worker_ready(self, ready: messages.Ready) -> None:
