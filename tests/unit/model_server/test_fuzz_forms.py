@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import time
 from typing import Any
@@ -143,8 +144,6 @@ def test_any_form_is_taken_or_refused(head: bytes, body: bytes, query: bytes) ->
 def test_a_hostile_form_costs_no_more_than_its_length(body: bytes) -> None:
     """A form cannot make the server think for long either."""
     begun = time.process_time()
-    try:
+    with contextlib.suppress(RequestError):
         forms.as_json(TYPE, b"", body, SCHEMA)
-    except RequestError:
-        pass
     assert time.process_time() - begun < 3
