@@ -26,9 +26,19 @@ class Folders:
 
     def take(self) -> str:
         """Return the path of an empty folder."""
-        if self._free:
-            return self._free.pop()
+        while self._free:
+            path = self._free.pop()
+            if os.path.isdir(path):  # noqa: PTH112 - on the path of every prediction
+                return path
         self._count += 1
+        try:
+            return self._make()
+        except FileNotFoundError:
+            # A cleaner of old files has taken our own folder away.
+            self.root = Path(tempfile.mkdtemp(prefix="cogyard-", dir=self.root.parent))
+            return self._make()
+
+    def _make(self) -> str:
         path = f"{self.root}/{self._count}"
         os.mkdir(path, 0o700)  # noqa: PTH102 - on the path of every prediction
         os.utime(path, (0, 0))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import errno
 import logging
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from cog_server import frames
 from cog_server.errors import ProtocolError, SetupFailedError
 from cog_server.workers import messages
 from cog_server.workers.exits import Exit
-from cog_server.workers.health import STABLE_SECONDS, Health, restart_delay
+from cog_server.workers.health import RESTARTS, STABLE_SECONDS, Health, restart_delay
 from cog_server.workers.process import WorkerCommand, WorkerProcess, spawn
 from cog_server.workers.worker import Worker
 
@@ -28,6 +29,8 @@ log = logging.getLogger("cog_server")
 SETUP_LOG_LIMIT = 1 << 20
 """Characters of setup() logs that are kept."""
 HEALTHCHECK_SECONDS = 5.0
+_SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+"""Errors of starting a process that say what the machine has too little of at the moment."""
 SHUTDOWN_SECONDS = 5.0
 OnLog = Callable[[str, str], None]
 
@@ -125,6 +128,9 @@ class Supervisor:
             process = process or spawn(self.command)
         except OSError as exc:
             self._gone.set()
+            if exc.errno in _SCARCE:
+                # The machine's trouble, not the model's, and it may pass: no reason to give the model up.
+                self._failed_starts = min(self._failed_starts, len(RESTARTS) - 2)
             self._start_failed(
                 f"The model's Python {str(self.command.python)!r} cannot be started: {exc.strerror}."
             )
