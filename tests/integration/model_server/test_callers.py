@@ -99,3 +99,14 @@ def test_teardown_runs_after_the_last_prediction(tmp_path: Path) -> None:
         server.client.post("/shutdown")
         assert server.process.wait(10) == 0
     assert (tmp_path / "order").read_text() == "ptt"
+
+
+def test_the_model_does_not_see_the_server_s_secrets(tmp_path: Path) -> None:
+    """What is the operator's stays with the server."""
+    (tmp_path / "predict.py").write_text(
+        "import os\ndef predict() -> str:\n    return str([n for n in os.environ if 'TOKEN' in n or 'SECRET' in n])\n"
+    )
+    env = {"COG_API_TOKEN": "a", "COG_WEBHOOK_SECRET": "b", "WEBHOOK_AUTH_TOKEN": "c"}
+    with serving(tmp_path, "predict.py:predict", env=env) as server:
+        found = server.post({}, headers={"authorization": "Bearer a"}).json()["output"]
+        assert not {name for name in env if name in found}
