@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cogyard.domain.guesses import OF_NAME, SECONDS, Attempt
 from cogyard.domain.paging import Window
 from cogyard.instances.work import Outcome
 
@@ -101,6 +102,26 @@ async def test_a_wrong_password_signs_nobody_in(site: Site) -> None:
         assert "set-cookie" not in answer.headers
         texts.add(answer.text.replace(username, "NAME"))
     assert len(texts) == 1
+
+
+async def test_guessing_passwords_is_braked(site: Site) -> None:
+    """The same page with words, 429 and when to come back; for a name that nobody has just the same."""
+    await site.services.accounts.set_password(site.accounts["ada"], PASSWORD)
+    signed_in, texts = await site.signed_in("ada"), set()
+    for username in ("ada", "nobody"):
+        for _ in range(OF_NAME):
+            attempt = Attempt(username, "", site.services.accounts.world.elapsed())
+            site.services.accounts.sign_ins.begin(attempt)
+        form = {"username": username, "password": PASSWORD, "next": "/explore"}
+        answer = await site.visitor().post("/signin", data=form)
+        assert answer.status_code == 429
+        assert 0 < int(answer.headers["retry-after"]) <= SECONDS
+        assert "Too many sign-ins have failed" in text_of(answer.text)
+        assert "set-cookie" not in answer.headers
+        assert PASSWORD not in answer.text
+        texts.add(answer.text.replace(username, "NAME"))
+    assert len(texts) == 1
+    assert (await signed_in.get("/v1/account")).status_code == 200
 
 
 async def test_a_link_signs_in_once_and_sets_a_password(site: Site) -> None:

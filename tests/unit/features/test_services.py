@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cogyard.domain.guesses import OF_CLIENT, OF_NAME, SECONDS, Attempt, Guesses, SignIns
 from cogyard.domain.names import RESERVED, model_name_problem, split_model, username_problem
 from cogyard.domain.paging import Window
 from cogyard.domain.values import Account, Model, Visibility
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.accounts.turns import Turns
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.models import policy
 from cogyard.features.models.service import Models
 from cogyard.features.versions.service import NoVersionError, Versions
 from cogyard.features.world import World
-from cogyard.http.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from cogyard.http.errors import BusyError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from cogyard.testing.stores import MemoryAccounts, MemoryModels
 
 pytestmark = pytest.mark.anyio
@@ -32,6 +35,17 @@ class Clock:
         return self.moment
 
 
+@dataclass
+class Elapsed:
+    """Seconds that a test lets pass."""
+
+    seconds: float = 1000.0
+
+    def __call__(self) -> float:
+        """Return them."""
+        return self.seconds
+
+
 @dataclass(kw_only=True)
 class Scene:
     """Services over memory, and three people."""
@@ -40,6 +54,7 @@ class Scene:
     models: Models
     versions: Versions
     clock: Clock
+    elapsed: Elapsed = field(default_factory=Elapsed)
     ann: Account
     bob: Account
     root: Account
@@ -49,7 +64,8 @@ class Scene:
 async def scene() -> Scene:
     """Return services with an owner, another and an administrator."""
     clock = Clock()
-    world = World(now=clock)
+    elapsed = Elapsed()
+    world = World(now=clock, elapsed=elapsed)
     accounts = Accounts(store=MemoryAccounts(), world=world)
     assert isinstance(accounts.store, MemoryAccounts)
     store = MemoryModels(accounts.store)
@@ -59,6 +75,7 @@ async def scene() -> Scene:
         models=models,
         versions=Versions(store=store, models=models, world=world),
         clock=clock,
+        elapsed=elapsed,
         ann=await accounts.create("ann", name="Ann"),
         bob=await accounts.create("bob", name=""),
         root=await accounts.create("root", name="Root", is_admin=True),
@@ -113,6 +130,77 @@ async def test_passwords(scene: Scene) -> None:
     for bad in ("short", "x" * 1025):
         with pytest.raises(InvalidError):
             await scene.accounts.set_password(scene.ann, bad)
+
+
+async def test_guessing_is_braked_and_tells_nothing(scene: Scene) -> None:
+    """Ten failures with a name refuse it, also with the right password, and whether or not there is such an account."""
+    await scene.accounts.set_password(scene.ann, "correct horse")
+    token = await scene.accounts.create_token(scene.ann, "t")
+    said = set()
+    for name in ("ann", "nobody"):
+        for _ in range(OF_NAME - 1):
+            scene.accounts.sign_ins.begin(Attempt(name, "", scene.elapsed.seconds))
+        assert await scene.accounts.verify_password(name, "wrong") is None
+        with pytest.raises(BusyError) as refused:
+            await scene.accounts.verify_password(name.upper(), "correct horse", client="192.0.2.7")
+        said.add((refused.value.message, refused.value.retry_after))
+    assert said == {(refused.value.message, SECONDS)}
+    assert "15 minutes" in refused.value.message
+    assert await scene.accounts.authenticate(token) == scene.ann
+    scene.elapsed.seconds += SECONDS
+    assert await scene.accounts.verify_password("ann", "correct horse") == scene.ann
+
+
+async def test_an_address_is_braked_too(scene: Scene) -> None:
+    """Passwords tried with many names from one address; another address is let in."""
+    await scene.accounts.set_password(scene.ann, "correct horse")
+    for number in range(OF_CLIENT):
+        scene.accounts.sign_ins.begin(Attempt(f"n{number}", "192.0.2.7", scene.elapsed.seconds))
+    with pytest.raises(BusyError):
+        await scene.accounts.verify_password("ann", "correct horse", client="192.0.2.7")
+    assert await scene.accounts.verify_password("ann", "correct horse", client="192.0.2.8") == scene.ann
+
+
+async def test_right_passwords_are_not_counted(scene: Scene) -> None:
+    """However many at once: a client that asks for several things at a time is no guesser."""
+    await scene.accounts.set_password(scene.ann, "correct horse")
+    accounts = replace(scene.accounts, sign_ins=SignIns(names=Guesses(limit=2)))
+    found = await asyncio.gather(*(accounts.verify_password("ann", "correct horse") for _ in range(4)))
+    assert found == [scene.ann] * 4
+
+
+async def test_guesses_at_once_are_no_more_than_guesses_in_a_row(scene: Scene) -> None:
+    """Those that wait in the line are refused when their turn comes."""
+    accounts = replace(scene.accounts, sign_ins=SignIns(names=Guesses(limit=2)))
+    tries = (accounts.verify_password("ann", "wrong") for _ in range(9))
+    found = await asyncio.gather(*tries, return_exceptions=True)
+    assert [type(each) for each in found] == [type(None)] * 2 + [BusyError] * 7
+
+
+async def test_the_line_for_passwords_is_short(scene: Scene) -> None:
+    """Whoever finds it full is told to come back, and that is no failure of theirs."""
+    accounts = replace(scene.accounts, turns=Turns(line=1))
+    first, second = await asyncio.gather(
+        accounts.verify_password("ann", "wrong"),
+        accounts.verify_password("bob", "wrong", client="192.0.2.7"),
+        return_exceptions=True,
+    )
+    assert first is None
+    assert isinstance(second, BusyError)
+    assert second.retry_after == 2
+    assert len(accounts.sign_ins.clients) == 0
+
+
+async def test_whoever_hangs_up_has_guessed_all_the_same(scene: Scene) -> None:
+    """A try counts from its beginning."""
+    accounts = replace(scene.accounts, sign_ins=SignIns(names=Guesses(limit=1)))
+    gone = asyncio.create_task(accounts.verify_password("ann", "wrong"))
+    while not len(accounts.sign_ins.names):  # noqa: ASYNC110 - a few turns of the loop, no time
+        await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    with pytest.raises(BusyError):
+        await accounts.verify_password("ann", "wrong")
 
 
 async def test_a_login_link_is_used_once_within_an_hour(scene: Scene) -> None:

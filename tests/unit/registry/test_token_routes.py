@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx2
 import pytest
+from cogyard.http.errors import BusyError
 from cogyard.testing.pushing import push_image, small_image
 
 from tests.unit.registry.conftest import Surroundings
@@ -78,6 +79,30 @@ async def test_wrong_credentials_get_no_token(client: httpx2.AsyncClient) -> Non
         answer = await client.get("/v2/", headers={"Authorization": header})
         assert answer.status_code == 401
         assert "www-authenticate" in answer.headers
+
+
+async def test_guessing_is_told_to_come_back_later(
+    client: httpx2.AsyncClient, behind: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """429 in the protocol's words wherever a password is taken, with the time; and the guard says who guesses."""
+    seen = []
+
+    async def braked(username: str, password: str, *, client: str) -> None:
+        seen.append((username, password, client))
+        raise BusyError("Later.", retry_after=7)
+
+    # The fake has no brake of its own: what is tested is how the registry says it.
+    monkeypatch.setattr(behind.people, "authenticate", braked)
+    form = {"username": "alice", "password": "guess"}
+    answers = [
+        await client.get("/registry/token", auth=("alice", "guess")),
+        await client.get("/v2/alice/private/tags/list", auth=("alice", "guess")),
+        await client.post("/registry/token", data=form),
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
+        assert answer.json()["errors"][0]["code"] == "TOOMANYREQUESTS"
+    assert seen == [("alice", "guess", "127.0.0.1")] * 3
 
 
 async def test_an_api_token_is_a_bearer_token_too(client: httpx2.AsyncClient) -> None:

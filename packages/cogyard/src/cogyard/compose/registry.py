@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cogyard.domain.blobs import BlobStore
+from cogyard.domain.ids import is_token
 from cogyard.domain.names import model_name_problem, split_model
 from cogyard.domain.values import Account
 from cogyard.features.models import policy
@@ -29,12 +30,15 @@ class AccountIdentity:
 
     services: Services
 
-    async def authenticate(self, username: str, password: str) -> Account | None:
+    async def authenticate(self, username: str, password: str, *, client: str) -> Account | None:
         """Return the account of a user name with its password or one of its tokens."""
         account = await self.services.accounts.authenticate(password)
         if account is not None:
             return account if account.username.lower() == username.lower() else None
-        return await self.services.accounts.verify_password(username, password)
+        # A token that is no more is not tried as a password: whoever goes on using it would brake the account's person.
+        if is_token(password):
+            return None
+        return await self.services.accounts.verify_password(username, password, client=client)
 
     async def by_token(self, token: str) -> Account | None:
         """Return the account an API token belongs to."""

@@ -25,6 +25,7 @@ _FILES_FIRST = "f"
 
 _ID = re.compile(rf"[{ALPHABET}]{{{ID_LENGTH}}}")
 _CAPABILITY = re.compile(rf"[{ALPHABET}]{{{CAPABILITY_LENGTH}}}")
+_TOKEN = re.compile(rf"{TOKEN_PREFIX}[{ALPHABET}]{{{TOKEN_LENGTH}}}")
 _VERSION = re.compile(r"[0-9a-f]{64}")
 
 
@@ -57,6 +58,11 @@ def is_version(text: str) -> bool:
 def new_token(random: bytes) -> str:
     """Spell an API token: `cyd_` and 40 digits from 25 random bytes."""
     return TOKEN_PREFIX + spelled(int.from_bytes(random, "big"), TOKEN_LENGTH)
+
+
+def is_token(text: str) -> bool:
+    """Whether this is spelled as an API token, of which nobody can guess one."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def new_capability(random: bytes) -> str:

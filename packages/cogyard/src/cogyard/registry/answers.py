@@ -32,7 +32,11 @@ def translated(error: Exception) -> DistributionError:
 
 
 def _of_services(error: CogyardError) -> DistributionError:
-    kinds: dict[int, type[DistributionError]] = {401: errors.UnauthorizedError, 403: errors.DeniedError}
+    kinds: dict[int, type[DistributionError]] = {
+        401: errors.UnauthorizedError,
+        403: errors.DeniedError,
+        429: errors.TooManyRequestsError,
+    }
     kind = kinds.get(error.http_status, errors.RefusedError)
     headers = error.headers if isinstance(error, ApiError) else {}
     return kind(error.message, hint=error.hint, status=error.http_status, headers=headers)

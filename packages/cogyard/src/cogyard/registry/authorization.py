@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from cogyard.domain.values import Account
 from cogyard.http.addresses import Addresses
+from cogyard.http.clients import client_of
 from cogyard.registry.errors import DeniedError, NameUnknownError, UnauthorizedError
 from cogyard.registry.ports import Access, Identity
 from cogyard.registry.tokens import DELETE, PULL, PUSH, Claims, Scope, Signer
@@ -46,18 +47,20 @@ class Guard:
             case "":
                 return Grant(None)
             case "basic":
-                return Grant(await self.basic(value.strip()))
+                return Grant(await self.basic(value.strip(), client=client_of(request)))
             case "bearer" | "token":
                 return await self._bearer(value.strip())
         raise UnauthorizedError(f"Authorization by {scheme[:20]!r} is not known here; use Basic or Bearer.")
 
-    async def basic(self, encoded: str) -> Account:
+    async def basic(self, encoded: str, *, client: str) -> Account:
         """Return the account of Basic credentials. Raises UnauthorizedError."""
         try:
             username, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError) as error:
             raise UnauthorizedError("The Basic credentials cannot be read.") from error
-        account = await self.identity.authenticate(username, password) if colon and password else None
+        account = None
+        if colon and password:
+            account = await self.identity.authenticate(username, password, client=client)
         if account is None:
             raise UnauthorizedError(
                 "The user name or the password is wrong.",

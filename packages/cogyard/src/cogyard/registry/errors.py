@@ -5,6 +5,7 @@ DistributionError
 ├── UnauthorizedError         401 who are you?
 ├── DeniedError               403 not yours
 ├── RefusedError              4xx the platform refuses for a reason of its own
+├── TooManyRequestsError      429 come back later
 ├── NameInvalidError          400 no repository of ours can be called so
 ├── NameUnknownError          404 no such repository, or none that the caller may know of
 ├── TagInvalidError           400
@@ -79,6 +80,13 @@ class RefusedError(DistributionError):
 
     code = "REFUSED"
     http_status = 400
+
+
+class TooManyRequestsError(DistributionError):
+    """Come back later; `Retry-After` says when."""
+
+    code = "TOOMANYREQUESTS"
+    http_status = 429
 
 
 class NameInvalidError(DistributionError):

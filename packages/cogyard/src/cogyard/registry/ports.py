@@ -111,8 +111,12 @@ class StillUsedError(Exception):
 class Identity(Protocol):
     """Who someone is."""
 
-    async def authenticate(self, username: str, password: str) -> Account | None:
-        """Return the account of a user name with its password or one of its API tokens as the password."""
+    async def authenticate(self, username: str, password: str, *, client: str) -> Account | None:
+        """Return the account of a user name with its password or one of its API tokens as the password.
+
+        `client` is the address it comes from, empty when unknown: who guesses passwords is told to come back later, by
+        an error of status 429. API tokens are never braked.
+        """
         ...
 
     async def by_token(self, token: str) -> Account | None:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from cogyard.domain.values import Account
 from cogyard.http.addresses import Addresses
+from cogyard.http.clients import client_of
 from cogyard.registry import bodies
 from cogyard.registry.context import Context
 from cogyard.registry.errors import UnauthorizedError
@@ -34,7 +35,7 @@ async def issue_token_oauth(context: Context, request: Request, _: Target) -> Re
         return _json({"error": "unsupported_grant_type"}, 400)
     username, password = form.get("username", [""])[0], form.get("password", [""])[0]
     if username or password:
-        account = await context.guard.identity.authenticate(username, password)
+        account = await context.guard.identity.authenticate(username, password, client=client_of(request))
         if account is None:
             raise UnauthorizedError("The user name or the password is wrong.")
     else:

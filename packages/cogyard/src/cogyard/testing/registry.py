@@ -121,6 +121,8 @@ class People:
     accounts: dict[str, Account] = field(default_factory=dict)
     models: dict[str, bool] = field(default_factory=dict)
     """Whether a model is public, by repository."""
+    clients: list[str] = field(default_factory=list)
+    """Where those came from who gave a password."""
 
     def add(self, username: str) -> Account:
         """Make an account."""
@@ -131,8 +133,9 @@ class People:
         self.accounts[username] = account
         return account
 
-    async def authenticate(self, username: str, password: str) -> Account | None:
+    async def authenticate(self, username: str, password: str, *, client: str) -> Account | None:
         """Return the account when the password is the one described above, or the token."""
+        self.clients.append(client)
         return self.accounts.get(username) if password in {username * 2, f"cyd_{username}"} else None
 
     async def by_token(self, token: str) -> Account | None:

@@ -98,7 +98,7 @@ class Renderer:
 
     def __call__(self, request: Request, page: Page) -> Response:
         """Render a page for whoever asks."""
-        return HTMLResponse(self.text(request, page), page.status, headers=HEADERS)
+        return HTMLResponse(self.text(request, page), page.status, headers={**HEADERS, **page.headers})
 
     def text(self, request: Request, page: Page) -> str:
         """Return the HTML of a page."""

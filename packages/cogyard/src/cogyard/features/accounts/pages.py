@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -10,7 +11,8 @@ from cogyard.domain.values import Account
 from cogyard.features.accounts import passwords
 from cogyard.features.page import Page, Redirect, local_path, read_form, reason_of, services_of
 from cogyard.http import SESSION_KEY, caller_of, require_account
-from cogyard.http.errors import InvalidError
+from cogyard.http.clients import client_of
+from cogyard.http.errors import BusyError, InvalidError
 
 
 async def sign_in(request: Request) -> Page | Redirect:
@@ -25,7 +27,13 @@ async def try_password(request: Request) -> Page | Redirect:
     """Sign in by name and password."""
     form = await read_form(request)
     username, wanted = form.get("username", "").strip(), local_path(form.get("next"))
-    account = await services_of(request).accounts.verify_password(username, form.get("password", ""))
+    try:
+        account = await services_of(request).accounts.verify_password(
+            username, form.get("password", ""), client=client_of(request)
+        )
+    except BusyError as error:
+        page = _door(wanted, username=username, problem=error.message)
+        return replace(page, status=error.http_status, headers=error.headers)
     if account is None:
         return _door(wanted, username=username, problem="The user name or the password is wrong.")
     await _begin_session(request, account)

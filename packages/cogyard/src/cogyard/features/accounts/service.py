@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+import math
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
+from cogyard.domain.guesses import Attempt, SignIns
 from cogyard.domain.ids import (
     CAPABILITY_RANDOM_BYTES,
     TOKEN_PREFIX,
@@ -21,8 +23,9 @@ from cogyard.domain.values import Account, ApiToken
 from cogyard.features.accounts import passwords
 from cogyard.features.accounts.ports import Accounts as Store
 from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewSession, NewToken
+from cogyard.features.accounts.turns import Turns
 from cogyard.features.world import World
-from cogyard.http.errors import ConflictError, InvalidError
+from cogyard.http.errors import BusyError, ConflictError, InvalidError
 
 LOGIN_LINK_LIFE = timedelta(hours=1)
 SESSION_LIFE = timedelta(days=14)
@@ -31,8 +34,6 @@ MOST_SESSIONS = 100
 TOKEN_NAME_LIMIT = 100
 SECRET_LIMIT = 200
 WEBHOOK_SECRET_BYTES = 24
-# How many passwords are checked at once: each takes 16 MiB and a core.
-PASSWORD_CHECKS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,8 @@ class Accounts:
 
     store: Store
     world: World = field(default_factory=World)
-    _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PASSWORD_CHECKS))
+    sign_ins: SignIns = field(default_factory=SignIns)
+    turns: Turns = field(default_factory=Turns)
 
     async def create(
         self,
@@ -90,15 +92,26 @@ class Accounts:
             return None
         return await self.store.account_of_token(fingerprint(token), self.world.now())
 
-    async def verify_password(self, username: str, password: str) -> Account | None:
-        """Return the account when the password is its; takes as long when there is no such account."""
+    async def verify_password(self, username: str, password: str, *, client: str = "") -> Account | None:
+        """Return the account when the password is its; takes as long when there is no such account.
+
+        `client` is the address it comes from, empty when unknown. Raises BusyError, before the password is looked at,
+        after too many failures with this name or from this address, and when too many wait.
+        """
         if len(password) > passwords.MAX_LENGTH or len(username) > SECRET_LIMIT:
             return None
-        found = await self.store.password_of(username)
-        kept = found[1] if found is not None else None
-        async with self._turn:
-            right = await asyncio.to_thread(passwords.matches, password, kept or passwords.DECOY)
-        return found[0] if found is not None and kept is not None and right else None
+        self._refuse_guessing(username, client)
+        async with self.turns.turn():
+            # Again, since those before in the line have failed meanwhile.
+            attempt = self._refuse_guessing(username, client)
+            self.sign_ins.begin(attempt)
+            found = await self.store.password_of(username)
+            kept = found[1] if found is not None else None
+            right = await self.turns.run(partial(passwords.matches, password, kept or passwords.DECOY))
+            if found is None or kept is None or not right:
+                return None
+            self.sign_ins.take_back(attempt)
+            return found[0]
 
     async def set_password(self, account: Account, password: str) -> None:
         """Replace the account's password and end all of its sessions. Raises InvalidError."""
@@ -178,6 +191,12 @@ class Accounts:
         fresh = new_webhook_secret(self.world.random(WEBHOOK_SECRET_BYTES))
         return await self.store.webhook_secret(account_id, fresh, self.world.now())
 
+    def _refuse_guessing(self, username: str, client: str) -> Attempt:
+        attempt = Attempt(username, client, self.world.elapsed())
+        if (wait := self.sign_ins.wait(attempt)) > 0:
+            raise _braked(wait)
+        return attempt
+
     async def _hashed(self, password: str) -> str:
         if not passwords.MIN_LENGTH <= len(password) <= passwords.MAX_LENGTH:
             problem = (
@@ -185,7 +204,15 @@ class Accounts:
                 f"from {passwords.MIN_LENGTH} to {passwords.MAX_LENGTH} are allowed."
             )
             raise InvalidError(problem, problems=[("password", problem)])
-        async with self._turn:
-            return await asyncio.to_thread(
-                passwords.hashed, password, self.world.random(passwords.SALT_BYTES)
-            )
+        salt = self.world.random(passwords.SALT_BYTES)
+        return await self.turns.run(partial(passwords.hashed, password, salt))
+
+
+def _braked(wait: float) -> BusyError:
+    minutes = math.ceil(wait / 60)
+    return BusyError(
+        "Too many sign-ins have failed, with this name or from this address."
+        f" Try again in {minutes} minute{'s' if minutes > 1 else ''}."
+        " API tokens and one-time links work meanwhile.",
+        retry_after=math.ceil(wait),
+    )
