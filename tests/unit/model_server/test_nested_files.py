@@ -60,6 +60,7 @@ def test_files_inside_of_objects_are_found(
         ({}, ("picture",)),
         ({"picture": {FILE_KEY: {"path": "/etc/passwd"}}}, ("picture",)),
         ({"picture": URL, "other": {FILE_KEY: {"path": "/etc/passwd"}}}, ("other",)),
+        ({"picture": URL, "sise": 1}, ("sise",)),
         ({FILE_KEY: {"path": "/etc/passwd"}}, ()),
         ("text", ()),
     ],

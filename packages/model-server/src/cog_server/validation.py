@@ -107,15 +107,15 @@ class InputSchema:
         return msgspec.json.encode(shown)
 
     def _unknown(self, name: str, found: Found) -> None:
-        known = list(self.fields or ())
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        if close:
-            advice = f"did you mean {close[0]!r}?"
-        elif known:
-            advice = f"the model's inputs are: {', '.join(known)}"
-        else:
-            advice = "the model takes no inputs"
+        advice = _advice(name, list(self.fields or ()), "inputs")
         found.problem((name,), f"Unknown input {name[:80]!r}; {advice}", "value_error.extra")
+
+
+def _advice(name: str, known: list[str], what: str) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"the model's {what} are: {', '.join(known)}" if known else f"the model takes no {what}"
 
 
 def _is_secret(schema: Mapping[str, Any]) -> bool:
@@ -217,7 +217,7 @@ class _Compiler:
         if key not in self._records:
             self._records[key] = lambda value, loc, found: self._records[key](value, loc, found)  # noqa: PLW0108 - replaced below
             fields = {name: self.compile(field) for name, field in properties.items()}
-            rest = self.compile(others) if isinstance(others, Mapping) else _free
+            rest = self.compile(others) if isinstance(others, Mapping) else _free if others is True else None
             self._records[key] = _record(fields, tuple(schema.get("required", ())), rest)
         return self._records[key]
 
@@ -243,7 +243,7 @@ def _object(value: Any, loc: Loc, found: Found) -> None:
         _free(value, loc, found)
 
 
-def _record(fields: Mapping[str, Check], required: tuple[str, ...], rest: Check) -> Check:
+def _record(fields: Mapping[str, Check], required: tuple[str, ...], rest: Check | None) -> Check:
     def check(value: Any, loc: Loc, found: Found) -> None:
         if not isinstance(value, dict):
             _object(value, loc, found)
@@ -255,7 +255,12 @@ def _record(fields: Mapping[str, Check], required: tuple[str, ...], rest: Check)
             if name not in value:
                 found.problem((*loc, name), "Field required", "value_error.missing")
         for name, item in value.items():
-            fields.get(name, rest)(item, (*loc, name), found)
+            check_item = fields.get(name, rest)
+            if check_item is None:
+                advice = _advice(name, list(fields), "fields")
+                found.problem((*loc, name), f"Unknown field {name[:80]!r}; {advice}", "value_error.extra")
+            else:
+                check_item(item, (*loc, name), found)
 
     return check
 
