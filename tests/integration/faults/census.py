@@ -14,6 +14,8 @@ class Census:
     processes: int
     zombies: int
     descriptors: int
+    sockets: int
+    """Of the descriptors: connections to clients, workers, and kept ones to where webhooks go."""
     threads: int
     files: int
     memory: int
@@ -47,14 +49,24 @@ def state(pid: int) -> str:
         return ""
 
 
+def target(fd: Path) -> str:
+    """Return what a descriptor stands for; nothing when it has just been closed."""
+    try:
+        return str(fd.readlink())
+    except OSError:
+        return ""
+
+
 def take(pid: int, temporary: Path) -> Census:
     """Count what a server holds now; `temporary` is the TMPDIR it was given."""
     below = children(pid)
+    opened = [target(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()]
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return Census(
         processes=sum(state(child) not in ("Z", "") for child in below),
         zombies=sum(state(child) == "Z" for child in below),
-        descriptors=sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()),
+        descriptors=len(opened),
+        sockets=sum(name.startswith("socket:") for name in opened),
         threads=int(status["Threads"]),
         files=sum(len(names) for _, _, names in os.walk(temporary)),
         memory=int(status["RssAnon"].split()[0]) * 1024,

@@ -1,4 +1,4 @@
-# ruff: noqa: S110, SIM105, BLE001, PLR0917 - models do what models do
+# ruff: noqa: S110, SIM105, BLE001, PLR0917, B008 - models do what models do
 """A model that dies, drags on, litters and fills memory, at whichever moment it is told to."""
 
 import ctypes
@@ -144,6 +144,30 @@ class FrailAsync:
             if mode == "print":
                 print(f"line {number}")  # noqa: T201
             yield text
+
+
+class FrailBatch:
+    """Several in one call."""
+
+    @cog.batched(max_size=4, max_wait=0.003)
+    def predict(
+        self,
+        text: list[str],
+        mode: list[str] = cog.Input(default="echo"),
+        how: list[str] = cog.Input(default="kill"),
+        count: list[int] = cog.Input(default=1),
+        seconds: list[float] = cog.Input(default=0.0),
+        file: list[cog.Path | None] = cog.Input(default=None),
+    ) -> list[list[str]]:
+        """Do what the modes say; one that dies takes the others of its batch along."""
+        for one, way in zip(mode, how, strict=True):
+            if one.startswith("die"):
+                die(way)
+        time.sleep(max(seconds))
+        found: list[list[str]] = []
+        for one, said, more in zip(mode, text, file, strict=True):
+            found.append(ValueError(said) if one == "raise" else [said + (more.read_text() if more else "")])  # type: ignore[arg-type]
+        return found
 
 
 def take_memory() -> None:

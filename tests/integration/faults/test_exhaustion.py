@@ -67,7 +67,7 @@ def test_a_worker_dies_while_there_are_no_descriptors(project: Path) -> None:
         worker = worker_of(server.process.pid)
         assert worker is not None
         os.kill(worker, signal.SIGKILL)
-        server.until(lambda: server.log.read_text(), lambda text: text.count("cannot be started") >= 3)
+        server.until(server.log.read_text, lambda text: text.count("cannot be started") >= 3)
         resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, limits)
         server.wait_for("READY", seconds=30)
         assert server.result({"text": "again"})["output"] == ["again"]
