@@ -70,3 +70,20 @@ def test_what_does_not_fit_is_told_where_it_is(value: Any, loc: tuple[str, ...])
     with pytest.raises(InputInvalidError) as refused:
         schema(BOX).check({"x": value})
     assert [problem.loc for problem in refused.value.problems] == [("body", "input", "x", *loc)]
+
+
+def test_a_schema_that_names_itself_or_others_a_million_times_is_compiled() -> None:
+    """A list of lists of itself, and thirty levels that each name the next twice."""
+    levels: dict[str, Any] = {
+        f"L{n}": {
+            "anyOf": [{"$ref": f"#/components/schemas/L{n + 1}"}, {"$ref": f"#/components/schemas/L{n + 1}"}]
+        }
+        for n in range(30)
+    }
+    levels["L30"] = {"type": "string"}
+    levels["Self"] = {"type": "array", "items": {"$ref": "#/components/schemas/Self"}}
+    schema({"$ref": "#/components/schemas/L0"}, **levels).check({"x": "fits"})
+    lists = schema({"$ref": "#/components/schemas/Self"}, **levels)
+    lists.check({"x": [[], [[]]]})
+    with pytest.raises(InputInvalidError):
+        lists.check({"x": [[], [1]]})

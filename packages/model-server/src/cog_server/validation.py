@@ -156,6 +156,7 @@ class _Compiler:
     def __init__(self, schemas: Mapping[str, Any]) -> None:
         self._schemas = schemas
         self._records: dict[int, Check] = {}
+        self._named: dict[str, Check] = {}
         self.has_files = False
 
     def resolve(self, schema: Any) -> Mapping[str, Any]:
@@ -175,7 +176,16 @@ class _Compiler:
         return current
 
     def compile(self, raw: Any) -> Check:
-        """Return the check of one schema."""
+        """Return the check of one schema. Named ones are compiled once, however often and from where they are named."""
+        name = raw.get("$ref") if isinstance(raw, Mapping) and len(raw) == 1 else None
+        if not isinstance(name, str):
+            return self._compile(raw)
+        if name not in self._named:
+            self._named[name] = lambda value, loc, found: self._named[name](value, loc, found)  # noqa: PLW0108 - replaced below
+            self._named[name] = self._compile(raw)
+        return self._named[name]
+
+    def _compile(self, raw: Any) -> Check:
         schema = self.resolve(raw)
         check = self._inner(schema)
         if schema.get("nullable") or ("default" in schema and schema["default"] is None):
