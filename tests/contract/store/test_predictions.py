@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from cogyard.domain.ids import new_id
-from cogyard.domain.paging import Window
+from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import Item, numbered, output_item
 from cogyard.domain.values import Prediction, Status
 from cogyard.features.predictions.ports import Asked, Change, Lease, Record, Ticket
@@ -234,3 +235,32 @@ async def test_lists_are_an_accounts_own_newest_first(stores: Stores) -> None:
     assert list((await stores.predictions.list(bounded, Window(limit=9))).items) == made[4:1:-1]
     web = await stores.predictions.list(replace(asked, source="web"), Window(limit=9))
     assert [each.source for each in web.items] == ["web"] * 3
+
+
+async def test_a_page_of_large_predictions_ends_early(stores: Stores) -> None:
+    """Bytes of inputs, outputs, errors and logs together; at least one, whatever its size; nothing is left out."""
+    made: list[Prediction] = []
+    large: tuple[dict[str, Any], ...] = (
+        {"output": "é" * 300},
+        {"logs": "x" * 600},
+        {},
+        {"error": "x" * 5000, "output": [1]},
+        {"input": {"text": "x" * 600}},
+        {},
+    )
+    for number, more in enumerate(large):
+        whole = replace(await _add(stores, number), status=Status.FAILED, **more)
+        await stores.predictions.change(whole.id, lambda _, w=whole: Change(prediction=w, ticket=None))  # type: ignore[misc] # bound now
+        made.insert(0, whole)
+    asked, key = Asked(account_id=made[0].account_id), None
+    pages: list[Slice[Prediction]] = []
+    while not pages or key is not None:
+        found = await stores.predictions.list(asked, Window(limit=9, key=key, budget=1000))
+        pages.append(found)
+        key = found.next
+    assert [len(page.items) for page in pages] == [2, 1, 2, 1]
+    assert [each for page in pages for each in page.items] == made
+    last = await stores.predictions.list(
+        asked, Window(limit=9, key=pages[2].previous, backwards=True, budget=1000)
+    )
+    assert last.items == pages[1].items

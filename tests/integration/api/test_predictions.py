@@ -183,6 +183,22 @@ async def test_lists_are_pages_of_a_hundred_newest_first(platform: ApiPlatform) 
         assert [one["id"] for one in back["results"]] == [one["id"] for one in first["results"]]
 
 
+async def test_a_page_of_large_predictions_ends_early(platform: ApiPlatform) -> None:
+    """A page has about 4 MiB at most, or one prediction; `next` leads on to the rest."""
+    mib = 1024 * 1024
+    for size in (1, 3, 6, 3):
+        await platform.services.predictions.create(
+            platform.accounts["owner"], version=platform.version, input={"text": "x" * (size * mib)}
+        )
+    pages, where = [], "/v1/predictions"
+    async with platform.client() as client:
+        while where:
+            page = (await client.get(where)).json()
+            pages.append([len(one["input"]["text"]) // mib for one in page["results"]])
+            where = page["next"]
+    assert pages == [[3], [6], [3], [1]]
+
+
 async def test_lists_can_be_bounded_by_time(platform: ApiPlatform) -> None:
     """created_after and created_before bound the list; nonsense is a 400."""
     created = await _create(platform, input={"text": "x"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -15,12 +15,14 @@ Key = tuple[int | str, ...]
 class Window:
     """What part of a list is wanted: up to `limit` items after `key` (from the start without one).
 
-    `backwards` asks for the items just before `key`, still in the list's own order.
+    `backwards` asks for the items just before `key`, still in the list's own order. `budget` ends it early: the items
+    have at most so many bytes together, unless it is a single one.
     """
 
     limit: int
     key: Key | None = None
     backwards: bool = False
+    budget: int | None = None
 
     @property
     def fetch(self) -> int:
@@ -37,12 +39,30 @@ class Slice(Generic[T]):
     previous: Key | None = None
 
 
-def cut(rows: Sequence[T], window: Window, key: Callable[[T], Key]) -> Slice[T]:
+def afford(rows: Iterable[T], window: Window, size: Callable[[T], int]) -> tuple[list[T], bool]:
+    """Take rows for a window while they fit, and say whether any were left.
+
+    No row is asked for after the first that does not fit: where rows are read as they are asked for, a page of large
+    ones costs no more than it shows, and one row. `size` is a row's bytes.
+    """
+    kept: list[T] = []
+    total = 0
+    for row in rows:
+        total += size(row)
+        spent = window.budget is not None and total > window.budget
+        if len(kept) == window.limit or (spent and kept):
+            return kept, True
+        kept.append(row)
+    return kept, False
+
+
+def cut(rows: Sequence[T], window: Window, key: Callable[[T], Key], *, more: bool = False) -> Slice[T]:
     """Make a slice of rows fetched for a window.
 
-    `rows` are in the order of the query: for a backwards window the nearest to the key first.
+    `rows` are in the order of the query: for a backwards window the nearest to the key first. `more` says that rows
+    were left, which otherwise shows by one too many.
     """
-    more = len(rows) > window.limit
+    more = more or len(rows) > window.limit
     kept = list(rows[: window.limit])
     if window.backwards:
         kept.reverse()

@@ -51,6 +51,10 @@ _KEPT: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
+# Columns that hold what callers and models wrote, of any size.
+_LARGE = ("input", "output", "error", "logs")
+
+
 def prediction_columns(prediction: Prediction) -> dict[str, Any]:
     """Return what the row of a prediction holds, by column."""
     return {name: keep(getattr(prediction, name)) for name, keep in _KEPT.items()}
@@ -92,6 +96,11 @@ def prediction_of(row: sqlite3.Row) -> Prediction:
         data_removed=bool(row["data_removed"]),
         attempts=row["attempts"],
     )
+
+
+def shown_bytes(row: sqlite3.Row) -> int:
+    """Return about how many bytes a prediction's row has when it is shown: of what can be large."""
+    return sum(len((row[name] or "").encode()) for name in _LARGE)
 
 
 def ticket_columns(ticket: Ticket) -> Mapping[str, Any]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from cogyard.domain.ids import first_id
-from cogyard.domain.paging import Slice, Window, cut
+from cogyard.domain.paging import Slice, Window, afford, cut
 from cogyard.domain.stream import StreamEvent, gathered
 from cogyard.domain.values import Prediction
 from cogyard.features.predictions.ports import Asked, Change, Decide, Message, Record, Ticket
@@ -22,6 +23,7 @@ from cogyard.store.prediction_rows import (
     changed_columns,
     prediction_columns,
     prediction_of,
+    shown_bytes,
     ticket_columns,
     ticket_of,
 )
@@ -84,8 +86,14 @@ class SqlPredictions:
         conditions = " AND ".join(condition for condition, _ in wanted)
         sql = f"SELECT * FROM predictions WHERE {conditions} AND {where} ORDER BY {sort} LIMIT ?"
         given = (*(value for _, value in wanted), *values, window.fetch)
-        rows = await self.database.read(lambda db: db.execute(sql, given).fetchall())
-        return cut([prediction_of(row) for row in rows], window, lambda each: (each.id,))
+
+        def work(db: sqlite3.Connection) -> tuple[list[sqlite3.Row], bool]:
+            # Row by row, as the index has them: inputs and outputs can be large, and a page of them ends early.
+            with closing(db.execute(sql, given)) as rows:
+                return afford(rows, window, shown_bytes)
+
+        rows, more = await self.database.read(work)
+        return cut([prediction_of(row) for row in rows], window, lambda each: (each.id,), more=more)
 
     async def change(
         self, prediction_id: str, decide: Decide, *, events: Sequence[StreamEvent] = ()

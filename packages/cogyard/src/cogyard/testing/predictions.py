@@ -8,10 +8,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from cogyard.domain.ids import first_id
-from cogyard.domain.paging import Slice, Window, cut
+from cogyard.domain.paging import Slice, Window, afford, cut
 from cogyard.domain.stream import StreamEvent, after, gathered
 from cogyard.domain.values import Prediction
 from cogyard.features.predictions.ports import Asked, Change, Decide, Message, Record, Ticket
+from cogyard.store.rows import to_json
+
+
+def _shown_bytes(prediction: Prediction) -> int:
+    texts = (to_json(prediction.input), to_json(prediction.output), prediction.error or "", prediction.logs)
+    return sum(len(text.encode()) for text in texts)
 
 
 @dataclass
@@ -64,7 +70,8 @@ class MemoryPredictions:
             rows = sorted(
                 (p for p in found if key is None or p.id < str(key)), key=lambda p: p.id, reverse=True
             )
-        return cut(rows[: window.fetch], window, lambda each: (each.id,))
+        found, more = afford(rows, window, _shown_bytes)
+        return cut(found, window, lambda each: (each.id,), more=more)
 
     async def change(
         self, prediction_id: str, decide: Decide, *, events: Sequence[StreamEvent] = ()

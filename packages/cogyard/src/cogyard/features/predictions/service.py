@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,6 +36,8 @@ QUEUE_LIMIT = 10_000
 # How long a count of the queue may be used before it is taken anew.
 COUNT_LIFE = timedelta(seconds=1)
 WEBHOOK_LIMIT = 2_000
+# Of inputs, outputs and logs in one page of a list, which has at least one prediction however large.
+PAGE_BYTES = 4 * 1024 * 1024
 
 
 @dataclass
@@ -118,11 +120,11 @@ class Predictions:
         created_before: datetime | None = None,
         source: str | None = None,
     ) -> Slice[Prediction]:
-        """Return the caller's predictions, newest first."""
+        """Return the caller's predictions, newest first; fewer than the window asks for when they are large."""
         asked = Asked(
             account_id=caller.id, created_after=created_after, created_before=created_before, source=source
         )
-        return await self.queue.store.list(asked, window)
+        return await self.queue.store.list(asked, replace(window, budget=window.budget or PAGE_BYTES))
 
     async def cancel(self, caller: Account, id: str) -> Prediction:
         """Stop a prediction; one that has ended is returned as it is. Raises NotFoundError."""
