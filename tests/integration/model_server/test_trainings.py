@@ -55,3 +55,15 @@ async def test_a_training_in_process(trainable: Path) -> None:
                 break
         else:
             raise AssertionError("it did not complete")
+
+
+def test_the_limit_of_predictions_is_not_that_of_trainings(trainable: Path) -> None:
+    """--predict-timeout stops a prediction that takes as long as a training may."""
+    slow = SOURCE.replace("        return", "        import time; time.sleep(0.8)\n        return")
+    slow = slow.replace("    path = cog", "    import time; time.sleep(0.8)\n    path = cog")
+    (trainable / "predict.py").write_text(slow)
+    arguments = ("--train-ref", "predict.py:train", "--predict-timeout", "0.4")
+    with serving(trainable, "predict.py:Predictor", *arguments) as server:
+        assert server.result({"text": "a"})["status"] == "failed"
+        trained = server.client.post("/trainings", json={"input": {"steps": 3}}).json()
+        assert trained["status"] == "succeeded"

@@ -146,15 +146,18 @@ class Runner:
         return [self.predictions] if self._trainings is None else [self.predictions, self._trainings]
 
     def _kind(self, command: WorkerCommand, document: Mapping[str, Any] | None, component: str) -> Kind:
+        training = component == "TrainingInput"
+        # How long a prediction may take says nothing of a training.
+        limits = dataclasses.replace(self.limits, predict_timeout=None) if training else self.limits
         engine = Engine(
-            limits=self.limits,
+            limits=limits,
             folders=self.folders,
             fetcher=self._fetcher,
             store=self.options.store or self._store,
             webhooks=self._webhooks,
             on_log=self.options.on_prediction_log,
         )
-        workers = self.options.workers if component != "TrainingInput" else 1
+        workers = 1 if training else self.options.workers
         pool = Pool([self._lane(engine, one) for one in commands(command, workers, self.options.gpus)])
         engine.attach(pool)
         return Kind(engine, pool, document, component)
