@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -136,6 +137,41 @@ async def test_broken_json_is_a_400(body: bytes) -> None:
     """Cut off, not UTF-8 or absurdly deep: refused, never a crash."""
     with pytest.raises(BadRequestError):
         await read_json(request(body=body), dict)
+
+
+@pytest.mark.parametrize(
+    ("text", "half"),
+    [
+        (r"\ud800", True),
+        (r"\uDFff", True),
+        (r"x\ud800 and more text", True),
+        (r"\ud800\u0041", True),
+        (r"\\\ud800", True),
+        (r"\ud83d\ude00\ude00", True),
+        (r"\ud83d\ude00\x", False),
+        (r"\\ud800\x", False),
+        (r"\x", False),
+    ],
+)
+async def test_half_a_character_is_called_that(text: str, half: bool) -> None:
+    """Nobody is told that a whole body was cut off; what is broken otherwise is not called so."""
+    with pytest.raises(BadRequestError) as refused:
+        await read_json(request(body=b'{"a": "' + text.encode() + b'"}'), dict)
+    assert ("half of a character" in refused.value.message) is half
+
+
+async def test_escapes_of_whole_characters_are_text() -> None:
+    """A pair is one character, and an escaped backslash begins none."""
+    read = await read_json(request(body=rb'{"a": "\ud83d\ude00 \\ud800"}'), dict)
+    assert read == {"a": "\N{GRINNING FACE} \\ud800"}
+
+
+async def test_looking_for_half_a_character_holds_up_nobody() -> None:
+    """However much was sent."""
+    began = time.process_time()
+    with pytest.raises(BadRequestError):
+        await read_json(request(body=b'"' + b"\\" * 20_000_001), dict)
+    assert time.process_time() - began < 1
 
 
 async def test_json_of_another_shape_is_a_422() -> None:

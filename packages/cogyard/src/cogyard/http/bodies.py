@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 import msgspec
@@ -14,6 +15,15 @@ T = TypeVar("T")
 # Inputs may carry files as data URLs; the packaged model's own limit is the same.
 JSON_LIMIT = 100 * 1024 * 1024
 FORM_LIMIT = 1024 * 1024
+
+# The grammar of JSON lets a string escape one half of a surrogate pair; no text can hold it. A backslash that is
+# escaped itself begins no escape. Looked for only to say what is wrong, so not through all of a large body.
+_LOOKED_THROUGH = 1024 * 1024
+_HALF_CHARACTER = re.compile(
+    rb"(?<!\\)(?:\\\\)*+(?:"
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -46,4 +56,9 @@ async def read_json(request: Request, type: type[T], *, limit: int = JSON_LIMIT)
     except msgspec.ValidationError as error:
         raise InvalidError(f"{str(error).rstrip('.')}.", title="Invalid body") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if _HALF_CHARACTER.search(body, 0, _LOOKED_THROUGH):
+            # The decoder's own words for it are that the body ended too early.
+            raise BadRequestError(
+                "The body has half of a character: a \\ud800 to \\udfff without its other half."
+            ) from error
         raise BadRequestError(f"The body is not JSON: {error}.") from error
