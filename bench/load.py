@@ -7,11 +7,16 @@ import re
 import selectors
 import socket
 import time
+from collections import deque
 from dataclasses import dataclass, field
 
 #: One place for every read of a stream: a fresh one of this size costs three system calls.
 _INTO = memoryview(bytearray(1 << 18))
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
+
+RETRY_SECONDS = 0.001
+"""How long a refused request waits before it is sent again, so that refusals do not take all of a server's time."""
 
 
 @dataclass
@@ -104,6 +109,8 @@ def _run_one(port: int, seconds: float, request: bytes, expected: bytes) -> Load
         while (answer := connection.receive()) is None:
             pass
         load.count(connection, *answer)
+        if connection.started:
+            time.sleep(RETRY_SECONDS / 10)
     load.seconds = time.perf_counter() - begun
     connection.socket.close()
     return load
@@ -121,18 +128,39 @@ def run(port: int, connections: int, seconds: float, request: bytes, expected: b
         connection.send()
     begun = time.perf_counter()
     end = begun + seconds
+    refused: deque[tuple[float, Connection]] = deque()
     while (now := time.perf_counter()) < end:
-        for key, _ in selector.select(end - now):
+        while refused and refused[0][0] <= now:
+            refused.popleft()[1].send()
+        for key, _ in selector.select((refused[0][0] if refused else end) - now):
             connection = key.data
             answer = connection.receive()
-            if answer is not None:
-                load.count(connection, *answer)
+            if answer is None:
+                continue
+            load.count(connection, *answer)
+            if connection.started:
+                refused.append((time.perf_counter() + RETRY_SECONDS, connection))
+            else:
                 connection.send()
     load.seconds = time.perf_counter() - begun
     for key in list(selector.get_map().values()):
         key.data.socket.close()
     selector.close()
     return load
+
+
+def once(connection: Connection) -> float:
+    """Send one request until it succeeds; return the seconds that its success took. Raises ValueError on another."""
+    while True:
+        begun = time.perf_counter()
+        connection.send()
+        while (answer := connection.receive()) is None:
+            pass
+        if answer == (200, True):
+            connection.started = 0.0
+            return time.perf_counter() - begun
+        if answer[0] not in (409, 429, 503):
+            raise ValueError(f"the server answered {answer[0]}, or not what was expected")
 
 
 def stream(connection: Connection) -> tuple[float, float, int]:

@@ -2,12 +2,13 @@
 
     make bench            or    .venv/bin/python bench/model_server.py [--rounds N] [--only-ours]
 
-Prints a Markdown table. Takes less than two minutes; the first run also installs coglet below .cache.
+Prints a Markdown table. Takes about three minutes; the first run also installs coglet below .cache.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import platform
@@ -37,12 +38,74 @@ class Predictor:
         for number in range(n):
             yield f"token{number} "
 """
+ASYNC_STREAM = """
+import cog
+class Predictor:
+    @cog.streaming
+    async def predict(self, n: int) -> cog.AsyncConcatenateIterator[str]:
+        for number in range(n):
+            yield f"token{number} "
+"""
+PACED = """
+import time, cog
+class Predictor:
+    @cog.streaming
+    def predict(self, n: int) -> cog.ConcatenateIterator[str]:
+        for number in range(n):
+            time.sleep(0.001)
+            yield f"token{number} "
+"""
+ASYNC_PACED = """
+import asyncio, cog
+class Predictor:
+    @cog.streaming
+    async def predict(self, n: int) -> cog.AsyncConcatenateIterator[str]:
+        for number in range(n):
+            await asyncio.sleep(0.001)
+            yield f"token{number} "
+"""
+SLOTS = """
+import asyncio, cog
+class Predictor:
+    @cog.concurrent(max=32)
+    async def predict(self, text: str) -> str:
+        await asyncio.sleep(0.01)
+        return "hello " + text
+"""
+FILES = """
+import pathlib, tempfile, cog
+class Predictor:
+    def predict(self, file: cog.Path) -> cog.Path:
+        out = pathlib.Path(tempfile.mkdtemp()) / "out.bin"
+        out.write_bytes(pathlib.Path(file).read_bytes())
+        return cog.Path(out)
+"""
+LOGS = """
+class Predictor:
+    def predict(self, n: int) -> int:
+        for number in range(n):
+            print(f"line {number} of what a model has to say")
+        return n
+"""
+PROJECTS = {
+    "echo": ECHO,
+    "SSE, sync": STREAM,
+    "SSE, async": ASYNC_STREAM,
+    "SSE at 1 ms a token, sync": PACED,
+    "SSE at 1 ms a token, async": ASYNC_PACED,
+    "slots": SLOTS,
+    "files": FILES,
+    "logs": LOGS,
+}
 TOKENS = 1000
-SECONDS = 2.0
-LATEST = 100.0
+PACED_TOKENS = 50
+LINES = 10_000
+FILE = 5 << 20
+SECONDS = 1.5
+LATEST = 120.0
 """Seconds after which no further round is begun."""
 
-Start = Callable[[Path, str], peers.Running]
+Start = Callable[..., peers.Running]
 Figures = dict[str, dict[str, list[float]]]
 
 
@@ -59,20 +122,24 @@ def main() -> int:
     begun = time.perf_counter()
     figures: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
-        echo, streaming = Path(folder) / "echo", Path(folder) / "stream"
-        for project, source in ((echo, ECHO), (streaming, STREAM)):
-            write_project(project, source)
+        projects = {name: Path(folder) / str(number) for number, name in enumerate(PROJECTS)}
+        for name, source in PROJECTS.items():
+            write_project(projects[name], source)
         for number in range(arguments.rounds):
             if time.perf_counter() - begun > LATEST:
                 break
             # Whoever comes first in a round comes second in the next.
             for start in starts if number % 2 == 0 else starts[::-1]:
-                measure_echo(start, echo, figures)
-                measure_stream(start, streaming, figures)
+                measure_echo(start, projects["echo"], figures)
+                for name in PROJECTS:
+                    if name.startswith("SSE"):
+                        measure_stream(start, projects[name], name, figures)
+                measure_slots(start, projects["slots"], figures)
+                measure_files(start, projects["files"], figures)
+                measure_logs(start, projects["logs"], figures)
     print_table(figures)
-    print(
-        f"\n{os.cpu_count()} cores, Python {platform.python_version()}, {time.perf_counter() - begun:.0f} s"
-    )
+    print(f"\nLoad of the machine at the end: {os.getloadavg()[0]:.1f}")
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {time.perf_counter() - begun:.0f} s")
     return 1 if any(max(row.get("errors, 16 connections", [0])) for row in figures.values()) else 0
 
 
@@ -122,19 +189,82 @@ def measure_echo(start: Start, project: Path, figures: Figures) -> None:
         running.stop()
 
 
-def measure_stream(start: Start, project: Path, figures: Figures) -> None:
-    """Stream a thousand tokens, ten times."""
+def measure_stream(start: Start, project: Path, name: str, figures: Figures) -> None:
+    """Stream tokens, several times, on one connection."""
     running = start(project, "predict.py:Predictor")
     row = figures.setdefault(running.name, {})
-    request = load.post("/predictions", {"input": {"n": TOKENS}}, accept="text/event-stream")
+    paced = "1 ms" in name
+    tokens = PACED_TOKENS if paced else TOKENS
+    request = load.post("/predictions", {"input": {"n": tokens}}, accept="text/event-stream")
     try:
-        for number in range(11):
-            first, total, seen = load.stream(running.port, request)
+        connection = load.Connection(running.port, request, b"")
+        for number in range(7 if paced else 11):
+            before = running.exact_cpu_seconds()
+            first, total, seen = load.stream(connection)
             if number:  # the first warms up
-                note(row, "SSE first token, ms", 1000 * first)
-                note(row, f"SSE {TOKENS} tokens, ms", 1000 * total)
-                note(row, "SSE tokens/s", seen / total)
+                note(row, f"{name}: first token, ms", 1000 * first)
+                if paced:
+                    note(row, f"{name}: CPU ms a token", 1000 * (running.exact_cpu_seconds() - before) / seen)
+                else:
+                    note(row, f"{name}: tokens/s", seen / total)
             time.sleep(0.02)  # coglet frees its slot after the answer
+    finally:
+        running.stop()
+
+
+def measure_slots(start: Start, project: Path, figures: Figures) -> None:
+    """Keep 32 async slots of 10 ms busy."""
+    running = start(project, "predict.py:Predictor", slots=32)
+    row = figures.setdefault(running.name, {})
+    request = load.post("/predictions", {"input": {"text": "benchmark"}})
+    try:
+        load.run(running.port, 32, 0.3, request, b'"hello benchmark"')
+        before = running.cpu_seconds()
+        seen = load.run(running.port, 32, SECONDS, request, b'"hello benchmark"')
+        spent = running.cpu_seconds() - before
+        note(row, "32 async slots of 10 ms: requests/s", seen.rate)
+        note(row, "32 async slots of 10 ms: CPU ms a request", 1000 * spent / max(1, len(seen.latencies)))
+        note(row, "32 async slots of 10 ms: errors", seen.errors)
+    finally:
+        running.stop()
+
+
+def measure_files(start: Start, project: Path, figures: Figures) -> None:
+    """Send 5 MiB as a data URL and get them back as one."""
+    running = start(project, "predict.py:Predictor")
+    row = figures.setdefault(running.name, {})
+    url = "data:application/octet-stream;base64," + base64.b64encode(os.urandom(FILE)).decode()
+    request = load.post("/predictions", {"input": {"file": url}})
+    try:
+        connection = load.Connection(running.port, request, url[-1000:].encode() + b'"')
+        held = running.peak()
+        for number in range(7):
+            before = running.exact_cpu_seconds()
+            seconds = load.once(connection)
+            if number:
+                note(row, "5 MiB in and out: requests/s", 1 / seconds)
+                note(row, "5 MiB in and out: CPU ms", 1000 * (running.exact_cpu_seconds() - before))
+            else:
+                note(row, "5 MiB in and out: peak memory of the server, files", (running.peak() - held) / 5)
+            time.sleep(0.02)
+    finally:
+        running.stop()
+
+
+def measure_logs(start: Start, project: Path, figures: Figures) -> None:
+    """Print many lines."""
+    running = start(project, "predict.py:Predictor")
+    row = figures.setdefault(running.name, {})
+    request = load.post("/predictions", {"input": {"n": LINES}})
+    try:
+        connection = load.Connection(running.port, request, f"line {LINES - 1} of".encode())
+        for number in range(5):
+            before = running.exact_cpu_seconds()
+            seconds = load.once(connection)
+            if number:
+                note(row, "10,000 log lines: lines/s", LINES / seconds)
+                note(row, "10,000 log lines: CPU ms", 1000 * (running.exact_cpu_seconds() - before))
+            time.sleep(0.02)
     finally:
         running.stop()
 

@@ -45,6 +45,23 @@ class Running:
                 total += int(fields[11]) + int(fields[12])
         return total / os.sysconf("SC_CLK_TCK")
 
+    def exact_cpu_seconds(self) -> float:
+        """The same from the scheduler's own count of the threads that live, for short spans."""
+        total = 0
+        for pid in [self.process.pid, *descendants(self.process.pid)]:
+            for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+                with contextlib.suppress(OSError):
+                    total += int(file.read_text().split()[0])
+        return total / 1e9
+
+    def peak(self) -> float:
+        """Megabytes that the server itself, without the worker, has held at most."""
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) / 1024
+        return float("nan")
+
     def pss(self) -> float:
         """Megabytes of proportional set size, of the server and all its descendants."""
         total = 0
@@ -66,15 +83,19 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def ours(project: Path, ref: str) -> Running:
-    """Start our server over HTTP with the real worker."""
+def ours(project: Path, ref: str, slots: int | None = None) -> Running:
+    """Start our server over HTTP with the real worker; an async model may have that many slots."""
     port = free_port()
     command = [sys.executable, "-m", "cog_server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--python", sys.executable, "--project", str(project), "--ref", ref]
-    return start("cogyard", command, project, port, {})
+    return start("cogyard", command, project, port, _concurrency(slots))
 
 
-def coglet(project: Path, ref: str) -> Running:
+def _concurrency(slots: int | None) -> dict[str, str]:
+    return {} if slots is None else {"COG_MAX_CONCURRENCY": str(slots)}
+
+
+def coglet(project: Path, ref: str, slots: int | None = None) -> Running:
     """Start coglet as an image of Cog's does."""
     port = free_port()
     # Its worker is the first `python` of the PATH.
@@ -86,6 +107,7 @@ def coglet(project: Path, ref: str) -> Running:
         "COG_PREDICT_TYPE_STUB": ref,
         "COG_LOG_LEVEL": "warn",
         "RUST_LOG": "warn",
+        **_concurrency(slots),
     }
     command = [str(COGLET_VENV / "bin" / "python"), "-m", "cog.server.http", "--host", "127.0.0.1"]
     return start("coglet 0.23.1", command, project, port, env)

@@ -46,6 +46,7 @@ class AsyncLoop:
         await self._over
         while self._tasks:
             await asyncio.wait(tuple(self._tasks.values()))
+        self._protocol.flush()
 
     def _take(self, frame: frames.Frame) -> None:
         """Act on one frame. After SHUTDOWN cancels are still heard."""
@@ -121,7 +122,7 @@ class AsyncLoop:
         self._begun.discard(tag)
         self._canceled.discard(tag)
         del self._tasks[tag]
-        self._protocol.send(frame)
+        self._protocol.answer(frame)
 
     def _check(self, tag: int) -> None:
         """Raise CancelledError when the cancel came before the first step."""

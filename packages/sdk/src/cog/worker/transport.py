@@ -30,6 +30,8 @@ class FrameProtocol(asyncio.BufferedProtocol):
         self._room: asyncio.Event | None = None
         self._transport: asyncio.WriteTransport | None = None
         self._ended = False
+        self._held: list[bytes] = []
+        self._gathering = False
 
     async def take(self, sock: socket.socket) -> None:
         """Take over the socket."""
@@ -38,8 +40,33 @@ class FrameProtocol(asyncio.BufferedProtocol):
 
     def send(self, data: bytes) -> None:
         """Write one frame; nothing once the server is gone."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._held:
+            data = b"".join([*self._held, data])
+            self._held.clear()
+        self._transport.write(data)
+
+    def answer(self, data: bytes) -> None:
+        """Write a terminal frame: the first of a turn of the loop at once, the others of that turn together after it.
+
+        Predictions that were begun together tend to end together, and a write for each wakes the server for each.
+        """
+        if self._gathering:
+            self._held.append(data)
+            return
+        self._gathering = True
+        self.send(data)
+        asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._gathering = False
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what is held."""
+        if self._held:
+            self.send(b"")
 
     async def drained(self) -> None:
         """Wait while the server reads more slowly than the author's code yields."""
