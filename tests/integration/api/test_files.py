@@ -65,6 +65,7 @@ async def test_metadata_may_come_as_a_json_part(platform: ApiPlatform) -> None:
         ({"other": ("a", b"x")}, {}, 422),
         ({"content": ("a", b"x")}, {"metadata": "{"}, 422),
         ({"content": ("a", b"x")}, {"metadata": "[]"}, 422),
+        ({"content": ("a", b"x")}, {"metadata": r'{"a": "\ud800"}'}, 422),
         ({"content": ("a", b"x")}, {"filename": "é" * 200}, 422),
     ],
 )

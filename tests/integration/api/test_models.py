@@ -172,6 +172,13 @@ async def test_search_takes_words_bare_or_quoted(platform: ApiPlatform, body: st
     assert answer.json()["next"] is None
 
 
+async def test_a_search_for_half_a_character_finds_nothing(platform: ApiPlatform) -> None:
+    """It is no JSON string that we take, and no failure of ours."""
+    async with platform.client("other") as client:
+        answer = await client.request("QUERY", "/v1/models", content=rb'"\ud800"')
+    assert (answer.status_code, answer.json()["results"]) == (200, [])
+
+
 async def test_search_over_everything(platform: ApiPlatform) -> None:
     """GET /search needs its words."""
     async with platform.client("other") as client:

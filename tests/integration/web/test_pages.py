@@ -304,6 +304,7 @@ async def test_the_api_tab_shows_the_input_that_is_sent_to_it(site: Site) -> Non
     for given, expected in (
         ('{"text": "from the form"}', "from the form"),
         ("[" * 5000, "text"),
+        (r'{"text": "\ud800"}', "text"),
         ("7", "text"),
     ):
         answer = await browser.post("/ada/hello/snippets", data={"version": version.id, "input": given})

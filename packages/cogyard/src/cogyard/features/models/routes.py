@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
@@ -92,8 +91,8 @@ async def search(request: Request) -> Response:
     text = (await read_body(request, QUERY_LIMIT)).decode(errors="replace").strip()
     if text.startswith('"'):
         try:
-            text = str(json.loads(text))
-        except ValueError:
+            text = msgspec.json.decode(text, type=str)
+        except (msgspec.MsgspecError, ValueError):
             text = text.strip('"')
     found = await services_of(request).models.search(caller_of(request).account, text)
     return await _page(request, found)
