@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from cogyard.project import ProjectError, load_project
@@ -85,3 +86,30 @@ def test_any_ignore_file_is_answered(text: str, name: str) -> None:
         compile_rules(text).match_file(name)
     except ProjectError as error:
         event(str(error.problems[0].line))
+
+
+NAMES = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(
+        ["a\0b", "/\0", "\0", "x" * 300, "x/" * 3000, "..", "../../p.py", "\x7f", "a/../p.py", "."]
+    ),
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=ANY_FOLDER)
+@given(file=NAMES, requirements=NAMES)
+def test_any_file_names_are_answered(tmp_path: Path, file: str, requirements: str) -> None:
+    """Nor any names of files, which YAML can escape as JSON does."""
+    predict, named = json.dumps(f"{file}:P"), json.dumps(requirements)
+    read(
+        tmp_path,
+        f'build: {{python_version: "3.11", python_requirements: {named}}}\npredict: {predict}\n'.encode(),
+    )
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=ANY_FOLDER)
+@given(name=NAMES, option=st.sampled_from(["-r ", "-c ", "-f ", "./", "/", "", "--find-links="]))
+def test_any_names_in_requirements_are_answered(tmp_path: Path, name: str, option: str) -> None:
+    """Nor any names in a requirements file."""
+    (tmp_path / "r.txt").write_text(f"{option}{name}\n", "utf-8", errors="replace")
+    read(tmp_path, b'build: {python_version: "3.11", python_requirements: r.txt}\npredict: "p.py:P"\n')

@@ -9,9 +9,10 @@ from pathlib import Path
 import yaml
 
 from cogyard.project import references
-from cogyard.project.document import compose
+from cogyard.project.document import compose, shorten
 from cogyard.project.errors import Problem, ProjectError, ProjectMissingError
 from cogyard.project.parse import Parsed, parse, version_of
+from cogyard.project.places import place_of
 from cogyard.project.reader import Reader
 from cogyard.project.requirements import Requirements, read_file
 from cogyard.project.values import Config, RunCommand
@@ -126,13 +127,13 @@ def _requirements(parsed: Parsed, root: Path, filename: str) -> Requirements:
         wanted.add(item.value.strip(), _template(item, filename), root)
     name = parsed.config.build.python_requirements
     if name is not None:
-        path = (root / name).resolve()
+        path = place_of(root, name)
         at = _template(parsed.build_nodes["python_requirements"], filename)
-        if not path.is_relative_to(root):
+        if path is not None and not path.is_relative_to(root):
             message = f"`{name}` is outside the project's folder"
             wanted.problems.append(at.saying(message))
-        elif not path.is_file():
-            message = f"python_requirements is `{name}`, and there is no such file"
+        elif path is None or not path.is_file():
+            message = f"python_requirements is `{shorten(name)}`, and there is no such file"
             hint = "Write it, or take the line out; the path counts from cog.yaml."
             wanted.problems.append(at.saying(message, hint))
         else:

@@ -6,24 +6,19 @@ import ast
 import sys
 from pathlib import Path
 
+from cogyard.project.document import shorten
 from cogyard.project.errors import Problem
 from cogyard.project.parse import version_of
+from cogyard.project.places import place_of
 from cogyard.project.suggest import did_you_mean
 
 
 def check(ref: str, root: Path, python_version: str, at: Problem) -> Problem | None:
     """Return what is wrong with a reference, or None; `at` is a template with the place in cog.yaml."""
     file_name, _, name = ref.rpartition(":")
-    path = (root / file_name).resolve()
-    hint: str | None
-    if not path.is_relative_to(root.resolve()):
-        return at.saying(f"`{file_name}` is outside the project's folder")
-    if not path.is_file():
-        others = sorted(one.name for one in path.parent.glob("*.py")) if path.parent.is_dir() else []
-        hint = (
-            did_you_mean(path.name, others) or f"Write it, or correct `{ref}`; the path counts from cog.yaml."
-        )
-        return at.saying(f"there is no file `{file_name}`", hint)
+    path = place_of(root, file_name)
+    if path is None or not path.is_relative_to(root.resolve()) or not path.is_file():
+        return _missing(ref, root, path, at)
     try:
         return _check_name(ast.parse(path.read_bytes(), filename=file_name), name, file_name, at)
     except SyntaxError as error:
@@ -37,6 +32,17 @@ def check(ref: str, root: Path, python_version: str, at: Problem) -> Problem | N
         )
     except (OSError, ValueError) as error:
         return Problem(file=file_name, message=f"cannot be read: {error}")
+
+
+def _missing(ref: str, root: Path, path: Path | None, at: Problem) -> Problem:
+    file_name = ref.rpartition(":")[0]
+    if path is None:
+        return at.saying(f"no file can be named `{shorten(file_name)}`", "The path counts from cog.yaml.")
+    if not path.is_relative_to(root.resolve()):
+        return at.saying(f"`{file_name}` is outside the project's folder")
+    others = sorted(one.name for one in path.parent.glob("*.py")) if path.parent.is_dir() else []
+    correct = f"Write it, or correct `{ref}`; the path counts from cog.yaml."
+    return at.saying(f"there is no file `{file_name}`", did_you_mean(path.name, others) or correct)
 
 
 def _check_name(tree: ast.Module, name: str, file_name: str, at: Problem) -> Problem | None:

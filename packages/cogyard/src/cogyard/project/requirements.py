@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cogyard.project.document import decode, shorten
 from cogyard.project.errors import Problem, ProjectError
+from cogyard.project.places import place_of
 
 OWN = frozenset({"cog", "coglet", "cogyard-sdk"})
 """What we put into every model's environment ourselves; the names `cog` and `coglet` are others' on the index."""
@@ -69,8 +70,8 @@ class Requirements:
             target.append(f"{requirement} --hash{rest}" if rest else requirement)
 
     def _add_local(self, line: str, problem_at: Problem, folder: Path, target: list[str]) -> None:
-        path = (folder / line).resolve()
-        if path.exists():
+        path = place_of(folder, line)
+        if path is not None and path.exists():
             target.append(path.as_uri())
         else:
             self.problems.append(problem_at.saying(f"`{shorten(line)}`: there is no such file"))
@@ -102,11 +103,11 @@ def _option(into: Requirements, line: str, here: Problem, *, path: Path, root: P
     found = _OPTION.match(line)
     option, value = (found.group(1), (found.group(2) or "").strip()) if found else (line, "")
     if option in _FILES and value:
-        other = (path.parent / value).resolve()
-        if not other.is_relative_to(root):
-            into.problems.append(here.saying(f"`{value}` is outside the project's folder"))
-        elif not other.is_file():
-            into.problems.append(here.saying(f"`{value}`: there is no such file"))
+        other = place_of(path.parent, value)
+        if other is not None and not other.is_relative_to(root):
+            into.problems.append(here.saying(f"`{shorten(value)}` is outside the project's folder"))
+        elif other is None or not other.is_file():
+            into.problems.append(here.saying(f"`{shorten(value)}`: there is no such file"))
         elif depth >= _MAX_DEPTH or other in into.files:
             into.problems.append(here.saying(f"`{value}` is named in a circle"))
         else:
@@ -114,7 +115,11 @@ def _option(into: Requirements, line: str, here: Problem, *, path: Path, root: P
     elif option in _WITH_VALUE and value:
         name = _WITH_VALUE[option]
         if name == "--find-links" and "://" not in value:
-            value = str((path.parent / value).resolve())  # the resolver works in a folder of its own
+            found_at = place_of(path.parent, value)  # the resolver works in a folder of its own
+            if found_at is None:
+                into.problems.append(here.saying(f"`{shorten(value)}`: there is no such folder"))
+                return
+            value = str(found_at)
         into.options.append(f"{name} {value}")
     elif option in _ALONE and not value:
         if option in {"--pre", "--no-index"}:
