@@ -10,15 +10,18 @@ from pathlib import Path
 import pytest
 from cogyard.domain.values import Account
 from cogyard.features.accounts.ports import Accounts, NewAccount
+from cogyard.features.examples.ports import ExampleStore
 from cogyard.features.files.ports import FileStore
 from cogyard.features.models.ports import ModelStore
 from cogyard.features.predictions.ports import Store
 from cogyard.features.versions.ports import VersionStore
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.database import Database
+from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
 from cogyard.store.predictions import SqlPredictions
+from cogyard.testing.examples import MemoryExamples
 from cogyard.testing.predictions import MemoryPredictions
 from cogyard.testing.stores import MemoryAccounts, MemoryFiles, MemoryModels
 
@@ -34,6 +37,7 @@ class Stores:
     versions: VersionStore
     files: FileStore
     predictions: Store
+    examples: ExampleStore
 
     async def account(self, username: str) -> Account:
         """Make an account."""
@@ -49,12 +53,14 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
     if request.param == "memory":
         accounts = MemoryAccounts()
         models = MemoryModels(accounts)
+        predictions = MemoryPredictions()
         yield Stores(
             accounts=accounts,
             models=models,
             versions=models,
             files=MemoryFiles(),
-            predictions=MemoryPredictions(),
+            predictions=predictions,
+            examples=MemoryExamples(predictions),
         )
         return
     with Database.open(tmp_path / "cogyard.db") as database:
@@ -65,4 +71,5 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             versions=kept,
             files=SqlFiles(database),
             predictions=SqlPredictions(database),
+            examples=SqlExamples(database),
         )

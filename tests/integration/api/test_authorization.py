@@ -48,6 +48,11 @@ RULES: dict[str, tuple[int, int, int]] = {
     "models.update": (404, 200, 200),
     "models.delete": (404, 409, 409),
     "models.readme.get": (404, 200, 200),
+    "models.readme.put": (404, 200, 200),
+    "models.examples.list": (404, 200, 200),
+    # The administrator may choose, but has no prediction of that id.
+    "models.examples.add": (404, 201, 422),
+    "models.examples.remove": (404, 404, 404),
     "models.predictions.create": (404, 201, 201),
     "models.versions.list": (404, 200, 200),
     "models.versions.get": (404, 200, 200),
@@ -71,6 +76,7 @@ class Scene:
     platform: ApiPlatform
     parts: dict[str, dict[str, str]]
     tokens: dict[str, str]
+    bodies: dict[str, Any]
 
     def path(self, operation: str, path: str) -> str:
         """Return a route's address about what belongs to `owner`."""
@@ -81,8 +87,8 @@ class Scene:
         """Return the status that somebody gets."""
         headers = {"Authorization": f"Bearer {self.tokens[person]}"} if person in self.tokens else {}
         options: dict[str, Any] = {}
-        if operation in BODIES:
-            options["json"] = BODIES[operation]
+        if operation in self.bodies:
+            options["json"] = self.bodies[operation]
         elif operation == "files.create":
             options["files"] = {"content": ("a", b"x")}
         elif operation == "search":
@@ -119,10 +125,16 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
             "delivery": {"name": file.name, "token": file.token},
             "predictions": {"id": done.id},
             "streams": {"token": done.stream_token},
-            "models": {"name": "hidden"},
+            "models": {"name": "hidden", "id": done.id},
             "internal": {"name": "out.png"},
         }
-        yield Scene(platform=platform, parts=parts, tokens={**platform.tokens, "revoked": revoked})
+        bodies = {"models.examples.add": {"prediction": done.id}}
+        yield Scene(
+            bodies={**BODIES, **bodies},
+            platform=platform,
+            parts=parts,
+            tokens={**platform.tokens, "revoked": revoked},
+        )
 
 
 def test_every_route_has_a_rule() -> None:
@@ -167,11 +179,12 @@ async def test_addresses_that_are_their_own_key(scene: Scene, endpoint: Any) -> 
 async def test_a_private_model_answers_as_one_that_is_not_there(scene: Scene, endpoint: Any) -> None:
     """Status, body and headers are the same to the last letter."""
     here, nowhere = (
-        "/v1" + endpoint.path.format(owner="owner", name=name, version=VERSION)
+        "/v1" + endpoint.path.format(owner="owner", name=name, version=VERSION, id="x")
         for name in ("hidden", "absent")
     )
     async with scene.platform.client("other") as client:
-        options = {"json": BODIES[endpoint.operation]} if endpoint.operation in BODIES else {}
+        bodies = scene.bodies
+        options = {"json": bodies[endpoint.operation]} if endpoint.operation in bodies else {}
         first = await client.request(endpoint.method, here, **options)
         second = await client.request(endpoint.method, nowhere, **options)
     assert (first.status_code, first.content) == (second.status_code, second.content)

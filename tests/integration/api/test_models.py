@@ -204,3 +204,111 @@ async def test_collections_are_a_page(platform: ApiPlatform) -> None:
     async with platform.client() as client:
         assert (await client.get("/v1/collections")).json() == {"next": None, "previous": None, "results": []}
         assert (await client.get("/v1/collections/x")).status_code == 404
+
+
+async def _done(platform: ApiPlatform, output: Any, **more: Any) -> str:
+    """Run a prediction of the owner's to its end and return its id."""
+    made = await platform.services.predictions.create(
+        platform.accounts["owner"], version=platform.version, input={"text": "x"}, **more
+    )
+    await platform.instance().run(output)
+    return made.id
+
+
+async def test_examples_are_added_listed_and_removed(platform: ApiPlatform) -> None:
+    """The newest first; the oldest is the default until another is made it; removing one keeps the prediction."""
+    first, second = await _done(platform, "one"), await _done(platform, "two")
+    path = "/v1/models/owner/echo/examples"
+    async with platform.client() as client, platform.client("other") as other:
+        for key in (first, second, first):
+            assert (await client.post(path, json={"prediction": key})).status_code == 201
+        listed = (await other.get(path)).json()
+        assert [example["output"] for example in listed["results"]] == ["two", "one"]
+        assert (await other.get("/v1/models/owner/echo")).json()["default_example"]["id"] == first
+        await client.post(path, json={"prediction": second, "default": True})
+        assert (await other.get("/v1/models")).json()["results"][0]["default_example"]["id"] == second
+        assert (await client.delete(f"{path}/{second}")).status_code == 204
+        assert (await client.delete(f"{path}/{second}")).status_code == 404
+        assert (await other.get("/v1/models/owner/echo")).json()["default_example"]["id"] == first
+        assert (await client.get(f"/v1/predictions/{second}")).status_code == 200
+        assert (await other.post(path, json={"prediction": second})).status_code == 403
+
+
+async def test_an_example_tells_nobody_where_its_owner_is_told(platform: ApiPlatform) -> None:
+    """A webhook's address may hold a secret; a cover is the first picture of what the example made."""
+    picture = "https://pictures.test/a.png?size=1"
+    key = await _done(platform, picture, webhook="http://127.0.0.1:9/hush")
+    async with platform.client() as client, platform.client("other") as other:
+        await client.post("/v1/models/owner/echo/examples", json={"prediction": key})
+        for path in ("/v1/models/owner/echo", "/v1/models/owner/echo/examples", "/v1/models"):
+            answer = await other.get(path)
+            assert picture in answer.text
+            assert "hush" not in answer.text
+        assert (await other.get("/v1/models/owner/echo")).json()["cover_image_url"] == picture
+
+
+@pytest.mark.parametrize("what", ["waiting", "another's", "another model's", "nonsense"])
+async def test_what_is_no_example(platform: ApiPlatform, what: str) -> None:
+    """422 with the reason: only one's own, of this model, that succeeded."""
+    services, owner = platform.services, platform.accounts["owner"]
+    if what == "another's":
+        made = await services.predictions.create(
+            platform.accounts["other"], version=platform.version, input={"text": "x"}
+        )
+        await platform.instance().run("x")
+    elif what == "another model's":
+        model = await services.models.create(owner, "owner", "second", visibility="public")
+        version = await add_version(services, model, "c" * 64)
+        made = await services.predictions.create(owner, version=version, input={"text": "x"})
+        await platform.instance(version.id).run("x")
+    else:
+        made = await services.predictions.create(owner, version=platform.version, input={"text": "x"})
+    key = "nonsense" if what == "nonsense" else made.id
+    async with platform.client() as client:
+        answer = await client.post("/v1/models/owner/echo/examples", json={"prediction": key})
+    assert answer.status_code == 422
+    assert answer.json()["invalid_fields"][0]["field"] == "prediction"
+
+
+async def test_the_readme_is_replaced_whole(platform: ApiPlatform) -> None:
+    """PUT takes Markdown as it is; an empty one is none; what is no text or too long is refused."""
+    path = "/v1/models/owner/echo/readme"
+    async with platform.client() as client, platform.client("other") as other:
+        assert (await client.get(path)).status_code == 404
+        put = await client.put(path, content="# Grüezi\n".encode())
+        assert (put.status_code, put.text) == (200, "# Grüezi\n")
+        assert (await other.get(path)).text == "# Grüezi\n"
+        assert (await client.put(path, content=b"\xff")).status_code == 400
+        assert (await client.put(path, content=b"x" * 200_001)).status_code == 422
+        assert (await other.put(path, content=b"x")).status_code == 403
+        assert (await client.put(path, content=b"")).status_code == 200
+        assert (await client.get(path)).status_code == 404
+
+
+async def test_a_search_finds_readmes_and_the_best_first(platform: ApiPlatform) -> None:
+    """Every word must be there or begin one; a word in the name counts most; private models are their owner's."""
+    services, owner = platform.services, platform.accounts["owner"]
+    for name, visibility, text in (
+        ("upscaler", "public", "Makes pictures larger"),
+        ("painter", "public", "An upscaler and painter: 图像生成模型"),
+        ("secret-upscaler", "private", "Nobody knows"),
+    ):
+        await services.models.create(owner, "owner", name, visibility=visibility, description=text)
+    await services.models.update(owner, "owner", "painter", readme="Élan vital")
+
+    async def found(client: Any, words: str) -> list[str]:
+        answer = await client.request("QUERY", "/v1/models", content=words.encode())
+        return [model["name"] for model in answer.json()["results"]]
+
+    async with platform.client() as client, platform.client("other") as other:
+        assert await found(other, "upscale") == ["upscaler", "painter"]
+        assert set(await found(client, "upscaler")) == {"upscaler", "painter", "secret-upscaler"}
+        assert await found(other, "elan PICTURES") == []
+        assert await found(other, "elan paint") == ["painter"]
+        assert await found(other, "生成") == ["painter"]
+        for odd in ('"', "* OR", "NEAR(", "path:x", "^a", "-", "\0", "a" * 9000):
+            assert "secret-upscaler" not in await found(other, odd)
+        await services.models.update(owner, "owner", "painter", readme="Gone")
+        assert await found(other, "elan") == []
+        await services.models.delete(owner, "owner", "painter")
+        assert await found(other, "生成") == []

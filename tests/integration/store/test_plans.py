@@ -39,6 +39,10 @@ QUESTIONS = {
         ),
         "models_public_by_version (latest_version_at<?)",
     ),
+    "a page of examples": (
+        "SELECT * FROM examples WHERE model_id = ? AND (rank) < (?) ORDER BY rank DESC LIMIT 9",
+        "examples_by_model (model_id=? AND rank<?)",
+    ),
     "a token": ("SELECT account_id FROM tokens WHERE hash = ?", "sqlite_autoindex_tokens_1 (hash=?)"),
     "a session": (
         "SELECT account_id FROM sessions WHERE hash = ? AND expires_at > ?",

@@ -24,6 +24,7 @@ from cogyard.compose.settings import Settings
 from cogyard.domain.autoscale import Limits, Scale
 from cogyard.domain.webhooks import Targets
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.examples.service import Examples
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.models.service import Models
@@ -45,6 +46,7 @@ from cogyard.instances.server import HttpModelServer
 from cogyard.registry.app import Registry, create_registry
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.database import Database
+from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
 from cogyard.store.outbox import SqlOutbox
@@ -110,15 +112,17 @@ def make_services(kept: Kept, settings: Settings, caller: HttpCaller) -> Service
     webhooks = Deliveries(
         outbox=SqlOutbox(kept.database), predictions=store, accounts=accounts, caller=caller
     )
+    predictions = Predictions(
+        queue=Queue(store=store, on_message=webhooks.ring),
+        given=Given(files=files),
+        targets=_targets(settings),
+    )
     return Services(
         accounts=accounts,
         models=models,
         versions=Versions(store=model_store, models=models),
-        predictions=Predictions(
-            queue=Queue(store=store, on_message=webhooks.ring),
-            given=Given(files=files),
-            targets=_targets(settings),
-        ),
+        predictions=predictions,
+        examples=Examples(store=SqlExamples(kept.database), models=models, predictions=predictions),
         files=files,
         hardware=hardware,
         webhooks=webhooks,

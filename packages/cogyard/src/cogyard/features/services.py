@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.examples.service import Examples
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.models.service import Models
@@ -21,6 +22,7 @@ class Services:
     models: Models
     versions: Versions
     predictions: Predictions
+    examples: Examples
     files: Files
     hardware: HardwareList
     webhooks: Deliveries | None = None

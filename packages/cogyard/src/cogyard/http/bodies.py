@@ -44,6 +44,14 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
+async def read_text(request: Request, limit: int) -> str:
+    """Return the body as text in UTF-8. Raises BadRequestError, TooLargeError."""
+    try:
+        return (await read_body(request, limit)).decode()
+    except UnicodeDecodeError as error:
+        raise BadRequestError(f"The body is not UTF-8: {error.reason} at byte {error.start}.") from error
+
+
 async def read_json(request: Request, type: type[T], *, limit: int = JSON_LIMIT) -> T:
     """Return the JSON body as `type`. Raises BadRequestError, InvalidError, TooLargeError, UnsupportedMediaError."""
     content_type = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()

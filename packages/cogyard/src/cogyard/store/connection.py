@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from cogyard.domain.search import spaced
+
 # "Cogy" in ASCII, written into the file's header, so that another program's database is never migrated.
 APPLICATION_ID = 0x436F6779
 BUSY_TIMEOUT_MS = 10_000
@@ -25,6 +27,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     connection.execute("PRAGMA temp_store = MEMORY")
     # A file from elsewhere must not run SQL of its own through views and triggers.
     connection.execute("PRAGMA trusted_schema = OFF")
+    # For migrations that index what is there already; triggers could not use it, since the schema is not trusted.
+    connection.create_function("search_words", 1, spaced, deterministic=True)
     if read_only:
         connection.execute("PRAGMA query_only = ON")
     return connection

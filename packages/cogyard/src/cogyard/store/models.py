@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from cogyard.domain.paging import Key, Slice, Window, cut
+from cogyard.domain.search import expression
 from cogyard.domain.values import Model, Version, Visibility
 from cogyard.features.models.ports import ModelExistsError, NewModel, Order, VersionsLeftError
 from cogyard.features.versions.ports import VersionInUseError
@@ -19,6 +20,20 @@ from cogyard.store.rows import from_json, seek, to_json
 from cogyard.store.times import moment, stored
 
 _MODEL = "m.*, a.username AS owner FROM models m JOIN accounts a ON a.id = m.owner_id"
+_SEARCHED = frozenset({"description", "readme"})
+_INDEX = (
+    "INSERT INTO model_words (rowid, path, description, readme)"
+    " SELECT m.id, search_words(a.username || '/' || m.name), search_words(m.description), search_words(m.readme)"
+    " FROM models m JOIN accounts a ON a.id = m.owner_id WHERE m.id = ?"
+)
+# A word in the name says more of a model than one in its description, and that more than one in its README.
+_WEIGHTS = "8.0, 3.0, 1.0"
+FIND = (
+    "SELECT m.*, a.username AS owner FROM model_words w JOIN models m ON m.id = w.rowid"
+    " JOIN accounts a ON a.id = m.owner_id"
+    " WHERE w.model_words MATCH ? AND (m.visibility = 'public' OR m.owner_id = ?)"
+    f" ORDER BY bm25(w.model_words, {_WEIGHTS}), m.run_count DESC, m.id DESC LIMIT ?"
+)
 _ORDERS = {Order.LATEST_VERSION: "latest_version_at", Order.CREATED: "created_at"}
 # What `update` may set: names come from here, never from a request.
 _SETTABLE = frozenset(
@@ -53,10 +68,11 @@ class SqlModels:
 
         def work(db: sqlite3.Connection) -> Model:
             try:
-                rowid = db.execute(sql, tuple(values.values())).lastrowid
+                rowid = cast("int", db.execute(sql, tuple(values.values())).lastrowid)
             except sqlite3.IntegrityError as error:
                 raise ModelExistsError(model.name) from error
-            return model_of(_by_id(db, cast("int", rowid)))
+            db.execute(_INDEX, (rowid,))
+            return model_of(_by_id(db, rowid))
 
         return await self.database.write(work)
 
@@ -87,15 +103,9 @@ class SqlModels:
         return await self._slice(sql, given, window, lambda row: (row["id"],))
 
     async def search(self, words: tuple[str, ...], *, viewer_id: int | None, limit: int) -> tuple[Model, ...]:
-        """Return models that have every word; those that ran most come first."""
-        text = "lower(a.username || '/' || m.name || ' ' || coalesce(m.description, ''))"
-        every = " AND ".join([f"instr({text}, ?) > 0"] * len(words))
-        sql = (
-            f"SELECT {_MODEL} WHERE (m.visibility = 'public' OR m.owner_id = ?) AND {every}"
-            " ORDER BY m.run_count DESC, m.id DESC LIMIT ?"
-        )
-        values = (viewer_id, *words, limit)
-        rows = await self.database.read(lambda db: db.execute(sql, values).fetchall())
+        """Return models that have every word; those that fit best, then those that ran most, come first."""
+        values = (expression(words), viewer_id, limit)
+        rows = await self.database.read(lambda db: db.execute(FIND, values).fetchall())
         return tuple(model_of(row) for row in rows)
 
     async def update(self, model_id: int, changes: Mapping[str, str | None]) -> Model | None:
@@ -107,6 +117,9 @@ class SqlModels:
             if changes:
                 sets = ", ".join(f"{column} = ?" for column in changes)
                 db.execute(f"UPDATE models SET {sets} WHERE id = ?", (*changes.values(), model_id))
+            if _SEARCHED & set(changes):
+                db.execute("DELETE FROM model_words WHERE rowid = ?", (model_id,))
+                db.execute(_INDEX, (model_id,))
             row = db.execute(f"SELECT {_MODEL} WHERE m.id = ?", (model_id,)).fetchone()
             return None if row is None else model_of(row)
 
@@ -120,6 +133,7 @@ class SqlModels:
                 db.execute("DELETE FROM versions WHERE model_id = ?", (model_id,))
             elif db.execute("SELECT 1 FROM versions WHERE model_id = ? LIMIT 1", (model_id,)).fetchone():
                 raise VersionsLeftError
+            db.execute("DELETE FROM model_words WHERE rowid = ?", (model_id,))
             return db.execute("DELETE FROM models WHERE id = ?", (model_id,)).rowcount == 1
 
         return await self.database.write(work)

@@ -20,6 +20,7 @@ from cogyard.blobs.local import LocalBlobs
 from cogyard.domain.values import Account, Model, Prediction, Version, Visibility
 from cogyard.domain.webhooks import Targets
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.examples.service import Examples
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.models.service import Models
@@ -32,6 +33,7 @@ from cogyard.features.world import World
 from cogyard.instances.work import Outcome
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.database import Database
+from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
 from cogyard.store.predictions import SqlPredictions
@@ -197,16 +199,18 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
     hardware = HardwareList()
     files = Files(store=SqlFiles(database), blobs=blobs, world=world)
     models = Models(store=models_store, accounts=accounts, hardware=hardware, world=world)
+    predictions = Predictions(
+        queue=Queue(store=SqlPredictions(database), world=world),
+        given=Given(files=files),
+        targets=Targets(allow_private=True, allow_http=True),
+        world=world,
+    )
     return Services(
         accounts=Accounts(store=accounts, world=world),
         models=models,
         versions=Versions(store=models_store, models=models, world=world),
-        predictions=Predictions(
-            queue=Queue(store=SqlPredictions(database), world=world),
-            given=Given(files=files),
-            targets=Targets(allow_private=True, allow_http=True),
-            world=world,
-        ),
+        predictions=predictions,
+        examples=Examples(store=SqlExamples(database), models=models, predictions=predictions, world=world),
         files=files,
         hardware=hardware,
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from cogyard.domain.paging import Key, Slice, Window, cut
+from cogyard.domain.search import spaced
 from cogyard.domain.values import Account, ApiToken, Model, StoredFile, Version, Visibility
 from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewSession, NewToken
 from cogyard.features.models.ports import ModelExistsError, NewModel, Order, VersionsLeftError
@@ -17,7 +19,7 @@ from cogyard.store.times import stored
 T = TypeVar("T")
 
 
-def _sliced(
+def sliced(
     rows: Sequence[T], window: Window, key: Callable[[T], Key], *, ascending: bool = False
 ) -> Slice[T]:
     """Answer a window over rows as a store does."""
@@ -27,6 +29,13 @@ def _sliced(
         place = window.key
         ordered = [row for row in ordered if (key(row) > place if up else key(row) < place)]
     return cut(ordered[: window.fetch], window, key)
+
+
+def _has(model: Model, word: str) -> bool:
+    # As a phrase of its own parts, of which the last may be the beginning of a word.
+    text = " ".join(re.findall(r"\w+", spaced(f"{model.path} {model.description} {model.readme}").lower()))
+    parts = re.findall(r"\w+", spaced(word))
+    return bool(parts) and " " + " ".join(parts) in " " + text
 
 
 @dataclass
@@ -193,7 +202,7 @@ class MemoryModels:
             made = latest.created_at if order is Order.LATEST_VERSION else model.created_at
             return (stored(made), model.id)
 
-        return _sliced(found, window, key, ascending=ascending)
+        return sliced(found, window, key, ascending=ascending)
 
     async def by_owner(self, owner: str, window: Window, *, private_too: bool) -> Slice[Model]:
         """Return an owner's models, newest first."""
@@ -202,10 +211,10 @@ class MemoryModels:
             for model in self.models.values()
             if model.owner.lower() == owner.lower() and (private_too or model.visibility is Visibility.PUBLIC)
         ]
-        return _sliced(found, window, lambda model: (model.id,))
+        return sliced(found, window, lambda model: (model.id,))
 
     async def search(self, words: tuple[str, ...], *, viewer_id: int | None, limit: int) -> tuple[Model, ...]:
-        """Return models that have every word; those that ran most come first."""
+        """Return models that have every word, or begin one with it; those that ran most come first."""
         viewer = None if viewer_id is None else await self.accounts.by_id(viewer_id)
         found = [
             model
@@ -214,7 +223,7 @@ class MemoryModels:
                 model.visibility is Visibility.PUBLIC
                 or (viewer is not None and viewer.username == model.owner)
             )
-            and all(word in f"{model.path} {model.description or ''}".lower() for word in words)
+            and all(_has(model, word) for word in words)
         ]
         return tuple(sorted(found, key=lambda model: (-model.run_count, -model.id))[:limit])
 
@@ -253,7 +262,7 @@ class MemoryModels:
     async def versions(self, model_id: int, window: Window) -> Slice[Version]:
         """Return a model's versions, newest first."""
         found = [version for key, version in self.kept_versions.items() if key[0] == model_id]
-        return _sliced(found, window, lambda each: (stored(each.created_at), each.id))
+        return sliced(found, window, lambda each: (stored(each.created_at), each.id))
 
     async def latest(self, model_ids: Sequence[int]) -> Mapping[int, Version]:
         """Return the latest versions of models, by the model's id."""
@@ -300,7 +309,7 @@ class MemoryFiles:
     async def uploads(self, account_id: int, window: Window) -> Slice[StoredFile]:
         """Return what an account sent itself, newest first."""
         found = [f for f in self.files.values() if f.account_id == account_id and f.prediction_id is None]
-        return _sliced(found, window, lambda file: (self.ranks[file.id],))
+        return sliced(found, window, lambda file: (self.ranks[file.id],))
 
     async def delete(self, file_id: str) -> bool:
         """Forget a file."""

@@ -10,6 +10,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cogyard.features.accounts import routes as accounts
+from cogyard.features.examples import routes as examples
 from cogyard.features.files import delivery
 from cogyard.features.files import routes as files
 from cogyard.features.hardware import routes as hardware
@@ -29,6 +30,7 @@ API: tuple[Endpoint, ...] = (
     *hardware.ENDPOINTS,
     *predictions.ENDPOINTS,
     *versions.ENDPOINTS,
+    *examples.ENDPOINTS,
     *models.ENDPOINTS,
 )
 # At the root of the host.

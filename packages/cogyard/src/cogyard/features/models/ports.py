@@ -63,7 +63,10 @@ class ModelStore(Protocol):
         ...
 
     async def search(self, words: tuple[str, ...], *, viewer_id: int | None, limit: int) -> tuple[Model, ...]:
-        """Return models that have every word in name, owner or description: public ones, and the viewer's own."""
+        """Return models that have every word in owner, name, description or README: public ones and the viewer's own.
+
+        A word is found where it begins one. Those that fit best come first.
+        """
         ...
 
     async def update(self, model_id: int, changes: Mapping[str, str | None]) -> Model | None:

@@ -14,7 +14,7 @@ from cogyard.features.models.ports import Order
 from cogyard.features.models.wire import model_json
 from cogyard.features.page import services_of
 from cogyard.http.addresses import Addresses
-from cogyard.http.bodies import read_body, read_json
+from cogyard.http.bodies import read_body, read_json, read_text
 from cogyard.http.caller import caller_of, require_account
 from cogyard.http.endpoints import Access, Endpoint, reply
 from cogyard.http.errors import BadRequestError, NotFoundError
@@ -23,6 +23,8 @@ from cogyard.http.pages import page, window
 PER_PAGE = 25
 BODY_LIMIT = 1024 * 1024
 QUERY_LIMIT = 10_000
+# In bytes; the limit in characters is the service's.
+README_LIMIT = 1024 * 1024
 SEARCH_LIMIT, SEARCH_DEFAULT = 50, 20
 
 
@@ -143,6 +145,16 @@ async def readme(request: Request) -> Response:
     return PlainTextResponse(model.readme)
 
 
+async def put_readme(request: Request) -> Response:
+    """Replace the README; an empty one is none."""
+    path = request.path_params
+    text = await read_text(request, README_LIMIT)
+    model = await services_of(request).models.update(
+        require_account(request), path["owner"], path["name"], readme=text
+    )
+    return PlainTextResponse(model.readme or "")
+
+
 async def collections(_request: Request) -> Response:
     """List collections: there are none yet."""
     return reply({"next": None, "previous": None, "results": []})
@@ -168,10 +180,13 @@ async def _page(request: Request, found: Slice[Model], **query: str | None) -> R
 
 
 async def _shaped(request: Request, models: tuple[Model, ...]) -> dict[int, dict[str, Any]]:
-    """Shape models with their latest versions, which come in one question."""
-    latest = await services_of(request).versions.latest(models)
-    addresses = Addresses.of(request)
-    return {model.id: model_json(model, latest.get(model.id), addresses) for model in models}
+    """Shape models with their latest versions and default examples, which come in one question each."""
+    services, addresses = services_of(request), Addresses.of(request)
+    latest, examples = await services.versions.latest(models), await services.examples.defaults(models)
+    return {
+        model.id: model_json(model, latest.get(model.id), addresses, examples.get(model.id))
+        for model in models
+    }
 
 
 _ONE = "/models/{owner}/{name}"
@@ -190,6 +205,13 @@ ENDPOINTS = (
         handler=readme,
         access=Access.ACCOUNT,
         operation="models.readme.get",
+    ),
+    Endpoint(
+        method="PUT",
+        path=f"{_ONE}/readme",
+        handler=put_readme,
+        access=Access.ACCOUNT,
+        operation="models.readme.put",
     ),
     Endpoint(method="GET", path="/search", handler=search_all, access=Access.ACCOUNT, operation="search"),
     Endpoint(

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from cogyard.domain.names import model_name_problem
 from cogyard.domain.paging import Slice, Window
+from cogyard.domain.search import words_of
 from cogyard.domain.values import Account, Model, Visibility
 from cogyard.features.accounts.ports import AccountStore
 from cogyard.features.hardware.service import HardwareList
@@ -24,7 +25,6 @@ from cogyard.features.world import World
 from cogyard.http.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 
 SEARCH_LIMIT = 25
-SEARCH_WORDS = 10
 TEXT_LIMITS: Mapping[str, int] = {"description": 500, "readme": 200_000}
 URL_LIMIT = 2_000
 
@@ -106,7 +106,7 @@ class Models:
 
     async def search(self, caller: Account | None, query: str, *, limit: int = SEARCH_LIMIT) -> Slice[Model]:
         """Return models that have every word of the query: public ones and the caller's own."""
-        words = tuple(query.lower().split()[:SEARCH_WORDS])
+        words = words_of(query)
         if not words:
             return Slice(items=())
         viewer = None if caller is None else caller.id

@@ -49,6 +49,12 @@ def prediction_json(
     return shaped
 
 
+def example_json(prediction: Prediction, addresses: Addresses) -> dict[str, Any]:
+    """Shape a prediction for whoever sees the model it is an example of: without whom its owner has told."""
+    shaped = prediction_json(prediction, addresses)
+    return {key: value for key, value in shaped.items() if not key.startswith("webhook")}
+
+
 def urls(prediction: Prediction, addresses: Addresses) -> dict[str, str]:
     """Return where a prediction is seen, canceled and watched.
 

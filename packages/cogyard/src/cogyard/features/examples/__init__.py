@@ -1,0 +1,1 @@
+"""Predictions that show what a model does."""
