@@ -83,7 +83,8 @@ observability: {traces: {enabled: true}}
     assert config.weights[0].source == {"uri": "hf://a/b"}
     assert config.observability == {"traces": {"enabled": True}}
     assert [one.message for one in project.warnings] == [
-        "sdk_version has no effect: the SDK is the one of this release"
+        "sdk_version has no effect: the SDK is the one of this release",
+        "`pre_install` is the older name of `run`",
     ]
 
 
@@ -211,6 +212,21 @@ def test_any_editors_file_is_read(tmp_path: Path, data: bytes) -> None:
         ("weights: [{name: a, target: x}]\n", "must be an absolute path"),
         ("weights: [{name: a, target: /x}, {name: b, target: /x/y}]\n", "overlaps /x"),
         ("observability: yes\n", "must hold keys"),
+        ("observability: {trace: {}}\n", "unknown key `trace`"),
+        ("observability: {config: a.txt}\n", "must name a Python file"),
+        ("observability: {traces: {sampler: always_on}}\n", "does not say whether it is `enabled`"),
+        ("observability: {traces: {enabled: true, sampler: always}}\n", "one of: always_on, always_off"),
+        ("observability: {metrics: &m {a: *m}}\n", "nested too deeply"),
+        ("image: a//b\n", "not the name of an image"),
+        ("weights: [{name: a, target: /x, source: a}]\n", "`source` must hold keys"),
+        ("weights: [{name: a, target: /x, source: {include: [a]}}]\n", "needs a `uri`"),
+        ("weights: [{name: a, target: /x, source: {uri: s3://a}}]\n", "weights come from hf://"),
+        (
+            "weights: [{name: a, target: /x, source: [{uri: a, exclude: ['!b']}]}]\n",
+            "does not begin with `!`",
+        ),
+        ("weights: [{name: a, target: /x, source: []}]\n", "empty list"),
+        ("<<: [1]\n", "merges mappings"),
         ("prediction: x\n", "unknown key `prediction`"),
         ("1: x\n", "unknown key `1`"),
         ("? [a]\n: x\n", "must be a plain word"),
@@ -230,6 +246,9 @@ def test_a_wrong_key_is_explained(tmp_path: Path, extra: str, said: str) -> None
         ("  run: [{command: a, mounts: [{type: secret}]}]\n", "id and target is missing"),
         ("  run: echo\n", "must be a list"),
         ("  cuda: '10.2'\n", "11.0 or newer"),
+        ("  cudnn: eight\n", "such as 9 or 8.9.7"),
+        ("  sdk_version: 0.15.2\n", "from 0.16.0 on"),
+        ("  sdk_version: latest\n", "or `prerelease`"),
         ("  system_packages: [-oDpkg::x]\n", "not the name of a Debian package"),
         ("  python_packages: [1]\n", "must be a text"),
         ("  python_packages: [./nothing.whl]\n", "there is no such file"),
@@ -261,6 +280,41 @@ def test_anchors_and_merged_keys_are_read(tmp_path: Path) -> None:
     text = 'x: &base {python_version: "3.11", gpu: true}\nbuild:\n  <<: *base\n  gpu: false\n'
     found = problems(tmp_path, text + "predict: predict.py:Predictor\n")
     assert [one.message for one in found] == ["unknown key `x`"]
+
+
+def test_a_list_of_mappings_is_merged_in_its_order(tmp_path: Path) -> None:
+    """YAML's `<<: [*a, *b]`: the mapping's own keys count first, then the first that has one."""
+    text = """\
+build:
+  <<: [{python_version: "3.11"}, {python_version: "3.12", gpu: true}]
+predict: predict.py:Predictor
+"""
+    build = load(tmp_path, text).config.build
+    assert (build.python_version, build.gpu) == ("3.11", True)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("python_version: '3.15'", "tested with 3.10 to 3.14"),
+        ("cuda: '12.8'", "no effect without `gpu: true`"),
+        ("cudnn: 9", "no effect without `gpu: true`"),
+        ("pre_install: [echo]", "older name of `run`"),
+    ],
+)
+def test_what_changes_nothing_or_is_untried_is_told(tmp_path: Path, line: str, said: str) -> None:
+    """Such a file works, and nobody is left to wonder."""
+    text = (
+        SMALLEST if line.startswith("python_version") else SMALLEST.replace("predict:", f"  {line}\npredict:")
+    )
+    project = load(tmp_path, text.replace('python_version: "3.11"', line) if text == SMALLEST else text)
+    assert [said in one.message for one in project.warnings] == [True]
+
+
+def test_values_that_are_passed_on_are_json(tmp_path: Path) -> None:
+    """YAML's dates become the texts they were written as: the image's label is JSON."""
+    project = load(tmp_path, SMALLEST + "observability: {metrics: {since: 2026-11-22}}\n")
+    assert project.config.completed()["observability"] == {"metrics": {"since": "2026-11-22"}}
 
 
 def test_keys_of_older_cogs_are_only_warned_of(tmp_path: Path) -> None:

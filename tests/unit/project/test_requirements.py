@@ -77,14 +77,15 @@ def test_a_file_of_an_editor_with_byte_order_mark_is_read(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "place", "said"),
     [
-        ("idna\nfoo bar\n", "r.txt:2", "not a requirement"),
-        ("==1.0\n", "r.txt:1", "not a requirement"),
-        ("-e .\n", "r.txt:1", "editable"),
-        ("--frobnicate\n", "r.txt:1", "not known here"),
-        ("-r ../other.txt\n", "r.txt:1", "outside the project"),
-        ("-r nothing.txt\n", "r.txt:1", "there is no such file"),
-        ("-r r.txt\n", "r.txt:1", "in a circle"),
-        ("./nothing.whl\n", "r.txt:1", "there is no such file"),
+        ("idna\nfoo bar\n", "r.txt:2:1", "not a requirement"),
+        ("==1.0\n", "r.txt:1:1", "not a requirement"),
+        ("-e .\n", "r.txt:1:1", "editable"),
+        ("--frobnicate\n", "r.txt:1:1", "not known here"),
+        ("-r ../other.txt\n", "r.txt:1:1", "outside the project"),
+        ("-r nothing.txt\n", "r.txt:1:1", "there is no such file"),
+        ("-r r.txt\n", "r.txt:1:1", "in a circle"),
+        ("./nothing.whl\n", "r.txt:1:1", "there is no such file"),
+        ("idna\n  foo \\\n  bar\n", "r.txt:2:3", "not a requirement"),
     ],
 )
 def test_a_wrong_line_is_shown_where_it_stands(tmp_path: Path, text: str, place: str, said: str) -> None:

@@ -11,9 +11,20 @@ from cogyard.cli.options import config_file
 
 
 @click.command(short_help="Print the model's inputs and output as OpenAPI.")
+@click.option(
+    "--config",
+    "of_config",
+    is_flag=True,
+    help="Print the JSON Schema of cog.yaml instead, for an editor; no project is needed.",
+)
 @config_file
-def schema(filename: str) -> None:
+def schema(*, of_config: bool, filename: str) -> None:
     """Print the model's OpenAPI document, read from its source without running it."""
+    if of_config:
+        from cogyard.project.reference import schema_text
+
+        print(schema_text(), end="")
+        return
     from cogyard.project import find_root, load_project
     from cogyard.project.schema import static_schema
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -102,7 +101,7 @@ def _example(reader: Reader, node: yaml.Node, number: int) -> Example:
         line=node.start_mark.line + 1,
         input=_input(reader, nodes.get("input")),
         expects_output="output" in written,
-        output=_json(reader.plain(nodes["output"])) if "output" in nodes else None,
+        output=reader.plain(nodes["output"]) if "output" in nodes else None,
         tolerance=_number(reader, nodes.get("tolerance"), "tolerance") or 0.0,
         match=texts.get("match"),
         contains=_contains(reader, nodes.get("contains")),
@@ -124,8 +123,7 @@ def _example(reader: Reader, node: yaml.Node, number: int) -> Example:
 def _input(reader: Reader, node: yaml.Node | None) -> Mapping[str, Any]:
     if node is None:
         return {}
-    values = {name: reader.plain(value) for name, value in _pairs(reader, node)}
-    return {name: _json(value) for name, value in values.items()}
+    return {name: reader.plain(value) for name, value in _pairs(reader, node)}
 
 
 def _pairs(reader: Reader, node: yaml.Node) -> list[tuple[str, yaml.Node]]:
@@ -163,14 +161,3 @@ def _pattern(reader: Reader, node: yaml.Node | None, text: str | None) -> None:
         re.compile(text)
     except re.error as error:
         reader.problem(node, f"`{shorten(text)}` is not a regular expression: {error}")
-
-
-def _json(value: Any) -> Any:
-    """Return YAML's dates as the texts they were written as; JSON has no other."""
-    if isinstance(value, dt.date | dt.datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {str(key): _json(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json(one) for one in value]
-    return value

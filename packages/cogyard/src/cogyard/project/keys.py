@@ -8,11 +8,16 @@ from types import MappingProxyType
 from typing import Any
 
 MINIMUM_PYTHON = (3, 10)
+NEWEST_PYTHON = (3, 14)
+"""The newest that this release was tested with; a newer one is tried with a warning."""
 
+PYTHON_PATTERN = r"^3\.[1-9][0-9](\.\d{1,3})?$"
+CUDNN_PATTERN = r"^\d{1,2}(\.\d{1,3}){0,3}$"
+SDK_PATTERN = r"^(prerelease|\d+\.\d+(\.\d+)?([A-Za-z0-9.+\-]*))$"
 REF_PATTERN = r"^[^:\s]+\.py:[A-Za-z_][A-Za-z0-9_]*$"
 ENVIRONMENT_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*=.*$"
 SYSTEM_PACKAGE_PATTERN = r"^[a-z0-9][a-z0-9+.\-]+(:[a-z0-9\-]+)?(=[A-Za-z0-9.+:~\-]+)?$"
-CUDA_PATTERN = r"^(\d{2,})\.\d+(\.\d+)?$"
+CUDA_PATTERN = r"^(1[1-9]|[2-9]\d)\.\d{1,2}(\.\d{1,3})?$"
 WEIGHTS_NAME_PATTERN = r"^[a-z0-9]+([._\-][a-z0-9]+)*$"
 
 RESERVED_VARIABLES = (
@@ -38,6 +43,19 @@ RESERVED_PREFIXES = (
     "OTEL_",
 )
 
+SAMPLERS = (
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+)
+TRACE_HEADER_FORMATS = ("w3c", "jaeger")
+SOURCE_SCHEMES = ("hf://", "file://", "https://")
+_GLOB = r"^[^!\\][^\\]*$"
+_SOURCE_PATTERN = r"^(hf://|file://|https://|[^:]+$)"
+
 OBSOLETE = {
     "build.fast": "It no longer does anything; leave it out.",
     "build.cog_runtime": "It no longer does anything; leave it out.",
@@ -49,7 +67,28 @@ OBSOLETE = {
 _TEXT = MappingProxyType({"type": "string"})
 _TEXTS = MappingProxyType({"type": "array", "items": {"type": "string"}})
 _REF = MappingProxyType({"type": "string", "pattern": REF_PATTERN})
-_VERSION = MappingProxyType({"type": ["string", "number"]})
+_PYTHON = MappingProxyType(
+    {"anyOf": [{"type": "string", "pattern": PYTHON_PATTERN}, {"enum": [3.1, 3.11, 3.12, 3.13, 3.14]}]}
+)
+_CUDA = MappingProxyType(
+    {"anyOf": [{"type": "string", "pattern": CUDA_PATTERN}, {"type": "number", "minimum": 11}]}
+)
+_CUDNN = MappingProxyType(
+    {"anyOf": [{"type": "string", "pattern": CUDNN_PATTERN}, {"type": "number", "minimum": 1}]}
+)
+_SDK = MappingProxyType(
+    {"anyOf": [{"type": "string", "pattern": SDK_PATTERN}, {"type": "number", "minimum": 0.16}]}
+)
+_SOURCE: Mapping[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["uri"],
+    "properties": {
+        "uri": {"type": "string", "pattern": _SOURCE_PATTERN},
+        "include": {"type": "array", "items": {"type": "string", "pattern": _GLOB}},
+        "exclude": {"type": "array", "items": {"type": "string", "pattern": _GLOB}},
+    },
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +101,8 @@ class Key:
     schema: Mapping[str, Any]
     default: str = ""
     example: str = ""
+    older: str = ""
+    """For a key that Cog calls deprecated: what to write instead."""
 
     @property
     def name(self) -> str:
@@ -85,8 +126,9 @@ KEYS: tuple[Key, ...] = (
     Key(
         path="build.python_version",
         kind="text",
-        summary="The Python the model runs on, 3.10 or newer: a minor version, or an exact one.",
-        schema=_VERSION,
+        summary="The Python the model runs on, 3.10 to 3.14 (a newer one is tried, with a warning): minor, or "
+        "exact.",
+        schema=_PYTHON,
         default="required",
         example='python_version: "3.13"',
     ),
@@ -161,7 +203,7 @@ KEYS: tuple[Key, ...] = (
         path="build.cuda",
         kind="text",
         summary="The CUDA version, major.minor, 11 or newer; chosen from the packages when it is left out.",
-        schema=_VERSION,
+        schema=_CUDA,
         default="chosen",
         example='cuda: "12.8"',
     ),
@@ -169,7 +211,7 @@ KEYS: tuple[Key, ...] = (
         path="build.cudnn",
         kind="text",
         summary="The cuDNN version; chosen from the packages when it is left out.",
-        schema={"type": ["string", "number", "integer"]},
+        schema=_CUDNN,
         default="chosen",
         example='cudnn: "9"',
     ),
@@ -178,12 +220,14 @@ KEYS: tuple[Key, ...] = (
         kind="list of text",
         summary="The older name of build commands; they run before those of `run`.",
         schema=_TEXTS,
+        older="run",
     ),
     Key(
         path="build.sdk_version",
         kind="text",
-        summary="Read for Cog's sake and without effect: the SDK is the one of the installed release.",
-        schema=_VERSION,
+        summary="Read for Cog's sake and without effect: the SDK is the one of the installed release. "
+        "A version from 0.16.0 on, or `prerelease`.",
+        schema=_SDK,
     ),
     Key(
         path="predict",
@@ -236,7 +280,8 @@ KEYS: tuple[Key, ...] = (
     Key(
         path="concurrency.max",
         kind="whole number",
-        summary="The most predictions at a time; above 1 the predictor must be async, on Python 3.11 or newer.",
+        summary="The most predictions at a time; above 1 the predictor must be async, on Python 3.11 or newer. "
+        "`@cog.concurrent(max=…)` on the predictor says the same.",
         schema={"type": "integer", "minimum": 1},
         default="1",
         example="concurrency:\n  max: 4",
@@ -250,7 +295,8 @@ KEYS: tuple[Key, ...] = (
     Key(
         path="weights",
         kind="list of mappings",
-        summary="Managed weights: each with a name, a target folder in the image, and a source.",
+        summary="Managed weights: each with a name, a target folder in the image, and a source: a `uri` (`hf://`, "
+        "`file://`, `https://` or a path) with patterns to `include` and `exclude`, or a list of these.",
         schema={
             "type": "array",
             "items": {
@@ -260,15 +306,53 @@ KEYS: tuple[Key, ...] = (
                 "properties": {
                     "name": {"type": "string", "pattern": WEIGHTS_NAME_PATTERN},
                     "target": {"type": "string", "pattern": "^/"},
-                    "source": {"type": ["string", "object", "array"]},
+                    "source": {"anyOf": [_SOURCE, {"type": "array", "minItems": 1, "items": _SOURCE}]},
                 },
             },
         },
+        example="weights:\n"
+        "  - name: base\n"
+        "    target: /src/weights\n"
+        "    source:\n"
+        "      uri: hf://owner/name\n"
+        '      include: ["*.safetensors"]',
     ),
     Key(
         path="observability",
         kind="mapping",
-        summary="Tracing and metrics of the model's own code; read as it is.",
+        summary="Tracing and metrics of the model's own code, as Cog 0.23 reads them.",
+        schema={"type": "object"},
+    ),
+    Key(
+        path="observability.config",
+        kind="path",
+        summary="A Python file with `create_tracer_provider()` and, if wanted, `configure_instrumentation()`.",
+        schema=_TEXT,
+    ),
+    Key(
+        path="observability.traces",
+        kind="mapping",
+        summary="Which predictions are traced: `enabled`, `sampler`, `sampler_arg`, `trace_header` and "
+        "`trace_header_format`.",
+        schema={
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["enabled"],
+            "properties": {
+                "enabled": {"type": "boolean"},
+                "sampler": {"enum": list(SAMPLERS)},
+                "sampler_arg": {"type": ["string", "number"]},
+                "trace_header": {"type": "string"},
+                "trace_header_format": {"enum": list(TRACE_HEADER_FORMATS)},
+            },
+        },
+        default="off",
+        example="observability:\n  traces:\n    enabled: true\n    sampler: always_on",
+    ),
+    Key(
+        path="observability.metrics",
+        kind="mapping",
+        summary="Passed on as it is.",
         schema={"type": "object"},
     ),
 )

@@ -6,28 +6,34 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import yaml
 
+from cogyard.oci.errors import InvalidReferenceError
+from cogyard.oci.reference import Reference
 from cogyard.project.document import shorten
 from cogyard.project.keys import (
     CUDA_PATTERN,
+    CUDNN_PATTERN,
     ENVIRONMENT_PATTERN,
     MINIMUM_PYTHON,
+    NEWEST_PYTHON,
     OBSOLETE,
     REF_PATTERN,
     RESERVED_PREFIXES,
     RESERVED_VARIABLES,
+    SDK_PATTERN,
     SYSTEM_PACKAGE_PATTERN,
     names_under,
 )
-from cogyard.project.reader import Reader, describe
+from cogyard.project.observability import read_observability
+from cogyard.project.reader import Reader
 from cogyard.project.run_commands import read_commands
 from cogyard.project.values import Build, Concurrency, Config, Weights
 from cogyard.project.weights import read_weights
 
 _MINIMUM = ".".join(map(str, MINIMUM_PYTHON))
+_NEWEST = ".".join(map(str, NEWEST_PYTHON))
 _PYTHON_HINT = 'Add it to the build section, for example: python_version: "3.13"'
 
 Nodes = Mapping[str, yaml.Node]
@@ -66,7 +72,7 @@ def parse(root: yaml.MappingNode, reader: Reader) -> Parsed:
         concurrency=concurrency,
         environment=MappingProxyType(_environment(reader, top.get("environment"))),
         weights=_weights(reader, top.get("weights")),
-        observability=_observability(reader, top.get("observability")),
+        observability=read_observability(reader, top.get("observability")),
     )
     if not any(name in top for name in ("predict", "run", "train")):
         hint = 'Add for example: predict: "predict.py:Predictor"'
@@ -99,21 +105,18 @@ def _build(reader: Reader, node: yaml.Node | None, keys: Nodes) -> Build:
             "Move the packages into the requirements file.",
         )
     version = _python_version(reader, node, keys.get("python_version"))
-    if "sdk_version" in keys:
-        reader.warning(keys["sdk_version"], "sdk_version has no effect: the SDK is the one of this release")
+    _notes(reader, keys)
     return Build(
         python_version=version,
         gpu=bool(reader.flag(keys["gpu"], "gpu")) if "gpu" in keys else False,
         cuda=_cuda(reader, keys.get("cuda")),
-        cudnn=reader.text(keys["cudnn"], "cudnn", numbers=True) if "cudnn" in keys else None,
+        cudnn=_cudnn(reader, keys.get("cudnn")),
         python_requirements=_text(reader, keys, "python_requirements"),
         python_packages=tuple(text for _, text in _texts(reader, keys, "python_packages")),
         system_packages=tuple(_system_packages(reader, keys)),
         run=read_commands(reader, keys["run"]) if "run" in keys else (),
         pre_install=tuple(text for _, text in _texts(reader, keys, "pre_install")),
-        sdk_version=reader.text(keys["sdk_version"], "sdk_version", numbers=True)
-        if "sdk_version" in keys
-        else None,
+        sdk_version=_sdk_version(reader, keys.get("sdk_version")),
     )
 
 
@@ -138,16 +141,54 @@ def _python_version(reader: Reader, build: yaml.Node | None, node: yaml.Node | N
         message = f"python_version is {text}; Python 3 from {_MINIMUM} on is supported"
         reader.problem(node, message)
         return ""
+    if version > NEWEST_PYTHON:
+        message = f"python_version is {text}; this release was tested with {_MINIMUM} to {_NEWEST}"
+        reader.warning(node, message, "It is used as it is; many packages have no wheels for it yet.")
     return text.strip()
+
+
+def _notes(reader: Reader, keys: Nodes) -> None:
+    """Tell what is read and changes nothing, or has a newer name."""
+    if "sdk_version" in keys:
+        reader.warning(keys["sdk_version"], "sdk_version has no effect: the SDK is the one of this release")
+    if "pre_install" in keys:
+        reader.warning(
+            keys["pre_install"], "`pre_install` is the older name of `run`", "Move its lines to `run`."
+        )
+    gpu = keys.get("gpu")
+    if gpu is None or str(gpu.value).lower() in {"false", "no", "off"}:
+        for name in ("cuda", "cudnn"):
+            if name in keys:
+                hint = "Set `gpu: true`, or take the line out."
+                reader.warning(keys[name], f"`{name}` has no effect without `gpu: true`", hint)
 
 
 def _cuda(reader: Reader, node: yaml.Node | None) -> str | None:
     text = reader.text(node, "cuda", numbers=True) if node is not None else None
     if text is None:
         return None
-    found = re.fullmatch(CUDA_PATTERN, text)
-    if found is None or int(found.group(1)) < 11:
+    if re.fullmatch(CUDA_PATTERN, text) is None:
         reader.problem(node, f"cuda is `{shorten(text)}`; it must be major.minor, 11.0 or newer")
+        return None
+    return text
+
+
+def _cudnn(reader: Reader, node: yaml.Node | None) -> str | None:
+    text = reader.text(node, "cudnn", numbers=True) if node is not None else None
+    if text is None or re.fullmatch(CUDNN_PATTERN, text):
+        return text
+    reader.problem(node, f"cudnn is `{shorten(text)}`; it must be a version, such as 9 or 8.9.7")
+    return None
+
+
+def _sdk_version(reader: Reader, node: yaml.Node | None) -> str | None:
+    text = reader.text(node, "sdk_version", numbers=True) if node is not None else None
+    if text is None:
+        return None
+    found = re.fullmatch(SDK_PATTERN, text)
+    if found is None or (text != "prerelease" and version_of(".".join(text.split(".")[:2])) < (0, 16)):
+        message = f"sdk_version is `{shorten(text)}`; it must be a version from 0.16.0 on, or `prerelease`"
+        reader.problem(node, message)
         return None
     return text
 
@@ -180,9 +221,13 @@ def _ref(reader: Reader, top: Nodes, name: str) -> str | None:
 
 def _image(reader: Reader, top: Nodes) -> str | None:
     text = _text(reader, top, "image")
-    if text is not None and (re.search(r"\s|://", text) or text != text.lower()):
-        hint = "It has the form registry.example.com/owner/name, in lower case."
-        reader.problem(top["image"], f"`{shorten(text)}` is not the name of an image", hint)
+    if text is None:
+        return None
+    try:
+        Reference.parse(text)
+    except InvalidReferenceError as error:
+        hint = error.hint or "It has the form registry.example.com/owner/name, in lower case."
+        reader.problem(top["image"], f"`{shorten(text)}` is not the name of an image: {error.message}", hint)
         return None
     return text
 
@@ -232,16 +277,6 @@ def _concurrency(reader: Reader, node: yaml.Node | None) -> Concurrency:
 
 def _weights(reader: Reader, node: yaml.Node | None) -> tuple[Weights, ...]:
     return read_weights(reader, node) if node is not None else ()
-
-
-def _observability(reader: Reader, node: yaml.Node | None) -> Mapping[str, Any] | None:
-    if node is None:
-        return None
-    if not isinstance(node, yaml.MappingNode):
-        reader.problem(node, f"`observability` must hold keys and values, but holds {describe(node)}")
-        return None
-    value = reader.plain(node)
-    return MappingProxyType(value) if isinstance(value, dict) else None
 
 
 def _text(reader: Reader, keys: Nodes, name: str) -> str | None:

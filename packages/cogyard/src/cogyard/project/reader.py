@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -102,21 +103,32 @@ class Reader:
         self.problem(node, f"`{where}` must be a list, but is {describe(node)}", hint)
         return []
 
+    def choice(self, node: yaml.Node, where: str, allowed: Sequence[str]) -> str | None:
+        """Return one of the allowed words."""
+        text = self.text(node, where)
+        if text is None or text in allowed:
+            return text
+        hint = did_you_mean(text, allowed)
+        self.problem(node, f"`{where}` is `{shorten(text)}`; it must be one of: {', '.join(allowed)}", hint)
+        return None
+
     def texts(self, node: yaml.Node, where: str) -> list[tuple[yaml.Node, str]]:
         """Return a list of texts, each with its node."""
         read = [(item, self.text(item, where)) for item in self.items(node, where)]
         return [(item, value) for item, value in read if value is not None]
 
     def plain(self, node: yaml.Node) -> Any:
-        """Return a node as JSON values, for the keys that are passed on as they are."""
+        """Return a node as JSON values, for the keys that are passed on as they are; dates as they are written."""
         loader = yaml.SafeLoader("")
         try:
-            return loader.construct_document(node)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            return _json(loader.construct_document(node))
+        except RecursionError:  # an anchor inside itself makes a value without end
+            self.problem(node, "is nested too deeply to read")
+        except (yaml.YAMLError, TypeError, ValueError) as error:
             self.problem(node, f"cannot be read: {error}")
-            return None
         finally:
             loader.dispose()
+        return None
 
     def _pairs(self, node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:
         """Yield the pairs, those of `<<: *anchor` after the mapping's own where it does not have them."""
@@ -124,8 +136,14 @@ class Reader:
         names = {str(name.value) for name, _ in own}
         yield from own
         for name, value in node.value:
-            if name.tag == _MERGE and isinstance(value, yaml.MappingNode):
-                yield from (pair for pair in value.value if str(pair[0].value) not in names)
+            if name.tag != _MERGE:
+                continue
+            for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if not isinstance(source, yaml.MappingNode):
+                    self.problem(source, f"`<<` merges mappings, but this is {describe(source)}")
+                    continue
+                yield from (pair for pair in source.value if str(pair[0].value) not in names)
+                names |= {str(pair[0].value) for pair in source.value}
 
     def _at(self, node: yaml.Node | None, message: str, hint: str | None) -> Problem:
         if node is None:
@@ -152,3 +170,14 @@ def describe(node: yaml.Node) -> str:
 
 def _known(name: str, names: tuple[str, ...]) -> str:
     return did_you_mean(name, names) or f"Keys there are: {', '.join(names)}."
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _json(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(one) for one in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    # YAML knows dates, sets and bytes too; JSON does not
+    return value.isoformat() if isinstance(value, dt.date) else str(value)

@@ -32,6 +32,8 @@ def page() -> str:
     parts += [f"| [`{key.path}`](#{_anchor(key)}) | {key.kind} | {key.default or 'none'} |" for key in KEYS]
     for key in KEYS:
         parts += ["", f"## {key.path}", "", key.summary]
+        if key.older:
+            parts += ["", f"Older; write `{key.older}` instead."]
         if key.example:
             parts += ["", "```yaml", _example(key), "```"]
     reserved = ", ".join(f"`{name}`" for name in RESERVED_VARIABLES)
@@ -74,6 +76,12 @@ def _object(parent: str) -> dict[str, Any]:
             continue
         inner = _object(key.path) if any(other.parent == key.path for other in KEYS) else {}
         properties[key.name] = {"description": key.summary, **key.schema, **inner}
+        if key.older:
+            properties[key.name] |= {"deprecated": True, "deprecationMessage": f"Write {key.older} instead."}
+    for path, advice in OBSOLETE.items():
+        if path.rpartition(".")[0] == parent:
+            name = path.rpartition(".")[2]
+            properties[name] = {"description": advice, "deprecated": True, "deprecationMessage": advice}
     found: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": properties}
     if parent == "build":
         found["required"] = ["python_version"]

@@ -91,8 +91,8 @@ def read_file(
     except OSError as error:
         into.problems.append(Problem(file=name, message=f"cannot be read: {error.strerror}"))
         return
-    for number, line in _logical_lines(text):
-        here = Problem(file=name, line=number, message="")
+    for number, column, line in _logical_lines(text):
+        here = Problem(file=name, line=number, column=column, message="")
         if line.startswith("-"):
             _option(into, line, here, path=path, root=root, depth=depth)
         else:
@@ -131,20 +131,22 @@ def _option(into: Requirements, line: str, here: Problem, *, path: Path, root: P
         into.problems.append(here.saying(f"the option `{shorten(line)}` is not known here"))
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    pending, start = "", 0
+def _logical_lines(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the lines without comments, continued ones joined, each with the place where it begins."""
+    pending, start, column = "", 0, 1
     for number, raw in enumerate(text.splitlines(), start=1):
-        start = start or number
+        if not start:
+            start, column = number, len(raw) - len(raw.lstrip()) + 1
         line = "" if raw.lstrip().startswith("#") else re.sub(r"\s+#.*$", "", raw)
         if line.rstrip().endswith("\\"):
             pending += line.rstrip()[:-1] + " "
             continue
         whole = " ".join((pending + line).split())
         if whole:
-            yield start, whole
+            yield start, column, whole
         pending, start = "", 0
     if pending.strip():
-        yield start, pending.strip()
+        yield start, column, pending.strip()
 
 
 def _relative(path: Path, root: Path) -> str:

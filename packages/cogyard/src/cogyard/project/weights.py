@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
+from typing import Any
 
 import yaml
 
 from cogyard.project.document import shorten
-from cogyard.project.keys import WEIGHTS_NAME_PATTERN
+from cogyard.project.keys import SOURCE_SCHEMES, WEIGHTS_NAME_PATTERN
 from cogyard.project.reader import Reader
+from cogyard.project.suggest import did_you_mean
 from cogyard.project.values import Weights
 
 
@@ -46,10 +48,43 @@ def _one(reader: Reader, node: yaml.Node) -> Weights | None:
     if not target.startswith("/") or ".." in PurePosixPath(target).parts:
         reader.problem(keys["target"], f"the target `{shorten(target)}` must be an absolute path")
         return None
-    source = reader.plain(keys["source"]) if "source" in keys else None
+    source = _source(reader, keys["source"]) if "source" in keys else None
     return Weights(name=name, target=target, source=source)
 
 
 def _overlap(one: str, other: str) -> bool:
     first, second = PurePosixPath(one), PurePosixPath(other)
     return first.is_relative_to(second) or second.is_relative_to(first)
+
+
+def _source(reader: Reader, node: yaml.Node) -> Any:
+    """Return one source, or a list of them, as it is written."""
+    before = len(reader.problems)
+    listed = isinstance(node, yaml.SequenceNode)
+    for item in node.value if listed else [node]:
+        keys = reader.mapping(item, "source", ("uri", "include", "exclude"))
+        if "uri" in keys:
+            _uri(reader, keys["uri"])
+        elif isinstance(item, yaml.MappingNode):
+            reader.problem(item, "a source of weights needs a `uri`", "For example: {uri: hf://owner/name}")
+        for name in ("include", "exclude"):
+            for pattern, text in reader.texts(keys[name], name) if name in keys else []:
+                if text.startswith("!") or "\\" in text:
+                    message = (
+                        f"`{shorten(text)}`: a pattern of `{name}` has / only, and does not begin with `!`"
+                    )
+                    reader.problem(pattern, message)
+    if listed and not node.value:
+        reader.problem(node, "`source` is an empty list")
+    return reader.plain(node) if len(reader.problems) == before else None
+
+
+def _uri(reader: Reader, node: yaml.Node) -> None:
+    text = reader.text(node, "uri")
+    if text is None:
+        return
+    scheme, separator, _ = text.partition("://")
+    if separator and f"{scheme}://" not in SOURCE_SCHEMES:
+        known = ", ".join(SOURCE_SCHEMES)
+        hint = did_you_mean(scheme, [one.removesuffix("://") for one in SOURCE_SCHEMES])
+        reader.problem(node, f"`{shorten(text)}`: weights come from {known} or a path", hint)
