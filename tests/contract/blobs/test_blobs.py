@@ -8,34 +8,45 @@ from pathlib import Path
 import pytest
 from cogyard.blobs.local import LocalBlobs
 from cogyard.blobs.uploads import LocalUploads
-from cogyard.domain.blobs import BlobStore, Uploads
-from cogyard.testing.blobs import BlobStoreContract, MemoryBlobs, MemoryUploads, UploadsContract
+from cogyard.testing.blobs import (
+    BlobStoreContract,
+    CollectableContract,
+    ExpiringUploadsContract,
+    MemoryBlobs,
+    MemoryUploads,
+    UploadsContract,
+)
 
 pytestmark = pytest.mark.anyio
 
 
-class TestMemoryBlobs(BlobStoreContract):
+class TestMemoryBlobs(BlobStoreContract, CollectableContract):
     @pytest.fixture
-    def store(self) -> BlobStore:
+    def store(self) -> MemoryBlobs:
         """Make the fake."""
         return MemoryBlobs()
 
 
-class TestMemoryUploads(UploadsContract):
+class TestMemoryUploads(UploadsContract, ExpiringUploadsContract):
     @pytest.fixture
     def store(self) -> MemoryBlobs:
         """Make the fake that commits go to."""
         return MemoryBlobs()
 
     @pytest.fixture
-    def uploads(self, store: MemoryBlobs) -> Uploads:
+    def uploads(self, store: MemoryBlobs) -> MemoryUploads:
         """Make the fake."""
         return MemoryUploads(store)
 
-
-class TestLocalBlobs(BlobStoreContract):
     @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[BlobStore]:
+    def expiring(self, uploads: MemoryUploads) -> MemoryUploads:
+        """Give the same."""
+        return uploads
+
+
+class TestLocalBlobs(BlobStoreContract, CollectableContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[LocalBlobs]:
         """Make a store in a folder, where no test may leave anything half-written."""
         store = LocalBlobs.open(tmp_path)
         yield store
@@ -43,7 +54,7 @@ class TestLocalBlobs(BlobStoreContract):
         assert not list((tmp_path / "tmp").iterdir())
 
 
-class TestLocalUploads(UploadsContract):
+class TestLocalUploads(UploadsContract, ExpiringUploadsContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[LocalBlobs]:
         """Make the store that commits go to."""
@@ -52,6 +63,11 @@ class TestLocalUploads(UploadsContract):
         store.close()
 
     @pytest.fixture
-    def uploads(self, store: LocalBlobs) -> Uploads:
+    def uploads(self, store: LocalBlobs) -> LocalUploads:
         """Make uploads in the store's folder."""
         return LocalUploads(store)
+
+    @pytest.fixture
+    def expiring(self, uploads: LocalUploads) -> LocalUploads:
+        """Give the same."""
+        return uploads

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -260,3 +261,53 @@ async def test_a_full_disk_is_said_and_nothing_is_left(small_disk: Path) -> None
         assert (digest, size) == (digest_of(LARGE), len(LARGE))
     finally:
         store.close()
+
+
+async def test_a_blob_renewed_after_it_was_listed_is_not_collected(store: LocalBlobs) -> None:
+    """Whoever collects holds an old list; a write, a commit or a renewal since then wins."""
+    digest, _ = await store.write(pieces(b"popular"))
+    place = store.place(digest)
+    assert place is not None
+    before = datetime.now(UTC) - timedelta(hours=1)
+
+    async def written() -> None:
+        await store.write(pieces(b"popular"))
+
+    async def committed() -> None:
+        uploads = LocalUploads(store)
+        upload = await uploads.begin("alice/model")
+        await uploads.append(upload.id, pieces(b"popular"))
+        await uploads.commit(upload.id, digest)
+
+    async def renewed() -> None:
+        await store.renew(digest)
+
+    for wanted_again in (written, committed, renewed):
+        os.utime(place, (0, 0))
+        assert [each async for found in store.idle(before) for each in found] == [digest]
+        await wanted_again()
+        assert await store.delete_idle(digest, before) is None
+        assert await store.size(digest) == 7
+
+
+async def test_an_upload_that_lay_for_long_is_a_new_blob(store: LocalBlobs) -> None:
+    """Its bytes came yesterday and its commit now: nobody may collect it before its manifest."""
+    uploads = LocalUploads(store)
+    upload = await uploads.begin("alice/model")
+    await uploads.append(upload.id, pieces(b"slow"))
+    yesterday = datetime.now(UTC).timestamp() - 86_000
+    os.utime(store.root / "uploads" / upload.id / "data", (yesterday, yesterday))
+    await uploads.commit(upload.id, digest_of(b"slow"))
+    assert await store.delete_idle(digest_of(b"slow"), datetime.now(UTC) - timedelta(hours=1)) is None
+
+
+async def test_a_second_process_leaves_what_the_first_is_writing(store: LocalBlobs) -> None:
+    """`cogyard gc` beside a platform that runs opens the same folder."""
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield LARGE
+        LocalBlobs.open(store.root, clean=False).close()
+        yield b"end"
+
+    digest, size = await store.write(slow())
+    assert (await store.size(digest), size) == (len(LARGE) + 3, len(LARGE) + 3)

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from cogyard.testing.blobs import digest_of
 from cogyard.testing.images import make_image
 
 pytestmark = pytest.mark.xdist_group("platform")
@@ -179,3 +180,29 @@ def test_commands_on_a_folder_without_a_platform(tmp_path: Path) -> None:
         assert done.returncode == 1
         assert "There is no platform" in done.stderr
     assert not (tmp_path / "none").exists()
+
+
+def test_unused_layers_are_removed(stopped: Any, tmp_path: Path) -> None:
+    """Those of images stay; a running platform is not robbed of what a push has just sent; figures are told."""
+    stopped.start()
+    image = make_image("class Predictor:\n    def predict(self) -> str:\n        return 'x'\n")
+    stopped.push(image, "kept")
+    begun = stopped.http.post(
+        f"/v2/tester/kept/blobs/uploads/?digest={digest_of(b'unused')}", content=b"unused"
+    )
+    assert begun.status_code == 201
+    place = ("--data-dir", stopped.data.root)
+    early = _cogyard("gc", "--older-than", "0.5", *place)
+    assert (early.returncode, "for an hour at least" in early.stderr) == (2, True)
+    assert "0 unused layers" in _cogyard("gc", "--older-than", "1", *place).stderr
+    assert stopped.http.head(f"/v2/tester/kept/blobs/{digest_of(b'unused')}").status_code == 200
+    stopped.end(signal.SIGINT)
+    done = _cogyard("gc", "--older-than", "0", *place)
+    assert done.returncode == 0, done.stderr
+    assert "1 unused layers removed, 6 bytes came free" in done.stderr
+    stopped.start()
+    assert stopped.http.head(f"/v2/tester/kept/blobs/{digest_of(b'unused')}").status_code == 404
+    for digest, content in image.blobs.items():
+        assert stopped.http.get(f"/v2/tester/kept/blobs/{digest}").content == content
+    nowhere = _cogyard("gc", "--data-dir", tmp_path / "nowhere")
+    assert (nowhere.returncode, "There is no platform" in nowhere.stderr) == (1, True)

@@ -8,6 +8,7 @@ that died.
     <root>/blobs/sha256/ab/abcdef…     one file a blob, in 256 folders
     <root>/tmp/…                       blobs on their way
     <root>/uploads/<id>/…              uploads in pieces (`cogyard.blobs.uploads`)
+    <root>/collecting.lock             between those who want a blob and whoever removes unwanted ones
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ import asyncio
 import fcntl
 import os
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Coroutine
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -34,7 +37,7 @@ THREADS = 8
 
 
 class LocalBlobs:
-    """A BlobStore and LocalFiles over a folder, which belongs to it."""
+    """A CollectableBlobs and LocalFiles over a folder, which belongs to it."""
 
     def __init__(self, root: Path, readers: ThreadPoolExecutor, threads: ThreadPoolExecutor) -> None:
         self.root = root
@@ -43,15 +46,16 @@ class LocalBlobs:
         self._endings: set[asyncio.Task[None]] = set()
 
     @classmethod
-    def open(cls, root: Path) -> Self:
-        """Use the folder `root`, making it when there is none, and remove what a dead process left half-written.
+    def open(cls, root: Path, *, clean: bool = True) -> Self:
+        """Use the folder `root`, making it when there is none; `clean` removes what a dead process left half-written.
 
-        Blocks for a moment. Call `close()` when done.
+        Blocks for a moment. Call `close()` when done. Without `clean` for a folder that another process writes to.
         """
         keep_large_buffers()
         for name in ("blobs", "tmp"):
             (root / name).mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(root / "tmp")
+        if clean:
+            _remove_leftovers(root / "tmp")
         pools = [
             ThreadPoolExecutor(THREADS, thread_name_prefix=f"blobs-{what}") for what in ("read", "write")
         ]
@@ -136,6 +140,29 @@ class LocalBlobs:
         if place is not None:
             await asyncio.get_running_loop().run_in_executor(self.threads, _remove, place)
 
+    async def renew(self, digest: str) -> int | None:
+        """Note that the blob is wanted now; return its size, or None when it is not there."""
+        place = self.place(digest)
+        if place is None:
+            return None
+        return await asyncio.get_running_loop().run_in_executor(self.threads, _renew, self.root, place)
+
+    async def idle(self, before: datetime) -> AsyncIterator[Sequence[str]]:
+        """Yield, a folder at a time, the digests of the blobs that were last wanted before a time."""
+        loop, top = asyncio.get_running_loop(), self.root / "blobs" / "sha256"
+        for shard in await loop.run_in_executor(self.threads, _entries, top):
+            found = await loop.run_in_executor(self.threads, _idle, shard, before.timestamp())
+            if found:
+                yield found
+
+    async def delete_idle(self, digest: str, before: datetime) -> int | None:
+        """Forget a blob, unless it has been wanted since; return its size, or None when it stays or is not there."""
+        place = self.place(digest)
+        if place is None:
+            return None
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.threads, _delete_idle, self.root, place, before.timestamp())
+
     # The rest is shared with `cogyard.blobs.uploads`.
 
     def place(self, digest: str) -> Path | None:
@@ -150,7 +177,7 @@ class LocalBlobs:
         place = self.place(file.digest)
         if place is None or expected not in {None, file.digest}:
             raise DigestMismatchError(expected=str(expected), actual=file.digest, size=file.size)
-        await file.run(_keep, file.fd, temporary, place)
+        await file.run(_keep, self.root, file.fd, temporary, place)
 
     def ending(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Start work that must not stop half-way: shield it, so that a cancelled caller goes and the work goes on."""
@@ -191,14 +218,10 @@ def _remove_leftovers(folder: Path) -> None:
             os.close(fd)
 
 
-def _keep(fd: int, temporary: Path, place: Path) -> None:
-    try:
-        # Newly wanted: whoever collects what is no longer used goes by this time.
-        os.utime(place)
-    except FileNotFoundError:
-        pass
-    else:
+def _keep(root: Path, fd: int, temporary: Path, place: Path) -> None:
+    if _renew(root, place) is not None:
         return
+    os.utime(fd)  # an upload may have lain for long since its last byte came
     os.fsync(fd)
     shard = place.parent
     if not shard.is_dir():
@@ -207,6 +230,56 @@ def _keep(fd: int, temporary: Path, place: Path) -> None:
             _sync_folder(folder)
     temporary.rename(place)
     _sync_folder(shard)
+
+
+@contextmanager
+def _collecting(root: Path, how: int) -> Iterator[None]:
+    """Hold the lock between those who renew blobs (LOCK_SH) and whoever removes old ones (LOCK_EX), in any process.
+
+    Without it a blob could go in the instant after somebody was told that it is here.
+    """
+    fd = os.open(root / "collecting.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, how)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _renew(root: Path, place: Path) -> int | None:
+    try:
+        with _collecting(root, fcntl.LOCK_SH):
+            os.utime(place)
+            return place.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _delete_idle(root: Path, place: Path, before: float) -> int | None:
+    try:
+        with _collecting(root, fcntl.LOCK_EX):
+            status = place.stat()
+            if status.st_mtime >= before:
+                return None
+            place.unlink()
+            return status.st_size
+    except FileNotFoundError:
+        return None
+
+
+def _entries(folder: Path) -> Sequence[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else ()
+
+
+def _idle(shard: Path, before: float) -> Sequence[str]:
+    found = []
+    for path in _entries(shard):
+        try:
+            if path.stat().st_mtime < before:
+                found.append(f"sha256:{path.name}")
+        except FileNotFoundError:
+            continue  # another collector was quicker
+    return found
 
 
 def _sync_folder(folder: Path) -> None:

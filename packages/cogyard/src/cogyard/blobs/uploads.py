@@ -57,7 +57,7 @@ class _Progress:
 
 
 class LocalUploads:
-    """An Uploads over the folder of a LocalBlobs, which its commits go to."""
+    """An Uploads and ExpiringUploads over the folder of a LocalBlobs, which its commits go to."""
 
     def __init__(
         self, blobs: LocalBlobs, *, lifetime: float = LIFETIME, clock: Callable[[], float] = time.time
@@ -76,7 +76,7 @@ class LocalUploads:
         """Start an upload; now and then, drop the expired ones first."""
         if self._clock() - self._swept > SWEEP_EVERY:
             self._swept = self._clock()
-            await asyncio.get_running_loop().run_in_executor(self._blobs.threads, self._sweep)
+            await self.sweep()
         upload_id = secrets.token_hex(16)
         folder = self._root / upload_id
         try:
@@ -166,6 +166,16 @@ class LocalUploads:
             self._progress.pop(upload_id, None)
             await asyncio.get_running_loop().run_in_executor(self._blobs.threads, _remove, folder)
 
+    async def sweep(self) -> None:
+        """Drop the uploads that have expired."""
+        await asyncio.get_running_loop().run_in_executor(self._blobs.threads, self._sweep)
+
+    async def held(self, owner: str) -> int:
+        """Return the bytes of all open uploads whose scope begins with `owner/`."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._blobs.threads, _held_by, self._root, owner
+        )
+
     def _folder(self, upload_id: str) -> Path:
         if not _ID.fullmatch(upload_id):
             raise UploadUnknownError(upload_id[:64])
@@ -232,6 +242,17 @@ def _hash_file(fd: int, size: int, hasher: hashlib._Hash) -> None:
             break
         hasher.update(piece)
         position += len(piece)
+
+
+def _held_by(root: Path, owner: str) -> int:
+    total = 0
+    for folder in root.iterdir():
+        try:
+            if (folder / _SCOPE).read_text(encoding="utf-8").startswith(f"{owner}/"):
+                total += (folder / _DATA).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # it has ended meanwhile
+    return total
 
 
 def _remove(folder: Path) -> None:

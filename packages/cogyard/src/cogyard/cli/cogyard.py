@@ -13,6 +13,7 @@ from cogyard.cli.run import run
 COMMANDS = {
     "up": Row("cogyard.cli.up:up", "Start the platform on this machine."),
     "status": Row("cogyard.cli.status:status", "Show what runs and what waits."),
+    "gc": Row("cogyard.cli.gc:gc", "Remove layers that no image uses."),
     "account": Row("cogyard.cli.account:account", "Make and list accounts."),
     "token": Row("cogyard.cli.token:token", "Make, list and revoke API tokens."),
     "link": Row("cogyard.cli.link:link", "Make a one-time sign-in link."),

@@ -69,16 +69,20 @@ class Kept:
     #: Inputs and outputs. Apart from the images, since whoever deletes a file deletes its content.
     files: LocalBlobs
     repositories: SqlRepositories
+    #: Layers on their way.
+    uploads: LocalUploads
 
     @classmethod
     def open(cls, folder: DataDir) -> Kept:
         """Open the database (made and migrated as needed) and the blobs."""
         database = Database.open(folder.database)
+        images = LocalBlobs.open(folder.images)
         return cls(
             database=database,
-            images=LocalBlobs.open(folder.images),
+            images=images,
             files=LocalBlobs.open(folder.files),
             repositories=SqlRepositories(database),
+            uploads=LocalUploads(images),
         )
 
     def close(self) -> None:
@@ -141,7 +145,7 @@ def make_registry(kept: Kept, services: Services, settings: Settings, secret: st
     """Make the registry over the same accounts and models."""
     return create_registry(
         blobs=kept.images,
-        uploads=LocalUploads(kept.images),
+        uploads=kept.uploads,
         repositories=kept.repositories,
         identity=AccountIdentity(services),
         access=ModelAccess(services),
@@ -149,6 +153,7 @@ def make_registry(kept: Kept, services: Services, settings: Settings, secret: st
         pins=VersionPins(services),
         secret=secret,
         max_blob=settings.max_layer,
+        quota=settings.registry_quota,
     )
 
 

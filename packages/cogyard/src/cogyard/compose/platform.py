@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 from functools import partial
 
 from starlette.types import ASGIApp
 
 from cogyard.compose.background import Background, every
+from cogyard.compose.collecting import EVERY, ImageCollection
 from cogyard.compose.datadir import DataDir
 from cogyard.compose.parts import (
     Kept,
@@ -46,6 +48,7 @@ class Platform:
         fleet: LocalFleet,
         controller: Controller,
         status: StatusFile,
+        collect: ImageCollection,
     ) -> None:
         self.app = app
         self.services = services
@@ -54,6 +57,7 @@ class Platform:
         self._fleet = fleet
         self._controller = controller
         self._status = status
+        self._collect = collect
         self._background = Background()
 
     @classmethod
@@ -85,6 +89,7 @@ class Platform:
             fleet=fleet,
             controller=controller,
             status=status,
+            collect=ImageCollection(kept=kept, grace=timedelta(seconds=settings.keep_unused_layers)),
         )
 
     @property
@@ -101,6 +106,7 @@ class Platform:
         if self.services.webhooks is not None:
             self._background.begin("webhooks", self.services.webhooks.run)
         self._background.begin("files", partial(every, _FILE_SWEEP, self.services.files.sweep))
+        self._background.begin("images", partial(every, EVERY, self._collect))
         self._background.begin("status", self._status.run)
         self._background.begin("controller", self._controller.run)
         return recovered

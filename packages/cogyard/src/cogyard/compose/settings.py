@@ -181,6 +181,16 @@ class Settings:
     max_layer: int = _setting(
         _whole(1, 1 << 40), "The largest layer that may be pushed, in bytes.", default=100 << 30
     )
+    registry_quota: int | None = _setting(
+        _whole(1, 1 << 50),
+        "The most that the images of one account may hold, in bytes; a layer of several images counts once.",
+        default=None,
+    )
+    keep_unused_layers: float = _setting(
+        _seconds,
+        "Layers that no image uses are removed this many seconds after they were last wanted; an hour at least.",
+        default=86400.0,
+    )
     log_level: str = _setting(
         _one_of("debug", "info", "warning", "error"), "What is logged, to stderr.", default="info"
     )

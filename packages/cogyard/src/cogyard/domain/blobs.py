@@ -12,8 +12,9 @@ BlobError
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -141,6 +142,30 @@ class BlobStore(Protocol):
         ...
 
 
+class Collectable(Protocol):
+    """A further ability: blobs that nobody wants any more can be told by their age, and removed without a race.
+
+    Every blob has a time at which it was last wanted: `write`, a commit of an upload, and `renew` set it. Whoever is
+    about to rely on a blob sets it first; whoever collects removes only what was last wanted before a time.
+    """
+
+    async def renew(self, digest: str) -> int | None:
+        """Note that the blob is wanted now; return its size, or None when it is not there."""
+        ...
+
+    def idle(self, before: datetime) -> AsyncIterator[Sequence[str]]:
+        """Yield, a few at a time, the digests of the blobs that were last wanted before a time."""
+        ...
+
+    async def delete_idle(self, digest: str, before: datetime) -> int | None:
+        """Forget a blob, unless it has been wanted since; return its size, or None when it stays or is not there."""
+        ...
+
+
+class CollectableBlobs(BlobStore, Collectable, Protocol):
+    """A store that can be collected."""
+
+
 class LocalFiles(Protocol):
     """A further ability: blobs that are ordinary files of this machine, for sendfile and unpacking."""
 
@@ -196,4 +221,16 @@ class Uploads(Protocol):
 
     async def discard(self, upload_id: str) -> None:
         """Drop an upload; nothing happens when it is not there."""
+        ...
+
+
+class ExpiringUploads(Protocol):
+    """A further ability: uploads that nobody writes to any more can be dropped."""
+
+    async def sweep(self) -> None:
+        """Drop the uploads that have expired."""
+        ...
+
+    async def held(self, owner: str) -> int:
+        """Return the bytes of all open uploads whose scope begins with `owner/`."""
         ...

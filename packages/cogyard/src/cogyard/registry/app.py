@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from cogyard.domain.blobs import BlobStore, Uploads
+from cogyard.domain.blobs import CollectableBlobs
 from cogyard.domain.values import Account
 from cogyard.registry import (
     blob_routes,
@@ -29,7 +29,7 @@ from cogyard.registry import (
 )
 from cogyard.registry.answers import error_response, translated
 from cogyard.registry.authorization import Guard
-from cogyard.registry.context import IDLE_SECONDS, Context
+from cogyard.registry.context import IDLE_SECONDS, Context, KeptUploads
 from cogyard.registry.errors import UnauthorizedError, UnsupportedError
 from cogyard.registry.names import Kind, Target, target_of
 from cogyard.registry.ports import Access, Identity, Pins, PushObserver, Repositories
@@ -115,8 +115,8 @@ def _handler(request: Request, target: Target) -> Handler:
 
 def create_registry(
     *,
-    blobs: BlobStore,
-    uploads: Uploads,
+    blobs: CollectableBlobs,
+    uploads: KeptUploads,
     repositories: Repositories,
     identity: Identity,
     access: Access,
@@ -124,11 +124,15 @@ def create_registry(
     secret: str,
     pins: Pins | None = None,
     max_blob: int | None = None,
+    quota: int | None = None,
     token_lifetime: int = LIFETIME,
     idle_seconds: float = IDLE_SECONDS,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Registry:
-    """Wire a registry. `secret` signs its tokens; `max_blob` bounds one blob, in bytes."""
+    """Wire a registry.
+
+    `secret` signs its tokens; `max_blob` bounds one blob and `quota` the repositories of one account, in bytes.
+    """
     guard = Guard(identity=identity, access=access, signer=Signer(secret, lifetime=token_lifetime))
     return Registry(
         Context(
@@ -140,6 +144,7 @@ def create_registry(
             pins=pins or _NoPins(),
             clock=clock,
             max_blob=max_blob,
+            quota=quota,
             idle_seconds=idle_seconds,
         )
     )

@@ -4,6 +4,7 @@ DistributionError
 ├── AddressUnknownError       404 no part of the protocol
 ├── UnauthorizedError         401 who are you?
 ├── DeniedError               403 not yours
+│   └── QuotaExceededError    403 the owner's repositories hold as much as they may
 ├── RefusedError              4xx the platform refuses for a reason of its own
 ├── TooManyRequestsError      429 come back later
 ├── NameInvalidError          400 no repository of ours can be called so
@@ -73,6 +74,18 @@ class DeniedError(DistributionError):
 
     code = "DENIED"
     http_status = 403
+
+
+class QuotaExceededError(DeniedError):
+    """The owner's repositories hold as much as they may."""
+
+    def __init__(self, *, owner: str, held: int, quota: int) -> None:
+        """Name whose repositories, how many bytes they hold, and how many they may."""
+        super().__init__(
+            f"The repositories of {owner} hold {held} of the {quota} bytes they may hold.",
+            hint="Delete images or models that are not needed, or ask the operator for more.",
+            detail={"held": held, "quota": quota},
+        )
 
 
 class RefusedError(DistributionError):

@@ -34,8 +34,16 @@ class StoredManifest:
 class LinkedBlobs(Protocol):
     """Which blobs a repository has. A blob is readable through a repository that has it, and in no other way."""
 
-    async def link_blob(self, repository: str, digest: str, size: int) -> None:
-        """Write down that the repository has the blob; again is no error."""
+    async def link_blob(self, repository: str, digest: str, size: int, *, quota: int | None = None) -> None:
+        """Write down that the repository has the blob; again is no error.
+
+        Raises QuotaReachedError when with it the owner's repositories would hold more than `quota` bytes, the same
+        blob counted once.
+        """
+        ...
+
+    async def renew_blob(self, repository: str, digest: str) -> int | None:
+        """Return the blob's size as `blob_size` does, and keep it for the one who asked: it is not unused now."""
         ...
 
     async def blob_size(self, repository: str, digest: str) -> int | None:
@@ -92,12 +100,40 @@ class Tags(Protocol):
         ...
 
 
-class Repositories(LinkedBlobs, Manifests, Tags, Protocol):
+class Usage(Protocol):
+    """What repositories hold, and what of it is of no use any more."""
+
+    async def held(self, owner: str) -> int:
+        """Return the bytes that the owner's repositories hold, the same blob counted once."""
+        ...
+
+    async def unlink_unused(self, before: datetime, *, limit: int) -> int:
+        """Take up to `limit` blobs that no manifest of their repository needs out of it; return how many.
+
+        Only those that were last wanted before a time: a push that goes on has not stored its manifest yet.
+        """
+        ...
+
+    async def linked(self, digests: Sequence[str]) -> frozenset[str]:
+        """Return which of the blobs any repository has."""
+        ...
+
+
+class Repositories(LinkedBlobs, Manifests, Tags, Usage, Protocol):
     """All that is written down of repositories."""
 
     async def drop(self, repository: str) -> None:
         """Forget a repository wholly, because its model is deleted. Its blobs stay for other repositories."""
         ...
+
+
+class QuotaReachedError(Exception):
+    """The owner's repositories hold `held` bytes, and may hold `quota`."""
+
+    def __init__(self, *, held: int, quota: int) -> None:
+        super().__init__(f"{held} of {quota} bytes are in use")
+        self.held = held
+        self.quota = quota
 
 
 class StillUsedError(Exception):

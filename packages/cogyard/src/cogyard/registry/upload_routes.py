@@ -20,6 +20,7 @@ from cogyard.registry.errors import (
 )
 from cogyard.registry.names import Target, digest_of, repository_of
 from cogyard.registry.ranges import held, sent
+from cogyard.registry.room import link, room_in
 from cogyard.registry.tokens import PULL
 
 
@@ -34,9 +35,12 @@ async def begin_upload(context: Context, request: Request, target: Target) -> Re
             return mounted
     elif "digest" in query:
         digest = digest_of(query["digest"])
+        room = await room_in(context, repository, announced=bodies.content_length(request))
         chunks = bodies.stream(request, idle=context.idle_seconds)
-        _, size = await context.blobs.write(chunks, expected=digest, limit=context.max_blob)
+        with room.limit() as limit:
+            _, size = await context.blobs.write(chunks, expected=digest, limit=limit)
         return await _link(context, repository, digest, size)
+    await room_in(context, repository)
     upload = await context.uploads.begin(repository)
     return _progress(upload, 202)
 
@@ -92,7 +96,8 @@ async def _mount(context: Context, request: Request, repository: str, digest: st
     if not grant.asked_for(source, PULL) or not await context.guard.may_pull(grant, source):
         return None
     size = await context.repositories.blob_size(source, digest)
-    if size is None or await context.blobs.size(digest) != size:
+    # Renewed, not only looked at: a collection may be about to remove it.
+    if size is None or await context.blobs.renew(digest) != size:
         return None
     return await _link(context, repository, digest, size)
 
@@ -110,16 +115,16 @@ async def _upload(context: Context, repository: str, upload_id: str) -> Upload:
 
 async def _append(context: Context, request: Request, upload: Upload) -> Upload:
     piece = sent(request.headers.get("content-range"))
-    chunks = bodies.stream(request, idle=context.idle_seconds)
-    if piece is None:
-        return await context.uploads.append(upload.id, chunks, limit=context.max_blob)
-    offset, length = piece
     announced = bodies.content_length(request)
-    if announced is not None and announced != length:
-        raise SizeInvalidError(f"Content-Range says {length} bytes, Content-Length {announced}.")
-    return await context.uploads.append(
-        upload.id, _exactly(chunks, length), offset=offset, limit=context.max_blob
-    )
+    room = await room_in(context, upload.scope, announced=announced)
+    chunks, offset = bodies.stream(request, idle=context.idle_seconds), None
+    if piece is not None:
+        offset, length = piece
+        if announced is not None and announced != length:
+            raise SizeInvalidError(f"Content-Range says {length} bytes, Content-Length {announced}.")
+        chunks = _exactly(chunks, length)
+    with room.limit(there=upload.size) as limit:
+        return await context.uploads.append(upload.id, chunks, offset=offset, limit=limit)
 
 
 async def _exactly(chunks: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
@@ -135,7 +140,7 @@ async def _exactly(chunks: AsyncIterator[bytes], length: int) -> AsyncIterator[b
 
 
 async def _link(context: Context, repository: str, digest: str, size: int) -> Response:
-    await context.repositories.link_blob(repository, digest, size)
+    await link(context, repository, digest, size)
     return Response(
         status_code=201,
         headers={"Location": f"/v2/{repository}/blobs/{digest}", "Docker-Content-Digest": digest},

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from cogyard.registry.ports import StillUsedError, StoredManifest
+from cogyard.registry.ports import QuotaReachedError, StillUsedError, StoredManifest
 from cogyard.store.database import Database
 from cogyard.store.times import moment, stored
 
 _MANIFEST = "m.repository, m.digest, m.media_type, m.artifact_type, m.subject, m.content, m.created_at"
+
+#: A link whose time was renewed within this is not written again: a push asks for every layer, most of them old.
+_RENEWED_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +24,29 @@ class SqlRepositories:
     database: Database
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
-    async def link_blob(self, repository: str, digest: str, size: int) -> None:
+    async def link_blob(self, repository: str, digest: str, size: int, *, quota: int | None = None) -> None:
         """Write down that the repository has the blob; the time is renewed, since it is wanted again."""
-        row = (repository, digest, size, stored(self.clock()))
-        await self.database.write(lambda db: _changed(db, _LINK, *row))
+        row, owner = (repository, digest, size, stored(self.clock())), repository.partition("/")[0]
+
+        def work(db: sqlite3.Connection) -> None:
+            before = _held(db, owner) if quota is not None else 0
+            _changed(db, _LINK, *row)
+            if quota is not None and _held(db, owner) > max(before, quota):
+                raise QuotaReachedError(held=before, quota=quota)
+
+        await self.database.write(work)
+
+    async def renew_blob(self, repository: str, digest: str) -> int | None:
+        """Return the blob's size, having renewed its time when that is not of the last hour."""
+        now = self.clock()
+        row = await self.database.read(lambda db: db.execute(_LINKED_AT, (repository, digest)).fetchone())
+        if row is None:
+            return None
+        if moment(row["linked_at"]) < now - _RENEWED_FOR:
+            values = (stored(now), repository, digest)
+            if not await self.database.write(lambda db: _changed(db, _RENEW, *values)):
+                return None
+        return int(row["size"])
 
     async def blob_size(self, repository: str, digest: str) -> int | None:
         """Return the blob's size, or None when this repository does not have it."""
@@ -104,6 +126,22 @@ class SqlRepositories:
         query = "SELECT EXISTS (SELECT 1 FROM registry_manifests WHERE repository = ?)"
         return bool((await self.database.read(lambda db: db.execute(query, (repository,)).fetchone()))[0])
 
+    async def held(self, owner: str) -> int:
+        """Return the bytes that the owner's repositories hold, the same blob counted once."""
+        return await self.database.read(lambda db: _held(db, owner))
+
+    async def unlink_unused(self, before: datetime, *, limit: int) -> int:
+        """Take up to `limit` blobs that no manifest of their repository needs out of it."""
+        values = (stored(before), limit)
+        return await self.database.write(lambda db: db.execute(_UNLINK_UNUSED, values).rowcount)
+
+    async def linked(self, digests: Sequence[str]) -> frozenset[str]:
+        """Return which of the blobs any repository has."""
+        query = "SELECT EXISTS (SELECT 1 FROM registry_blobs WHERE digest = ?)"
+        return await self.database.read(
+            lambda db: frozenset(each for each in digests if db.execute(query, (each,)).fetchone()[0])
+        )
+
     async def drop(self, repository: str) -> None:
         """Forget a repository wholly."""
         await self.database.write(lambda db: drop_repository(db, repository))
@@ -118,6 +156,23 @@ def drop_repository(db: sqlite3.Connection, repository: str) -> None:
 _LINK = """
 INSERT INTO registry_blobs (repository, digest, size, linked_at) VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET linked_at = excluded.linked_at
+"""
+_LINKED_AT = "SELECT size, linked_at FROM registry_blobs WHERE repository = ? AND digest = ?"
+_RENEW = "UPDATE registry_blobs SET linked_at = ? WHERE repository = ? AND digest = ?"
+# Every name of an owner's repository is between `owner/` and `owner0`, the character after the slash.
+_HELD = """
+SELECT COALESCE(SUM(size), 0) FROM (
+  SELECT MAX(size) AS size FROM registry_blobs WHERE repository >= ? AND repository < ? GROUP BY digest
+)
+"""
+_UNLINK_UNUSED = """
+DELETE FROM registry_blobs WHERE (repository, digest) IN (
+  SELECT b.repository, b.digest FROM registry_blobs b
+  WHERE b.linked_at < ? AND NOT EXISTS (
+    SELECT 1 FROM registry_references r WHERE r.repository = b.repository AND r.digest = b.digest
+  )
+  LIMIT ?
+)
 """
 _TAG = """
 INSERT INTO registry_tags (repository, tag, digest, updated_at) VALUES (?, ?, ?, ?)
@@ -140,6 +195,10 @@ SELECT {_MANIFEST} FROM registry_manifests m
 WHERE m.repository = ? AND m.subject = ? AND m.digest > ? AND (? IS NULL OR m.artifact_type = ?)
 ORDER BY m.digest LIMIT ?
 """  # noqa: S608 - the columns above
+
+
+def _held(db: sqlite3.Connection, owner: str) -> int:
+    return int(db.execute(_HELD, (f"{owner}/", f"{owner}0")).fetchone()[0])
 
 
 def _blob_size(db: sqlite3.Connection, repository: str, digest: str) -> int | None:

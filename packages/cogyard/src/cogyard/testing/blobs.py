@@ -11,12 +11,15 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from cogyard.domain.blobs import (
     BlobStore,
+    CollectableBlobs,
     DigestMismatchError,
+    ExpiringUploads,
     TooLargeError,
     Upload,
     UploadBusyError,
@@ -41,10 +44,11 @@ async def pieces(data: bytes, size: int = 1000, *, then: BaseException | None = 
 
 
 class MemoryBlobs:
-    """A BlobStore in a dictionary."""
+    """A CollectableBlobs in a dictionary."""
 
     def __init__(self) -> None:
         self.content: dict[str, bytes] = {}
+        self.wanted: dict[str, datetime] = {}
 
     async def size(self, digest: str) -> int | None:
         """Return the size in bytes, or None when there is no such blob."""
@@ -70,11 +74,31 @@ class MemoryBlobs:
         if expected not in {None, digest}:
             raise DigestMismatchError(expected=str(expected), actual=digest, size=len(data))
         self.content[digest] = bytes(data)
+        self.wanted[digest] = datetime.now(UTC)
         return digest, len(data)
 
     async def delete(self, digest: str) -> None:
         """Forget a blob."""
         self.content.pop(digest, None)
+
+    async def renew(self, digest: str) -> int | None:
+        """Note that the blob is wanted now."""
+        if digest not in self.content:
+            return None
+        self.wanted[digest] = datetime.now(UTC)
+        return len(self.content[digest])
+
+    async def idle(self, before: datetime) -> AsyncIterator[Sequence[str]]:
+        """Yield the digests of the blobs that were last wanted before a time."""
+        found = [digest for digest in self.content if self.wanted[digest] < before]
+        if found:
+            yield found
+
+    async def delete_idle(self, digest: str, before: datetime) -> int | None:
+        """Forget a blob, unless it has been wanted since."""
+        if digest not in self.content or self.wanted[digest] >= before:
+            return None
+        return len(self.content.pop(digest))
 
 
 class MemoryUploads:
@@ -127,6 +151,17 @@ class MemoryUploads:
             await self.discard(upload_id)
             await self._blobs.write(pieces(data, 1 << 16), expected=expected)
             return len(data)
+
+    async def sweep(self) -> None:
+        """Do nothing: uploads in memory do not expire."""
+
+    async def held(self, owner: str) -> int:
+        """Return the bytes of all open uploads of an owner."""
+        return sum(
+            len(self._data[upload_id])
+            for upload_id, scope in self._scopes.items()
+            if scope.startswith(f"{owner}/")
+        )
 
     async def discard(self, upload_id: str) -> None:
         """Drop an upload."""
@@ -254,6 +289,53 @@ class BlobStoreContract:
         first = await anext(stream)
         await store.delete(digest)
         assert first + await collect(stream) == LARGE
+
+
+class CollectableContract:
+    """What a CollectableBlobs promises. A subclass gives the fixture `store`."""
+
+    async def test_an_old_blob_is_idle_and_can_be_deleted(self, store: CollectableBlobs) -> None:
+        """It is listed and goes when nobody wanted it since; its size is told, once."""
+        data = b"unwanted"
+        digest, size = await store.write(pieces(data))
+        later = datetime.now(UTC) + timedelta(hours=1)
+        assert [each async for found in store.idle(later) for each in found] == [digest]
+        assert await store.delete_idle(digest, later) == size
+        assert await store.size(digest) is None
+        assert await store.delete_idle(digest, later) is None
+        assert [found async for found in store.idle(later)] == []
+
+    async def test_a_blob_that_was_wanted_since_stays(self, store: CollectableBlobs) -> None:
+        """Written, committed or renewed after the time that is asked about: neither listed nor deleted."""
+        digest, size = await store.write(pieces(b"wanted"))
+        earlier = datetime.now(UTC) - timedelta(hours=1)
+        assert [found async for found in store.idle(earlier)] == []
+        assert await store.delete_idle(digest, earlier) is None
+        assert await store.renew(digest) == size
+        assert await store.size(digest) == size
+
+    async def test_what_is_not_there_cannot_be_renewed(self, store: CollectableBlobs) -> None:
+        """Whoever is about to rely on a blob hears that it is gone, whatever the name."""
+        for digest in (digest_of(b"absent"), "sha256:../../etc/passwd", ""):
+            assert await store.renew(digest) is None
+            assert await store.delete_idle(digest, datetime.now(UTC)) is None
+
+
+class ExpiringUploadsContract:
+    """What an ExpiringUploads promises. A subclass gives the fixtures `uploads` and `expiring`, the same object."""
+
+    async def test_open_uploads_are_counted_by_owner(
+        self, uploads: Uploads, expiring: ExpiringUploads
+    ) -> None:
+        """The bytes sent so far, to all of an owner's repositories and to nobody else's; none once they ended."""
+        one, two = await uploads.begin("alice/one"), await uploads.begin("alice/two")
+        for upload, data in ((one, b"123"), (two, b"4567"), (await uploads.begin("alicia/x"), b"8")):
+            await uploads.append(upload.id, pieces(data))
+        assert await expiring.held("alice") == 7
+        await uploads.discard(one.id)
+        await uploads.commit(two.id, digest_of(b"4567"))
+        await expiring.sweep()
+        assert (await expiring.held("alice"), await expiring.held("alicia")) == (0, 1)
 
 
 class UploadsContract:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +13,7 @@ from starlette.routing import Mount
 from cogyard.blobs.local import LocalBlobs
 from cogyard.blobs.uploads import LocalUploads
 from cogyard.registry.app import create_registry
+from cogyard.registry.collection import Collected, collect
 from cogyard.registry.context import IDLE_SECONDS
 from cogyard.store.database import Database
 from cogyard.store.registry import SqlRepositories
@@ -28,20 +30,22 @@ class LocalRegistry:
     pushes: RecordedPushes
     repositories: SqlRepositories
     blobs: LocalBlobs
+    uploads: LocalUploads
     database: Database
 
     @classmethod
-    def open(cls, folder: Path, *, idle_seconds: float = IDLE_SECONDS) -> Self:
+    def open(cls, folder: Path, *, idle_seconds: float = IDLE_SECONDS, quota: int | None = None) -> Self:
         """Use a folder, making what is not there."""
         database = Database.open(folder / "platform.db")
         blobs = LocalBlobs.open(folder / "blobs")
-        repositories = SqlRepositories(database)
+        repositories, uploads = SqlRepositories(database), LocalUploads(blobs)
         people, pushes = People(), RecordedPushes()
         for name in ("alice", "bob"):
             people.add(name)
         registry = create_registry(
             blobs=blobs,
-            uploads=LocalUploads(blobs),
+            uploads=uploads,
+            quota=quota,
             repositories=repositories,
             identity=people,
             access=people,
@@ -56,8 +60,13 @@ class LocalRegistry:
             pushes=pushes,
             repositories=repositories,
             blobs=blobs,
+            uploads=uploads,
             database=database,
         )
+
+    async def collect(self, *, now: datetime) -> Collected:
+        """Remove what was unused for a day at a time."""
+        return await collect(self.repositories, self.blobs, self.uploads, now=now)
 
     def close(self) -> None:
         """Close the folder; requests must have ended."""

@@ -7,12 +7,12 @@ know of pushes. `RepositoriesContract` is run over the fake and over the databas
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cogyard.domain.values import Account
-from cogyard.registry.ports import Push, Repositories, StillUsedError, StoredManifest
+from cogyard.registry.ports import Push, QuotaReachedError, Repositories, StillUsedError, StoredManifest
 from cogyard.testing.blobs import digest_of, refused
 
 
@@ -21,12 +21,46 @@ class MemoryRepositories:
     """A Repositories in dictionaries."""
 
     blobs: dict[tuple[str, str], int] = field(default_factory=dict)
+    wanted: dict[tuple[str, str], datetime] = field(default_factory=dict)
     manifests: dict[tuple[str, str], StoredManifest] = field(default_factory=dict)
     named: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    async def link_blob(self, repository: str, digest: str, size: int) -> None:
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    async def link_blob(self, repository: str, digest: str, size: int, *, quota: int | None = None) -> None:
         """Write down that the repository has the blob."""
-        self.blobs[repository, digest] = size
+        key, owner = (repository, digest), repository.partition("/")[0]
+        if quota is not None:
+            held = self._held(owner)
+            known = any(name.startswith(f"{owner}/") and known == digest for name, known in self.blobs)
+            if not known and held + size > quota:
+                raise QuotaReachedError(held=held, quota=quota)
+        self.blobs[key], self.wanted[key] = size, self.clock()
+
+    async def renew_blob(self, repository: str, digest: str) -> int | None:
+        """Return the blob's size, and keep it for the one who asked."""
+        if (repository, digest) in self.blobs:
+            self.wanted[repository, digest] = self.clock()
+        return self.blobs.get((repository, digest))
+
+    async def held(self, owner: str) -> int:
+        """Return the bytes that the owner's repositories hold."""
+        return self._held(owner)
+
+    async def unlink_unused(self, before: datetime, *, limit: int) -> int:
+        """Take blobs that no manifest needs out of their repositories."""
+        unused = [
+            (name, digest)
+            for name, digest in self.blobs
+            if self.wanted[name, digest] < before and not self._users(name, digest)
+        ]
+        for key in unused[:limit]:
+            del self.blobs[key]
+        return len(unused[:limit])
+
+    async def linked(self, digests: Sequence[str]) -> frozenset[str]:
+        """Return which of the blobs any repository has."""
+        return frozenset(digest for _, digest in self.blobs if digest in digests)
 
     async def blob_size(self, repository: str, digest: str) -> int | None:
         """Return the blob's size, or None when this repository does not have it."""
@@ -101,13 +135,22 @@ class MemoryRepositories:
         self.manifests = {key: value for key, value in self.manifests.items() if key[0] != repository}
         self.named = {key: value for key, value in self.named.items() if key[0] != repository}
 
-    def _refuse_if_used(self, repository: str, digest: str) -> None:
-        by = [
+    def _held(self, owner: str) -> int:
+        return sum(
+            {
+                digest: size for (name, digest), size in self.blobs.items() if name.startswith(f"{owner}/")
+            }.values()
+        )
+
+    def _users(self, repository: str, digest: str) -> list[str]:
+        return [
             each.digest
             for (name, _), each in sorted(self.manifests.items())
             if name == repository and (digest in each.blobs or digest in each.manifests)
         ]
-        if by:
+
+    def _refuse_if_used(self, repository: str, digest: str) -> None:
+        if by := self._users(repository, digest):
             raise StillUsedError(tuple(by[:10]))
 
 
@@ -323,6 +366,50 @@ class RepositoriesContract:
             "alice/model", subject, artifact_type="application/1", limit=10, after=None
         )
         assert {each.digest for each in ones} == {about[1].digest, about[3].digest}
+
+    async def test_unused_blobs_are_unlinked_and_used_ones_stay(self, repositories: Repositories) -> None:
+        """What a manifest needs stays whatever its age; the rest goes, a few at a time, and is linked nowhere then."""
+        used, unused, shared = digest_of(b"used"), digest_of(b"unused"), digest_of(b"shared")
+        for name, digest in (
+            ("alice/model", used), ("alice/model", unused), ("alice/model", shared), ("bob/model", shared),
+        ):  # fmt: skip
+            await repositories.link_blob(name, digest, 1)
+        await repositories.put_manifest(a_manifest(blobs={used: 1}), tag=None)
+        await repositories.put_manifest(a_manifest(repository="bob/model", blobs={shared: 1}), tag=None)
+        later = datetime.now(UTC) + timedelta(hours=1)
+        assert await repositories.unlink_unused(later, limit=1) == 1
+        assert await repositories.unlink_unused(later, limit=10) == 1
+        assert await repositories.unlink_unused(later, limit=10) == 0
+        assert await repositories.blob_size("alice/model", used) == 1
+        assert await repositories.blob_size("alice/model", unused) is None
+        assert await repositories.blob_size("alice/model", shared) is None
+        assert await repositories.linked([used, unused, shared]) == {used, shared}
+
+    async def test_a_blob_of_a_push_that_goes_on_stays(self, repositories: Repositories) -> None:
+        """Linked or asked for a moment ago, it is not unused yet; one that is not there cannot be renewed."""
+        digest = digest_of(b"x")
+        await repositories.link_blob("alice/model", digest, 1)
+        assert await repositories.renew_blob("alice/model", digest) == 1
+        assert await repositories.renew_blob("bob/model", digest) is None
+        assert await repositories.unlink_unused(datetime.now(UTC) - timedelta(hours=1), limit=10) == 0
+        assert await repositories.blob_size("alice/model", digest) == 1
+
+    async def test_an_owner_holds_no_more_than_the_quota(self, repositories: Repositories) -> None:
+        """Each blob counts once an owner; the refusal says how much is held, links nothing, and bars no one else."""
+        one, two, three = (digest_of(each) for each in (b"1", b"2", b"3"))
+        await repositories.link_blob("alice/a", one, 60, quota=100)
+        await repositories.link_blob("alice/b", one, 60, quota=100)
+        await repositories.link_blob("alice/b", two, 40, quota=100)
+        assert await repositories.held("alice") == 100
+        with refused(QuotaReachedError) as error:
+            await repositories.link_blob("alice/b", three, 1, quota=100)
+        caught = error()
+        assert isinstance(caught, QuotaReachedError)
+        assert (caught.held, caught.quota) == (100, 100)
+        assert await repositories.blob_size("alice/b", three) is None
+        await repositories.link_blob("alice/c", one, 60, quota=10)
+        await repositories.link_blob("alicia/a", three, 100, quota=100)
+        assert (await repositories.held("alice"), await repositories.held("nobody")) == (100, 0)
 
     async def test_a_dropped_repository_is_empty(self, repositories: Repositories) -> None:
         """Nothing of it comes back when its name is used again, and others keep theirs."""

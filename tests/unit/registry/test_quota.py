@@ -1,0 +1,119 @@
+"""An account's repositories hold no more than they may."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from cogyard.registry.app import create_registry
+from cogyard.testing.blobs import MemoryUploads, digest_of
+from cogyard.testing.pushing import push_blob
+
+from tests.unit.registry.conftest import URL, Surroundings
+
+pytestmark = pytest.mark.anyio
+ALICE = httpx2.BasicAuth("alice", "cyd_alice")
+BOB = httpx2.BasicAuth("bob", "cyd_bob")
+QUOTA = 1000
+
+
+@pytest.fixture
+async def client(behind: Surroundings) -> AsyncIterator[httpx2.AsyncClient]:
+    """Speak to a registry with a quota of 1000 bytes an account, and 600 a blob."""
+    registry = create_registry(
+        blobs=behind.blobs,
+        uploads=MemoryUploads(behind.blobs),
+        repositories=behind.repositories,
+        identity=behind.people,
+        access=behind.people,
+        pushes=behind.pushes,
+        secret="secret",
+        max_blob=600,
+        quota=QUOTA,
+    )
+    transport = httpx2.ASGITransport(app=registry)
+    async with httpx2.AsyncClient(transport=transport, base_url=URL) as client:
+        yield client
+
+
+def refusal(answer: httpx2.Response) -> tuple[int, str, object]:
+    """Return status, code and detail."""
+    (error,) = answer.json()["errors"]
+    return answer.status_code, error["code"], error.get("detail")
+
+
+async def test_the_quota_can_be_filled_and_not_passed(client: httpx2.AsyncClient) -> None:
+    """The refusal says whose, how much is held and how much may be, and other accounts have their own."""
+    assert (await push_blob(client, "alice/a", bytes(600), auth=ALICE)).status_code == 201
+    assert (await push_blob(client, "alice/b", bytes(400), auth=ALICE)).status_code == 201
+    answer = await client.post("/v2/alice/c/blobs/uploads/", auth=ALICE)
+    assert refusal(answer) == (403, "DENIED", {"held": 1000, "quota": QUOTA})
+    message = answer.json()["errors"][0]["message"]
+    assert "alice" in message
+    assert "Delete" in message
+    assert (await push_blob(client, "bob/a", bytes(600), auth=BOB)).status_code == 201
+
+
+async def test_what_is_announced_is_refused_before_it_comes(
+    client: httpx2.AsyncClient, behind: Surroundings
+) -> None:
+    """By a whole POST, and by the last PUT of an upload; nothing is kept."""
+    await push_blob(client, "alice/a", bytes(600), auth=ALICE)
+    large = b"x" * 500
+    params = {"digest": digest_of(large)}
+    answer = await client.post("/v2/alice/b/blobs/uploads/", auth=ALICE, params=params, content=large)
+    assert refusal(answer)[:2] == (403, "DENIED")
+    begun = await client.post("/v2/alice/b/blobs/uploads/", auth=ALICE)
+    answer = await client.put(begun.headers["location"], auth=ALICE, params=params, content=large)
+    assert refusal(answer)[:2] == (403, "DENIED")
+    assert set(behind.blobs.content) == {digest_of(bytes(600))}
+
+
+async def test_what_is_not_announced_is_cut_off_at_the_limit(client: httpx2.AsyncClient) -> None:
+    """In chunks of unknown length: the quota where it is the lower limit, the blob's limit where that is."""
+
+    async def endless(size: int) -> AsyncIterator[bytes]:
+        for _ in range(size // 100):
+            yield bytes(100)
+
+    begun = await client.post("/v2/alice/a/blobs/uploads/", auth=ALICE)
+    answer = await client.patch(begun.headers["location"], auth=ALICE, content=endless(700))
+    assert refusal(answer) == (413, "SIZE_INVALID", {"limit": 600})
+    await push_blob(client, "alice/a", bytes(600), auth=ALICE)
+    begun = await client.post("/v2/alice/a/blobs/uploads/", auth=ALICE)
+    answer = await client.patch(begun.headers["location"], auth=ALICE, content=endless(500))
+    assert refusal(answer)[:2] == (403, "DENIED")
+
+
+async def test_open_uploads_count(client: httpx2.AsyncClient) -> None:
+    """Many uploads that are never finished do not fill the disk; a cancelled one gives its room back."""
+    begun = [await client.post("/v2/alice/a/blobs/uploads/", auth=ALICE) for _ in range(3)]
+    where = [each.headers["location"] for each in begun]
+    for each in where[:2]:
+        assert (await client.patch(each, auth=ALICE, content=bytes(450))).status_code == 202
+    assert refusal(await client.patch(where[2], auth=ALICE, content=bytes(450)))[:2] == (403, "DENIED")
+    await client.delete(where[0], auth=ALICE)
+    assert (await client.patch(where[2], auth=ALICE, content=bytes(450))).status_code == 202
+
+
+async def test_the_same_layer_counts_once(client: httpx2.AsyncClient) -> None:
+    """Mounted into the owner's other models it takes no more room."""
+    await push_blob(client, "alice/a", bytes(600), auth=ALICE)
+    await push_blob(client, "alice/a", bytes(400), auth=ALICE)
+    params = {"mount": digest_of(bytes(600)), "from": "alice/a"}
+    for name in ("b", "c"):
+        answer = await client.post(f"/v2/alice/{name}/blobs/uploads/", auth=ALICE, params=params)
+        assert answer.status_code == 201
+
+
+async def test_another_owner_s_layer_counts_for_who_mounts_it(
+    client: httpx2.AsyncClient, behind: Surroundings
+) -> None:
+    """Or a quota could be passed by way of a friend."""
+    behind.people.models["alice/public"] = True
+    await push_blob(client, "alice/public", bytes(600), auth=ALICE)
+    await push_blob(client, "bob/a", b"x" * 500, auth=BOB)
+    params = {"mount": digest_of(bytes(600)), "from": "alice/public"}
+    answer = await client.post("/v2/bob/a/blobs/uploads/", auth=BOB, params=params)
+    assert refusal(answer)[:2] == (403, "DENIED")
