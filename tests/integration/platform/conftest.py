@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -39,8 +40,8 @@ class LivePlatform:
         self.process: subprocess.Popen[bytes] | None = None
         self.http = httpx2.Client()
 
-    def start(self, *more: str) -> dict[str, Any]:
-        """Start it and return what the ready file says."""
+    def start(self, *more: str, verify: ssl.SSLContext | bool = True) -> dict[str, Any]:
+        """Start it and return what the ready file says; `verify` is whom the client trusts."""
         ready = self.folder / "ready.json"
         ready.unlink(missing_ok=True)
         pairs = [part for name, value in self.settings.items() for part in ("--set", f"{name}={value}")]
@@ -60,7 +61,10 @@ class LivePlatform:
         self.token = told["token"] or self.token
         self.http.close()
         self.http = httpx2.Client(
-            base_url=told["address"], headers={"authorization": f"Bearer {self.token}"}, timeout=PATIENCE
+            base_url=told["address"],
+            headers={"authorization": f"Bearer {self.token}"},
+            timeout=PATIENCE,
+            verify=verify,
         )
         return told
 

@@ -54,6 +54,10 @@ def test_defaults_listen_on_loopback_only(tmp_path: Path) -> None:
         ("public_url", "models.example.com", "must be an address"),
         ("public_url", "https://example.com/cogyard", "must not have a path"),
         ("input_hosts", "a b", "list of host:port"),
+        ("input_hosts", 7, "list of host:port"),
+        ("trusted_proxies", "10.0.0.0/33", "10.0.0.0/33' is none"),
+        ("trusted_proxies", "proxy.example", "must be a list of addresses"),
+        ("trusted_proxies", True, "must be a list of addresses"),
         ("host", " ", "must be a text"),
         ("data_dir", "", "must be a path"),
     ],
@@ -72,8 +76,29 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     file.write_text('prot = 1\nport = "x"\n')
     with pytest.raises(SettingsError) as refused:
         load({}, {"COGYARD_LOG_LEVEL": "loud"}, file)
-    assert refused.value.message.count("\n") == 2
-    assert "Did you mean port?" in refused.value.message
+    assert refused.value.message.splitlines() == [
+        f"{file}, line 1: prot is not a setting. Did you mean port?",
+        f"{file}, line 2: port must be a whole number, not 'x'",
+        "COGYARD_LOG_LEVEL must be one of debug, info, warning, error, not 'loud'",
+    ]
+
+
+def test_a_line_is_named_however_a_key_is_written(tmp_path: Path) -> None:
+    """Quoted, as a table, after comments and blank lines."""
+    file = tmp_path / "settings.toml"
+    file.write_text('# prot = 2\n\n"hots" = "x"\n  [ lgo_level ]\nx = 1\n')
+    with pytest.raises(SettingsError) as refused:
+        load({}, {}, file)
+    lines = refused.value.message.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [f"{file}, line 3", f"{file}, line 4"]
+
+
+def test_networks_and_certificates_are_read(tmp_path: Path) -> None:
+    """Addresses may be networks; a certificate needs its key."""
+    settings = load({"trusted_proxies": "127.0.0.1, 10.1.2.3/8,2001:db8::/32"}, {})
+    assert [str(one) for one in settings.trusted_proxies] == ["127.0.0.1/32", "10.0.0.0/8", "2001:db8::/32"]
+    with pytest.raises(SettingsError, match="go together"):
+        load({"tls_cert": tmp_path / "cert.pem"}, {})
 
 
 @pytest.mark.parametrize("text", ["port = ", "\x00", "[port]\nx = 1"])

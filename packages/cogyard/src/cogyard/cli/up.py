@@ -34,6 +34,15 @@ _INTERRUPTED = 130
     "--public-url", metavar="URL", help="How others reach the platform, behind a proxy or another name."
 )
 @click.option(
+    "--tls-cert", metavar="FILE", help="Answer by https with this certificate (PEM, with those above it)."
+)
+@click.option("--tls-key", metavar="FILE", help="The certificate's private key (PEM).")
+@click.option(
+    "--log-format",
+    metavar="text|json",
+    help="One line for people, or one JSON object, for each event.  [default: text]",
+)
+@click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
@@ -65,6 +74,9 @@ def up(
     host: str | None,
     data_dir: str | None,
     public_url: str | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+    log_format: str | None,
     config: Path | None,
     pairs: tuple[str, ...],
     admin: str | None,
@@ -80,7 +92,15 @@ def up(
     from cogyard.compose.settings import load, misspelt_variables
 
     console = Console()
-    arguments: dict[str, Any] = {"port": port, "host": host, "data_dir": data_dir, "public_url": public_url}
+    arguments: dict[str, Any] = {
+        "port": port,
+        "host": host,
+        "data_dir": data_dir,
+        "public_url": public_url,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "log_format": log_format,
+    }
     settings = load(arguments | _pairs(pairs), os.environ, config)
     for line in misspelt_variables(os.environ):
         console.warn(line)

@@ -39,11 +39,11 @@ def listen(host: str, port: int) -> socket.socket:
     return door
 
 
-def address_of(door: socket.socket, host: str) -> str:
+def address_of(door: socket.socket, host: str, *, scheme: str = "http") -> str:
     """Return the address that people on this machine open, such as `http://localhost:8000`."""
     if _is_address(host):
-        return inside_address_of(door)
-    return f"http://{host}:{door.getsockname()[1]}"
+        return scheme + inside_address_of(door).removeprefix("http")
+    return f"{scheme}://{host}:{door.getsockname()[1]}"
 
 
 def inside_address_of(door: socket.socket) -> str:

@@ -136,7 +136,10 @@ def make_services(kept: Kept, settings: Settings, caller: HttpCaller) -> Service
 def make_application(kept: Kept, services: Services, settings: Settings, secret: str) -> ASGIApp:
     """Make the application: API, pages, registry, files."""
     web = WebSettings(
-        session_secret=secret, public_url=settings.public_url, trusts_proxy=settings.trust_proxy
+        session_secret=secret,
+        public_url=settings.public_url,
+        trusted_proxies=settings.trusted_proxies,
+        tls=settings.tls_cert is not None,
     )
     return create_application(services, web, registry=make_registry(kept, services, settings, secret))
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import uvloop
 
 from cogyard.compose.administration import sign_in_address
+from cogyard.compose.background import Background, every
 from cogyard.compose.datadir import DataDir, Hold
 from cogyard.compose.listening import address_of, inside_address_of, listen
 from cogyard.compose.platform import Platform
-from cogyard.compose.serving import Signals, serve
+from cogyard.compose.serving import Door, Signals, serve
 from cogyard.compose.settings import Settings
+from cogyard.compose.tls import LOOK, Certificate
 from cogyard.compose.welcome import Welcome, admit
 
 #: A database thread that has an answer waits this long, in seconds, for a busy event loop to let it speak; Python's
@@ -45,10 +47,23 @@ class Start:
     stopping: Callable[[int], None] = lambda _running: None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Open:
+    """The doors of a start. `inner` is where model servers reach the platform; without TLS it is the door itself."""
+
+    door: Door
+    inner: Door
+    certificate: Certificate | None = None
+
+    @property
+    def all(self) -> tuple[Door, ...]:
+        return (self.door,) if self.certificate is None else (self.door, self.inner)
+
+
 def run(settings: Settings, start: Start) -> bool:
     """Run a platform until a signal; return False when a second one cut its draining short.
 
-    Raises DataDirError, PlatformRunningError, ListenError and the store's errors.
+    Raises DataDirError, PlatformRunningError, ListenError, CertificateError and the store's errors.
     """
     sys.setswitchinterval(_SWITCH)
     folder = DataDir(settings.data_dir).make()
@@ -57,25 +72,43 @@ def run(settings: Settings, start: Start) -> bool:
         if orphans := hold.clean():
             _log.warning("orphans_ended", extra={"processes": orphans})
         with (
-            closing(listen(settings.host, settings.port)) as door,
+            ExitStack() as stack,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
+            doors = _doors(settings, stack)
             start.taken()
-            return runner.run(_main(settings, start, hold, door))
+            return runner.run(_main(settings, start, hold, doors))
     finally:
         hold.release()
 
 
-async def _main(settings: Settings, start: Start, hold: Hold, door: socket.socket) -> bool:
-    signals = Signals()
+def _doors(settings: Settings, stack: ExitStack) -> _Open:
+    certificate = None
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        certificate = Certificate.read(settings.tls_cert, settings.tls_key)
+    outer = stack.enter_context(closing(listen(settings.host, settings.port)))
+    if certificate is None:
+        return _Open(door=Door(outer), inner=Door(outer))
+    # The certificate names the platform as people know it: processes of this machine come in by a door of their own.
+    inner = stack.enter_context(closing(listen("127.0.0.1", 0)))
+    return _Open(door=Door(outer, certificate.context), inner=Door(inner), certificate=certificate)
+
+
+async def _main(settings: Settings, start: Start, hold: Hold, doors: _Open) -> bool:
+    signals, background = Signals(), Background()
+    scheme = "https" if doors.certificate is not None else "http"
     with signals.caught():
-        platform = Platform.open(settings, hold.folder, base=inside_address_of(door))
+        platform = Platform.open(settings, hold.folder, base=inside_address_of(doors.inner.socket))
         try:
-            welcome = await _welcome(platform, settings, start, address_of(door, settings.host))
+            address = address_of(doors.door.socket, settings.host, scheme=scheme)
+            welcome = await _welcome(platform, settings, start, address)
             hold.describe(_holder(welcome))
+            if doors.certificate is not None:
+                renewing = partial(asyncio.to_thread, doors.certificate.refresh)
+                background.begin("certificate", partial(every, LOOK, renewing))
             return await serve(
                 platform,
-                door,
+                doors.all,
                 signals,
                 drain_timeout=settings.drain_timeout,
                 access_log=settings.access_log,
@@ -83,6 +116,7 @@ async def _main(settings: Settings, start: Start, hold: Hold, door: socket.socke
                 stopping=lambda: start.stopping(platform.running),
             )
         finally:
+            await background.stop()
             await platform.close()
 
 

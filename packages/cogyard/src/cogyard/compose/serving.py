@@ -10,7 +10,9 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import uvicorn
@@ -20,6 +22,14 @@ from cogyard.compose.closing import Closing
 
 #: How long open connections (streams, waiting requests) get once everything else is done, in seconds.
 _LAST_ANSWERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A listening socket, and the TLS that is spoken there, if any."""
+
+    socket: socket.socket
+    tls: ssl.SSLContext | None = None
 
 
 class Drainable(Protocol):
@@ -71,7 +81,7 @@ class _Server(uvicorn.Server):
 
 async def serve(
     platform: Drainable,
-    door: socket.socket,
+    doors: Sequence[Door],
     signals: Signals,
     *,
     drain_timeout: float,
@@ -84,33 +94,46 @@ async def serve(
     `started` is called once requests are answered, `stopping` at the first signal.
     """
     app = Closing(platform.app)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=access_log,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=_LAST_ANSWERS + 1,
-        )
-    )
-    serving = asyncio.create_task(server.serve(sockets=[door]))
+    servers = [_server(app, door, access_log=access_log) for door in doors]
+    serving = [
+        asyncio.create_task(server.serve(sockets=[door.socket]))
+        for server, door in zip(servers, doors, strict=True)
+    ]
     first = asyncio.create_task(signals.first.wait())
     try:
-        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.005)
+        await _begun(servers, serving)
         started()
-        await asyncio.wait([first, serving], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([first, *serving], return_when=asyncio.FIRST_COMPLETED)
         stopping()
         return await _drain(platform, signals, drain_timeout)
     finally:
         first.cancel()
-        server.should_exit = True
+        for server in servers:
+            server.should_exit = True
         await app.close(answers=0 if signals.second.is_set() else _LAST_ANSWERS)
-        await serving
+        await asyncio.gather(*serving)
+
+
+async def _begun(servers: Sequence[_Server], serving: Sequence[asyncio.Task[None]]) -> None:
+    while not all(one.started for one in servers) and not any(task.done() for task in serving):  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.005)
+
+
+def _server(app: ASGIApp, door: Door, *, access_log: bool) -> _Server:
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=access_log,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_LAST_ANSWERS + 1,
+    )
+    config.load()
+    config.ssl = door.tls
+    return _Server(config)
 
 
 async def _drain(platform: Drainable, signals: Signals, grace: float) -> bool:

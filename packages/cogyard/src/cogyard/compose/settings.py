@@ -6,6 +6,7 @@ Every field is documented where it is declared; docs/reference/settings.md is ma
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -17,6 +18,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cogyard.errors import CogyardError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 #: Every setting is also an environment variable with this prefix.
 PREFIX = "COGYARD_"
@@ -117,11 +120,28 @@ def _address(value: Any) -> str:
 
 def _hosts(value: Any) -> tuple[str, ...]:
     words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list | tuple):
+        raise ValueError("must be a list of host:port")  # noqa: TRY004 - as every other problem of a value
     hosts = tuple(str(word).strip() for word in words if str(word).strip())
     for host in hosts:
         if not re.fullmatch(r"[A-Za-z0-9.\-]+(:[0-9]{1,5})?|\[[0-9a-fA-F:]+\](:[0-9]{1,5})?", host):
             raise ValueError(f"must be a list of host:port; {host!r:.60} is not one")
     return hosts
+
+
+def _networks(value: Any) -> tuple[Network, ...]:
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list | tuple):
+        raise ValueError("must be a list of addresses")  # noqa: TRY004 - as every other problem of a value
+    found: list[Network] = []
+    for word in (str(word).strip() for word in words):
+        try:
+            found.append(ipaddress.ip_network(word, strict=False))
+        except ValueError:
+            raise ValueError(
+                f"must be a list of addresses or networks such as 10.0.0.0/8; {word!r:.60} is none"
+            ) from None
+    return tuple(found)
 
 
 def _setting(parse: Callable[[Any], Any], text: str, **default: Any) -> Any:
@@ -146,8 +166,20 @@ class Settings:
         "How others reach the platform, when a proxy or another name stands before it.",
         default=None,
     )
-    trust_proxy: bool = _setting(
-        _truth, "Believe `X-Forwarded-*` headers. Only behind a proxy that sets them itself.", default=False
+    trusted_proxies: tuple[Network, ...] = _setting(
+        _networks,
+        "Addresses or networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed, such as"
+        " `127.0.0.1`; a list, or with commas. From anyone else these headers are dropped.",
+        default=(),
+    )
+    tls_cert: Path | None = _setting(
+        _path,
+        "A PEM file with the certificate and those above it: the platform then answers by https alone."
+        " Read again when it changes.",
+        default=None,
+    )
+    tls_key: Path | None = _setting(
+        _path, "A PEM file with the certificate's private key, without a passphrase.", default=None
     )
     runtime: str = _setting(
         _one_of("process"),
@@ -206,7 +238,7 @@ FIELDS: Mapping[str, Field[Any]] = {one.name: one for one in fields(Settings)}
 def load(arguments: Mapping[str, Any], environ: Mapping[str, str], file: Path | None = None) -> Settings:
     """Read the settings. Arguments that are None were not given.
 
-    Raises SettingsError with every problem found, not only the first.
+    Raises SettingsError with every problem found, not only the first; those of the file name its line.
     """
     file = file or (Path(environ["COGYARD_CONFIG"]) if environ.get("COGYARD_CONFIG") else None)
     problems: list[str] = []
@@ -214,8 +246,9 @@ def load(arguments: Mapping[str, Any], environ: Mapping[str, str], file: Path | 
     from_environment = {
         name: environ[PREFIX + name.upper()] for name in FIELDS if environ.get(PREFIX + name.upper())
     }
+    content = _text_of(file) if file is not None else ""
     sources = (
-        (_read(file) if file is not None else {}, lambda name: f"{name} in {file}"),
+        (_read(file, content) if file is not None else {}, lambda name: _place(name, content, file)),
         (from_environment, lambda name: PREFIX + name.upper()),
         (
             {name: value for name, value in arguments.items() if value is not None},
@@ -225,12 +258,14 @@ def load(arguments: Mapping[str, Any], environ: Mapping[str, str], file: Path | 
     for given, called in sources:
         for name, value in given.items():
             if name not in FIELDS:
-                problems.append(f"{called(name)}: there is no such setting.{_suggestion(name, FIELDS)}")
+                problems.append(f"{called(name)} is not a setting.{_suggestion(name, FIELDS)}")
                 continue
             try:
                 values[name] = FIELDS[name].metadata["parse"](value)
             except ValueError as error:
                 problems.append(f"{called(name)} {error}, not {value!r:.80}")
+    if ("tls_cert" in values) != ("tls_key" in values) and not problems:
+        problems.append("tls_cert and tls_key go together: one of them is missing")
     if problems:
         raise SettingsError("\n".join(problems), hint="docs/reference/settings.md lists every setting.")
     return Settings(**values)
@@ -274,13 +309,29 @@ def _shown_default(name: str, one: Field[Any]) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _text_of(file: Path) -> str:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        return file.read_text("utf-8")
     except OSError as error:
         raise SettingsError(f"The settings file {file} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise SettingsError(f"The settings file {file} is not TOML: {error}.") from error
+
+
+def _read(file: Path, content: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"The settings file {file} is not TOML: {error}.") from error
+
+
+def _place(name: str, content: str, file: Path | None) -> str:
+    """Say where a key of the file stands; settings have no tables, so the first line that begins with it is it."""
+    key = re.compile(rf"""\s*\[*\s*["']?{re.escape(name)}["']?\s*[=.\]]""")
+    for number, line in enumerate(content.splitlines(), start=1):
+        if key.match(line):
+            return f"{file}, line {number}: {name}"
+    return f"{file}: {name}"
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:

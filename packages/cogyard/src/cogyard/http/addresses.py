@@ -1,7 +1,7 @@
 """Absolute addresses as the client reached us, because its next request must find the same door.
 
-A public URL from the settings wins. Else it is the request's own scheme and Host header; what a proxy says in
-X-Forwarded-* counts only when the operator trusts the proxy, since anyone can send it.
+A public URL from the settings wins. Else it is the request's own scheme and Host header, which are a trusted proxy's
+word where there is one (`cogyard.web.proxies`).
 """
 
 from __future__ import annotations
@@ -32,13 +32,8 @@ class Addresses:
         public_url: str | None = getattr(settings, "public_url", None)
         if public_url:
             return cls(public_url.rstrip("/"))
-        trusts_proxy: bool = getattr(settings, "trusts_proxy", False)
         scheme = request.scope.get("scheme", "http")
         host = request.headers.get("host", "")
-        if trusts_proxy:
-            forwarded = request.headers.get("x-forwarded-proto", scheme).split(",")[0].strip().lower()
-            scheme = forwarded if forwarded in {"http", "https"} else scheme
-            host = request.headers.get("x-forwarded-host", host).split(",")[0].strip()
         if _HOST.fullmatch(host) is None:
             server = request.scope.get("server")
             host = f"{server[0]}:{server[1]}" if server and server[1] else ""

@@ -13,15 +13,9 @@ _IPV6_NETWORK = 64
 def client_of(request: HTTPConnection) -> str:
     """Return the client's address, of IPv6 its /64 network; empty when it is not known.
 
-    What a proxy says in X-Forwarded-For counts only when the operator trusts the proxy, and of that only the last
-    address: the proxy wrote it, while those before it are whatever the client sent.
+    Behind a trusted proxy it is what the proxy says (`cogyard.web.proxies`).
     """
-    direct = request.client.host if request.client is not None else ""
-    settings = getattr(request.app.state, "web", None) if "app" in request.scope else None
-    if getattr(settings, "trusts_proxy", False):
-        forwarded = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2]
-        return _network(forwarded.strip()) or _network(direct)
-    return _network(direct)
+    return _network(request.client.host if request.client is not None else "")
 
 
 def _network(text: str) -> str:

@@ -18,6 +18,7 @@ from cogyard.features.services import Services
 from cogyard.web.api import create_api, create_capabilities
 from cogyard.web.identity import Identity, token_of
 from cogyard.web.pages import Pages
+from cogyard.web.proxies import Proxied
 from cogyard.web.settings import WebSettings
 
 SESSION_COOKIE = "cogyard_session"
@@ -41,6 +42,7 @@ def create_application(
         routes=[pages.static, Route("/healthz", _healthy), *pages.routes],
         exception_handlers={HTTPException: page_error, 404: page_error, 500: page_error},
         middleware=[
+            Middleware(Proxied, trusted=settings.trusted_proxies),
             Middleware(
                 SessionMiddleware,
                 secret_key=settings.session_secret,

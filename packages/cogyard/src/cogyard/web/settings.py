@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -11,9 +14,12 @@ class WebSettings:
 
     session_secret: str
     public_url: str | None = None
-    trusts_proxy: bool = False
+    #: Whose X-Forwarded-* headers are believed.
+    trusted_proxies: tuple[Network, ...] = ()
+    #: Whether the platform itself answers by https.
+    tls: bool = False
 
     @property
     def https_only(self) -> bool:
         """Whether browsers may send the session only over TLS."""
-        return (self.public_url or "").startswith("https://")
+        return self.tls or (self.public_url or "").startswith("https://")

@@ -1,0 +1,91 @@
+"""The platform by https, with a certificate of the test's own, and behind a proxy."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from cogyard.compose.tls import Certificate, CertificateError
+
+pytestmark = pytest.mark.xdist_group("platform")
+
+
+def _certificate(folder: Path, name: str, *key_options: str) -> tuple[Path, Path]:
+    """Make a certificate for this machine and its key."""
+    cert, key = folder / f"{name}.crt", folder / f"{name}.key"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+            *("-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(cert), *(key_options or ("-nodes",))),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return cert, key
+
+
+def test_everything_works_by_https_and_models_reach_it_inside(stopped: Any, tmp_path: Path) -> None:
+    """Pages, the registry, a prediction with a file in and out; the session's cookie is for https alone."""
+    cert, key = _certificate(tmp_path, "one")
+    trust = ssl.create_default_context(cafile=str(cert))
+    told = stopped.start("--tls-cert", str(cert), "--tls-key", str(key), verify=trust)
+    assert told["address"].startswith("https://127.0.0.1:")
+    signed_in = httpx2.post(told["link"], data={"skip": "1"}, verify=trust)
+    assert "; secure" in signed_in.headers["set-cookie"]
+    version = stopped.push(stopped.file_model(), "shout")
+    done = stopped.run(version, image="data:text/plain;base64,aGk=")
+    assert done["status"] == "succeeded", done
+    assert done["output"].startswith(f"{told['address']}/delivery/")
+    assert stopped.http.get(done["output"]).text == "HI"
+    with pytest.raises(httpx2.HTTPError):
+        httpx2.get(told["address"].replace("https", "http"))
+
+
+def test_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path) -> None:
+    """New files are used for the next connection; files that do not fit leave the old ones in use."""
+    cert, key = _certificate(tmp_path, "old")
+    shown = Certificate.read(cert, key)
+    assert not shown.refresh(), "nothing has changed"
+    other = _certificate(tmp_path, "new")
+    cert.write_bytes(other[0].read_bytes())
+    assert not shown.refresh(), "the key is not there yet"
+    key.write_bytes(other[1].read_bytes())
+    assert shown.refresh()
+
+
+def test_what_is_wrong_with_a_certificate_is_said(tmp_path: Path) -> None:
+    """Missing, not PEM, another's key, a key with a passphrase: each a message, and nobody is asked on a terminal."""
+    cert, key = _certificate(tmp_path, "one")
+    other = _certificate(tmp_path, "two")[1]
+    closed = _certificate(tmp_path, "three", "-passout", "pass:secret")
+    (tmp_path / "text").write_text("no certificate")
+    for first, second, says in (
+        (tmp_path / "nowhere", key, "tls_cert, .*nowhere, cannot be read"),
+        (cert, tmp_path / "nowhere", "tls_key, .*nowhere, cannot be read"),
+        (tmp_path / "text", key, "cannot be used|not a PEM file"),
+        (cert, other, "does not belong to the certificate"),
+        (*closed, "has a passphrase"),
+    ):
+        with pytest.raises(CertificateError, match=says):
+            Certificate.read(first, second)
+
+
+def test_only_a_trusted_proxy_says_how_the_platform_was_reached(stopped: Any) -> None:
+    """Addresses in answers follow a trusted proxy's headers, and nobody else's."""
+    said = {"x-forwarded-proto": "https", "x-forwarded-host": "models.example"}
+
+    def upload() -> str:
+        answer = stopped.http.post("/v1/files", files={"content": ("a.txt", b"x")}, headers=said)
+        place: str = answer.raise_for_status().json()["urls"]["get"]
+        return place
+
+    stopped.start("--set", "trusted_proxies=192.0.2.0/24")
+    assert upload().startswith("http://127.0.0.1:")
+    stopped.end(2)
+    stopped.start("--set", "trusted_proxies=127.0.0.0/8")
+    assert upload().startswith("https://models.example/v1/files/")
