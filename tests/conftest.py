@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 
+from tests.docker import docker
 from tests.live import live_platform
 
-__all__ = ["live_platform"]
+__all__ = ["docker", "live_platform"]
+
+ONCE = {"docker": "docker", "live_platform": "platform"}
+"""What runs once in a session, and the group of the tests that share it: one worker takes them all."""
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     """Run async tests on asyncio, the loop the project runs on."""
     return "asyncio"
+
+
+@pytest.hookimpl(wrapper=True)  # around xdist, which reads the marks
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    """Put every test of a shared part into its group; a second worker would wait for the part, or start another."""
+    for item in items:
+        for fixture, group in ONCE.items():
+            if (
+                fixture in getattr(item, "fixturenames", ())
+                and item.get_closest_marker("xdist_group") is None
+            ):
+                item.add_marker(pytest.mark.xdist_group(group))
+    yield
+    grouped = [item for item in items if item.get_closest_marker("xdist_group")]
+    if getattr(config.option, "loadgroup", False) and not all("@" in item.nodeid for item in grouped):
+        raise pytest.UsageError("pytest-xdist does not group tests under this release of pytest")

@@ -14,9 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.registry.conftest import Docker, docker
-
-__all__ = ["docker"]
+from tests.docker import Docker
 
 pytestmark = [pytest.mark.docker, pytest.mark.network, pytest.mark.slow, pytest.mark.xdist_group("docker")]
 

@@ -27,11 +27,11 @@ from cogyard.oci.errors import StoreFullError
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.reference import Reference
 
+from tests.docker import Docker
 from tests.integration.image.conftest import Built
 from tests.integration.oci.test_registries import distribution
-from tests.integration.registry.conftest import Docker, docker
 
-__all__ = ["distribution", "docker"]
+__all__ = ["distribution"]
 
 pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.xdist_group("docker")]
 SITE = PurePosixPath("opt/cog/model/lib/python3.11/site-packages")

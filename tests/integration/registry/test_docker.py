@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.registry.conftest import Docker, Running
+from tests.docker import Docker
+from tests.integration.registry.conftest import Running
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker")]
 LABEL = """LABEL run.cog.openapi_schema='{"openapi":"3.0.2"}'"""
