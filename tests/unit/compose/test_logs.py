@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+import uvicorn
 from cogyard.compose.logs import configure, shown_path
 
 
@@ -57,7 +58,8 @@ def test_a_line_for_machines(stream: io.StringIO) -> None:
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_requests_are_logged_only_when_asked(stream: io.StringIO, wanted: bool) -> None:
-    """The access log is off unless the operator wants it."""
+    """The access log is off unless the operator wants it, whatever uvicorn was told before in this process."""
+    uvicorn.Config(app="none")
     configure(level="info", style="text", access_log=wanted, stream=stream)
     logging.getLogger("uvicorn.access").info(
         '%s - "%s %s HTTP/%s" %d', "1.2.3.4:5", "GET", "/alice?q=1", "1.1", 200

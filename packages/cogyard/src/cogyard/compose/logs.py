@@ -35,7 +35,9 @@ def configure(*, level: str, style: str, access_log: bool, stream: IO[str] | Non
     requests.setLevel(logging.INFO if access_log else logging.WARNING)
     requests.filters = [Requests()]
     # uvicorn's own configuration, once loaded in this process, would print these lines by itself.
-    requests.handlers, requests.propagate = [], True
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
 
 
 class Requests(logging.Filter):

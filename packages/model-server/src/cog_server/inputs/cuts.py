@@ -40,7 +40,9 @@ class Cut:
         path = folder / f"input{self._suffix}"
         with path.open("wb", buffering=0) as file:
             for at in range(0, len(letters), _PIECE):
-                file.write(pybase64.b64decode(letters[at : at + _PIECE], validate=True))
+                piece = memoryview(pybase64.b64decode(letters[at : at + _PIECE], validate=True))
+                while piece:  # a disk that gets full takes a part, and says why only when asked again
+                    piece = piece[file.write(piece) :]
         return path
 
 
