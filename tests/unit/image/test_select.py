@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from cogyard.environment.machine import Machine, tags
 from cogyard.image.errors import BuildNotPossibleError, NoWheelError
-from cogyard.image.wheels.select import Machine, select, tags
+from cogyard.image.wheels.select import select
 
 AMD = Machine(python=(3, 11), architecture="amd64", glibc=(2, 36))
 HASH = "a" * 64

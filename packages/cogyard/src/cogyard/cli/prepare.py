@@ -59,7 +59,7 @@ def quiet_server() -> None:
 def prepare(project: Project, console: Console) -> Prepared:
     """Make the environment of cog.yaml on this machine, showing how it goes."""
     quiet_server()
-    text = f"Building environment from {project.config_file.name}"
+    text = f"Building environment from {project.described}"
     with console.working(text) as step:
         lock = resolve(project, Target(python=project.python_version), on_progress=step.detail)
         environment = make_environment(lock, on_progress=step.detail)

@@ -81,15 +81,19 @@ def _package(entry: Mapping[str, Any]) -> LockedPackage:
 
 
 def _file(entry: Mapping[str, Any]) -> LockedFile:
-    url, path = entry.get("url"), entry.get("path")
-    name = entry.get("name") or unquote(urlsplit(url).path if url else str(path)).rpartition("/")[2]
     return LockedFile(
-        url=url,
-        path=path,
-        name=str(name),
+        url=entry.get("url"),
+        path=entry.get("path"),
+        name=file_name(entry),
         size=entry.get("size"),
         sha256=entry.get("hashes", {}).get("sha256"),
     )
+
+
+def file_name(entry: Mapping[str, Any]) -> str:
+    """Return the name of a lock's file: as it is written, else the last part of its address or path."""
+    url, path = entry.get("url"), entry.get("path")
+    return str(entry.get("name") or unquote(urlsplit(url).path if url else str(path)).rpartition("/")[2])
 
 
 def _source(package: LockedPackage) -> str:

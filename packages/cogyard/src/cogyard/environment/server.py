@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, distribution, requires, ver
 
 from cogyard.environment.errors import UnresolvableError
 from cogyard.environment.lock import Lock
-from cogyard.environment.resolve import resolve_lines
+from cogyard.environment.resolve import Asked, resolve_asked
 from cogyard.environment.target import Target
 from cogyard.environment.uv import Progress, silent
 from cogyard.environment.wheels import OwnPackageMissingError
@@ -24,10 +24,11 @@ def server_lock(target: Target, *, on_progress: Progress = silent) -> Lock:
     except PackageNotFoundError as error:
         raise OwnPackageMissingError(f"the package {NAME} is not installed") from error
     try:
-        tested = _installed(lines)
-        return resolve_lines(lines, target, constraints=tested, subject=NAME, on_progress=on_progress)
+        tested = Asked(lines=tuple(lines), constraints=tuple(_installed(lines)), subject=NAME)
+        return resolve_asked(tested, target, on_progress=on_progress)
     except UnresolvableError:
-        return resolve_lines(lines, target, subject=NAME, on_progress=on_progress)
+        asked = Asked(lines=tuple(lines), subject=NAME)
+        return resolve_asked(asked, target, on_progress=on_progress)
 
 
 def _installed(lines: list[str]) -> list[str]:

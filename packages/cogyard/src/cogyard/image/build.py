@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cogyard import environment
+from cogyard.environment.machine import MACHINES, Machine
 from cogyard.image.assemble import describe_config, image_config, image_manifest, labels
 from cogyard.image.bases.base import Base
 from cogyard.image.bases.choose import SETTING, find_base
@@ -19,7 +20,7 @@ from cogyard.image.layers import LayerMaker, MadeLayer
 from cogyard.image.plan import KIND, Plan, PlannedLayer, make_plan
 from cogyard.image.progress import Progress, Silent
 from cogyard.image.site import Site
-from cogyard.image.wheels.select import MACHINES, Machine, select
+from cogyard.image.wheels.select import select
 from cogyard.oci.descriptor import MANIFEST, Descriptor
 from cogyard.oci.layout import ImageStore, on_disk
 from cogyard.oci.manifest import describe, encode

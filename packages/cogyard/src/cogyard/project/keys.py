@@ -142,7 +142,9 @@ KEYS: tuple[Key, ...] = (
     Key(
         path="build.python_requirements",
         kind="path",
-        summary="A requirements file with the Python packages the model needs.",
+        summary="A requirements file with the Python packages the model needs, or a pyproject.toml with `[project]`, "
+        "and the uv.lock beside it. Where neither this key nor python_packages stands, such a pyproject.toml "
+        "beside cog.yaml is taken; `python_packages: []` says that there are none.",
         schema=_TEXT,
         example="python_requirements: requirements.txt",
     ),

@@ -13,6 +13,7 @@ from cogyard.project.document import compose, shorten
 from cogyard.project.errors import Problem, ProjectError, ProjectMissingError
 from cogyard.project.parse import Parsed, parse, version_of
 from cogyard.project.places import place_of
+from cogyard.project.pyproject import PYPROJECT_NAME, Pyproject, names_packages, read_pyproject
 from cogyard.project.reader import Reader
 from cogyard.project.requirements import Requirements, read_file
 from cogyard.project.values import Config, RunCommand
@@ -33,7 +34,15 @@ class Project:
     constraints: tuple[str, ...] = ()
     requirement_files: tuple[Path, ...] = ()
     dropped_requirements: tuple[str, ...] = ()
+    pyproject: Pyproject | None = None
+    """Where the packages come from, when it is not cog.yaml or a requirements file."""
     warnings: tuple[Problem, ...] = ()
+
+    @property
+    def described(self) -> str:
+        """The files that the environment is made from, for messages."""
+        names = self.pyproject.names if self.pyproject else ""
+        return f"{self.config_file.name} with {names}" if names else self.config_file.name
 
     @property
     def ref(self) -> str | None:
@@ -48,7 +57,7 @@ class Project:
     @property
     def python_version(self) -> str:
         """The minor version, "3.11", also where cog.yaml names a patch release."""
-        return ".".join(str(part) for part in version_of(self.config.build.python_version)[:2])
+        return _minor(self.config)
 
     @property
     def system_packages(self) -> tuple[str, ...]:
@@ -104,8 +113,16 @@ def load_project(folder: Path, filename: str = CONFIG_NAME) -> Project:
         if ref is not None:
             found = references.check(ref, root, config.build.python_version, _template(nodes[name], filename))
             problems.extend([found] if found else [])
-    wanted = _requirements(parsed, root, filename)
-    problems.extend(wanted.problems)
+    wanted = Requirements()
+    pyproject = None
+    if (from_file := _pyproject(parsed, root)) is not None:
+        try:
+            pyproject = read_pyproject(from_file, _minor(config))
+        except ProjectError as error:
+            problems.extend(error.problems)
+    else:
+        wanted = _requirements(parsed, root, filename)
+        problems.extend(wanted.problems)
     if problems:
         raise ProjectError(sorted(problems, key=lambda one: (one.file != filename, one.file, one.line or 0)))
     return Project(
@@ -117,8 +134,29 @@ def load_project(folder: Path, filename: str = CONFIG_NAME) -> Project:
         constraints=tuple(wanted.constraints),
         requirement_files=tuple(wanted.files),
         dropped_requirements=tuple(wanted.dropped),
+        pyproject=pyproject,
         warnings=(*reader.warnings, *_dropped(wanted, filename)),
     )
+
+
+def _minor(config: Config) -> str:
+    version = config.build.python_version
+    return ".".join(str(part) for part in version_of(version)[:2]) if version else ""
+
+
+def _pyproject(parsed: Parsed, root: Path) -> Path | None:
+    """Return the pyproject.toml the packages come from: the one that is named, or the one there is when none are.
+
+    An empty `python_packages: []` says that the model needs none (docs/decisions/0017).
+    """
+    name = parsed.config.build.python_requirements
+    if name is not None:
+        path = place_of(root, name)
+        inside = path is not None and path.is_relative_to(root) and path.is_file()
+        return path if inside and path is not None and path.name == PYPROJECT_NAME else None
+    beside = root / PYPROJECT_NAME
+    said = "python_packages" in parsed.build_nodes
+    return beside if not said and names_packages(beside) else None
 
 
 def _requirements(parsed: Parsed, root: Path, filename: str) -> Requirements:
