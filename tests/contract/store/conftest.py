@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cogyard.domain.values import Account
 from cogyard.features.accounts.ports import Accounts, NewAccount
+from cogyard.features.deployments.ports import Store as DeploymentStores
 from cogyard.features.examples.ports import ExampleStore
 from cogyard.features.files.ports import FileStore
 from cogyard.features.models.ports import ModelStore
@@ -17,10 +18,12 @@ from cogyard.features.predictions.ports import Store
 from cogyard.features.versions.ports import VersionStore
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.database import Database
+from cogyard.store.deployments import SqlDeployments
 from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
 from cogyard.store.predictions import SqlPredictions
+from cogyard.testing.deployments import MemoryDeployments
 from cogyard.testing.examples import MemoryExamples
 from cogyard.testing.predictions import MemoryPredictions
 from cogyard.testing.stores import MemoryAccounts, MemoryFiles, MemoryModels
@@ -38,6 +41,7 @@ class Stores:
     files: FileStore
     predictions: Store
     examples: ExampleStore
+    deployments: DeploymentStores
 
     async def account(self, username: str) -> Account:
         """Make an account."""
@@ -61,6 +65,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             files=MemoryFiles(),
             predictions=predictions,
             examples=MemoryExamples(predictions),
+            deployments=MemoryDeployments(models, predictions),
         )
         return
     with Database.open(tmp_path / "cogyard.db") as database:
@@ -72,4 +77,5 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             files=SqlFiles(database),
             predictions=SqlPredictions(database),
             examples=SqlExamples(database),
+            deployments=SqlDeployments(database),
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cogyard.domain.deployments import Configuration
 from cogyard.http.endpoints import Access
 from cogyard.testing.api import ApiPlatform, add_version
 from cogyard.web.api import API, CAPABILITIES
@@ -18,10 +19,22 @@ PEOPLE = ("anonymous", "revoked", "other", "owner", "root")
 
 # The routes are about things of `owner`, all private. Bodies are whole, so that only the caller decides.
 VERSION = "e" * 64
+DEPLOYMENT: dict[str, Any] = {
+    "name": "front",
+    "model": "owner/hidden",
+    "version": VERSION,
+    "hardware": "cpu",
+    "min_instances": 0,
+    "max_instances": 1,
+}
 BODIES: dict[str, Any] = {
     "predictions.create": {"version": VERSION, "input": {"text": "x"}},
     "models.predictions.create": {"input": {"text": "x"}},
     "models.update": {"description": "d"},
+    "deployments.create": DEPLOYMENT,
+    "deployments.update": {"max_instances": 2},
+    "deployments.rollback": {"release": 1},
+    "deployments.predictions.create": {"input": {"text": "x"}},
     "models.create": {"owner": "owner", "name": "made", "visibility": "private", "hardware": "cpu"},
 }
 
@@ -54,6 +67,15 @@ RULES: dict[str, tuple[int, int, int]] = {
     "models.examples.add": (404, 201, 422),
     "models.examples.remove": (404, 404, 404),
     "models.predictions.create": (404, 201, 201),
+    "deployments.list": (200, 200, 200),
+    "deployments.create": (422, 409, 200),
+    "deployments.get": (404, 200, 200),
+    "deployments.update": (404, 200, 200),
+    "deployments.delete": (404, 409, 409),
+    "deployments.predictions.create": (404, 201, 201),
+    "deployments.predictions.list": (404, 200, 200),
+    "deployments.releases.list": (404, 200, 200),
+    "deployments.rollback": (404, 200, 200),
     "models.versions.list": (404, 200, 200),
     "models.versions.get": (404, 200, 200),
     "models.versions.delete": (404, 409, 409),
@@ -112,6 +134,10 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         await services.predictions.create(owner, version=version, input={"text": "running"})
         claim = await platform.instance(version.id).claim()
 
+        running = {key: value for key, value in DEPLOYMENT.items() if key not in {"name", "model"}}
+        await services.deployments.create(owner, "front", "owner/hidden", Configuration(**running))
+        await services.deployments.predict(owner, "owner", "front", input={"text": "waits"})
+
         async def content() -> AsyncIterator[bytes]:
             yield b"secret"
 
@@ -126,6 +152,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
             "predictions": {"id": done.id},
             "streams": {"token": done.stream_token},
             "models": {"name": "hidden", "id": done.id},
+            "deployments": {"name": "front"},
             "internal": {"name": "out.png"},
         }
         bodies = {"models.examples.add": {"prediction": done.id}}
@@ -180,7 +207,7 @@ async def test_a_private_model_answers_as_one_that_is_not_there(scene: Scene, en
     """Status, body and headers are the same to the last letter."""
     here, nowhere = (
         "/v1" + endpoint.path.format(owner="owner", name=name, version=VERSION, id="x")
-        for name in ("hidden", "absent")
+        for name in ("front" if endpoint.operation.startswith("deployments.") else "hidden", "absent")
     )
     async with scene.platform.client("other") as client:
         bodies = scene.bodies

@@ -39,6 +39,14 @@ QUESTIONS = {
         ),
         "models_public_by_version (latest_version_at<?)",
     ),
+    "a page of a deployment's predictions": (
+        "SELECT * FROM predictions WHERE account_id = +? AND deployment_id = ? AND (id) < (?) ORDER BY id DESC LIMIT 9",
+        "predictions_by_deployment (deployment_id=? AND id<?)",
+    ),
+    "a page of deployments": (
+        "SELECT * FROM deployments WHERE owner_id = ? AND (id) < (?) ORDER BY id DESC LIMIT 9",
+        "deployments_by_owner (owner_id=? AND id<?)",
+    ),
     "a page of examples": (
         "SELECT * FROM examples WHERE model_id = ? AND (rank) < (?) ORDER BY rank DESC LIMIT 9",
         "examples_by_model (model_id=? AND rank<?)",

@@ -183,3 +183,22 @@ def test_an_empty_machine_always_serves_someone(demands: dict[str, Demand], room
     """With nothing running, waiting work that may have an instance gets one."""
     able = [name for name, demand in demands.items() if demand.waiting and demand.scale.max_instances]
     assert bool(decide(demands, [], Limits(max_instances=room), NOW)) == bool(able)
+
+
+def test_a_lowered_maximum_drains_the_surplus_whether_or_not_work_waits() -> None:
+    """Those that are not ready yet go first, then the least busy; with a maximum of nothing all of them go."""
+    demand = _waits(4, scale=Scale(max_instances=1))
+    instances = [_ready("1", "a", busy=1), _starting("2", "a"), _ready("3", "a", idle=5)]
+    drained = decide({"a": demand}, instances, Limits(max_instances=9), NOW)
+    assert drained == [Drain(instance="2", reason="surplus"), Drain(instance="3", reason="surplus")]
+    nothing = Demand(scale=Scale(max_instances=0))
+    assert len(decide({"a": nothing}, instances, Limits(max_instances=9), NOW)) == 3
+
+
+def test_a_minimum_that_could_not_start_is_tried_again_although_nothing_waits() -> None:
+    """The controller has to wake for it by itself."""
+    later = NOW + timedelta(seconds=4)
+    demand = Demand(not_before=later, scale=Scale(min_instances=1))
+    assert decide({"a": demand}, [], LIMITS, NOW) == []
+    assert next_change({"a": demand}, [], LIMITS, NOW) == later
+    assert decide({"a": demand}, [], LIMITS, later) == [Start(deployable="a")]

@@ -34,7 +34,7 @@ class _Stage:
         setup_timeout = options.pop("setup_timeout", 5.0)
         self.host = Host(
             instance="i1",
-            version=VERSION,
+            deployable=VERSION,
             work=Work(source=self.queue, reports=self.queue, cancellations=self.queue),
             options=HostOptions(
                 run=RunOptions(base="http://127.0.0.1:1", **options), setup_timeout=setup_timeout

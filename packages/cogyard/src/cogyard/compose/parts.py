@@ -24,6 +24,8 @@ from cogyard.compose.settings import Settings
 from cogyard.domain.autoscale import Limits, Scale
 from cogyard.domain.webhooks import Targets
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.deployments.scaling import DeploymentScales
+from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
@@ -46,6 +48,7 @@ from cogyard.instances.server import HttpModelServer
 from cogyard.registry.app import Registry, create_registry
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.database import Database
+from cogyard.store.deployments import SqlDeployments
 from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
@@ -121,12 +124,19 @@ def make_services(kept: Kept, settings: Settings, caller: HttpCaller) -> Service
         given=Given(files=files),
         targets=_targets(settings),
     )
+    versions = Versions(store=model_store, models=models)
     return Services(
         accounts=accounts,
         models=models,
-        versions=Versions(store=model_store, models=models),
+        versions=versions,
         predictions=predictions,
         examples=Examples(store=SqlExamples(kept.database), models=models, predictions=predictions),
+        deployments=Deployments(
+            store=SqlDeployments(kept.database),
+            versions=versions,
+            predictions=predictions,
+            hardware=hardware,
+        ),
         files=files,
         hardware=hardware,
         webhooks=webhooks,
@@ -202,6 +212,13 @@ def controller_options(settings: Settings) -> ControllerOptions:
     return ControllerOptions(
         limits=Limits(max_instances=settings.max_instances),
         scale=Scale(idle_timeout=timedelta(seconds=settings.idle_timeout)),
+    )
+
+
+def make_scales(services: Services, settings: Settings) -> DeploymentScales:
+    """Return how deployments scale."""
+    return DeploymentScales(
+        store=services.deployments.store, idle_timeout=timedelta(seconds=settings.idle_timeout)
     )
 
 

@@ -18,6 +18,7 @@ from cogyard.compose.parts import (
     make_application,
     make_caller,
     make_fleet,
+    make_scales,
     make_services,
     make_work,
     secret_of,
@@ -74,6 +75,7 @@ class Platform:
                 services.predictions.queue,
                 make_work(services),
                 controller_options(settings),
+                scales=make_scales(services, settings),
                 observe=status.observe,
                 record=partial(_record, history),
             )

@@ -122,7 +122,7 @@ def next_change(
         if instance.phase is Phase.READY and instance.idle_since is not None
     ]
     for demand in demands.values():
-        if demand.waiting and demand.not_before is not None:
+        if (demand.waiting or demand.scale.min_instances) and demand.not_before is not None:
             moments.append(demand.not_before)
         if demand.waiting and demand.waiting_since is not None:
             moments.append(demand.waiting_since + limits.patience)
@@ -131,11 +131,14 @@ def next_change(
 
 
 def _retire(demands: Mapping[str, Demand], alive: Sequence[InstanceView], now: datetime) -> list[Drain]:
-    """Drain what has been idle past its timeout, above the minimum."""
+    """Drain what is above a maximum that was lowered, and what has been idle past its timeout, above the minimum."""
     retired: list[Drain] = []
-    for deployable in {instance.deployable for instance in alive}:
+    for deployable in sorted({instance.deployable for instance in alive}):
         demand = demands.get(deployable, Demand())
         mine = [instance for instance in alive if instance.deployable == deployable]
+        surplus = sorted(mine, key=_least_missed)[: max(len(mine) - demand.scale.max_instances, 0)]
+        retired += [Drain(instance=instance.id, reason="surplus") for instance in surplus]
+        mine = [instance for instance in mine if instance not in surplus]
         spare = len(mine) - demand.scale.min_instances
         if demand.waiting:
             continue
@@ -146,6 +149,11 @@ def _retire(demands: Mapping[str, Demand], alive: Sequence[InstanceView], now: d
             if now - (instance.idle_since or now) >= demand.scale.idle_timeout
         ]
     return retired
+
+
+def _least_missed(instance: InstanceView) -> tuple[bool, int, datetime, str]:
+    """Order instances by how little is lost without them: those not ready yet, then the least busy, then the oldest."""
+    return (instance.phase is Phase.READY, instance.busy, instance.since, instance.id)
 
 
 def _wanting(demands: Mapping[str, Demand], kept: Sequence[InstanceView], now: datetime) -> list[str]:

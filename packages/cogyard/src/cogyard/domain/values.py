@@ -135,6 +135,11 @@ class Prediction:
     secret_inputs: tuple[str, ...] = ()
     """Inputs that are never shown, and forgotten at the end."""
 
+    deployment: str | None = None
+    """The deployment that it was asked of, `owner/name`; it may be gone."""
+
+    deployment_id: int | None = None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredFile:

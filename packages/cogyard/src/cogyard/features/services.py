@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
@@ -23,6 +24,7 @@ class Services:
     versions: Versions
     predictions: Predictions
     examples: Examples
+    deployments: Deployments
     files: Files
     hardware: HardwareList
     webhooks: Deliveries | None = None

@@ -24,6 +24,7 @@ from cogyard.domain.autoscale import (
     decide,
     next_change,
 )
+from cogyard.domain.deployments import scale_of
 from cogyard.fleet.local import Ended
 from cogyard.fleet.trouble import Fault, Trouble, after_failure, explain
 from cogyard.instances.errors import ImageRefusedError, SetupFailedError
@@ -59,6 +60,22 @@ class Fleet(Protocol):
         ...
 
 
+class Scales(Protocol):
+    """What scales in a way of its own."""
+
+    async def scales(self) -> Mapping[str, Scale]:
+        """Return how deployments' instances grow and shrink, by deployable."""
+        ...
+
+
+class NoScales:
+    """For a platform without deployments."""
+
+    async def scales(self) -> Mapping[str, Scale]:
+        """Return nothing."""
+        return {}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ControllerOptions:
     """What this machine holds, and how versions scale unless something says otherwise."""
@@ -88,6 +105,7 @@ class Controller:
         work: Work,
         options: ControllerOptions,
         *,
+        scales: Scales | None = None,
         now: Callable[[], datetime] = utc_now,
         observe: Callable[[Overview], None] = lambda _overview: None,
         record: Callable[[Ended], None] = lambda _ended: None,
@@ -96,6 +114,7 @@ class Controller:
         self._backlog = backlog
         self._work = work
         self._options = options
+        self._scales = scales or NoScales()
         self._now = now
         self._observe = observe
         self._record = record
@@ -129,8 +148,9 @@ class Controller:
         now = self._now()
         waiting = await self._backlog.waiting()
         waiting = {name: left for name, count in waiting.items() if (left := await self._refuse(name, count))}
+        own = await self._scales.scales()
         views = self._fleet.views()
-        demands = self._demands(waiting, views, now)
+        demands = self._demands(waiting, views, own, now)
         for action in decide(demands, views, self._options.limits, now):
             match action:
                 case Start():
@@ -167,17 +187,22 @@ class Controller:
         return max(0, count - failed)
 
     def _demands(
-        self, waiting: Mapping[str, int], views: list[InstanceView], now: datetime
+        self,
+        waiting: Mapping[str, int],
+        views: list[InstanceView],
+        own: Mapping[str, Scale],
+        now: datetime,
     ) -> dict[str, Demand]:
         served = {view.deployable for view in views if view.phase is not Phase.DRAINING}
         self._since = {name: self._since.get(name, now) for name in waiting if name not in served}
-        names = {*waiting, *(view.deployable for view in views)}
+        kept = {name for name, scale in own.items() if scale.min_instances}
+        names = {*waiting, *(view.deployable for view in views), *kept}
         return {
             name: Demand(
                 waiting=waiting.get(name, 0),
                 waiting_since=self._since.get(name),
                 not_before=self._not_before(name),
-                scale=self._options.scale,
+                scale=scale_of(name, own, self._options.scale),
             )
             for name in names
         }

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from cogyard.domain.deployables import version_of
 from cogyard.fleet.local import Ended
 from cogyard.instances.tail import last_lines
 
@@ -51,7 +52,7 @@ class History:
 def _record(ended: Ended) -> dict[str, Any]:
     return {
         "instance": ended.instance,
-        "version": ended.deployable,
+        "version": version_of(ended.deployable),
         "started_at": ended.started_at.isoformat(),
         "ended_at": ended.ended_at.isoformat(),
         "became_ready": ended.became_ready,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cogyard.domain.autoscale import InstanceView
+from cogyard.domain.deployables import version_of
 from cogyard.instances.errors import InstanceError
 from cogyard.instances.host import Host, HostOptions, utc_now
 from cogyard.instances.run import Work
@@ -70,7 +71,7 @@ class LocalFleet:
         instance = f"{deployable[:12]}-{secrets.token_hex(4)}"
         host = Host(
             instance=instance,
-            version=deployable,
+            deployable=deployable,
             work=self._work,
             options=self._options,
             connect=self._connect,
@@ -106,7 +107,8 @@ class LocalFleet:
         error: InstanceError | None = None
         try:
             prepared = await self._runtime.prepare(
-                host.version, progress=lambda line: _log.info("preparing", extra={"step": line})
+                version_of(host.deployable),
+                progress=lambda line: _log.info("preparing", extra={"step": line}),
             )
             ended = await host.run(prepared)
         except InstanceError as caught:
@@ -125,7 +127,7 @@ class LocalFleet:
             "instance_ended",
             extra={
                 "instance": host.id,
-                "version": host.version,
+                "version": host.deployable,
                 "exit": str(ended) if ended else "",
                 "reason": error.message if error else "",
             },
@@ -133,7 +135,7 @@ class LocalFleet:
         self.ended(
             Ended(
                 instance=host.id,
-                deployable=host.version,
+                deployable=host.deployable,
                 started_at=started_at,
                 ended_at=self._now(),
                 became_ready=host.was_ready,

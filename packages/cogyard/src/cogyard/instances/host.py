@@ -47,13 +47,13 @@ def utc_now() -> datetime:
 
 
 class Host:
-    """One instance of one version. `run` is its whole life; the other methods may be called from outside."""
+    """One instance of one deployable. `run` is its whole life; the other methods may be called from outside."""
 
     def __init__(
         self,
         *,
         instance: str,
-        version: str,
+        deployable: str,
         work: Work,
         options: HostOptions,
         connect: Callable[[str], ModelServer],
@@ -61,7 +61,7 @@ class Host:
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.id = instance
-        self.version = version
+        self.deployable = deployable
         #: Whether it has ever taken work.
         self.was_ready = False
         #: What setup() printed, as far as known.
@@ -84,7 +84,7 @@ class Host:
         """Return what the autoscaling policy needs to know."""
         return InstanceView(
             id=self.id,
-            deployable=self.version,
+            deployable=self.deployable,
             phase=self._phase,
             since=self._since,
             slots=self._slots,
@@ -167,7 +167,7 @@ class Host:
                     continue
                 claim = await self._claim(served)
                 if claim is None:
-                    more = self._work.source.wait_for_work(self.version, timeout=self._options.claim_wait)
+                    more = self._work.source.wait_for_work(self.deployable, timeout=self._options.claim_wait)
                     await _until(more, served.death, drain)
                     continue
                 self._begin(claim, served)
@@ -180,7 +180,7 @@ class Host:
         """Claim, again and again while the store fails: that is no reason to end what runs."""
         while not (served.death.done() or self._draining.is_set()):
             try:
-                return await self._work.source.claim(self.version, instance=self.id)
+                return await self._work.source.claim(self.deployable, instance=self.id)
             except Exception:  # noqa: BLE001 - whatever it was, the next try says it again
                 _log.exception("claim_failed", extra={"instance": self.id})
             await first(served.death, timeout=_CLAIM_AGAIN)

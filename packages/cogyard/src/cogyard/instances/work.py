@@ -46,7 +46,7 @@ class Outcome:
 
 
 class WorkSource(Protocol):
-    """Predictions waiting for an instance of one deployable (today: a version id)."""
+    """Predictions waiting for an instance of one deployable: see `cogyard.domain.deployables`."""
 
     async def claim(self, deployable: str, *, instance: str) -> Claim | None:
         """Take the next waiting prediction, or None when there is none."""

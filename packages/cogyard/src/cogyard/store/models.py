@@ -13,7 +13,13 @@ from typing import cast
 from cogyard.domain.paging import Key, Slice, Window, cut
 from cogyard.domain.search import expression
 from cogyard.domain.values import Model, Version, Visibility
-from cogyard.features.models.ports import ModelExistsError, NewModel, Order, VersionsLeftError
+from cogyard.features.models.ports import (
+    DeploymentsLeftError,
+    ModelExistsError,
+    NewModel,
+    Order,
+    VersionsLeftError,
+)
 from cogyard.features.versions.ports import VersionInUseError
 from cogyard.store.database import Database
 from cogyard.store.rows import from_json, seek, to_json
@@ -126,9 +132,11 @@ class SqlModels:
         return await self.database.write(work)
 
     async def delete(self, model_id: int, *, with_versions: bool) -> bool:
-        """Delete a model; False when it is gone. Raises VersionsLeftError."""
+        """Delete a model; False when it is gone. Raises VersionsLeftError, DeploymentsLeftError."""
 
         def work(db: sqlite3.Connection) -> bool:
+            if db.execute("SELECT 1 FROM deployments WHERE model_id = ? LIMIT 1", (model_id,)).fetchone():
+                raise DeploymentsLeftError
             if with_versions:
                 db.execute("DELETE FROM versions WHERE model_id = ?", (model_id,))
             elif db.execute("SELECT 1 FROM versions WHERE model_id = ? LIMIT 1", (model_id,)).fetchone():
@@ -198,7 +206,9 @@ class SqlModels:
                 " WHERE p.version = ? AND p.model_id = ? LIMIT 1"
             )
             if db.execute(waiting, (version_id, model_id)).fetchone():
-                raise VersionInUseError
+                raise VersionInUseError("Predictions of this version still wait or run.")
+            if (user := db.execute(_DEPLOYED, (model_id, version_id)).fetchone()) is not None:
+                raise VersionInUseError(f"The deployment {user[0]} runs this version.")
             deleted = db.execute("DELETE FROM versions WHERE model_id = ? AND id = ?", (model_id, version_id))
             if deleted.rowcount == 0:
                 return False
@@ -220,6 +230,11 @@ class SqlModels:
         return Slice(items=tuple(map(model_of, found.items)), next=found.next, previous=found.previous)
 
 
+_DEPLOYED = (
+    "SELECT a.username || '/' || d.name FROM deployments d JOIN accounts a ON a.id = d.owner_id"
+    " JOIN releases r ON r.deployment_id = d.id AND r.number = d.release"
+    " WHERE d.model_id = ?1 AND (r.version = ?2 OR r.split_version = ?2) LIMIT 1"
+)
 _VERSION = (
     "SELECT v.*, a.username || '/' || m.name AS model"
     " FROM versions v JOIN models m ON m.id = v.model_id JOIN accounts a ON a.id = m.owner_id"

@@ -48,6 +48,8 @@ _KEPT: Mapping[str, Callable[[Any], Any]] = {
     "webhook_events": _words,
     "data_removed": int,
     "attempts": _same,
+    "deployment": _same,
+    "deployment_id": _same,
 }
 
 
@@ -95,6 +97,8 @@ def prediction_of(row: sqlite3.Row) -> Prediction:
         webhook_events=tuple(row["webhook_events"].split()),
         data_removed=bool(row["data_removed"]),
         attempts=row["attempts"],
+        deployment=row["deployment"],
+        deployment_id=row["deployment_id"],
     )
 
 

@@ -67,6 +67,14 @@ class SqlPredictions:
         """Return the prediction whose stream this is."""
         return await self.database.read(lambda db: _record(db, "p.stream_token = ?", token))
 
+    async def of_deployment(self, deployment_id: int) -> tuple[str, ...]:
+        """Return the predictions of a deployment that wait or run."""
+        sql = (
+            "SELECT q.prediction_id FROM queue q JOIN predictions p ON p.id = q.prediction_id"
+            " WHERE p.deployment_id = ?"
+        )
+        return await self._ids(sql, deployment_id)
+
     async def by_lease(self, lease_token: str) -> Record | None:
         """Return the prediction that is held by this lease."""
         return await self.database.read(lambda db: _record(db, "q.lease_token = ?", lease_token))
@@ -83,6 +91,8 @@ class SqlPredictions:
             wanted.append(("source = ?", asked.source))
         if asked.version is not None:
             wanted.append(("version = ?", asked.version))
+        if asked.deployment_id is not None:
+            wanted.append(("deployment_id = ?", asked.deployment_id))
         conditions = " AND ".join(condition for condition, _ in wanted)
         sql = f"SELECT * FROM predictions WHERE {conditions} AND {where} ORDER BY {sort} LIMIT ?"
         given = (*(value for _, value in wanted), *values, window.fetch)

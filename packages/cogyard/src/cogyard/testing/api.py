@@ -20,6 +20,7 @@ from cogyard.blobs.local import LocalBlobs
 from cogyard.domain.values import Account, Model, Prediction, Version, Visibility
 from cogyard.domain.webhooks import Targets
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
@@ -33,6 +34,7 @@ from cogyard.features.world import World
 from cogyard.instances.work import Outcome
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.database import Database
+from cogyard.store.deployments import SqlDeployments
 from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
@@ -205,12 +207,20 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
         targets=Targets(allow_private=True, allow_http=True),
         world=world,
     )
+    versions = Versions(store=models_store, models=models, world=world)
     return Services(
         accounts=Accounts(store=accounts, world=world),
         models=models,
-        versions=Versions(store=models_store, models=models, world=world),
+        versions=versions,
         predictions=predictions,
         examples=Examples(store=SqlExamples(database), models=models, predictions=predictions, world=world),
+        deployments=Deployments(
+            store=SqlDeployments(database),
+            versions=versions,
+            predictions=predictions,
+            hardware=hardware,
+            world=world,
+        ),
         files=files,
         hardware=hardware,
     )

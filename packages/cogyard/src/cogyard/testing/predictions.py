@@ -45,6 +45,10 @@ class MemoryPredictions:
         """Return the prediction whose stream this is."""
         return next((self._record(p.id) for p in self.predictions.values() if p.stream_token == token), None)
 
+    async def of_deployment(self, deployment_id: int) -> tuple[str, ...]:
+        """Return the predictions of a deployment that wait or run."""
+        return tuple(key for key in self.tickets if self.predictions[key].deployment_id == deployment_id)
+
     async def by_lease(self, lease_token: str) -> Record | None:
         """Return the prediction that is held by this lease."""
         return next((self._record(key) for key in self.tickets if self._holds(key, lease_token)), None)
@@ -62,6 +66,7 @@ class MemoryPredictions:
             and bounds[0] <= prediction.id < bounds[1]
             and asked.source in {None, prediction.source}
             and asked.version in {None, prediction.version}
+            and asked.deployment_id in {None, prediction.deployment_id}
         ]
         key = window.key[0] if window.key else None
         if window.backwards:

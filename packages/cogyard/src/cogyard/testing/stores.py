@@ -9,11 +9,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from cogyard.domain.deployments import Deployment
 from cogyard.domain.paging import Key, Slice, Window, cut
 from cogyard.domain.search import spaced
 from cogyard.domain.values import Account, ApiToken, Model, StoredFile, Version, Visibility
 from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewSession, NewToken
-from cogyard.features.models.ports import ModelExistsError, NewModel, Order, VersionsLeftError
+from cogyard.features.models.ports import (
+    DeploymentsLeftError,
+    ModelExistsError,
+    NewModel,
+    Order,
+    VersionsLeftError,
+)
+from cogyard.features.versions.ports import VersionInUseError
 from cogyard.store.times import stored
 
 T = TypeVar("T")
@@ -165,6 +173,7 @@ class MemoryModels:
     accounts: MemoryAccounts
     models: dict[int, Model] = field(default_factory=dict)
     kept_versions: dict[tuple[int, str], Version] = field(default_factory=dict)
+    deployed: Mapping[int, Deployment] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     async def add(self, model: NewModel) -> Model:
@@ -239,7 +248,10 @@ class MemoryModels:
         return self.models[model_id]
 
     async def delete(self, model_id: int, *, with_versions: bool) -> bool:
-        """Delete a model. Raises VersionsLeftError."""
+        """Delete a model. Raises VersionsLeftError, DeploymentsLeftError."""
+        model = self.models.get(model_id)
+        if model is not None and any(each.model == model.path for each in self.deployed.values()):
+            raise DeploymentsLeftError
         keys = [key for key in self.kept_versions if key[0] == model_id]
         if keys and not with_versions:
             raise VersionsLeftError
@@ -278,6 +290,11 @@ class MemoryModels:
 
     async def delete_version(self, model_id: int, version_id: str) -> bool:
         """Delete a version; the newest that remains is the latest."""
+        for each in self.deployed.values():
+            wanted = each.release.configuration
+            runs = {wanted.version, wanted.split.version if wanted.split is not None else None}
+            if each.model == self.models[model_id].path and version_id in runs:
+                raise VersionInUseError(f"The deployment {each.path} runs this version.")
         if self.kept_versions.pop((model_id, version_id), None) is None:
             return False
         left = (await self.versions(model_id, Window(limit=1))).items

@@ -10,6 +10,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cogyard.features.accounts import routes as accounts
+from cogyard.features.deployments import routes as deployments
 from cogyard.features.examples import routes as examples
 from cogyard.features.files import delivery
 from cogyard.features.files import routes as files
@@ -30,6 +31,7 @@ API: tuple[Endpoint, ...] = (
     *hardware.ENDPOINTS,
     *predictions.ENDPOINTS,
     *versions.ENDPOINTS,
+    *deployments.ENDPOINTS,
     *examples.ENDPOINTS,
     *models.ENDPOINTS,
 )

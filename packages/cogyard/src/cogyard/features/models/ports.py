@@ -20,6 +20,10 @@ class VersionsLeftError(Exception):
     """The model still has versions."""
 
 
+class DeploymentsLeftError(Exception):
+    """Deployments still run the model."""
+
+
 class Order(StrEnum):
     """What a list of models is sorted by."""
 
@@ -74,7 +78,7 @@ class ModelStore(Protocol):
         ...
 
     async def delete(self, model_id: int, *, with_versions: bool) -> bool:
-        """Delete a model; False when it is gone. Raises VersionsLeftError."""
+        """Delete a model; False when it is gone. Raises VersionsLeftError, DeploymentsLeftError."""
         ...
 
 

@@ -14,6 +14,7 @@ from cogyard.features.accounts.ports import AccountStore
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.models import policy
 from cogyard.features.models.ports import (
+    DeploymentsLeftError,
     ModelExistsError,
     ModelStore,
     NewModel,
@@ -141,6 +142,8 @@ class Models:
                 raise NotFoundError
         except VersionsLeftError as error:
             raise ConflictError(f"{model.path} still has versions; delete them first.") from error
+        except DeploymentsLeftError as error:
+            raise ConflictError(f"Deployments still run {model.path}; delete them first.") from error
         if self.repositories is not None:
             await self.repositories.drop(model.path)
 

@@ -95,6 +95,7 @@ class Asked:
     created_before: datetime | None = None
     source: str | None = None
     version: str | None = None
+    deployment_id: int | None = None
 
 
 class PredictionStore(Protocol):
@@ -157,6 +158,10 @@ class QueueStore(Protocol):
 
     async def waiting(self) -> Mapping[str, int]:
         """Return how many tickets have no lease, by deployable."""
+        ...
+
+    async def of_deployment(self, deployment_id: int) -> tuple[str, ...]:
+        """Return the predictions of a deployment that wait or run."""
         ...
 
     async def by_lease(self, lease_token: str) -> Record | None:

@@ -162,6 +162,11 @@ class Queue:
         decide = moves.stop(event, self.world.now(), self._message_id())
         return await self._end(prediction_id, decide)
 
+    async def cancel_of_deployment(self, deployment_id: int) -> None:
+        """Stop every prediction of a deployment, waiting or running."""
+        for prediction_id in await self.store.of_deployment(deployment_id):
+            await self.cancel(prediction_id)
+
     async def wait_canceled(self, prediction_id: str) -> None:
         """Return once the run must stop: it was canceled, its deadline passed, or its lease is void."""
         with self.live.watch(prediction_id) as topic:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from cogyard.domain.deployables import of_deployment
 from cogyard.domain.depth import MAX_DEPTH, deeper_than
 from cogyard.domain.ids import (
     CAPABILITY_RANDOM_BYTES,
@@ -40,6 +41,14 @@ WEBHOOK_LIMIT = 2_000
 PAGE_BYTES = 4 * 1024 * 1024
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Through:
+    """The deployment that a prediction is asked of."""
+
+    deployment_id: int
+    path: str
+
+
 @dataclass
 class _Counted:
     at: datetime | None = None
@@ -69,17 +78,19 @@ class Predictions:
         source: str = "api",
         origin: str = "",
         cancel_after: float | None = None,
+        through: Through | None = None,
     ) -> Prediction:
         """Ask for a prediction; when this returns it is durable and will end exactly once.
 
-        `version` is one that the caller may run (see Versions.resolve). Raises InvalidError with every problem of
-        the input, BusyError when too many wait.
+        `version` is one that the caller may run (see Versions.resolve); `through` says whose instances run it. Raises
+        InvalidError with every problem of the input, BusyError when too many wait.
         """
         if deeper_than(input):
             raise InvalidError(f"The input is nested more than {MAX_DEPTH} levels deep.")
         secrets = self.inputs.check(version, input)
         events = self._webhook_events(webhook, webhook_events)
-        await self._refuse_when_full(version.id)
+        deployable = version.id if through is None else of_deployment(version.id, through.deployment_id)
+        await self._refuse_when_full(deployable)
         now = self.world.now()
         key = new_id(now, self.world.random(ID_RANDOM_BYTES))
         prediction = Prediction(
@@ -99,9 +110,11 @@ class Predictions:
             webhook_events=events,
             origin=origin,
             secret_inputs=secrets,
+            deployment=None if through is None else through.path,
+            deployment_id=None if through is None else through.deployment_id,
         )
-        await self.queue.store.add(prediction, waiting(version.id, prediction.deadline))
-        self.queue.bells.ring(version.id)
+        await self.queue.store.add(prediction, waiting(deployable, prediction.deadline))
+        self.queue.bells.ring(deployable)
         return prediction
 
     async def get(self, caller: Account | None, id: str) -> Prediction:
@@ -119,10 +132,15 @@ class Predictions:
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         source: str | None = None,
+        deployment_id: int | None = None,
     ) -> Slice[Prediction]:
         """Return the caller's predictions, newest first; fewer than the window asks for when they are large."""
         asked = Asked(
-            account_id=caller.id, created_after=created_after, created_before=created_before, source=source
+            account_id=caller.id,
+            created_after=created_after,
+            created_before=created_before,
+            source=source,
+            deployment_id=deployment_id,
         )
         return await self.queue.store.list(asked, replace(window, budget=window.budget or PAGE_BYTES))
 
@@ -223,6 +241,6 @@ class Predictions:
         waits = counted.waiting.get(deployable, 0)
         if waits >= self.queue_limit:
             raise BusyError(
-                f"{waits} predictions of this version wait already; at most {self.queue_limit} may.",
+                f"{waits} predictions wait for the same instances already; at most {self.queue_limit} may.",
                 retry_after=5,
             )

@@ -39,6 +39,8 @@ def prediction_json(
         "completed_at": written(prediction.completed_at),
         "urls": urls(prediction, addresses),
     }
+    if prediction.deployment is not None:
+        shaped["deployment"] = prediction.deployment
     if prediction.deadline is not None:
         shaped["deadline"] = written(prediction.deadline)
     if prediction.status.terminal:

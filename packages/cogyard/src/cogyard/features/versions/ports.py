@@ -38,4 +38,4 @@ class VersionStore(Protocol):
 
 
 class VersionInUseError(Exception):
-    """Predictions of that version wait or run."""
+    """Predictions of that version wait or run, or a deployment runs it; the text says which."""

@@ -102,7 +102,7 @@ class Versions:
         try:
             deleted = is_version(id) and await self.store.delete_version(model.id, id)
         except VersionInUseError as error:
-            raise ConflictError("Predictions of this version still wait or run.") from error
+            raise ConflictError(str(error)) from error
         if not deleted:
             raise NotFoundError
 

@@ -1,0 +1,1 @@
+"""Names in front of versions, with instances of their own."""

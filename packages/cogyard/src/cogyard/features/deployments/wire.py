@@ -1,0 +1,38 @@
+"""A deployment on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cogyard.domain.deployments import Deployment, Release
+from cogyard.features.accounts.routes import account_json
+from cogyard.http.moments import written
+
+
+def deployment_json(deployment: Deployment) -> dict[str, Any]:
+    """Shape a deployment with its current release."""
+    return {
+        "owner": deployment.owner,
+        "name": deployment.name,
+        "current_release": release_json(deployment, deployment.release),
+    }
+
+
+def release_json(deployment: Deployment, release: Release) -> dict[str, Any]:
+    """Shape a release; `split` is ours, and there only when there is one."""
+    wanted = release.configuration
+    configuration: dict[str, Any] = {
+        "hardware": wanted.hardware,
+        "min_instances": wanted.min_instances,
+        "max_instances": wanted.max_instances,
+    }
+    if wanted.split is not None:
+        configuration["split"] = {"version": wanted.split.version, "percent": wanted.split.percent}
+    return {
+        "number": release.number,
+        "model": deployment.model,
+        "version": wanted.version,
+        "created_at": written(release.created_at),
+        "created_by": account_json(release.created_by),
+        "configuration": configuration,
+    }

@@ -1,0 +1,80 @@
+"""Answering a create, whatever it was asked of: a version, a model or a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cogyard.domain.values import Prediction, Status
+from cogyard.features.page import services_of
+from cogyard.features.predictions.inline import inlined
+from cogyard.features.predictions.wire import prediction_json
+from cogyard.http.addresses import Addresses
+from cogyard.http.caller import caller_of
+from cogyard.http.endpoints import reply
+from cogyard.http.preferences import Wait, cancel_after, wait_preference
+
+# Clients that know the status "aborted": the second generation, and ours.
+_KNOW_ABORTED = ("Replicate/", "cogyard")
+
+
+class Asked(msgspec.Struct):
+    """The body of a create. What clients send beside it (`stream`, and more) is let pass (wire gotcha 13)."""
+
+    input: dict[str, Any]
+    version: str | None = None
+    webhook: str | None = None
+    webhook_completed: str | None = None
+    webhook_events_filter: list[str] | None = None
+
+
+#: Makes the prediction; takes `input` and what else `Predictions.create` takes, by name.
+Create = Callable[..., Awaitable[Prediction]]
+
+
+async def created(request: Request, asked: Asked, create: Create) -> Response:
+    """Ask for a prediction by `create`, and answer at once or, when the client prefers, with its end."""
+    wait = wait_preference(request.headers.get("prefer"))
+    webhook = asked.webhook or asked.webhook_completed
+    events = asked.webhook_events_filter
+    if events is None and not asked.webhook and asked.webhook_completed:
+        events = ["completed"]
+    prediction = await create(
+        input=asked.input,
+        webhook=webhook,
+        webhook_events=events,
+        source="web" if caller_of(request).via == "session" else "api",
+        origin=Addresses.of(request).base,
+        cancel_after=cancel_after(request.headers.get("cancel-after")),
+    )
+    if wait is not None:
+        return await _waited(request, prediction, wait)
+    answer = shaped(request, prediction)
+    return reply(answer, 201, Location=answer["urls"]["get"])
+
+
+async def _waited(request: Request, prediction: Prediction, wait: Wait) -> Response:
+    services = services_of(request)
+    found = await services.predictions.wait(prediction.id, wait.seconds)
+    if found.status.terminal:
+        found = replace(found, output=await inlined(found.output, services.files))
+    else:
+        # Clients take any word but "starting" for the end (wire gotcha 2).
+        found = replace(found, status=Status.STARTING, output=None)
+    answer = shaped(request, found)
+    status = 201 if found.status.terminal else 202
+    return reply(answer, status, Location=answer["urls"]["get"], Preference_Applied=wait.applied)
+
+
+def shaped(request: Request, prediction: Prediction) -> dict[str, Any]:
+    """Shape a prediction for the client that asks."""
+    return prediction_json(
+        prediction,
+        Addresses.of(request),
+        knows_aborted=request.headers.get("user-agent", "").startswith(_KNOW_ABORTED),
+    )

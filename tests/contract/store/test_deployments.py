@@ -1,0 +1,134 @@
+"""What every store of deployments promises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from cogyard.domain.deployments import Configuration, Deployment, Split
+from cogyard.domain.paging import Window
+from cogyard.domain.values import Account, Model, Prediction, Status, Version, Visibility
+from cogyard.features.deployments.ports import DeploymentExistsError, DeploymentInUseError, NewDeployment
+from cogyard.features.models.ports import DeploymentsLeftError, NewModel
+from cogyard.features.predictions.ports import Asked, Ticket
+from cogyard.features.versions.ports import VersionInUseError
+
+from tests.contract.store.conftest import NOW, Stores
+
+pytestmark = pytest.mark.anyio
+
+FIRST = Configuration(version="a" * 64, hardware="cpu", min_instances=0, max_instances=1)
+
+
+async def _model(stores: Stores, owner: Account) -> Model:
+    model = await stores.models.add(
+        NewModel(owner_id=owner.id, name="m", visibility=Visibility.PUBLIC, hardware="cpu", created_at=NOW)
+    )
+    for digit in "abc":
+        await stores.versions.add_version(
+            model.id,
+            Version(id=digit * 64, model=model.path, created_at=NOW, cog_version="0", openapi_schema={}),
+        )
+    return model
+
+
+async def _deployment(stores: Stores, owner: Account, model: Model, name: str = "front") -> Deployment:
+    return await stores.deployments.add(
+        NewDeployment(
+            owner_id=owner.id,
+            name=name,
+            model_id=model.id,
+            configuration=FIRST,
+            created_at=NOW,
+            created_by=owner.id,
+        )
+    )
+
+
+async def test_a_deployment_is_found_whatever_its_case_and_listed(stores: Stores) -> None:
+    """No two of an owner have one name; lists are the owner's, newest first, and can be walked."""
+    ann, bob = await stores.account("ann"), await stores.account("bob")
+    model = await _model(stores, ann)
+    made = await _deployment(stores, ann, model)
+    assert made.release.number == 1
+    assert made.release.configuration == FIRST
+    assert made.release.created_by.username == "ann"
+    assert (made.path, made.model, made.created_at) == ("ann/front", "ann/m", NOW)
+    assert await stores.deployments.get("ANN", "Front") == made
+    assert await stores.deployments.get("bob", "front") is None
+    with pytest.raises(DeploymentExistsError):
+        await _deployment(stores, ann, model, "FRONT")
+    second = await _deployment(stores, ann, model, "second")
+    other = await _deployment(stores, bob, model)
+    page = await stores.deployments.list(ann.id, Window(limit=1))
+    assert page.items == (second,)
+    assert (await stores.deployments.list(ann.id, Window(limit=1, key=page.next))).items == (made,)
+    assert {each.id for each in await stores.deployments.current()} == {made.id, second.id, other.id}
+
+
+async def test_a_change_is_the_next_release(stores: Stores) -> None:
+    """It is decided over what is current; deciding nothing changes nothing; earlier ones stay."""
+    ann, bob = await stores.account("ann"), await stores.account("bob")
+    made = await _deployment(stores, ann, await _model(stores, ann))
+    wanted = replace(FIRST, version="b" * 64, split=Split(version="c" * 64, percent=10))
+    later = NOW + timedelta(minutes=1)
+    changed = await stores.deployments.release(made.id, lambda _: wanted, now=later, by=bob.id)
+    assert changed is not None
+    assert (changed.release.number, changed.release.configuration) == (2, wanted)
+    assert (changed.release.created_at, changed.release.created_by.id) == (later, bob.id)
+    assert await stores.deployments.release(made.id, lambda _: None, now=later, by=bob.id) == changed
+    assert await stores.deployments.release(made.id + 9, lambda _: wanted, now=later, by=bob.id) is None
+    listed = await stores.deployments.releases(made.id, Window(limit=1))
+    assert listed.items == (changed.release,)
+    assert (await stores.deployments.releases(made.id, Window(limit=1, key=listed.next))).items == (
+        made.release,
+    )
+    assert await stores.deployments.numbered(made.id, 1) == made.release
+    assert await stores.deployments.numbered(made.id, 3) is None
+
+
+async def test_what_is_deployed_is_not_deleted(stores: Stores) -> None:
+    """Neither its model, nor a version of the current release; what an earlier one ran may go."""
+    ann = await stores.account("ann")
+    model = await _model(stores, ann)
+    made = await _deployment(stores, ann, model)
+    with pytest.raises(VersionInUseError, match="ann/front"):
+        await stores.versions.delete_version(model.id, "a" * 64)
+    wanted = replace(FIRST, version="b" * 64, split=Split(version="c" * 64, percent=10))
+    await stores.deployments.release(made.id, lambda _: wanted, now=NOW, by=ann.id)
+    assert await stores.versions.delete_version(model.id, "a" * 64)
+    for digit in "bc":
+        with pytest.raises(VersionInUseError):
+            await stores.versions.delete_version(model.id, digit * 64)
+    with pytest.raises(DeploymentsLeftError):
+        await stores.models.delete(model.id, with_versions=True)
+    assert await stores.deployments.delete(made.id)
+    assert await stores.models.delete(model.id, with_versions=True)
+
+
+async def test_a_deployment_in_use_stays(stores: Stores) -> None:
+    """Its predictions that wait or run keep it; they are told from others'."""
+    ann = await stores.account("ann")
+    model = await _model(stores, ann)
+    made = await _deployment(stores, ann, model)
+    for number, deployment in enumerate((made, None)):
+        prediction = Prediction(
+            id=f"{number:026}",
+            model=model.path,
+            version="a" * 64,
+            account_id=ann.id,
+            status=Status.STARTING,
+            input={},
+            created_at=NOW,
+            stream_token=f"{number:032}",
+            deployment=deployment.path if deployment else None,
+            deployment_id=deployment.id if deployment else None,
+        )
+        await stores.predictions.add(prediction, Ticket(deployable="x"))
+    assert await stores.predictions.of_deployment(made.id) == (f"{0:026}",)
+    listed = await stores.predictions.list(Asked(account_id=ann.id, deployment_id=made.id), Window(limit=9))
+    assert [(each.id, each.deployment) for each in listed.items] == [(f"{0:026}", "ann/front")]
+    with pytest.raises(DeploymentInUseError):
+        await stores.deployments.delete(made.id)
+    assert not await stores.deployments.delete(made.id + 9)
