@@ -24,7 +24,8 @@ def main() -> int:
     """Write the lock and return the exit status."""
     wanted: set[str] = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["dev"])
     for manifest in sorted((ROOT / "packages").glob("*/pyproject.toml")):
-        wanted.update(tomllib.loads(manifest.read_text())["project"].get("dependencies", []))
+        project = tomllib.loads(manifest.read_text())["project"]
+        wanted.update(project.get("dependencies", []), *project.get("optional-dependencies", {}).values())
     wanted.add("uv_build>=0.9,<1")
     inputs = "\n".join(sorted(line for line in wanted if not OWN.match(line))) + "\n"
     with tempfile.TemporaryDirectory() as folder:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from cog_server.errors import StartError
+from cog_server.origin import TraceHeader
 from cog_server.serving import ServerOptions, explain, serve
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -33,6 +35,8 @@ def options(arguments: list[str], env: dict[str, str]) -> ServerOptions:
     parser.add_argument("--upload-url", default=env.get("COG_UPLOAD_URL") or None)
     parser.add_argument("--setup-timeout", type=float, default=env.get("COG_SETUP_TIMEOUT") or None)
     parser.add_argument("--predict-timeout", type=_seconds, default=env.get("COG_PREDICT_TIMEOUT") or None)
+    interval = env.get("COG_THROTTLE_RESPONSE_INTERVAL") or 0.5
+    parser.add_argument("--webhook-interval", type=_pause, default=interval)
     parser.add_argument("--token", default=env.get("COG_API_TOKEN") or None)
     parser.add_argument("--ready-file", type=Path, default=env.get("COG_READY_FILE") or None)
     parser.add_argument("--cancel-grace", type=float, default=env.get("COG_CANCEL_GRACE") or 5.0)
@@ -43,8 +47,31 @@ def options(arguments: list[str], env: dict[str, str]) -> ServerOptions:
     parsed = parser.parse_args(arguments)
     if parsed.ref is None and parsed.train_ref is None:
         parser.error("no model is named: give --ref predict.py:Predictor, or set COG_PREDICT_TYPE_STUB")
-    strict = env.get("COG_STRICT_CAPACITY", "").lower() in _TRUE
-    return ServerOptions(strict_capacity=strict, **vars(parsed))
+    try:
+        header = trace_header(env)
+    except ValueError as exc:
+        parser.error(str(exc))
+    return ServerOptions(
+        strict_capacity=is_set(env, "COG_STRICT_CAPACITY"),
+        trace=is_set(env, "COG_TRACE_ENABLED"),
+        trace_header=header,
+        **vars(parsed),
+    )
+
+
+def is_set(env: Mapping[str, str], name: str) -> bool:
+    """Say whether a variable is set to 1, true, yes or on."""
+    return env.get(name, "").lower() in _TRUE
+
+
+def trace_header(env: Mapping[str, str]) -> TraceHeader | None:
+    """Return the header that COG_TRACE_HEADER names, unless it is the usual one. Raises ValueError."""
+    name, form = env.get("COG_TRACE_HEADER", "").strip().lower(), env.get("COG_TRACE_HEADER_FORMAT") or "w3c"
+    if form not in ("w3c", "jaeger"):
+        raise ValueError(f"COG_TRACE_HEADER_FORMAT is {form!r}; it may be w3c or jaeger")
+    if form == "jaeger":
+        return TraceHeader((name or "uber-trace-id").encode(), jaeger=True)
+    return TraceHeader(name.encode()) if name and name != "traceparent" else None
 
 
 def _default_project() -> str:
@@ -62,6 +89,13 @@ def _seconds(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return value
+
+
+def _pause(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds from 0 up")
     return value
 
 

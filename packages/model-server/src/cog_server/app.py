@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from cog_server import forms, requests, sse
+from cog_server import forms, origin, requests, sse
 from cog_server.asked import Asked
 from cog_server.deadlines import cancel_after
 from cog_server.errors import (
@@ -27,6 +27,8 @@ from cog_server.errors import (
 )
 from cog_server.front.exchange import Exchange
 from cog_server.guard import Guard
+from cog_server.ids import make_id
+from cog_server.origin import Origin, TraceHeader
 from cog_server.pages import Pages
 from cog_server.prediction import Prediction
 from cog_server.requests import Wants
@@ -70,6 +72,7 @@ class App:
         max_body: int = MAX_BODY,
         stream_grace: float = STREAM_GRACE,
         keep_alive: float = sse.KEEP_ALIVE_SECONDS,
+        trace_header: TraceHeader | None = None,
     ) -> None:
         self._runner = runner
         self._pages = Pages(runner)
@@ -78,6 +81,7 @@ class App:
         self._max_body = max_body
         self._stream_grace = stream_grace
         self._keep_alive = keep_alive
+        self._trace_header = trace_header
         self._readers: dict[Prediction, int] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,6 +89,7 @@ class App:
         if scope["type"] != "http":
             await _other(scope, receive, send)
             return
+        send = _naming(send, _name(origin.read(scope["headers"])))
         try:
             if self._guard is not None and not self._guard.allows(scope["headers"]):
                 await self._stranger(scope, send)
@@ -148,25 +153,31 @@ class App:
         """Take a plain `POST /predictions` without a task of its own; leave everything else to the ASGI call."""
         if exchange.path != "/predictions" or exchange.method != "POST" or self._guard is not None:
             return False
-        wants = Wants(exchange.headers)
+        wants = self._wants(exchange.headers)
         if wants.special or not wants.is_json:
             return False
+        name = _name(wants.origin)
         try:
             prediction, created = self._accept(self._runner.predictions, wants, exchange.take_body(), None)
         except ServerError as exc:
             status, body, headers = self._refusal(exc)
-            exchange.reply(status, body, headers=b"".join(b"%s: %s\r\n" % line for line in headers))
+            lines = [*headers, (b"x-request-id", name)]
+            exchange.reply(status, body, headers=b"".join(b"%s: %s\r\n" % line for line in lines))
             return True
+        head = b"content-type: application/json\r\nx-request-id: %s\r\n" % name
         if wants.events:
-            self._stream_at_once(exchange, prediction, wants.last_id, owner=created)
+            self._stream_at_once(exchange, prediction, wants.last_id, name, owner=created)
         elif prediction.over:
-            exchange.reply(200, *prediction.answer_parts())
+            exchange.reply(200, *prediction.answer_parts(), headers=head)
         else:
-            prediction.enders.append(lambda: exchange.reply(200, *prediction.answer_parts()))
+            prediction.enders.append(lambda: exchange.reply(200, *prediction.answer_parts(), headers=head))
             if created:
                 engine = self._runner.predictions.engine
                 exchange.on_gone = lambda: engine.cancel(prediction)
         return True
+
+    def _wants(self, headers: Headers) -> Wants:
+        return Wants(headers if self._trace_header is None else self._trace_header.rename(headers))
 
     def _accept(
         self, kind: Kind, wants: Wants, data: bytes | mmap, url_id: str | None
@@ -188,12 +199,12 @@ class App:
             if known is not None:
                 return known, False
         limit = None if wants.cancel_after is None else cancel_after(wants.cancel_after)
-        return kind.engine.submit(asked, hook, limit), True
+        return kind.engine.submit(asked, hook, limit, wants.origin), True
 
     async def _create(
         self, kind: Kind, scope: Scope, receive: Receive, send: Send, url_id: str | None = None
     ) -> None:
-        wants = Wants(scope["headers"])
+        wants = self._wants(scope["headers"])
         body = await self._read(wants.length, receive)
         if not wants.is_json:
             media_type = requests.header(scope["headers"], b"content-type")
@@ -290,7 +301,7 @@ class App:
             self._left(kind, prediction, owner=owner)
 
     def _stream_at_once(
-        self, exchange: Exchange, prediction: Prediction, last_id: bytes | None, *, owner: bool
+        self, exchange: Exchange, prediction: Prediction, last_id: bytes | None, name: bytes, *, owner: bool
     ) -> None:
         """As `_stream`, without a task."""
         kind = self._runner.predictions
@@ -299,7 +310,7 @@ class App:
             exchange,
             prediction,
             seen=sse.last_event_id(last_id, len(prediction.events)),
-            headers=_EVENTS,
+            headers=[*_EVENTS, (b"x-request-id", name)],
             keep_alive=self._keep_alive,
             on_left=lambda: self._left(kind, prediction, owner=owner),
         )
@@ -357,6 +368,22 @@ def _again(kind: Kind, asked: Asked) -> Prediction | None:
     if known.over:
         return None
     raise ConflictError(f"The prediction {asked.id!r} is running with another input.")
+
+
+def _name(origin: Origin | None) -> bytes:
+    """Return the name that a request's answer carries: its own, or one that is made."""
+    return (make_id() if origin is None or origin.request_id is None else origin.request_id).encode("ascii")
+
+
+def _naming(send: Send, name: bytes) -> Send:
+    """Add the request's name to its answer."""
+
+    async def named(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"x-request-id", name)]
+        await send(message)
+
+    return named
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -17,6 +17,7 @@ from cog_server import frames
 from cog_server.asked import Asked
 from cog_server.errors import BusyError, ConflictError, NotReadyError, ProtocolError, UnknownPredictionError
 from cog_server.lifecycle import Event
+from cog_server.origin import Origin
 from cog_server.performing import Performer
 from cog_server.prediction import LOG, METRIC, Prediction
 from cog_server.recording import record
@@ -27,6 +28,7 @@ from cog_server.workers.lane import Lane
 
 STORING_MOST = 64
 """Predictions that may be storing their files at once, beyond slots and queue."""
+_NOWHERE = Origin()
 OUTPUT_LIMIT = 1 << 30
 """Bytes of JSON that one prediction may put out."""
 
@@ -81,9 +83,11 @@ class Engine(Performer):
         asked: Asked,
         hook: tuple[str, frozenset[str]] | None = None,
         cancel_after: float | None = None,
+        origin: Origin | None = None,
     ) -> Prediction:
         """Accept a prediction; `hook` is a webhook's URL and events, `cancel_after` the seconds it may live.
 
+        `origin` is what the request says of where it comes from; without one it comes from this program.
         Raises NotReadyError, BusyError or ConflictError.
         """
         if not self.accepting:
@@ -105,13 +109,22 @@ class Engine(Performer):
         prediction.places = asked.places
         if asked.context:
             prediction.context = asked.context
+        if origin is not None or self._traced:
+            self._note_origin(prediction, origin or _NOWHERE)
         if hook is not None:
-            prediction.webhook = Webhook(self._webhooks, hook[0], hook[1], prediction.answer)
+            headers = {} if prediction.trace is None else dict(prediction.trace.headers)
+            if prediction.request_id is not None:
+                headers["X-Request-Id"] = prediction.request_id
+            prediction.webhook = Webhook(self._webhooks, hook[0], hook[1], prediction.answer, headers)
         if cancel_after is not None:
             prediction.deadline = self._loop.call_later(cancel_after, self.cancel, prediction)
         self._live[asked.id] = prediction
         self._fire(prediction, Event.ACCEPTED_WITH_FILES if asked.places else Event.ACCEPTED)
         return prediction
+
+    def _note_origin(self, prediction: Prediction, origin: Origin) -> None:
+        prediction.request_id = origin.request_id
+        prediction.trace = self._tracer.accept(origin, prediction.id, training=self._training)
 
     def cancel(self, prediction: Prediction) -> None:
         """Ask that a prediction stop; nothing happens when it is over."""

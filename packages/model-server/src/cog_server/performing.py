@@ -28,6 +28,7 @@ from cog_server.memory import Memory
 from cog_server.outputs import OutputStore
 from cog_server.prediction import COMPLETED, OUTPUT, START, Prediction
 from cog_server.statistics import Statistics
+from cog_server.tracing import Passing, Tracer
 from cog_server.webhooks import WebhookClient
 from cog_server.workers import messages
 from cog_server.workers.lane import Group, Lane
@@ -53,6 +54,8 @@ class Performer:
         store: Callable[[str | None], OutputStore],
         webhooks: WebhookClient,
         on_log: OnLog | None = None,
+        tracer: Tracer | None = None,
+        training: bool = False,
     ) -> None:
         self.limits = limits
         self._webhooks = webhooks
@@ -63,6 +66,9 @@ class Performer:
         self._fetcher = fetcher
         self._store = store
         self._on_log = on_log
+        self._traced = tracer is not None
+        self._tracer: Tracer = tracer or Passing()
+        self._training = training
         self._pool: Pool | None = None
         self._lanes: tuple[Lane, ...] = ()
         self._busy = 0
@@ -215,7 +221,7 @@ class Performer:
             prediction.error = f"An input file could not be stored: {exc.strerror}."
         except Exception:
             # Whatever it is, the prediction must not hang in this state.
-            log.exception("inputs failed id=%s", prediction.id)
+            log.exception("inputs failed id=%s request=%s", prediction.id, prediction.request_id)
             prediction.error = "An input file could not be prepared; the server's log says why."
         finally:
             self._preparing -= 1
@@ -242,12 +248,14 @@ class Performer:
         prediction.started_at = time.time()
         context = _encode(prediction.context) if prediction.context else _EMPTY_CONTEXT
         # The caller's JSON goes through as it came; ids and folders hold nothing that needs escaping.
-        payload = b'{"id":"%s","input":%s,"context":%s,"dir":%s%s}' % (
+        trace = prediction.trace
+        payload = b'{"id":"%s","input":%s,"context":%s,"dir":%s%s%s}' % (
             prediction.id.encode(),
             prediction.input_raw,
             context,
             _encode(prediction.folder),
             b',"more":true' if prediction.more else b"",
+            b"" if trace is None else b',"trace":' + _encode(trace.runs()),
         )
         lane.supervisor.send(frames.PREDICT, tag, payload)
         if self.limits.predict_timeout is not None:
@@ -340,6 +348,8 @@ class Performer:
         moment = self._loop.time()
         self._memory.keep(prediction, moment)
         self._memory.sweep(moment)
+        if prediction.trace is not None:
+            prediction.trace.over(prediction)
         if prediction.webhook is not None:
             prediction.webhook.notify("completed")
         prediction.lane = None

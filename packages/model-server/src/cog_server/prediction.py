@@ -21,6 +21,7 @@ from cog_server.lifecycle import TERMINAL, State, status
 if TYPE_CHECKING:
     from cog_server.delivery import Delivery
     from cog_server.inputs.prepare import FilePlace
+    from cog_server.tracing import Trace
     from cog_server.webhooks import Webhook
     from cog_server.workers.lane import Group, Lane
 
@@ -88,6 +89,7 @@ class Prediction:
         "predict_time",
         "prefix",
         "queued_at",
+        "request_id",
         "shown_input",
         "started_at",
         "state",
@@ -97,6 +99,7 @@ class Prediction:
         "taps",
         "task",
         "time_limit",
+        "trace",
         "value",
         "watchers",
         "webhook",
@@ -140,6 +143,8 @@ class Prediction:
         self.taps: list[Callable[[], None]] = []
         self.enders: list[Callable[[], None]] = []
         self.webhook: Webhook | None = None
+        self.request_id: str | None = None
+        self.trace: Trace | None = None
         self.delivery: Delivery | None = None
         self.task: asyncio.Task[None] | None = None
         self.grace: asyncio.TimerHandle | None = None

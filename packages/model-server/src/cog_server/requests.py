@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cog_server import ids
+from cog_server import ids, origin
 from cog_server.asked import Asked
 from cog_server.errors import InputInvalidError, Problem, RequestError
 from cog_server.inputs.cuts import SMALLEST, Cut, Cuts
@@ -188,7 +188,7 @@ def _is_http(url: Any) -> bool:
 class Wants:
     """What a prediction request's headers ask for."""
 
-    __slots__ = ("cancel_after", "events", "is_json", "last_id", "length", "no_wait", "seconds")
+    __slots__ = ("cancel_after", "events", "is_json", "last_id", "length", "no_wait", "origin", "seconds")
 
     def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
         self.is_json = self.events = self.no_wait = False
@@ -196,6 +196,8 @@ class Wants:
         self.last_id: bytes | None = None
         self.seconds: float | None = None
         self.cancel_after: bytes | None = None
+        self.origin: origin.Origin | None = None
+        told: list[tuple[bytes, bytes]] | None = None
         for name, value in headers:
             if name == b"content-type":
                 self.is_json = value == b"application/json" or _is_json(value)
@@ -210,6 +212,10 @@ class Wants:
                 self.last_id = value
             elif name == b"cancel-after":
                 self.cancel_after = value
+            elif name in origin.ORIGIN_HEADERS:
+                told = [*(told or ()), (name, value)]
+        if told is not None:
+            self.origin = origin.read(told)
 
     @property
     def special(self) -> bool:

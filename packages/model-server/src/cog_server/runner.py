@@ -16,8 +16,10 @@ from cog_server.folders import Folders
 from cog_server.inputs.addresses import AddressRule
 from cog_server.inputs.fetch import Fetcher
 from cog_server.outputs import DataUrlStore, OutputStore, Uploads, UploadStore
+from cog_server.threads import in_thread
+from cog_server.tracing import Tracer
 from cog_server.validation import InputSchema
-from cog_server.webhooks import WebhookClient
+from cog_server.webhooks import INTERVAL, WebhookClient
 from cog_server.workers.devices import commands
 from cog_server.workers.lane import Lane
 from cog_server.workers.pool import Pool
@@ -43,6 +45,9 @@ class RunnerOptions:
     rule: AddressRule = field(default_factory=AddressRule)
     store: Callable[[str | None], OutputStore] | None = None
     """Where output files go, by the request's prefix; data URLs and uploads unless set."""
+    webhook_interval: float = INTERVAL
+    """Seconds between two webhooks about outputs and logs."""
+    tracer: Tracer | None = None
     on_log: OnLog | None = None
     on_prediction_log: OnLog | None = None
     on_ready: Callable[[bool], None] | None = None
@@ -90,7 +95,7 @@ class Runner:
         self.limits = options.limits
         self.folders = Folders()
         self._uploads = Uploads()
-        self._webhooks = WebhookClient()
+        self._webhooks = WebhookClient(options.webhook_interval)
         self._fetcher = Fetcher(options.rule)
         self._trainings: Kind | None = None
         document = options.schema or documents.load(options.schema_file, options.command.project)
@@ -136,6 +141,8 @@ class Runner:
         await self._webhooks.close(WEBHOOK_GRACE)
         await self._uploads.close()
         await self._fetcher.close()
+        if self.options.tracer is not None:
+            await in_thread(self.options.tracer.close)
         self.folders.close()
 
     def worker_pids(self) -> set[int]:
@@ -156,6 +163,8 @@ class Runner:
             store=self.options.store or self._store,
             webhooks=self._webhooks,
             on_log=self.options.on_prediction_log,
+            tracer=self.options.tracer,
+            training=training,
         )
         workers = 1 if training else self.options.workers
         pool = Pool([self._lane(engine, one) for one in commands(command, workers, self.options.gpus)])

@@ -23,7 +23,9 @@ from cog_server.workers.process import WorkerCommand, WorkerProcess, spawn
 if TYPE_CHECKING:
     import asyncio
 
+    from cog_server.origin import TraceHeader
     from cog_server.runner import Runner
+    from cog_server.tracing import Tracer
 
 _BACKLOG = 2048
 _REAP_SECONDS = 2.0
@@ -53,6 +55,9 @@ class ServerOptions:
     setup_timeout: float | None = None
     predict_timeout: float | None = None
     token: str | None = None
+    webhook_interval: float = 0.5
+    trace: bool = False
+    trace_header: TraceHeader | None = None
     ready_file: Path | None = None
     cancel_grace: float = 5.0
     await_explicit_shutdown: bool = False
@@ -201,7 +206,7 @@ async def _serve(options: ServerOptions, listener: socket.socket, process: Worke
     ready_file = None if found is None else ReadyFile(found)
     runner = Runner(_runner_options(options, echo, None if ready_file is None else ready_file.show))
     ending = _Ending(options, runner)
-    app = App(runner, shutdown=ending.drain, token=options.token)
+    app = App(runner, shutdown=ending.drain, token=options.token, trace_header=options.trace_header)
     server = FrontServer(app, max_body=MAX_BODY)
     try:
         ending.listen_to_signals()
@@ -248,11 +253,19 @@ def _runner_options(
         gpus=options.gpus,
         setup_timeout=options.setup_timeout,
         upload_url=options.upload_url,
+        webhook_interval=options.webhook_interval,
+        tracer=_tracer() if options.trace else None,
         rule=AddressRule.parse(options.input_hosts, allow_private=options.allow_private_inputs),
         on_log=on_log,
         on_prediction_log=on_log,
         on_ready=on_ready,
     )
+
+
+def _tracer() -> Tracer | None:
+    from cog_server.tracing import otel
+
+    return otel.make(os.environ)
 
 
 def _settle_garbage() -> None:

@@ -11,7 +11,8 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cog_server.ids import make_id
@@ -30,6 +31,7 @@ COMPLETED_ATTEMPTS = 12
 TIMEOUT = 10.0
 LONGEST_WAIT = 60.0
 _AGAIN = frozenset({408, 425, 429})
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def retry_delay(attempt: int) -> float:
@@ -52,19 +54,19 @@ class WebhookClient:
         self._client: httpx.AsyncClient | None = None
         self.tasks: set[asyncio.Task[None]] = set()
 
-    async def post(self, url: str, body: bytes, id: str) -> int | None:
+    async def post(self, url: str, body: bytes, id: str, headers: Mapping[str, str] = _NONE) -> int | None:
         """Send one request; return its status, or None when nobody answered. `id` names the message over all tries."""
         from cog_server.http_client import httpx
 
         if self._client is None:
-            headers = {"Content-Type": "application/json", "User-Agent": "cog-server"}
+            always = {"Content-Type": "application/json", "User-Agent": "cog-server"}
             token = os.environ.get("WEBHOOK_AUTH_TOKEN")
             if token:
-                headers["Authorization"] = f"Bearer {token}"
-            self._client = httpx.AsyncClient(timeout=httpx.Timeout(TIMEOUT), headers=headers)
+                always["Authorization"] = f"Bearer {token}"
+            self._client = httpx.AsyncClient(timeout=httpx.Timeout(TIMEOUT), headers=always)
         try:
-            headers = {} if self._key is None else signed_headers(self._key, id, int(time.time()), body)
-            response = await self._client.post(url, content=body, headers=headers)
+            signed = {} if self._key is None else signed_headers(self._key, id, int(time.time()), body)
+            response = await self._client.post(url, content=body, headers={**headers, **signed})
         except (httpx.HTTPError, httpx.InvalidURL):
             return None
         return int(response.status_code)
@@ -83,12 +85,18 @@ class Webhook:
     """Tell one address about one prediction."""
 
     def __init__(
-        self, client: WebhookClient, url: str, events: frozenset[str], body: Callable[[], bytes]
+        self,
+        client: WebhookClient,
+        url: str,
+        events: frozenset[str],
+        body: Callable[[], bytes],
+        headers: Mapping[str, str] = _NONE,
     ) -> None:
         self._client = client
         self._url = url
         self._events = events
         self._body = body
+        self._headers = headers
         self._pending = False
         self._immediate = False
         self._ended = False
@@ -132,15 +140,20 @@ class Webhook:
         body = self._body()
         name = f"msg_{make_id()}"
         for attempt in range(COMPLETED_ATTEMPTS if last else ATTEMPTS):
-            status = await self._client.post(self._url, body, name)
+            status = await self._client.post(self._url, body, name, self._headers)
             if status is not None and not may_retry(status):
                 if status >= 400:
-                    log.warning("webhook refused status=%s", status)
+                    log.warning("webhook refused status=%s request=%s", status, self._request)
                 return
             if self._ended and not last:
                 return  # the completed event says it all
             await (asyncio.sleep if last else self._wait)(retry_delay(attempt))
-        log.warning("webhook given up attempts=%s", COMPLETED_ATTEMPTS if last else ATTEMPTS)
+        tries = COMPLETED_ATTEMPTS if last else ATTEMPTS
+        log.warning("webhook given up attempts=%s request=%s", tries, self._request)
+
+    @property
+    def _request(self) -> str:
+        return self._headers.get("X-Request-Id", "-")
 
     async def _wait(self, seconds: float) -> None:
         """Sleep, or less when the prediction ends."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Scope:
     """One prediction's surroundings. `current_scope()` returns the running one."""
 
-    __slots__ = ("context", "folder", "metrics")
+    __slots__ = ("context", "folder", "metrics", "trace")
 
     #: What the request's `context` said, text by name.
     context: Mapping[str, str]
@@ -23,13 +23,20 @@ class Scope:
     metrics: Metrics
     #: An empty folder that is removed after the prediction, or None outside of one.
     folder: str | None
+    #: The headers that requests made for this prediction carry (`traceparent`, `tracestate`); often none.
+    trace: Mapping[str, str]
 
     def __init__(
-        self, metrics: Metrics, context: Mapping[str, str] | None = None, folder: str | None = None
+        self,
+        metrics: Metrics,
+        context: Mapping[str, str] | None = None,
+        folder: str | None = None,
+        trace: Mapping[str, str] | None = None,
     ) -> None:
         self.metrics = metrics
         self.context = {} if context is None else context
         self.folder = folder
+        self.trace = {} if trace is None else trace
 
     def record_metric(self, key: str, value: Any, mode: str = "replace") -> None:
         """Record a metric; see `cog.record_metric`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -145,6 +146,7 @@ def _project(wish: Wish, place: Place, console: Console) -> None:
     if project.ref is None and project.train_ref is None:
         raise CommandError(f"{wish.filename} names nothing to serve")
     prepared = prepare(project, console)
+    _trace(project, console)
     options = _project_options(prepared, wish, place)
     what = f"environment {prepared.name}"
     if place.reload:
@@ -153,7 +155,25 @@ def _project(wish: Wish, place: Place, console: Console) -> None:
         _listen(options, place, console, what=what)
 
 
+def _trace(project: Project, console: Console) -> None:
+    """Trace as cog.yaml says, where this machine has what that needs; this process is the server."""
+    from importlib.util import find_spec
+
+    from cogyard.project.observability import trace_variables
+
+    wanted = trace_variables(project.config.observability)
+    if wanted and find_spec("opentelemetry") is None:
+        console.warn(
+            f"{project.config_file.name} asks for traces, and OpenTelemetry is not installed here",
+            'Install "cogyard-model-server[tracing]"; the model is served without.',
+        )
+        return
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)
+
+
 def _project_options(prepared: Prepared, wish: Wish, place: Place) -> ServerOptions:
+    from cog_server.__main__ import is_set, trace_header
     from cog_server.serving import ServerOptions
 
     project = prepared.project
@@ -168,6 +188,8 @@ def _project_options(prepared: Prepared, wish: Wish, place: Place) -> ServerOpti
         concurrency=project.config.concurrency.max,
         setup_timeout=wish.setup_timeout,
         allow_private_inputs=True,
+        trace=is_set(os.environ, "COG_TRACE_ENABLED"),
+        trace_header=trace_header(os.environ),
         env=prepared.variables(wish.variables),
     )
 

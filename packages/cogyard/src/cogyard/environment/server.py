@@ -12,15 +12,16 @@ from cogyard.environment.uv import Progress, silent
 from cogyard.environment.wheels import OwnPackageMissingError
 
 NAME = "cogyard-model-server"
+EXTRA = "tracing"
 
 
-def server_lock(target: Target, *, on_progress: Progress = silent) -> Lock:
-    """Return the lock of the model server's dependencies for a target.
+def server_lock(target: Target, *, tracing: bool = False, on_progress: Progress = silent) -> Lock:
+    """Return the lock of the model server's dependencies for a target, with OpenTelemetry where `tracing` asks for it.
 
     The versions are those installed here, which the release was tested with, where the target has them.
     """
     try:
-        lines = sorted(requires(NAME) or [])
+        lines = _wanted(requires(NAME) or [], tracing=tracing)
     except PackageNotFoundError as error:
         raise OwnPackageMissingError(f"the package {NAME} is not installed") from error
     try:
@@ -29,6 +30,21 @@ def server_lock(target: Target, *, on_progress: Progress = silent) -> Lock:
     except UnresolvableError:
         asked = Asked(lines=tuple(lines), subject=NAME)
         return resolve_asked(asked, target, on_progress=on_progress)
+
+
+def _wanted(lines: list[str], *, tracing: bool) -> list[str]:
+    """Return the requirements, those of the extra `tracing` without their marker or left out."""
+    from packaging.requirements import Requirement
+
+    found = []
+    for line in lines:
+        one = Requirement(line)
+        if one.marker is None or one.marker.evaluate({"extra": ""}) == one.marker.evaluate({"extra": EXTRA}):
+            found.append(line)
+        elif tracing:
+            one.marker = None
+            found.append(str(one))
+    return sorted(found)
 
 
 def _installed(lines: list[str]) -> list[str]:

@@ -27,6 +27,7 @@ from cogyard.oci.manifest import describe, encode
 from cogyard.oci.reference import Reference
 from cogyard.project import Project
 from cogyard.project.ignore import source_files
+from cogyard.project.observability import trace_variables
 
 #: Layers made at once. Compressing and hashing release Python's lock, so two keep two cores busy.
 _AT_ONCE = 2
@@ -98,7 +99,9 @@ def build(
         site.progress.done(f"Base {found.name}, Python {found.python_version}")
         target = environment.Target(python=project.python_version, platform=where)
         lock = environment.resolve(project, target, refresh=refresh)
-        plan = _plan(project, found, lock, environment.server_lock(target), where)
+        tracing = bool(trace_variables(project.config.observability))
+        server = environment.server_lock(target, tracing=tracing)
+        plan = _plan(project, found, lock, server, where)
         epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
         layers = _make(plan, found, site, lock=lock.text, schema=document, epoch=epoch, refresh=refresh)
         described = labels(

@@ -10,6 +10,7 @@ from cogyard.image.wheels.archive import Layout
 from cogyard.image.wheels.select import Selected
 from cogyard.project import Project
 from cogyard.project.ignore import SourceFile
+from cogyard.project.observability import trace_variables
 
 #: The annotation that says what a layer holds (spec/image.md).
 KIND = "run.cog.layer"
@@ -154,6 +155,7 @@ def _environment(project: Project, base: Base) -> tuple[str, ...]:
     if project.config.concurrency.max > 1:
         values["COG_MAX_CONCURRENCY"] = str(project.config.concurrency.max)
     values.update(project.environment)
+    values.update(trace_variables(project.config.observability))
     return tuple(f"{name}={value}" for name, value in values.items())
 
 

@@ -322,7 +322,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         path="observability",
         kind="mapping",
-        summary="Tracing and metrics of the model's own code, as Cog 0.23 reads them.",
+        summary="Traces of predictions, by OpenTelemetry, and the set-up of the model's own; as Cog 0.23 reads them.",
         schema={"type": "object"},
     ),
     Key(
@@ -335,7 +335,7 @@ KEYS: tuple[Key, ...] = (
         path="observability.traces",
         kind="mapping",
         summary="Which predictions are traced: `enabled`, `sampler`, `sampler_arg`, `trace_header` and "
-        "`trace_header_format`.",
+        "`trace_header_format`. `sampler` is parentbased_always_off unless given.",
         schema={
             "type": "object",
             "additionalProperties": False,

@@ -1,4 +1,4 @@
-"""Tracing and metrics of the model's own code: checked as Cog 0.23 writes them, kept as they are."""
+"""`observability` of cog.yaml: checked as Cog 0.23 writes it, kept as it is, and what it means for the model server."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import yaml
 from cogyard.project.keys import SAMPLERS, TRACE_HEADER_FORMATS, names_under
 from cogyard.project.reader import Reader
 
+DEFAULT_SAMPLER = "parentbased_always_off"
+"""Cog's: traced is what the caller traces."""
 _TRACES = ("enabled", "sampler", "sampler_arg", "trace_header", "trace_header_format")
 
 
@@ -54,3 +56,22 @@ def _traces(reader: Reader, node: yaml.Node) -> None:
         reader.text(keys["trace_header"], "trace_header")
     if "trace_header_format" in keys:
         reader.choice(keys["trace_header_format"], "trace_header_format", TRACE_HEADER_FORMATS)
+
+
+def trace_variables(observability: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the variables by which the model server traces as cog.yaml says; empty where it asks for no traces."""
+    found = observability or {}
+    traces = found.get("traces") or {}
+    if not traces.get("enabled"):
+        return {}
+    named = {
+        "OTEL_TRACES_SAMPLER": traces.get("sampler") or DEFAULT_SAMPLER,
+        "OTEL_TRACES_SAMPLER_ARG": traces.get("sampler_arg"),
+        "COG_TRACE_HEADER": traces.get("trace_header"),
+        "COG_TRACE_HEADER_FORMAT": traces.get("trace_header_format"),
+        "COG_OBSERVABILITY_CONFIG": found.get("config"),
+    }
+    return {
+        "COG_TRACE_ENABLED": "1",
+        **{name: str(value) for name, value in named.items() if value is not None},
+    }

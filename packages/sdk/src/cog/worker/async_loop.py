@@ -17,6 +17,7 @@ from cog.worker import frames, messages
 from cog.worker.logs import attribute
 from cog.worker.model import Model
 from cog.worker.report import flush, message, print_traceback
+from cog.worker.tracing import join
 from cog.worker.transport import FrameProtocol
 from cog.worker.watch import end_now
 
@@ -91,8 +92,12 @@ class AsyncLoop:
         except InputError as error:
             self._answer(tag, messages.failed(tag, message(error), 0.0))
             return
-        scope = Scope(Metrics(self._listener(tag)), request.get("context"), request["dir"])
+        scope = Scope(
+            Metrics(self._listener(tag)), request.get("context"), request["dir"], request.get("trace")
+        )
         enter(scope)
+        if scope.trace:
+            join(scope.trace)  # the task has a context of its own, which ends with it
         text = attribute(tag, self._send)
         arguments: dict[str, Any] = {}
         started = perf_counter()

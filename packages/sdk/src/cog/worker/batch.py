@@ -30,7 +30,7 @@ class Item:
         self.tag = tag
         self.request = request
         self.folder: str = request["dir"]
-        self.scope = Scope(Metrics(listener), request.get("context"), self.folder)
+        self.scope = Scope(Metrics(listener), request.get("context"), self.folder, request.get("trace"))
         self.arguments: dict[str, Any] = {}
         self.answer: bytes | None = None
 

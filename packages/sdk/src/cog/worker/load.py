@@ -28,18 +28,26 @@ def load(ref: str, project: str) -> Any:
     Whatever the author's code raises goes through.
     """
     file, name = split_ref(ref)
-    if os.path.isabs(file) or os.path.normpath(file).startswith(os.pardir):
-        raise LoadError(f"{ref!r}: {file} is outside of the project {project}")
-    path = os.path.realpath(os.path.join(project, file))
-    if not os.path.isfile(path):
-        raise LoadError(f"{ref!r}: there is no file {file} in {project}")
-    module = _run(path, file)
+    module = run_file(file, project, f"{ref!r}: ")
     try:
         return getattr(module, name)
     except AttributeError:
         names = [key for key, value in vars(module).items() if _is_candidate(value, module.__name__)]
         there = f"It defines {', '.join(names)}." if names else "It defines no class or function."
         raise LoadError(f"{ref!r}: {file} has no {name}. {there}") from None
+
+
+def run_file(file: str, project: str, whose: str = "") -> Any:
+    """Run a file of the project folder and return its module; `whose` begins the messages of LoadError.
+
+    Raises LoadError, and whatever the file's code raises.
+    """
+    if os.path.isabs(file) or os.path.normpath(file).startswith(os.pardir):
+        raise LoadError(f"{whose}{file} is outside of the project {project}")
+    path = os.path.realpath(os.path.join(project, file))
+    if not os.path.isfile(path):
+        raise LoadError(f"{whose}there is no file {file} in {project}")
+    return _run(path, file)
 
 
 def _run(path: str, file: str) -> Any:

@@ -19,6 +19,7 @@ from cog.worker.frames import PROTOCOL, FrameError
 from cog.worker.load import load
 from cog.worker.model import Model, describe_python
 from cog.worker.report import flush, message, print_traceback
+from cog.worker.tracing import configure
 from cog.worker.watch import end_now, watch
 
 TYPE_CHECKING = False
@@ -89,6 +90,7 @@ def main(arguments: list[str], project: str) -> int:
 
 def _serve(options: Options, project: str, channel: Channel, canceler: Canceler) -> int:
     try:
+        end_tracing = configure(project)
         model = _load(options, project)
         setup = _setup(model)
     except BaseException as error:  # noqa: BLE001 - the author's code: a sys.exit() at import is a failed setup as well
@@ -98,7 +100,9 @@ def _serve(options: Options, project: str, channel: Channel, canceler: Canceler)
         return _ready(model, options, project)
 
     if model.is_async:
-        return _serve_async(model, channel, setup, ready)
+        status = _serve_async(model, channel, setup, ready)
+        _end(end_tracing)
+        return status
     if setup is not None:
         return fail_setup(channel, LoadError("an async setup() needs an async predict() or run()"))
     flush()
@@ -106,6 +110,7 @@ def _serve(options: Options, project: str, channel: Channel, canceler: Canceler)
     channel.send(ready())
     loop.run()
     _tear_down(model)
+    _end(end_tracing)
     return 0
 
 
@@ -191,6 +196,17 @@ def _tear_down(model: Model) -> None:
 
             asyncio.run(result)
     except BaseException as error:  # noqa: BLE001 - the author's code; the worker ends in any case
+        print_traceback(error)
+    flush()
+
+
+def _end(hook: Callable[[], Any] | None) -> None:
+    """Let the author's tracing send what it holds."""
+    if hook is None:
+        return
+    try:
+        hook()
+    except Exception as error:  # noqa: BLE001 - the author's code; the worker ends in any case
         print_traceback(error)
     flush()
 

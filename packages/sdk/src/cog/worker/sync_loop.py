@@ -14,6 +14,7 @@ from cog.worker.cancel import Canceler
 from cog.worker.channel import Channel
 from cog.worker.model import Model
 from cog.worker.report import flush, message, print_traceback
+from cog.worker.tracing import join
 
 
 class SyncLoop:
@@ -47,8 +48,11 @@ class SyncLoop:
         except InputError as error:
             return messages.failed(tag, message(error), 0.0)
         canceler.begin(tag)
-        scope = Scope(Metrics(self._listener(tag)), request.get("context"), request["dir"])
+        scope = Scope(
+            Metrics(self._listener(tag)), request.get("context"), request["dir"], request.get("trace")
+        )
         sole.scope = scope
+        leave = join(scope.trace) if scope.trace else None
         arguments: dict[str, Any] = {}
         started = perf_counter()
         try:
@@ -72,6 +76,8 @@ class SyncLoop:
         finally:
             canceler.armed = False
             sole.scope = None
+            if leave is not None:
+                leave()
             self._model.release(arguments)
         if canceler.canceled:  # the author's code swallowed it
             answer = messages.canceled(tag, perf_counter() - started)
