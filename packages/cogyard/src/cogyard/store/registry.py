@@ -13,8 +13,9 @@ from cogyard.store.times import moment, stored
 
 _MANIFEST = "m.repository, m.digest, m.media_type, m.artifact_type, m.subject, m.content, m.created_at"
 
-#: A link whose time was renewed within this is not written again: a push asks for every layer, most of them old.
-_RENEWED_FOR = timedelta(hours=1)
+#: A link whose time was renewed within this is not written again: a push asks for every layer, most of them old. Much
+#: shorter than the least grace time of a collection, which goes by the time that is written.
+_RENEWED_FOR = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class SqlRepositories:
         await self.database.write(work)
 
     async def renew_blob(self, repository: str, digest: str) -> int | None:
-        """Return the blob's size, having renewed its time when that is not of the last hour."""
+        """Return the blob's size, having renewed its time when that is not of the last minutes."""
         now = self.clock()
         row = await self.database.read(lambda db: db.execute(_LINKED_AT, (repository, digest)).fetchone())
         if row is None:
