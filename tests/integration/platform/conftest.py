@@ -44,8 +44,9 @@ class LivePlatform:
         """Start it and return what the ready file says; `verify` is whom the client trusts."""
         ready = self.folder / "ready.json"
         ready.unlink(missing_ok=True)
-        pairs = [part for name, value in self.settings.items() for part in ("--set", f"{name}={value}")]
-        command = [str(COGYARD), "up", "--port", "0", "--admin", OWNER, "--data-dir", str(self.data.root)]
+        settings = {"port": "0", **self.settings}
+        pairs = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+        command = [str(COGYARD), "up", "--admin", OWNER, "--data-dir", str(self.data.root)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, "--ready-file", str(ready), *pairs, *more],
