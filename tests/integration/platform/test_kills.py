@@ -59,7 +59,8 @@ def test_nothing_is_lost_and_nothing_ends_twice(stopped: Any, model: Any, tmp_pa
             receiver.told,
             lambda text: [f"{text}{part}" for part in "abc"],
         )
-    print(f"\nseed {seed}, kills {killed}, {verdict.summary()}, failures {dict(verdict.reasons)}")
+    summary = f"\nseed {seed}, kills {killed}, {verdict.summary()}, failures {dict(verdict.reasons)}"
+    print(summary)  # noqa: T201 - what a long run is made for
     warm = 1  # It asked for no webhook.
     assert not verdict.lost, (seed, verdict.lost)
     assert not verdict.wrong, (seed, verdict.wrong)
