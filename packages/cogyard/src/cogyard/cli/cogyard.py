@@ -16,6 +16,9 @@ COMMANDS = {
     "gc": Row("cogyard.cli.gc:gc", "Remove layers that no image uses."),
     "account": Row("cogyard.cli.account:account", "Make and list accounts."),
     "token": Row("cogyard.cli.token:token", "Make, list and revoke API tokens."),
+    "backup": Row("cogyard.cli.backup:backup", "Copy everything to a folder, also while it runs."),
+    "restore": Row("cogyard.cli.backup:restore", "Make a platform of a backup."),
+    "migrate": Row("cogyard.cli.migrate:migrate", "Bring the database up to this release."),
     "link": Row("cogyard.cli.link:link", "Make a one-time sign-in link."),
 }
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cogyard.compose.datadir import DataDir, DataDirError, read_holder
+from cogyard.compose.upgrade import open_beside
 from cogyard.domain.names import username_problem
 from cogyard.features.accounts.service import Accounts
 from cogyard.store.accounts import SqlAccounts
-from cogyard.store.database import Database
 
 #: Where a platform is that has never said its address.
 _DEFAULT_ADDRESS = "http://127.0.0.1:8000"
@@ -35,7 +35,7 @@ def accounts_in(folder: DataDir) -> Iterator[Accounts]:
     """Open the accounts of a data folder. Raises NeverStartedError and the store's errors."""
     if not folder.exists():
         raise NeverStartedError(folder)
-    with Database.open(folder.database) as database:
+    with open_beside(folder) as database:
         yield Accounts(store=SqlAccounts(database))
 
 

@@ -83,6 +83,11 @@ class DataDir:
         return self.root / "history"
 
     @property
+    def upgrades(self) -> Path:
+        """Copies of the database, made before it was upgraded."""
+        return self.root / "before-upgrades"
+
+    @property
     def lock_file(self) -> Path:
         """Held by the platform that runs here; says who it is."""
         return self.root / "platform.lock"

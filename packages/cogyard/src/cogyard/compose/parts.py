@@ -21,6 +21,7 @@ from cogyard.compose.registry import (
     VersionsFromPushes,
 )
 from cogyard.compose.settings import Settings
+from cogyard.compose.upgrade import open_database
 from cogyard.domain.autoscale import Limits, Scale
 from cogyard.domain.webhooks import Targets
 from cogyard.features.accounts.service import Accounts
@@ -78,7 +79,7 @@ class Kept:
     @classmethod
     def open(cls, folder: DataDir) -> Kept:
         """Open the database (made and migrated as needed) and the blobs."""
-        database = Database.open(folder.database)
+        database = open_database(folder)
         images = LocalBlobs.open(folder.images)
         return cls(
             database=database,

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Self, TypeVar, cast
 
 from cogyard.store.connection import connect
-from cogyard.store.errors import CorruptDatabaseError, DatabaseClosedError, translated
+from cogyard.store.errors import RESTORE, CorruptDatabaseError, DatabaseClosedError, translated
 from cogyard.store.lanes import Lane, ReadLane, WriteLane
-from cogyard.store.migrations import Migration, migrate, released
+from cogyard.store.migrations import Migration, Prepare, migrate, released
 
 T = TypeVar("T")
 
@@ -38,9 +38,16 @@ class Database:
         self._closed = False
 
     @classmethod
-    def open(cls, path: Path | str, *, migrations: tuple[Migration, ...] | None = None) -> Self:
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        migrations: tuple[Migration, ...] | None = None,
+        prepare: Prepare = lambda _connection, _missing: None,
+    ) -> Self:
         """Open the file, make it when there is none, and bring its schema up to this release.
 
+        `prepare` is called before a database that holds something is migrated.
         Blocks. Raises NotADatabaseError, CorruptDatabaseError, MigrationError or StoreError.
         """
         path = Path(path)
@@ -52,7 +59,7 @@ class Database:
         try:
             opened.append(connect(path))
             _refuse_damage(opened[0], path)
-            migrate(opened[0], released() if migrations is None else migrations, path)
+            migrate(opened[0], released() if migrations is None else migrations, path, prepare=prepare)
             opened.extend(connect(path, read_only=True) for _ in range(READERS))
         except BaseException as error:
             for connection in opened:
@@ -112,5 +119,5 @@ def _refuse_damage(connection: sqlite3.Connection, path: Path) -> None:
     if verdict != "ok":
         raise CorruptDatabaseError(
             f"The database {path} is damaged: {verdict}.",
-            hint="Stop the platform, keep a copy of the file, and restore the last backup in its place.",
+            hint=RESTORE,
         )

@@ -15,6 +15,9 @@ import sqlite3
 
 from cogyard.errors import CogyardError
 
+#: What is to be done about a damaged database.
+RESTORE = "Stop the platform and put the last backup in its place: `cogyard restore BACKUP --replace`."
+
 
 class StoreError(CogyardError):
     """The platform's state could not be read or written."""
@@ -72,7 +75,7 @@ def translated(error: sqlite3.Error, path: object) -> Exception:
     if primary == sqlite3.SQLITE_CORRUPT:
         return CorruptDatabaseError(
             f"The database {path} is damaged: {error}.",
-            hint="Stop the platform, keep a copy of the file, and restore the last backup in its place.",
+            hint=RESTORE,
         )
     if primary == sqlite3.SQLITE_FULL:
         return DiskFullError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -63,14 +63,42 @@ def statements(sql: str) -> Iterator[str]:
         raise MigrationError("A migration ends in the middle of a statement.")
 
 
-def migrate(
-    connection: sqlite3.Connection, migrations: tuple[Migration, ...], path: object
-) -> tuple[int, ...]:
-    """Apply what is missing and return the numbers applied.
+Prepare = Callable[[sqlite3.Connection, tuple[Migration, ...]], None]
 
+
+def migrate(
+    connection: sqlite3.Connection,
+    migrations: tuple[Migration, ...],
+    path: object,
+    *,
+    prepare: Prepare = lambda _connection, _missing: None,
+) -> tuple[Migration, ...]:
+    """Apply what is missing and return what was applied.
+
+    `prepare` is called before anything is applied to a database that holds something; what it raises stops it all.
     Raises NotADatabaseError for another program's file and MigrationError for a newer or altered history.
     """
     _claim_file(connection, path)
+    missing, is_new = _missing(connection, migrations, path)
+    if missing and not is_new:
+        prepare(connection, missing)
+    for migration in missing:
+        _apply(connection, migration, path)
+    return missing
+
+
+def pending(
+    connection: sqlite3.Connection, migrations: tuple[Migration, ...], path: object
+) -> tuple[Migration, ...]:
+    """Return what `migrate` would apply; raise what it would raise."""
+    _claim_file(connection, path)
+    return _missing(connection, migrations, path)[0]
+
+
+def _missing(
+    connection: sqlite3.Connection, migrations: tuple[Migration, ...], path: object
+) -> tuple[tuple[Migration, ...], bool]:
+    """Return what was not applied yet, and whether nothing ever was."""
     connection.execute(_LEDGER)
     known = {migration.number: migration for migration in migrations}
     applied = {
@@ -87,10 +115,7 @@ def migrate(
                 f"Migration {number:04}_{name} is not the one that {path} was made with.",
                 hint="A released migration is never edited: install the release unaltered.",
             )
-    missing = [migration for migration in migrations if migration.number not in applied]
-    for migration in missing:
-        _apply(connection, migration)
-    return tuple(migration.number for migration in missing)
+    return tuple(migration for migration in migrations if migration.number not in applied), not applied
 
 
 def _claim_file(connection: sqlite3.Connection, path: object) -> None:
@@ -106,7 +131,7 @@ def _claim_file(connection: sqlite3.Connection, path: object) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
+def _apply(connection: sqlite3.Connection, migration: Migration, path: object) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         for statement in statements(migration.sql):
@@ -116,7 +141,13 @@ def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
             (migration.number, migration.name, migration.sha256),
         )
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:
+            raise MigrationError(
+                f"Migration {migration.number:04}_{migration.name} cannot be applied to {path}: {error}."
+                " It has changed nothing.",
+                hint="Restore the copy that was made before the upgrade and start the older release; please report it.",
+            ) from error
         raise
