@@ -132,6 +132,21 @@ def test_variables_reach_the_model(words: Command) -> None:
     assert "from the option" in words("predict", "-e", "SETUP_ERROR=from the option").stderr
 
 
+def test_a_token_is_given_to_the_model_when_asked(words: Command) -> None:
+    """--use-replicate-token puts REPLICATE_API_TOKEN into the context, where Cog has it, and only then."""
+    (words.folder / "predict.py").write_text(
+        "import cog\ndef run() -> str:\n    return str(dict(cog.current_scope().context))\n"
+    )
+    config = words.folder / "cog.yaml"
+    config.write_text(config.read_text().replace("predict.py:Predictor", "predict.py:run"))
+    asked = words("predict", "--use-replicate-token", REPLICATE_API_TOKEN="r8_x")
+    assert asked.stdout.strip() == "{'replicate_api_token': 'r8_x'}"
+    assert "r8_x" not in asked.stderr
+    assert words("predict", REPLICATE_API_TOKEN="r8_x").stdout.strip() == "{}"
+    without = words("predict", "--use-replicate-token", REPLICATE_API_TOKEN="")
+    assert (without.returncode, "REPLICATE_API_TOKEN is not set" in without.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

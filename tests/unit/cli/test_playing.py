@@ -40,7 +40,9 @@ class Told:
         self.given: list[Mapping[str, Any]] = []
         self._folder = folder
 
-    async def predict(self, input: Mapping[str, Any]) -> AsyncIterator[Event]:
+    async def predict(
+        self, input: Mapping[str, Any], *, context: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Event]:
         """Give a log, a piece, a file."""
         self.given.append(input)
         yield Log(source="stdout", data="working\n")

@@ -84,12 +84,17 @@ def test_statistics_in_prometheus_form() -> None:
     """Counts by status, a cumulative histogram that ends in +Inf, sum and count."""
     statistics = Statistics()
     for status, seconds in (("succeeded", 0.002), ("failed", 70.0), ("canceled", None), ("succeeded", 1e6)):
-        statistics.ended(status, seconds)
+        statistics.ended(status, seconds, waited=0.0 if seconds else None, whole=2.0)
+    statistics.refused += 1
     lines = statistics.lines('kind="x"')
     assert 'cog_predictions_total{status="succeeded",kind="x"} 2' in lines
     assert 'cog_predict_seconds_bucket{le="0.005",kind="x"} 1' in lines
     assert 'cog_predict_seconds_bucket{le="+Inf",kind="x"} 3' in lines
     assert 'cog_predict_seconds_count{kind="x"} 3' in lines
+    assert 'cog_prediction_wait_seconds_bucket{le="0.001",kind="x"} 3' in lines
+    assert 'cog_prediction_seconds_sum{kind="x"} 8.0' in lines
+    assert 'cog_predictions_refused_total{kind="x"} 1' in lines
+    assert "# TYPE cog_train_seconds histogram" in Statistics("training").lines()
 
 
 def test_webhook_retries_grow_and_stop_growing() -> None:

@@ -95,6 +95,7 @@ class Engine(Performer):
         if asked.id in self._live:
             raise ConflictError(f"A prediction with the id {asked.id!r} is running.")
         if self._busy + self.waiting >= self.slots + self.limits.queue or len(self._storing) >= STORING_MOST:
+            self.statistics.refused += 1
             raise BusyError("All slots are busy" + (" and the queue is full." if self.limits.queue else "."))
         prediction = Prediction(
             id=asked.id,

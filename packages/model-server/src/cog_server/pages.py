@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from cog_server.metrics_page import metrics
 from cog_server.prediction import timestamp
 from cog_server.release import RELEASE
 from cog_server.runner import Kind, Runner
@@ -107,23 +108,3 @@ async def health(kind: Kind) -> dict[str, Any]:
     if supervisor.failure is not None:
         found["error"] = supervisor.failure
     return found
-
-
-def metrics(runner: Runner) -> bytes:
-    """Return what /metrics tells, in the Prometheus text format."""
-    kind = runner.predictions
-    engine, supervisor = kind.engine, kind.supervisor
-    gauges: list[tuple[str, str, float]] = [
-        ("cog_slots", "gauge", engine.slots),
-        ("cog_predictions_running", "gauge", engine.running),
-        ("cog_predictions_waiting", "gauge", engine.waiting),
-        ("cog_worker_restarts_total", "counter", supervisor.restarts),
-        ("cog_ready", "gauge", int(supervisor.health is Health.READY)),
-    ]
-    if supervisor.setup.completed_at is not None:
-        seconds = supervisor.setup.completed_at - supervisor.setup.started_at
-        gauges.append(("cog_setup_seconds", "gauge", round(seconds, 6)))
-    lines = engine.statistics.lines()
-    for name, type_, value in gauges:
-        lines += [f"# TYPE {name} {type_}", f"{name} {value}"]
-    return ("\n".join(lines) + "\n").encode()

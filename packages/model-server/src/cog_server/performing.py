@@ -61,7 +61,7 @@ class Performer:
         self._webhooks = webhooks
         self.slots = 1
         self.draining = False
-        self.statistics = Statistics()
+        self.statistics = Statistics("training" if training else "prediction")
         self._folders = folders
         self._fetcher = fetcher
         self._store = store
@@ -340,7 +340,7 @@ class Performer:
         self._live.pop(prediction.id, None)
         # Whoever waits is told first: the rest is done while the client reads.
         prediction.emit(COMPLETED)
-        self.statistics.ended(status, prediction.predict_time)
+        self._count(prediction, status, now)
         prediction.value = None
         prediction.places = []
         prediction.input_raw = b""
@@ -358,6 +358,16 @@ class Performer:
                 if not future.done():
                     future.set_result(None)
             self._idle.clear()
+
+    def _count(self, prediction: Prediction, status: str, now: float) -> None:
+        created, started = prediction.created_at, prediction.started_at
+        # The clock may have been set back in between.
+        self.statistics.ended(
+            status,
+            prediction.predict_time,
+            waited=None if started is None else max(0.0, started - created),
+            whole=max(0.0, now - created),
+        )
 
     def _return_folder(self, prediction: Prediction) -> None:
         if prediction.folder is not None and not prediction.hold_folder:

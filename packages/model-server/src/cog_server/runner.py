@@ -123,21 +123,21 @@ class Runner:
 
     def restart(self, reason: str) -> None:
         """Start the workers anew: their code has changed."""
-        for kind in self._kinds():
+        for kind in self.kinds():
             kind.supervisor.restart(reason)
 
     async def drain(self) -> None:
         """Refuse what is new, and wait for what there is."""
-        await asyncio.gather(*(kind.engine.drained() for kind in self._kinds()))
+        await asyncio.gather(*(kind.engine.drained() for kind in self.kinds()))
 
     def cancel_all(self) -> None:
         """Ask that everything stop."""
-        for kind in self._kinds():
+        for kind in self.kinds():
             kind.engine.cancel_all()
 
     async def close(self) -> None:
         """End the workers and remove every folder."""
-        await asyncio.gather(*(kind.supervisor.close() for kind in self._kinds()))
+        await asyncio.gather(*(kind.supervisor.close() for kind in self.kinds()))
         await self._webhooks.close(WEBHOOK_GRACE)
         await self._uploads.close()
         await self._fetcher.close()
@@ -147,9 +147,15 @@ class Runner:
 
     def worker_pids(self) -> set[int]:
         """Return the process numbers of the workers."""
-        return {pid for kind in self._kinds() for pid in kind.supervisor.pids}
+        return {pid for kind in self.kinds() for pid in kind.supervisor.pids}
 
-    def _kinds(self) -> list[Kind]:
+    @property
+    def webhook_counts(self) -> Mapping[str, int]:
+        """How many messages to webhooks were delivered, refused, or given up."""
+        return self._webhooks.counts
+
+    def kinds(self) -> list[Kind]:
+        """Return the predictions, and the trainings once there was one."""
         return [self.predictions] if self._trainings is None else [self.predictions, self._trainings]
 
     def _kind(self, command: WorkerCommand, document: Mapping[str, Any] | None, component: str) -> Kind:

@@ -53,6 +53,7 @@ class WebhookClient:
         self._key = key_of(secret) if secret else None
         self._client: httpx.AsyncClient | None = None
         self.tasks: set[asyncio.Task[None]] = set()
+        self.counts = {"delivered": 0, "refused": 0, "given_up": 0}
 
     async def post(self, url: str, body: bytes, id: str, headers: Mapping[str, str] = _NONE) -> int | None:
         """Send one request; return its status, or None when nobody answered. `id` names the message over all tries."""
@@ -142,12 +143,14 @@ class Webhook:
         for attempt in range(COMPLETED_ATTEMPTS if last else ATTEMPTS):
             status = await self._client.post(self._url, body, name, self._headers)
             if status is not None and not may_retry(status):
+                self._client.counts["delivered" if status < 400 else "refused"] += 1
                 if status >= 400:
                     log.warning("webhook refused status=%s request=%s", status, self._request)
                 return
             if self._ended and not last:
                 return  # the completed event says it all
             await (asyncio.sleep if last else self._wait)(retry_delay(attempt))
+        self._client.counts["given_up"] += 1
         tries = COMPLETED_ATTEMPTS if last else ATTEMPTS
         log.warning("webhook given up attempts=%s request=%s", tries, self._request)
 

@@ -88,6 +88,26 @@ gpus: Decorator = click.option(
     help="The GPUs of the container, as Docker takes them: all, 2, or device=0. Processes see every GPU there is.",
 )
 
+replicate_token: Decorator = click.option(
+    "--use-replicate-token",
+    is_flag=True,
+    help="Give the model REPLICATE_API_TOKEN of this shell, as context.replicate_api_token of the prediction.",
+)
+
+
+def read_context(use_replicate_token: bool) -> dict[str, str]:  # noqa: FBT001 - the option's own value
+    """Return the context that the options ask for. Raises MisuseError when there is no token to give."""
+    if not use_replicate_token:
+        return {}
+    token = os.environ.get("REPLICATE_API_TOKEN", "").strip()
+    if not token:
+        raise MisuseError(
+            "--use-replicate-token was given, and REPLICATE_API_TOKEN is not set",
+            hint="Write: REPLICATE_API_TOKEN=… in front of the command, or leave the option out.",
+        )
+    return {"replicate_api_token": token}
+
+
 output_option: Decorator = click.option(
     "-o", "--output", "destination", metavar="PATH", help="Where the output goes; - is stdout."
 )

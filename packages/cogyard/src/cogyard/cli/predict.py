@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,7 +19,9 @@ from cogyard.cli.options import (
     gpus,
     input_options,
     output_option,
+    read_context,
     read_variables,
+    replicate_token,
     setup_timeout,
     variables,
 )
@@ -48,6 +50,7 @@ class Request:
     inputs: tuple[str, ...]
     json: str | None
     destination: str | None
+    context: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def noun(self) -> str:
@@ -61,6 +64,7 @@ class Request:
 @input_options
 @output_option
 @variables
+@replicate_token
 @setup_timeout
 @engine
 @gpus
@@ -73,6 +77,7 @@ def predict(
     json_text: str | None,
     destination: str | None,
     variables: tuple[str, ...],
+    use_replicate_token: bool,
     setup_timeout: float | None,
     engine: str,
     gpus: str | None,
@@ -90,6 +95,7 @@ def predict(
     refuse_inputs((image, *extra))
     check_exclusive(inputs, json_text)
     environment = read_variables(variables)
+    said = read_context(use_replicate_token)
     with tempfile.TemporaryDirectory(prefix="cog-") as scratch:
         wish = Wish(
             image=image,
@@ -100,7 +106,10 @@ def predict(
             setup_timeout=setup_timeout,
             scratch=Path(scratch),
         )
-        run_once(Request(wish=wish, inputs=inputs, json=json_text, destination=destination), Console())
+        run_once(
+            Request(wish=wish, inputs=inputs, json=json_text, destination=destination, context=said),
+            Console(),
+        )
 
 
 run = predict
@@ -158,7 +167,7 @@ async def _run(request: Request, ready: ReadyModel, values: dict[str, Any] | Non
             values = read_input(request.inputs, request.json, model.schema, request.wish.scratch)
         outputs = Outputs(model.schema, request.destination, console, training=request.wish.training)
         # The generator holds the output files: it is closed when they are written, not when it is collected.
-        predicting = cast("AsyncGenerator[Event]", model.predict(values))
+        predicting = cast("AsyncGenerator[Event]", model.predict(values, context=request.context))
         async with aclosing(predicting) as events:
             await _show(request, events, outputs, console)
 

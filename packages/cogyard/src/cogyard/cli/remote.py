@@ -86,9 +86,16 @@ class RemoteModel:
         """Say whether a model server answers, ready or not."""
         return bool(await self._health())
 
-    async def predict(self, input: Mapping[str, Any], path: str = "/predictions") -> AsyncGenerator[Event]:
+    async def predict(
+        self,
+        input: Mapping[str, Any],
+        path: str = "/predictions",
+        *,
+        context: Mapping[str, str] | None = None,
+    ) -> AsyncGenerator[Event]:
         """Run one prediction and yield what happens. Raises InputInvalidError, NotReadyError, RemoteError."""
-        body = msgspec.json.encode({"input": await asyncio.to_thread(_with_data_urls, dict(input))})
+        asked = {"input": await asyncio.to_thread(_with_data_urls, dict(input))}
+        body = msgspec.json.encode({**asked, "context": dict(context)} if context else asked)
         try:
             async with self._post(path, body, "text/event-stream") as response:
                 if response.status_code == 200:

@@ -40,7 +40,9 @@ class RunningModel(Protocol):
         """The model's OpenAPI document; empty when it has none."""
         ...
 
-    def predict(self, input: Mapping[str, Any]) -> AsyncIterator[Event]:
+    def predict(
+        self, input: Mapping[str, Any], *, context: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Event]:
         """Run one prediction and yield what happens, `Completed` last. File inputs may be paths."""
         ...
 

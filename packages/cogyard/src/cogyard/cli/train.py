@@ -12,7 +12,9 @@ from cogyard.cli.options import (
     config_file,
     engine,
     input_options,
+    read_context,
     read_variables,
+    replicate_token,
     setup_timeout,
     variables,
 )
@@ -33,6 +35,7 @@ DEFAULT_WEIGHTS = "weights"
     help="Where the weights go: a file, a folder that is there, or - for stdout.",
 )
 @variables
+@replicate_token
 @setup_timeout
 @engine
 @config_file
@@ -43,6 +46,7 @@ def train(
     json_text: str | None,
     destination: str,
     variables: tuple[str, ...],
+    use_replicate_token: bool,
     setup_timeout: float | None,
     engine: str,
     filename: str,
@@ -61,6 +65,7 @@ def train(
         raise MisuseError(f"`{extra[0]}` is not understood", hint="A training runs from its project.")
     check_exclusive(inputs, json_text)
     environment = read_variables(variables)
+    said = read_context(use_replicate_token)
     context = click.get_current_context()
     given = context.get_parameter_source("destination") is not click.core.ParameterSource.DEFAULT
     with tempfile.TemporaryDirectory(prefix="cog-") as scratch:
@@ -73,4 +78,6 @@ def train(
             scratch=Path(scratch),
         )
         target = destination if given or json_text is None else None
-        run_once(Request(wish=wish, inputs=inputs, json=json_text, destination=target), Console())
+        run_once(
+            Request(wish=wish, inputs=inputs, json=json_text, destination=target, context=said), Console()
+        )

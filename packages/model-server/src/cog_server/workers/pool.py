@@ -60,6 +60,15 @@ class Pool:
         """The process numbers of all workers."""
         return {one.pid for one in self._all if one.pid is not None}
 
+    @property
+    def ready_count(self) -> int:
+        """How many workers take predictions."""
+        return sum(one.ready is not None for one in self._all)
+
+    def each_pid(self) -> list[int | None]:
+        """Return the process number of each worker, None for one that does not run."""
+        return [one.pid for one in self._all]
+
     def each(self) -> list[dict[str, Any]]:
         """Return what is to be said of each worker, when there are several."""
         if len(self._all) == 1:
