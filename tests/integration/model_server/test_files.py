@@ -39,6 +39,30 @@ def test_data_urls_arrive_as_files_and_leave_nothing(reader: Path) -> None:
         server.until(server.folders, lambda left: left == [])
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_many_large_files_need_no_more_memory_than_one(tmp_path: Path) -> None:
+    """What is large leaves memory with its answer, unless its client chose an id to ask for it again."""
+    (tmp_path / "predict.py").write_text(
+        "import cog\nclass Predictor:\n    def predict(self, file: cog.Path) -> cog.Path:\n        return file\n"
+    )
+    sent = "data:application/octet-stream;base64," + base64.b64encode(b"x" * 3_000_000).decode()
+    with serving(tmp_path) as server:
+        status = Path(f"/proc/{server.process.pid}/status")
+
+        def peak() -> int:
+            line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+            return int(line.split()[1]) // 1024
+
+        for _ in range(2):
+            server.result({"file": sent})
+        before = peak()
+        for _ in range(10):
+            assert server.result({"file": sent})["output"] == sent
+        assert peak() - before < 16  # MiB; each has 8 MiB of base64
+        assert server.result({"file": sent}, id="mine")["status"] == "succeeded"
+        assert server.client.get("/predictions/mine").json()["output"] == sent
+
+
 def test_urls_are_fetched_when_the_operator_allows_it(reader: Path) -> None:
     """Files come over http with their names, through redirects, in parallel."""
     with peer() as files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cog_server import sse
 from cog_server.lifecycle import State
-from cog_server.memory import Memory
+from cog_server.memory import LARGE, Memory
 from cog_server.prediction import COMPLETED, LOG, LOG_LIMIT, METRIC, OUTPUT, START, Prediction, timestamp
 from cog_server.workers.messages import Metric
 
@@ -94,6 +94,18 @@ def test_memory_is_bounded_in_bytes_too() -> None:
     memory.keep(prediction("large", b" " * 50_000), now=0.0)
     assert memory.get("small", 0.0) is None
     assert memory.get("large", 0.0) is not None
+
+
+def test_memory_keeps_no_large_answer_that_nobody_can_ask_for_again() -> None:
+    """What its only client has had whole goes at once when it is large; small ones, and those of others, stay."""
+    memory = Memory()
+    for name, size, told in (("small", 10, True), ("given", LARGE, True), ("awaited", LARGE, False)):
+        one = prediction(name, b" " * size)
+        one.told = told
+        memory.keep(one, now=0.0)
+    assert memory.get("small", 0.0) is not None
+    assert memory.get("given", 0.0) is None
+    assert memory.get("awaited", 0.0) is not None
 
 
 @pytest.mark.anyio

@@ -170,7 +170,7 @@ class App:
         elif prediction.over:
             exchange.reply(200, *prediction.answer_parts(), headers=head)
         else:
-            prediction.enders.append(lambda: exchange.reply(200, *prediction.answer_parts(), headers=head))
+            prediction.enders.append(lambda: _answer(exchange, prediction, head))
             if created:
                 engine = self._runner.predictions.engine
                 exchange.on_gone = lambda: engine.cancel(prediction)
@@ -384,6 +384,12 @@ def _naming(send: Send, name: bytes) -> Send:
         await send(message)
 
     return named
+
+
+def _answer(exchange: Exchange, prediction: Prediction, head: bytes) -> None:
+    """Answer a client that waited; one that asked without an id of its own has all it will ever ask for."""
+    exchange.reply(200, *prediction.answer_parts(), headers=head)
+    prediction.told = prediction.own_id
 
 
 async def _disconnected(receive: Receive) -> None:

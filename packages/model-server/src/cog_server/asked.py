@@ -31,6 +31,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A checked request for a prediction."""
 
     id: str
+    own_id: bool = False
+    """Whether the server made the id up."""
     value: Mapping[str, Any]
     input_raw: bytes | memoryview
     """The JSON of the input as the worker may get it, when there are no files in it."""

@@ -104,6 +104,7 @@ class Engine(Performer):
             shown_input=asked.shown_input,
             created_at=time.time(),
         )
+        prediction.own_id = asked.own_id
         prediction.created_given = asked.created_at
         prediction.prefix = asked.prefix
         prediction.hold_folder = asked.hold_folder

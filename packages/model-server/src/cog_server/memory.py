@@ -1,4 +1,8 @@
-"""Predictions that have ended, for a while: the last hundred, at most ten minutes, at most 64 MiB."""
+"""Predictions that have ended, for a while: the last hundred, at most ten minutes, at most 64 MiB.
+
+A large one that nobody has a reason to ask for again is not kept: a server that answers with files would else hold
+64 MiB of them all the time.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from cog_server.prediction import Prediction
 MOST = 100
 SECONDS = 600.0
 BYTES = 64 << 20
+LARGE = 1 << 20
+"""Bytes from which a prediction is kept only for who may still ask for it."""
 
 
 class Memory:
@@ -28,6 +34,8 @@ class Memory:
         """Remember an ended prediction, and forget what no longer fits."""
         self.forget(prediction.id)
         size = prediction.size
+        if prediction.told and size >= LARGE:
+            return
         prediction.keep_until = now + self._seconds
         self._kept[prediction.id] = (prediction, size)
         self._size += size

@@ -352,7 +352,9 @@ class Performer:
             prediction.trace.over(prediction)
         if prediction.webhook is not None:
             prediction.webhook.notify("completed")
-        prediction.lane = None
+        # These refer to the prediction: without them it goes, with all its bytes, when it is forgotten, not when
+        # Python comes to look for cycles.
+        prediction.delivery = prediction.webhook = prediction.lane = None
         if self._idle and not self._live:
             for future in self._idle:
                 if not future.done():

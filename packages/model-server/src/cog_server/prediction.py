@@ -85,6 +85,7 @@ class Prediction:
         "output",
         "output_size",
         "outputs",
+        "own_id",
         "places",
         "predict_time",
         "prefix",
@@ -99,6 +100,7 @@ class Prediction:
         "taps",
         "task",
         "time_limit",
+        "told",
         "trace",
         "value",
         "watchers",
@@ -155,6 +157,9 @@ class Prediction:
         self.more = False
         """Whether others of the same batch are sent after it."""
         self.queued_at = 0.0
+        self.own_id = False
+        self.told = False
+        """Whether the only client that knows its id has had the whole answer."""
         self.folder: str | None = None
         self.hold_folder = False
 

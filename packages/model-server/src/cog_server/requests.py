@@ -115,6 +115,7 @@ def ask(
         raise InputInvalidError(problems)
     asked = Asked(
         id=chosen,
+        own_id=url_id is None and body.id is None,
         value=value,
         input_raw=raw,
         shown_input=schema.redact(bytes(raw), value) if schema.secrets else raw,

@@ -101,6 +101,7 @@ class EventStream:
 
     def _leave(self) -> None:
         self._over = True
+        self._exchange.on_gone = None
         if self._quiet is not None:
             self._quiet.cancel()
         if self._changed in self._prediction.taps:
