@@ -14,6 +14,7 @@ from cog.errors import CogError, InputError
 from cog.metrics import Metrics
 from cog.scope import Scope, enter
 from cog.worker import frames, messages
+from cog.worker.handover import hand_over
 from cog.worker.logs import attribute
 from cog.worker.model import Model
 from cog.worker.report import flush, message, print_traceback
@@ -143,23 +144,31 @@ class AsyncLoop:
             if hasattr(result, "__aiter__"):
                 result = [piece async for piece in result]
             return model.encoder.encode(result, folder)
+        protocol, first = self._protocol, True
         if hasattr(result, "__aiter__"):
             pieces = result.__aiter__()
             try:
                 async for piece in pieces:
-                    await self._send_piece(tag, piece, folder)
+                    self._send_piece(tag, piece, folder, first=first)
+                    first = False
+                    if protocol.full:
+                        await protocol.drained()
             finally:
                 if hasattr(pieces, "aclose"):
                     await pieces.aclose()
         else:
             for piece in result:
-                await self._send_piece(tag, piece, folder)
+                self._send_piece(tag, piece, folder, first=first)
+                first = False
+                if protocol.full:
+                    await protocol.drained()
         return b"", 0
 
-    async def _send_piece(self, tag: int, piece: Any, folder: str) -> None:
+    def _send_piece(self, tag: int, piece: Any, folder: str, *, first: bool) -> None:
         output, flags = self._model.encoder.encode(piece, folder, keep=True)
         self._protocol.send(frames.encode_output(tag, flags, output))
-        await self._protocol.drained()
+        if first:
+            hand_over()
 
     def _send(self, frame: bytes) -> None:
         """Send from any thread."""

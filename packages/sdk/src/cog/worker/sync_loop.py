@@ -12,6 +12,7 @@ from cog.scope import Scope, sole
 from cog.worker import frames, messages
 from cog.worker.cancel import Canceler
 from cog.worker.channel import Channel
+from cog.worker.handover import hand_over
 from cog.worker.model import Model
 from cog.worker.report import flush, message, print_traceback
 from cog.worker.tracing import join
@@ -97,6 +98,7 @@ class SyncLoop:
         """Send every piece as it is yielded. The author's code is interrupted only while it runs."""
         canceler, encode, send = self._canceler, self._model.encoder.encode, self._channel.send
         pieces: Any = None
+        first = True
         try:
             canceler.arm()
             pieces = iter(self._model.function(**arguments))
@@ -107,6 +109,9 @@ class SyncLoop:
                 canceler.armed = False
                 output, flags = encode(piece, folder, keep=True)
                 send(frames.encode_output(tag, flags, output))
+                if first:
+                    first = False
+                    hand_over()
         except StopIteration:
             return
         except CancelationException as error:

@@ -68,6 +68,11 @@ class FrameProtocol(asyncio.BufferedProtocol):
         if self._held:
             self.send(b"")
 
+    @property
+    def full(self) -> bool:
+        """Whether the server reads more slowly than the author's code yields."""
+        return self._room is not None
+
     async def drained(self) -> None:
         """Wait while the server reads more slowly than the author's code yields."""
         if self._room is not None:
