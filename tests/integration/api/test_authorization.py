@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cogyard.domain.deployments import Configuration
 from cogyard.http.endpoints import Access
-from cogyard.testing.api import ApiPlatform, add_version
+from cogyard.testing.api import TRAINABLE_SCHEMA, ApiPlatform, add_version
 from cogyard.web.api import API, CAPABILITIES
 
 pytestmark = pytest.mark.anyio
@@ -32,6 +32,7 @@ BODIES: dict[str, Any] = {
     "models.predictions.create": {"input": {"text": "x"}},
     "models.update": {"description": "d"},
     "deployments.create": DEPLOYMENT,
+    "trainings.create": {"destination": "owner/hidden", "input": {"text": "x"}},
     "deployments.update": {"max_instances": 2},
     "deployments.rollback": {"release": 1},
     "deployments.predictions.create": {"input": {"text": "x"}},
@@ -67,6 +68,11 @@ RULES: dict[str, tuple[int, int, int]] = {
     "models.examples.add": (404, 201, 422),
     "models.examples.remove": (404, 404, 404),
     "models.predictions.create": (404, 201, 201),
+    "trainings.list": (200, 200, 200),
+    # A destination that is not the caller's is not there; the version of the scene has nothing to train.
+    "trainings.create": (404, 422, 422),
+    "trainings.get": (404, 200, 404),
+    "trainings.cancel": (404, 200, 404),
     "deployments.list": (200, 200, 200),
     "deployments.create": (422, 409, 200),
     "deployments.get": (404, 200, 200),
@@ -138,6 +144,11 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         await services.deployments.create(owner, "front", "owner/hidden", Configuration(**running))
         await services.deployments.predict(owner, "owner", "front", input={"text": "waits"})
 
+        trainable = await add_version(services, model, "f" * 64, TRAINABLE_SCHEMA)
+        training = await services.predictions.create(
+            owner, version=trainable, input={"steps": 1}, destination="owner/hidden"
+        )
+
         async def content() -> AsyncIterator[bytes]:
             yield b"secret"
 
@@ -153,6 +164,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
             "streams": {"token": done.stream_token},
             "models": {"name": "hidden", "id": done.id},
             "deployments": {"name": "front"},
+            "trainings": {"name": "hidden", "id": training.id},
             "internal": {"name": "out.png"},
         }
         bodies = {"models.examples.add": {"prediction": done.id}}

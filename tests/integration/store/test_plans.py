@@ -29,7 +29,10 @@ QUESTIONS = {
         "sqlite_autoindex_predictions_2 (stream_token=?)",
     ),
     "a page of predictions": (
-        "SELECT * FROM predictions WHERE account_id = ? AND (id) < (?) ORDER BY id DESC LIMIT 9",
+        (
+            "SELECT * FROM predictions WHERE account_id = ? AND kind = 'prediction' AND (id) < (?)"
+            " ORDER BY id DESC LIMIT 9"
+        ),
         "predictions_by_account (account_id=? AND id<?)",
     ),
     "a page of models": (
@@ -40,8 +43,18 @@ QUESTIONS = {
         "models_public_by_version (latest_version_at<?)",
     ),
     "a page of a deployment's predictions": (
-        "SELECT * FROM predictions WHERE account_id = +? AND deployment_id = ? AND (id) < (?) ORDER BY id DESC LIMIT 9",
+        (
+            "SELECT * FROM predictions WHERE account_id = ? AND deployment_id = ? AND kind = 'prediction'"
+            " AND (id) < (?) ORDER BY id DESC LIMIT 9"
+        ),
         "predictions_by_deployment (deployment_id=? AND id<?)",
+    ),
+    "a page of trainings": (
+        (
+            "SELECT * FROM predictions WHERE account_id = ? AND kind = 'training' AND (id) < (?)"
+            " ORDER BY id DESC LIMIT 9"
+        ),
+        "predictions_trainings (account_id=? AND id<?)",
     ),
     "a page of deployments": (
         "SELECT * FROM deployments WHERE owner_id = ? AND (id) < (?) ORDER BY id DESC LIMIT 9",

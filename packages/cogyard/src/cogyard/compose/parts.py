@@ -21,6 +21,7 @@ from cogyard.compose.registry import (
     VersionsFromPushes,
 )
 from cogyard.compose.settings import Settings
+from cogyard.compose.trainings import TrainedVersions
 from cogyard.compose.upgrade import open_database
 from cogyard.domain.autoscale import Limits, Scale
 from cogyard.domain.webhooks import Targets
@@ -35,6 +36,8 @@ from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.queue import Queue
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.services import Services
+from cogyard.features.trainings.finishing import TrainingWork
+from cogyard.features.trainings.service import Trainings
 from cogyard.features.versions.service import Versions
 from cogyard.features.webhooks.calling import HttpCaller
 from cogyard.features.webhooks.service import Deliveries
@@ -138,6 +141,7 @@ def make_services(kept: Kept, settings: Settings, caller: HttpCaller) -> Service
             predictions=predictions,
             hardware=hardware,
         ),
+        trainings=Trainings(versions=versions, predictions=predictions),
         files=files,
         hardware=hardware,
         webhooks=webhooks,
@@ -188,7 +192,7 @@ def make_fleet(kept: Kept, services: Services, settings: Settings, folder: DataD
     )
     return LocalFleet(
         runtime=runtime,
-        work=make_work(services),
+        work=make_work(kept, services, folder),
         options=HostOptions(run=RunOptions(base=base), setup_timeout=settings.setup_timeout + _BACKSTOP),
         connect=HttpModelServer,
     )
@@ -202,10 +206,18 @@ def _input_hosts(settings: Settings, base: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(host for host in (*ours, *settings.input_hosts) if host))
 
 
-def make_work(services: Services) -> Work:
-    """Return the queue as instances see it."""
+def make_work(kept: Kept, services: Services, folder: DataDir) -> Work:
+    """Return the queue as instances see it; trainings make versions on their way through it."""
     queue = services.predictions.queue
-    return Work(source=queue, reports=queue, cancellations=queue)
+    maker = TrainedVersions(
+        services=services,
+        sources=PushedImages(services.versions.store, kept.repositories, kept.images),
+        repositories=kept.repositories,
+        blobs=kept.images,
+        scratch=folder.instances,
+    )
+    work = TrainingWork(queue=queue, maker=maker)
+    return Work(source=work, reports=work, cancellations=queue)
 
 
 def controller_options(settings: Settings) -> ControllerOptions:

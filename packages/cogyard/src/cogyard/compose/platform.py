@@ -73,7 +73,7 @@ class Platform:
             controller = Controller(
                 fleet,
                 services.predictions.queue,
-                make_work(services),
+                make_work(kept, services, folder),
                 controller_options(settings),
                 scales=make_scales(services, settings),
                 observe=status.observe,

@@ -1,4 +1,4 @@
-"""What instances work for, as one text: a version for whoever asks, or a version for one deployment alone. Pure.
+"""What instances work for, as one text: a version for whoever asks, for one deployment, or for trainings. Pure.
 
 The queue, the instances and the autoscaling policy compare these texts and nothing else.
 """
@@ -6,11 +6,22 @@ The queue, the instances and the autoscaling policy compare these texts and noth
 from __future__ import annotations
 
 _MARK = "@"
+_TRAIN = "train"
 
 
 def of_deployment(version: str, deployment_id: int) -> str:
     """Return what a deployment's instances of a version work for: nobody else's predictions."""
     return f"{version}{_MARK}{deployment_id}"
+
+
+def of_training(version: str) -> str:
+    """Return what instances that train a version work for: no prediction waits for a training to end."""
+    return f"{version}{_MARK}{_TRAIN}"
+
+
+def is_training(deployable: str) -> bool:
+    """Whether its instances train."""
+    return deployable.partition(_MARK)[2] == _TRAIN
 
 
 def version_of(deployable: str) -> str:

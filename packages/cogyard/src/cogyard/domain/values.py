@@ -32,6 +32,13 @@ class Status(StrEnum):
         return self not in {Status.STARTING, Status.PROCESSING}
 
 
+class Kind(StrEnum):
+    """What is run of a version: its `predict()`, or its `train()`."""
+
+    PREDICTION = "prediction"
+    TRAINING = "training"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
     """A user or an organization; owns models, tokens, predictions and files."""
@@ -139,6 +146,9 @@ class Prediction:
     """The deployment that it was asked of, `owner/name`; it may be gone."""
 
     deployment_id: int | None = None
+    kind: Kind = Kind.PREDICTION
+    destination: str | None = None
+    """Of a training: the model that its version is made for, `owner/name`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

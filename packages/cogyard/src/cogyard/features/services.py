@@ -11,6 +11,7 @@ from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.models.service import Models
 from cogyard.features.predictions.service import Predictions
+from cogyard.features.trainings.service import Trainings
 from cogyard.features.versions.service import Versions
 from cogyard.features.webhooks.service import Deliveries
 
@@ -25,6 +26,7 @@ class Services:
     predictions: Predictions
     examples: Examples
     deployments: Deployments
+    trainings: Trainings
     files: Files
     hardware: HardwareList
     webhooks: Deliveries | None = None

@@ -58,6 +58,12 @@ class Image:
         return str(value) if value else None
 
     @property
+    def train_ref(self) -> str | None:
+        """Where the training function is, such as `train.py:train`; None when the model cannot be trained."""
+        value = self.cog_config.get("train") or self.env.get("COG_TRAIN_TYPE_STUB")
+        return str(value) if value else None
+
+    @property
     def slots(self) -> int:
         """How many predictions one instance runs at once: `concurrency.max` of cog.yaml, else 1."""
         concurrency = self.cog_config.get("concurrency")

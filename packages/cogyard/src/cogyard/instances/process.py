@@ -180,6 +180,8 @@ class PreparedProcess:
         ]  # fmt: skip
         if self.image.ref:
             command += ["--ref", self.image.ref]
+        if self.image.train_ref:
+            command += ["--train-ref", self.image.train_ref]
         if self.slots > 1:
             command += ["--concurrency", str(self.slots)]
         if options.input_hosts:

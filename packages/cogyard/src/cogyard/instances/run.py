@@ -12,12 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from cogyard.domain.values import Kind
 from cogyard.instances.errors import NotAcceptedError, ServerLostError
 from cogyard.instances.events import CompletedEvent, LogEvent, OutputEvent
 from cogyard.instances.inputs import output_prefix, resolve_files
 from cogyard.instances.reporter import Reporter
 from cogyard.instances.runtime import Exit, Running
-from cogyard.instances.server import ModelServer, Run
+from cogyard.instances.server import PREDICTIONS, TRAININGS, ModelServer, Run
 from cogyard.instances.waiting import end, first
 from cogyard.instances.work import Cancellations, Claim, Outcome, Reports, WorkSource
 
@@ -69,6 +70,7 @@ class PredictionRun:
         self._lease = max((claim.expires_at - now).total_seconds(), 0.3)
         self._reporter = Reporter(work.reports, claim)
         self._canceled = False
+        self._room = TRAININGS if claim.prediction.kind is Kind.TRAINING else PREDICTIONS
 
     async def execute(self, free: Callable[[], None]) -> None:
         """Run to the outcome, or drop the prediction when the lease is lost; call `free` when the model is done."""
@@ -120,6 +122,7 @@ class PredictionRun:
             input=resolve_files(prediction.input, self._options.base),
             created_at=prediction.created_at.isoformat(),
             output_file_prefix=output_prefix(self._options.base, self._claim.lease_token),
+            room=self._room,
         )
         async for event in self._served.server.predict(request):
             match event:
@@ -173,7 +176,7 @@ class PredictionRun:
     async def _stop(self, prediction: str) -> None:
         """Cancel until the prediction ends, which ends this task; then end a server that does not obey."""
         for _ in range(max(1, round(self._options.cancel_grace / _CANCEL_AGAIN))):
-            await self._served.server.cancel(prediction)
+            await self._served.server.cancel(prediction, room=self._room)
             await asyncio.sleep(_CANCEL_AGAIN)
             await self._renew()
         _log.warning("cancel_ignored", extra=self._fields())

@@ -14,6 +14,7 @@ import msgspec
 from cogyard.instances.errors import NotAcceptedError, ServerLostError
 from cogyard.instances.events import CompletedEvent, ServerEvent, read_event
 
+PREDICTIONS, TRAININGS = "predictions", "trainings"
 #: A server that says nothing for this long is stuck: it sends a comment every 15 s.
 _SILENCE = 60.0
 #: One value that a model yields, or a whole output, as JSON.
@@ -49,6 +50,8 @@ class Run:
     input: Mapping[str, Any]
     created_at: str | None = None
     output_file_prefix: str | None = None
+    #: Where it is asked for: `predictions` or `trainings`.
+    room: str = PREDICTIONS
 
 
 class ModelServer(Protocol):
@@ -65,8 +68,8 @@ class ModelServer(Protocol):
         """
         ...
 
-    async def cancel(self, prediction_id: str) -> None:
-        """Ask that a prediction stop; nothing happens when it is not there."""
+    async def cancel(self, prediction_id: str, *, room: str = PREDICTIONS) -> None:
+        """Ask that a prediction or a training stop; nothing happens when it is not there."""
         ...
 
     async def aclose(self) -> None:
@@ -106,7 +109,7 @@ class HttpModelServer:
         return Health(status=answer.status, setup_logs=(answer.setup and answer.setup.logs) or "")
 
     async def predict(self, run: Run) -> AsyncIterator[ServerEvent]:
-        """Run a prediction by `PUT /predictions/{id}` and yield its events."""
+        """Run a prediction by `PUT /predictions/{id}`, or a training by `PUT /trainings/{id}`, and yield its events."""
         body: dict[str, Any] = {"input": run.input}
         if run.created_at:
             body["created_at"] = run.created_at
@@ -114,7 +117,7 @@ class HttpModelServer:
             body["output_file_prefix"] = run.output_file_prefix
         request = self._client.stream(
             "PUT",
-            f"/predictions/{run.id}",
+            f"/{run.room}/{run.id}",
             content=msgspec.json.encode(body),
             headers={"content-type": "application/json", "accept": "text/event-stream"},
         )
@@ -142,10 +145,10 @@ class HttpModelServer:
             ) from error
         raise ServerLostError("The model server ended the answer before the prediction was complete.")
 
-    async def cancel(self, prediction_id: str) -> None:
-        """Ask that a prediction stop; a server that is gone has stopped it too."""
+    async def cancel(self, prediction_id: str, *, room: str = PREDICTIONS) -> None:
+        """Ask that a prediction or a training stop; a server that is gone has stopped it too."""
         try:
-            await self._client.post(f"/predictions/{prediction_id}/cancel")
+            await self._client.post(f"/{room}/{prediction_id}/cancel")
         except httpx2.HTTPError:
             return
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cogyard.domain.values import Prediction, Status
+from cogyard.domain.values import Kind, Prediction, Status
 from cogyard.features.predictions.ports import Lease, Ticket
 from cogyard.store.rows import from_json, to_json
 from cogyard.store.times import moment, stored
@@ -50,6 +50,8 @@ _KEPT: Mapping[str, Callable[[Any], Any]] = {
     "attempts": _same,
     "deployment": _same,
     "deployment_id": _same,
+    "kind": str,
+    "destination": _same,
 }
 
 
@@ -99,6 +101,8 @@ def prediction_of(row: sqlite3.Row) -> Prediction:
         attempts=row["attempts"],
         deployment=row["deployment"],
         deployment_id=row["deployment_id"],
+        kind=Kind(row["kind"]),
+        destination=row["destination"],
     )
 
 

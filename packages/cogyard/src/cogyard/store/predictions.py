@@ -93,9 +93,11 @@ class SqlPredictions:
             wanted.append(("version = ?", asked.version))
         if asked.deployment_id is not None:
             wanted.append(("deployment_id = ?", asked.deployment_id))
+        # Not bound: the index of trainings is partial, and used only for a question that says the same.
+        wanted.append((f"kind = '{asked.kind.value}'", None))
         conditions = " AND ".join(condition for condition, _ in wanted)
         sql = f"SELECT * FROM predictions WHERE {conditions} AND {where} ORDER BY {sort} LIMIT ?"
-        given = (*(value for _, value in wanted), *values, window.fetch)
+        given = (*(value for _, value in wanted if value is not None), *values, window.fetch)
 
         def work(db: sqlite3.Connection) -> tuple[list[sqlite3.Row], bool]:
             # Row by row, as the index has them: inputs and outputs can be large, and a page of them ends early.

@@ -29,6 +29,7 @@ from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.queue import Claim, Queue
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.services import Services
+from cogyard.features.trainings.service import Trainings
 from cogyard.features.versions.service import Versions
 from cogyard.features.world import World
 from cogyard.instances.work import Outcome
@@ -61,6 +62,22 @@ ECHO_SCHEMA: Mapping[str, Any] = {
                 },
             },
             "Output": {"type": "string", "title": "Output"},
+        }
+    },
+}
+
+TRAINABLE_SCHEMA: Mapping[str, Any] = {
+    "openapi": "3.0.2",
+    "components": {
+        "schemas": {
+            **ECHO_SCHEMA["components"]["schemas"],
+            "TrainingInput": {
+                "type": "object",
+                "title": "TrainingInput",
+                "required": ["steps"],
+                "properties": {"steps": {"type": "integer", "title": "Steps", "minimum": 1, "x-order": 0}},
+            },
+            "TrainingOutput": {"type": "string", "format": "uri", "title": "TrainingOutput"},
         }
     },
 }
@@ -221,6 +238,7 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
             hardware=hardware,
             world=world,
         ),
+        trainings=Trainings(versions=versions, predictions=predictions),
         files=files,
         hardware=hardware,
     )

@@ -105,7 +105,7 @@ def make_image(
         add("lock", {"opt/cog/pylock.toml": lock.encode()})
     if weights:
         add("weights", {f"src/{name}": data for name, data in weights.items()})
-    schema = json.dumps(_schema(predict))
+    schema = json.dumps(_schema(predict, (cog or {}).get("train")))
     add("source", {"src/.cog/openapi_schema.json": schema.encode(), "src/predict.py": predict.encode()})
     described: dict[str, Any] = {
         "build": {"python_version": python},
@@ -132,11 +132,12 @@ def make_image(
     return TestImage(manifest=manifest_bytes, config=config_bytes, digest=named.digest, blobs=blobs)
 
 
-def _schema(predict: str) -> Mapping[str, Any]:
-    """Read the schema of a `predict.py` from its source, as a build does."""
+def _schema(predict: str, train: str | None) -> Mapping[str, Any]:
+    """Read the schema of a `predict.py` from its source, as a build does; `train` is where its training is."""
     with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
         (Path(folder) / "predict.py").write_text(predict)
-        return openapi(read_source(folder, "predict.py:Predictor"))
+        training = read_source(folder, train, train=True) if train else None
+        return openapi(read_source(folder, "predict.py:Predictor"), training)
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

@@ -15,7 +15,7 @@ from typing import Any
 from cogyard.instances.errors import ImageRefusedError, NotAcceptedError, ServerLostError
 from cogyard.instances.events import CompletedEvent, OutputEvent, ServerEvent
 from cogyard.instances.runtime import Exit, Prepared, Progress, Running, Runtime, silent
-from cogyard.instances.server import Health, ModelServer, Run
+from cogyard.instances.server import PREDICTIONS, Health, ModelServer, Run
 
 #: What a model does with one prediction: yields a model server's events.
 Behaviour = Callable[[Run], AsyncIterator[ServerEvent]]
@@ -167,7 +167,8 @@ class _FakeServer:
             for task in waits:
                 task.cancel()
 
-    async def cancel(self, prediction_id: str) -> None:
+    async def cancel(self, prediction_id: str, *, room: str = PREDICTIONS) -> None:
+        del room  # one id, whatever it is
         if self._running.model.obeys_cancel and prediction_id in self._running.tasks:
             self._running.tasks[prediction_id].set()
 

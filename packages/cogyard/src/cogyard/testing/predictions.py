@@ -67,6 +67,7 @@ class MemoryPredictions:
             and asked.source in {None, prediction.source}
             and asked.version in {None, prediction.version}
             and asked.deployment_id in {None, prediction.deployment_id}
+            and asked.kind is prediction.kind
         ]
         key = window.key[0] if window.key else None
         if window.backwards:

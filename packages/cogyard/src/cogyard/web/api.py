@@ -18,6 +18,7 @@ from cogyard.features.hardware import routes as hardware
 from cogyard.features.models import routes as models
 from cogyard.features.predictions import routes as predictions
 from cogyard.features.predictions import streams
+from cogyard.features.trainings import routes as trainings
 from cogyard.features.versions import routes as versions
 from cogyard.http.endpoints import Endpoint, route
 from cogyard.http.errors import MethodNotAllowedError, NotFoundError
@@ -30,6 +31,7 @@ API: tuple[Endpoint, ...] = (
     *files.ENDPOINTS,
     *hardware.ENDPOINTS,
     *predictions.ENDPOINTS,
+    *trainings.ENDPOINTS,
     *versions.ENDPOINTS,
     *deployments.ENDPOINTS,
     *examples.ENDPOINTS,

@@ -10,12 +10,13 @@ from typing import Any
 from cog_server.errors import InputInvalidError
 from cog_server.validation import InputSchema
 
-from cogyard.domain.values import Version
+from cogyard.domain.values import Kind, Version
 from cogyard.http.errors import InvalidError
 
 _log = logging.getLogger(__name__)
 
 REMEMBERED = 256
+_COMPONENTS = {Kind.PREDICTION: "Input", Kind.TRAINING: "TrainingInput"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,11 @@ class Inputs:
 
     _compiled: dict[str, InputSchema] = field(default_factory=dict)
 
-    def check(self, version: Version, value: Mapping[str, Any]) -> tuple[str, ...]:
+    def check(
+        self, version: Version, value: Mapping[str, Any], kind: Kind = Kind.PREDICTION
+    ) -> tuple[str, ...]:
         """Return the names of secret inputs that are given. Raises InvalidError with every problem."""
-        schema = self._schema(version)
+        schema = self._schema(version, _COMPONENTS[kind])
         try:
             schema.check(value)
         except InputInvalidError as error:
@@ -40,11 +43,11 @@ class Inputs:
             _log.warning("schema unusable", extra={"action": "schema_unusable", "version": version.id})
         return tuple(sorted(schema.secrets & set(value)))
 
-    def _schema(self, version: Version) -> InputSchema:
-        key = f"{version.model}:{version.id}"
+    def _schema(self, version: Version, component: str) -> InputSchema:
+        key = f"{version.model}:{version.id}:{component}"
         found = self._compiled.pop(key, None)
         if found is None:
-            found = _compiled(version)
+            found = _compiled(version, component)
             if len(self._compiled) >= REMEMBERED:
                 self._compiled.pop(next(iter(self._compiled)))
         # Put at the end: the first is the one that was not asked for the longest.
@@ -52,9 +55,9 @@ class Inputs:
         return found
 
 
-def _compiled(version: Version) -> InputSchema:
+def _compiled(version: Version, component: str) -> InputSchema:
     try:
-        return InputSchema.compile(_without_patterns(version.openapi_schema))
+        return InputSchema.compile(_without_patterns(version.openapi_schema), component=component)
     except Exception:  # noqa: BLE001 - a stranger's document: whatever is wrong with it, the model itself will check
         _log.warning("schema unusable", extra={"action": "schema_unusable", "version": version.id})
         return InputSchema.none()

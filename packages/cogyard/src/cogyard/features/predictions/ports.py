@@ -15,7 +15,7 @@ from typing import Protocol
 from cogyard.domain.lifecycle import State, state_of
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import Streamed, StreamEvent
-from cogyard.domain.values import Prediction
+from cogyard.domain.values import Kind, Prediction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +96,7 @@ class Asked:
     source: str | None = None
     version: str | None = None
     deployment_id: int | None = None
+    kind: Kind = Kind.PREDICTION
 
 
 class PredictionStore(Protocol):

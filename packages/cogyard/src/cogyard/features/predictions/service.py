@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from cogyard.domain.deployables import of_deployment
+from cogyard.domain.deployables import of_deployment, of_training
 from cogyard.domain.depth import MAX_DEPTH, deeper_than
 from cogyard.domain.ids import (
     CAPABILITY_RANDOM_BYTES,
@@ -21,7 +21,7 @@ from cogyard.domain.ids import (
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import StreamEvent, replay
 from cogyard.domain.stream import after as after_number
-from cogyard.domain.values import Account, Prediction, Status, Version
+from cogyard.domain.values import Account, Kind, Prediction, Status, Version
 from cogyard.domain.webhooks import EVENTS, Targets, default_events
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.inputs import Inputs, outputs_are_files
@@ -79,17 +79,20 @@ class Predictions:
         origin: str = "",
         cancel_after: float | None = None,
         through: Through | None = None,
+        destination: str | None = None,
     ) -> Prediction:
         """Ask for a prediction; when this returns it is durable and will end exactly once.
 
-        `version` is one that the caller may run (see Versions.resolve); `through` says whose instances run it. Raises
-        InvalidError with every problem of the input, BusyError when too many wait.
+        `version` is one that the caller may run (see Versions.resolve); `through` says whose instances run it; with a
+        `destination` it is a training. Raises InvalidError with every problem of the input, BusyError when too many
+        wait.
         """
         if deeper_than(input):
             raise InvalidError(f"The input is nested more than {MAX_DEPTH} levels deep.")
-        secrets = self.inputs.check(version, input)
+        kind = Kind.PREDICTION if destination is None else Kind.TRAINING
+        secrets = self.inputs.check(version, input, kind)
         events = self._webhook_events(webhook, webhook_events)
-        deployable = version.id if through is None else of_deployment(version.id, through.deployment_id)
+        deployable = _deployable(version, kind, through)
         await self._refuse_when_full(deployable)
         now = self.world.now()
         key = new_id(now, self.world.random(ID_RANDOM_BYTES))
@@ -112,6 +115,8 @@ class Predictions:
             secret_inputs=secrets,
             deployment=None if through is None else through.path,
             deployment_id=None if through is None else through.deployment_id,
+            kind=kind,
+            destination=destination,
         )
         await self.queue.store.add(prediction, waiting(deployable, prediction.deadline))
         self.queue.bells.ring(deployable)
@@ -133,6 +138,7 @@ class Predictions:
         created_before: datetime | None = None,
         source: str | None = None,
         deployment_id: int | None = None,
+        kind: Kind = Kind.PREDICTION,
     ) -> Slice[Prediction]:
         """Return the caller's predictions, newest first; fewer than the window asks for when they are large."""
         asked = Asked(
@@ -141,6 +147,7 @@ class Predictions:
             created_before=created_before,
             source=source,
             deployment_id=deployment_id,
+            kind=kind,
         )
         return await self.queue.store.list(asked, replace(window, budget=window.budget or PAGE_BYTES))
 
@@ -244,3 +251,9 @@ class Predictions:
                 f"{waits} predictions wait for the same instances already; at most {self.queue_limit} may.",
                 retry_after=5,
             )
+
+
+def _deployable(version: Version, kind: Kind, through: Through | None) -> str:
+    if kind is Kind.TRAINING:
+        return of_training(version.id)
+    return version.id if through is None else of_deployment(version.id, through.deployment_id)

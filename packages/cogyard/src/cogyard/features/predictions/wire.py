@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cogyard.domain.ids import streams_files
-from cogyard.domain.values import Prediction, Status
+from cogyard.domain.values import Kind, Prediction, Status
 from cogyard.features.predictions.moves import HIDDEN
 from cogyard.http.addresses import Addresses
 from cogyard.http.moments import written
@@ -62,7 +62,8 @@ def urls(prediction: Prediction, addresses: Addresses) -> dict[str, str]:
 
     One client makes files of what comes from a path that begins with /v1/files/, and only of that.
     """
-    one = addresses.api(f"/predictions/{prediction.id}")
+    room = "trainings" if prediction.kind is Kind.TRAINING else "predictions"
+    one = addresses.api(f"/{room}/{prediction.id}")
     token = prediction.stream_token
     stream = f"/files/{token}/stream" if streams_files(token) else f"/streams/{token}"
     return {
