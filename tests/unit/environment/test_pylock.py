@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cogyard.environment import LockInvalidError
 from cogyard.environment.machine import Machine
-from cogyard.environment.pylock import absolute, narrowed, parse, render
+from cogyard.environment.pylock import absolute, narrowed, parse, render, shared, without_credentials
 
 AMD = Machine(python=(3, 12), architecture="amd64", glibc=(2, 36))
 ARM = Machine(python=(3, 12), architecture="arm64", glibc=(2, 36))
@@ -40,17 +40,52 @@ marker = "platform_machine == 'aarch64'"
 
 
 def test_only_what_the_machine_installs_stays() -> None:
-    """Packages of other platforms and wheels of other machines are gone; a source stays as the way out."""
+    """One file of each package, and no package of other platforms; a source only where no wheel fits."""
     found = narrowed(parse(EVERYWHERE), AMD, Path("/base"))
     (numpy,) = found["packages"]
     assert [one["hashes"]["sha256"] for one in numpy["wheels"]] == ["bb"]
     assert "upload-time" not in numpy["wheels"][0]
-    assert numpy["sdist"]["path"] == "/base/a/numpy-2.0.tar.gz"
+    assert "sdist" not in numpy
+    assert numpy["wheels"][0]["path"].startswith("/base/numpy-2.0-cp312")
+    old = narrowed(
+        parse(EVERYWHERE), Machine(python=(3, 12), architecture="amd64", glibc=(2, 17)), Path("/base")
+    )
+    assert old["packages"][0]["sdist"]["path"] == "/base/a/numpy-2.0.tar.gz"
+    assert "wheels" not in old["packages"][0]
     assert found["requires-python"] == "==3.12.*"
     assert [one["name"] for one in narrowed(parse(EVERYWHERE), ARM, Path("/base"))["packages"]] == [
         "arm",
         "numpy",
     ]
+
+
+def test_the_most_specific_wheel_is_taken() -> None:
+    """As an installer does: this Python's before any Python's, the newer C library's, then the later build."""
+    names = [
+        "a-1-py3-none-any.whl",
+        "a-1-cp38-abi3-manylinux_2_28_x86_64.whl",
+        "a-1-cp312-cp312-manylinux_2_17_x86_64.whl",
+        "a-1-1-cp312-cp312-manylinux_2_28_x86_64.whl",
+        "a-1-2-cp312-cp312-manylinux_2_28_x86_64.whl",
+    ]
+    document = {"packages": [{"name": "a", "wheels": [{"path": one} for one in names]}]}
+    (found,) = narrowed(document, AMD, Path("/base"))["packages"]
+    assert [Path(one["path"]).name for one in found["wheels"]] == [names[-1]]
+
+
+def test_a_shared_package_has_no_password_and_no_place_of_this_machine() -> None:
+    """Addresses lose users and passwords, files of the project count from its folder; git's own user stays."""
+    package = {
+        "name": "a",
+        "wheels": [{"url": "https://me:s3cret@x.example:8443/a.whl"}, {"path": "/root/w/a.whl"}],
+        "archive": {"path": "/elsewhere/b.whl"},
+        "vcs": {"type": "git", "url": "https://token@x.example/a.git"},
+    }
+    found = shared(package, Path("/root"))
+    assert found["wheels"] == [{"url": "https://x.example:8443/a.whl"}, {"path": "w/a.whl"}]
+    assert found["archive"] == {"path": "/elsewhere/b.whl"}
+    assert found["vcs"]["url"] == "https://x.example/a.git"
+    assert without_credentials("ssh://git@x.example/a.git") == "ssh://git@x.example/a.git"
 
 
 def test_the_text_is_the_same_every_time() -> None:

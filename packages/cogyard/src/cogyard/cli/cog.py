@@ -21,6 +21,8 @@ COMMANDS = {
     "test": Row("cogyard.cli.test:test", "Run the examples of cog-test.yaml and compare."),
     "doctor": Row("cogyard.cli.doctor:doctor", "Look for what is wrong with the project."),
     "schema": Row("cogyard.cli.schema:schema", "Print the model's inputs and output as OpenAPI."),
+    "lock": Row("cogyard.cli.lock:lock", "Write cog.lock: every package with its hash and why it is there."),
+    "why": Row("cogyard.cli.why:why", "Say why a package is there, or CUDA is what it is."),
     "build": Row("cogyard.cli.build:build", "Make an image, with no container engine."),
     "push": Row("cogyard.cli.push:push", "Build the image and send it to a registry."),
     "login": Row("cogyard.cli.login:login", "Keep the credentials of a registry."),

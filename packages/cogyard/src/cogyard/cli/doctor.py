@@ -62,7 +62,7 @@ def _edits(project: Project | None, findings: Sequence[Finding], console: Consol
 
 def _pins(project: Project, console: Console) -> list[Edit]:
     """Return edits that write the versions that are resolved now; none when they cannot be resolved."""
-    from cogyard.environment import PreparingError, Target, resolve
+    from cogyard.environment import PreparingError, Target, lock_for
     from cogyard.project.doctor import unpinned
 
     wanted = unpinned(project)
@@ -70,7 +70,7 @@ def _pins(project: Project, console: Console) -> list[Edit]:
         return []
     try:
         with console.working("Resolving the requirements") as step:
-            lock = resolve(project, Target(python=project.python_version), on_progress=step.detail)
+            lock = lock_for(project, Target(python=project.python_version), on_progress=step.detail)
     except PreparingError as error:
         console.warn(f"the requirements stay as they are: {error.message}", error.hint)
         return []

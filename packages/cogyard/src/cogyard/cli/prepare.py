@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cogyard.cli.console import Console
-from cogyard.environment import LocalEnvironment, Target, make_environment, resolve
+from cogyard.environment import LocalEnvironment, Target, lock_for, make_environment
 from cogyard.project import Project, ProjectError, find_root, load_project
 from cogyard.project.schema import static_schema, training_schema
 
@@ -61,11 +61,14 @@ def prepare(project: Project, console: Console) -> Prepared:
     quiet_server()
     text = f"Building environment from {project.described}"
     with console.working(text) as step:
-        lock = resolve(project, Target(python=project.python_version), on_progress=step.detail)
+        lock = lock_for(project, Target(python=project.python_version), on_progress=step.detail)
         environment = make_environment(lock, on_progress=step.detail)
+    for warning in lock.warnings:
+        console.warn(warning)
     packages = len(lock.packages)
     plural = "" if packages == 1 else "s"
-    console.done(f"{text}... Python {lock.python}, {packages} package{plural}")
+    origin = f" of {lock.origin}" if lock.origin else ""
+    console.done(f"{text}... Python {lock.python}, {packages} package{plural}{origin}")
     if project.system_packages or project.run:
         console.say(
             "  system_packages and run commands belong to the image; here this machine's own are used."

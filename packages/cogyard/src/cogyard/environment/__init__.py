@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cogyard.environment.cache import cache_dir
+from cogyard.environment.coglock import CogLock
 from cogyard.environment.errors import (
     CacheError,
     InstallingFailedError,
@@ -13,6 +14,13 @@ from cogyard.environment.errors import (
 )
 from cogyard.environment.local import LocalEnvironment, make_environment
 from cogyard.environment.lock import Lock, LockedFile, LockedPackage, LockInvalidError
+from cogyard.environment.locking import (
+    asked_of,
+    lock_for,
+    lock_path,
+    read_lock,
+    server_lock_for,
+)
 from cogyard.environment.python import find_python
 from cogyard.environment.resolve import resolve
 from cogyard.environment.server import server_lock
@@ -22,6 +30,7 @@ from cogyard.environment.wheels import own_wheel
 
 __all__ = [
     "CacheError",
+    "CogLock",
     "InstallingFailedError",
     "LocalEnvironment",
     "Lock",
@@ -34,10 +43,15 @@ __all__ = [
     "ResolvingFailedError",
     "Target",
     "UnresolvableError",
+    "asked_of",
     "cache_dir",
     "find_python",
+    "lock_for",
+    "lock_path",
     "make_environment",
     "own_wheel",
+    "read_lock",
     "resolve",
     "server_lock",
+    "server_lock_for",
 ]

@@ -47,6 +47,10 @@ class Lock:
     text: str
     python: str
     platform: str | None = None
+    origin: str | None = None
+    """The file it was read from, such as cog.lock; None when the index was asked."""
+    warnings: tuple[str, ...] = ()
+    """What a person should know about it."""
 
     @cached_property
     def packages(self) -> tuple[LockedPackage, ...]:

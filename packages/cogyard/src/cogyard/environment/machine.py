@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from packaging.markers import Environment
-from packaging.tags import Tag, compatible_tags, cpython_tags
+if TYPE_CHECKING:  # its import takes 30 ms, and most commands find a lock that is narrowed already
+    from packaging.markers import Environment
+    from packaging.tags import Tag
 
 #: The machine's name for an OCI architecture, in wheel tags and markers.
 MACHINES: Mapping[str, str] = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -26,6 +28,8 @@ class Machine:
 
 def tags(machine: Machine, *, local_builds: bool = False) -> Iterator[Tag]:
     """Yield the wheel tags that run on the machine, best first."""
+    from packaging.tags import compatible_tags, cpython_tags
+
     platforms = list(_platforms(machine, local_builds=local_builds))
     yield from cpython_tags(machine.python, platforms=platforms, abis=_abis(machine.python))
     interpreter = f"cp{machine.python[0]}{machine.python[1]}"
@@ -34,6 +38,8 @@ def tags(machine: Machine, *, local_builds: bool = False) -> Iterator[Tag]:
 
 def environment(machine: Machine) -> Environment:
     """Return the environment markers of the machine."""
+    from packaging.markers import Environment
+
     version = f"{machine.python[0]}.{machine.python[1]}"
     return Environment(
         implementation_name="cpython",

@@ -6,32 +6,36 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cogyard.environment.lock import LockInvalidError
 from cogyard.environment.machine import Machine, environment, tags
+from cogyard.environment.target import Target
 
 Table = dict[str, Any]
 
+#: What says where a package came from and why, not what is installed: the same packages give the same bytes.
+_NOT_INSTALLED = frozenset({"marker", "index", "tool", "dependencies"})
 _FILES = ("archive", "sdist", "directory")
 
 
-def parse(text: str) -> Table:
+def parse(text: str, name: str = "the lock", hint: str | None = None) -> Table:
     """Return a lock's document; raise LockInvalidError for what is not TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise LockInvalidError(f"the lock cannot be read: {error}") from error
+        raise LockInvalidError(f"{name} cannot be read: {error}", hint=hint) from error
 
 
 def render(document: Mapping[str, Any]) -> str:
     """Return a document's text; the same document gives the same bytes."""
-    import tomli_w
+    from cogyard.environment.toml import dumps
 
-    return tomli_w.dumps(document, indent=2)
+    return dumps(document)
 
 
 def narrowed(document: Mapping[str, Any], machine: Machine, folder: Path) -> Table:
-    """Return what of a lock `machine` can install: other platforms' packages and wheels are gone, so are markers.
+    """Return what of a lock `machine` installs: one file of each package, and no package of other platforms.
 
     Relative paths count from `folder`. Raises LockInvalidError.
     """
@@ -51,9 +55,46 @@ def narrowed(document: Mapping[str, Any], machine: Machine, folder: Path) -> Tab
     }
 
 
+def for_target(document: Table, target: Target, folder: Path) -> Table:
+    """Return what of a lock a target installs; all of it for a machine that we make no image for."""
+    machine = target.machine
+    return absolute(document, folder) if machine is None else narrowed(document, machine, folder)
+
+
 def absolute(document: Table, folder: Path) -> Table:
     """Return the document with every path absolute, counted from `folder`."""
     return {**document, "packages": [_placed(one, folder) for one in document.get("packages", [])]}
+
+
+def shared(package: Mapping[str, Any], root: Path) -> Table:
+    """Return a package as a lock that is shared holds it: no passwords, paths inside `root` relative to it."""
+    found = dict(package)
+    for name in _FILES:
+        if name in found:
+            found[name] = _shared_file(found[name], root)
+    if "vcs" in found and "url" in found["vcs"]:
+        found["vcs"] = {**found["vcs"], "url": without_credentials(str(found["vcs"]["url"]))}
+    if "wheels" in found:
+        found["wheels"] = [_shared_file(one, root) for one in found["wheels"]]
+    return found
+
+
+def without_credentials(url: str) -> str:
+    """Return an http(s) address without user and password; the user of git over ssh is no secret."""
+    parts = urlsplit(url)
+    if not parts.scheme.endswith(("http", "https")) or "@" not in parts.netloc:
+        return url
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _shared_file(entry: Mapping[str, Any], root: Path) -> Table:
+    found = dict(entry)
+    if "url" in found:
+        found["url"] = without_credentials(str(found["url"]))
+    path = Path(str(found.get("path", "")))
+    if "path" in found and path.is_relative_to(root):
+        found["path"] = path.relative_to(root).as_posix()
+    return found
 
 
 def _wanted(package: Mapping[str, Any], machine: Machine) -> bool:
@@ -67,12 +108,12 @@ def _wanted(package: Mapping[str, Any], machine: Machine) -> bool:
 
 
 def _package(package: Mapping[str, Any], machine: Machine, folder: Path) -> Table:
-    found = _placed(package, folder)
-    found.pop("marker", None)
+    found = {name: value for name, value in _placed(package, folder).items() if name not in _NOT_INSTALLED}
     if "wheels" in found:
-        fitting = _fitting(found["wheels"], machine)
-        if fitting or "sdist" in found:
-            found["wheels"] = fitting
+        best = _best(found["wheels"], machine)
+        if best is not None:
+            found.pop("sdist", None)
+        found["wheels"] = [] if best is None else [best]
     return {name: value for name, value in found.items() if value != []}
 
 
@@ -94,18 +135,20 @@ def _file(entry: Mapping[str, Any], folder: Path) -> Table:
     return found
 
 
-def _fitting(wheels: Iterable[Table], machine: Machine) -> list[Table]:
+def _best(wheels: Iterable[Table], machine: Machine) -> Table | None:
+    """Return the wheel that an installer takes: the most specific for the machine, of these the latest build."""
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
     from cogyard.environment.lock import file_name
 
-    possible = frozenset(tags(machine, local_builds=True))
-    found = []
+    ranks = {tag: rank for rank, tag in enumerate(tags(machine, local_builds=True))}
+    found: list[tuple[int, tuple[int, str], Table]] = []
     for wheel in wheels:
         try:
-            *_, carried = parse_wheel_filename(file_name(wheel))
+            _, _, build, carried = parse_wheel_filename(file_name(wheel))
         except InvalidWheelFilename as error:
             raise LockInvalidError(f"the lock names a file that is not a wheel: {error}") from error
-        if carried & possible:
-            found.append(wheel)
-    return found
+        rank = min((ranks[tag] for tag in carried if tag in ranks), default=None)
+        if rank is not None:
+            found.append((-rank, (build[0], build[1]) if build else (-1, ""), wheel))
+    return max(found, key=lambda one: one[:2], default=(0, (0, ""), None))[2]

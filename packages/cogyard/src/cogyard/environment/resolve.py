@@ -2,58 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from cogyard.environment import cache, pylock, uv
+from cogyard.environment.asked import Asked
 from cogyard.environment.errors import ResolvingFailedError, UnresolvableError
 from cogyard.environment.exported import export
 from cogyard.environment.lock import Lock
 from cogyard.environment.python import any_python
 from cogyard.environment.target import Target
 from cogyard.project import Project
-from cogyard.project.pyproject import Pyproject
 from cogyard.project.requirements import OWN
 
 NO_SOLUTION = 1
 """uv's exit status when the requirements have no solution; other failures have other numbers."""
-
-_INDEX_SETTINGS = (
-    "UV_DEFAULT_INDEX",
-    "UV_INDEX",
-    "UV_INDEX_URL",
-    "UV_EXTRA_INDEX_URL",
-    "UV_FIND_LINKS",
-    "UV_INDEX_STRATEGY",
-    "UV_PRERELEASE",
-    "UV_RESOLUTION",
-    "UV_EXCLUDE_NEWER",
-    "UV_CONSTRAINT",
-    "UV_OVERRIDE",
-    "UV_TORCH_BACKEND",
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What is asked of the index; `subject` names in messages who asks."""
-
-    lines: tuple[str, ...] = ()
-    constraints: tuple[str, ...] = ()
-    pyproject: Pyproject | None = None
-    subject: str = "the project"
-
-    @classmethod
-    def by(cls, project: Project) -> Asked:
-        """Return what a project asks for."""
-        return cls(
-            lines=(*project.requirement_options, *project.requirements),
-            constraints=project.constraints,
-            pyproject=project.pyproject,
-        )
 
 
 def resolve(
@@ -70,36 +34,39 @@ def resolve_asked(
     asked: Asked, target: Target, *, refresh: bool = False, on_progress: uv.Progress = uv.silent
 ) -> Lock:
     """Return the lock of what is asked for, from the cache when the same was asked before. Raises as `resolve`."""
-    place = target.platform or _machine()
-    name = cache.key("lock 2", uv.version(), target.python, place, *_question(asked))
+    place = target.platform or machine_name()
+    name = cache.key("lock 2", uv.version(), target.python, place, *asked.question())
     kept = cache.cache_dir() / "locks" / name / "pylock.toml"
     if not refresh and kept.is_file():
         return Lock(kept.read_text("utf-8"), target.python, target.platform)
-    if asked.pyproject is not None and asked.pyproject.lock is not None:
-        on_progress("Reading uv.lock")
-        text = export(asked.pyproject, target, on_progress)
-    else:
-        on_progress("Resolving packages")
-        text = _compile(asked, target)
+    text = pylock.render(answer(asked, target, on_progress=on_progress))
     cache.write(kept, text.encode())
     return Lock(text, target.python, target.platform)
 
 
-def _compile(asked: Asked, target: Target) -> str:
-    python, _ = any_python(target.python)
+def answer(
+    asked: Asked, target: Target, *, prefer: pylock.Table | None = None, on_progress: uv.Progress = uv.silent
+) -> pylock.Table:
+    """Return the lock's document, asked for anew; where it can, with the versions of the lock `prefer`."""
+    if asked.pyproject is not None and asked.locked_by_uv:
+        on_progress("Reading uv.lock")
+        return export(asked.pyproject, target, on_progress)
+    on_progress("Resolving packages")
+    return _compile(asked, target, prefer)
+
+
+def _compile(asked: Asked, target: Target, prefer: pylock.Table | None) -> pylock.Table:
     with tempfile.TemporaryDirectory(prefix="cogyard-") as temporary:
         folder = Path(temporary)
-        arguments = ["pip", "compile", "--format", "pylock.toml", "--no-header", "--generate-hashes"]
-        arguments += ["--python", str(python), "--python-version", target.python]
-        if target.uv_platform is not None:
-            arguments += ["--python-platform", target.uv_platform]
-        arguments += ["--quiet", "--output-file", "pylock.toml", *_sources(asked, folder)]
-        outcome = uv.run(arguments, folder=folder)
+        if prefer is not None:
+            (folder / "pylock.toml").write_text(pylock.render(prefer), "utf-8")
+        arguments = ["--format", "pylock.toml", "--generate-hashes", "--output-file", "pylock.toml"]
+        outcome = compile_in(folder, asked, target, arguments)
         if outcome.status == NO_SOLUTION:
             raise UnresolvableError(
                 f"no set of packages fits what {asked.subject} asks for, on Python {target.python}:",
                 details=outcome.messages,
-                hint=f"Change {_named(asked)} or python_version in cog.yaml.",
+                hint=f"Change {asked.named} or python_version in cog.yaml.",
             )
         if outcome.status != 0:
             raise ResolvingFailedError(
@@ -107,9 +74,18 @@ def _compile(asked: Asked, target: Target) -> str:
                 details=outcome.messages,
                 hint="Is the package index reachable from here? UV_DEFAULT_INDEX names another one.",
             )
-        text = (folder / "pylock.toml").read_text("utf-8")
-        # uv writes paths as they lead from the lock, which does not stay in this folder
-        return pylock.render(pylock.absolute(pylock.parse(text), folder)) if asked.pyproject else text
+        document = pylock.parse((folder / "pylock.toml").read_text("utf-8"))
+        return pylock.for_target(document, target, folder)
+
+
+def compile_in(folder: Path, asked: Asked, target: Target, arguments: Sequence[str]) -> uv.Outcome:
+    """Run `uv pip compile` in a scratch folder, for a target."""
+    python, _ = any_python(target.python)
+    own = ["pip", "compile", "--quiet", "--no-header", "--python", str(python)]
+    own += ["--python-version", target.python]
+    if target.uv_platform is not None:
+        own += ["--python-platform", target.uv_platform]
+    return uv.run([*own, *arguments, *_sources(asked, folder)], folder=folder)
 
 
 def _sources(asked: Asked, folder: Path) -> list[str]:
@@ -121,35 +97,14 @@ def _sources(asked: Asked, folder: Path) -> list[str]:
     if asked.pyproject is not None:
         (folder / "excludes.in").write_text("".join(f"{name}\n" for name in sorted(OWN)), "utf-8")
         return [*arguments, "--excludes", "excludes.in", str(asked.pyproject.path)]
-    (folder / "requirements.in").write_text("".join(f"{line}\n" for line in asked.lines), "utf-8")
+    (folder / "requirements.in").write_text(
+        "".join(f"{line}\n" for line in (*asked.options, *asked.lines)), "utf-8"
+    )
     return [*arguments, "requirements.in"]
 
 
-def _named(asked: Asked) -> str:
-    return asked.pyproject.path.name if asked.pyproject else "python_packages (or the requirements file)"
-
-
-def _question(asked: Asked) -> list[str | bytes]:
-    """Return everything the answer depends on, as far as it can be known without asking."""
-    settings = [f"{name}={os.environ.get(name, '')}" for name in _INDEX_SETTINGS]
-    files = [_file_state(line) for line in (*asked.lines, *asked.constraints) if "file://" in line]
-    question: list[str | bytes] = ["requirements", *asked.lines, "constraints", *asked.constraints]
-    if asked.pyproject is not None:
-        # paths of local packages count from its folder, which therefore is part of the question
-        question += ["pyproject", str(asked.pyproject.path), asked.pyproject.path.read_bytes()]
-        question += [asked.pyproject.lock.read_bytes()] if asked.pyproject.lock else []
-    return [*question, *settings, *files]
-
-
-def _file_state(line: str) -> str:
-    path = Path(unquote(urlsplit(line[line.index("file://") :]).path))
-    if not path.exists():
-        return f"{path} missing"
-    state = path.stat()
-    return f"{path} {state.st_size} {state.st_mtime_ns}"
-
-
-def _machine() -> str:
+def machine_name() -> str:
+    """Return the name of this machine for cache keys."""
     import sysconfig
 
     return sysconfig.get_platform()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, distribution, requires, version
 
+from cogyard.environment.asked import Asked
 from cogyard.environment.errors import UnresolvableError
 from cogyard.environment.lock import Lock
-from cogyard.environment.resolve import Asked, resolve_asked
+from cogyard.environment.resolve import resolve_asked
 from cogyard.environment.target import Target
 from cogyard.environment.uv import Progress, silent
 from cogyard.environment.wheels import OwnPackageMissingError

@@ -39,6 +39,11 @@ class Outcome:
     messages: str
 
 
+def redacted(text: str) -> str:
+    """Return text with the user and password of every address in it hidden."""
+    return _CREDENTIALS.sub(r"\1***@", text)
+
+
 def silent(_: str) -> None:
     """Report nothing."""
 
@@ -63,7 +68,7 @@ def run(arguments: Sequence[str], *, folder: Path, on_progress: Progress = silen
         try:
             assert process.stdout is not None  # noqa: S101 - PIPE was asked for
             for line in process.stdout:
-                text = _CREDENTIALS.sub(r"\1***@", line.rstrip())
+                text = redacted(line.rstrip())
                 lines.append(text)
                 if text.strip().startswith(_WORTH_SHOWING):
                     on_progress(text.strip())

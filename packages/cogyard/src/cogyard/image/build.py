@@ -14,6 +14,7 @@ from cogyard.environment.machine import MACHINES, Machine
 from cogyard.image.assemble import describe_config, image_config, image_manifest, labels
 from cogyard.image.bases.base import Base
 from cogyard.image.bases.choose import SETTING, find_base
+from cogyard.image.bases.pin import choice_of, differs
 from cogyard.image.download import Downloader
 from cogyard.image.errors import BuildNotPossibleError
 from cogyard.image.layers import LayerMaker, MadeLayer
@@ -27,7 +28,6 @@ from cogyard.oci.manifest import describe, encode
 from cogyard.oci.reference import Reference
 from cogyard.project import Project
 from cogyard.project.ignore import source_files
-from cogyard.project.observability import trace_variables
 
 #: Layers made at once. Compressing and hashing release Python's lock, so two keep two cores busy.
 _AT_ONCE = 2
@@ -90,17 +90,16 @@ def build(
     reference = Reference.parse(tag or project.image or default_name(project))
     _refuse(project)
     where = platform or local_platform()
-    architecture = _architecture(where)
+    _architecture(where)
     document = _schema(project, schema)
     site = Site(store=store or local_store(), cache=environment.cache_dir(), progress=progress or Silent())
     with on_disk(site.cache):
-        choice = base or os.environ.get(SETTING) or None
-        found = find_base(choice, project.python_version, architecture, site, refresh=refresh)
-        site.progress.done(f"Base {found.name}, Python {found.python_version}")
+        found = _base(project, base, where, site, refresh=refresh)
         target = environment.Target(python=project.python_version, platform=where)
-        lock = environment.resolve(project, target, refresh=refresh)
-        tracing = bool(trace_variables(project.config.observability))
-        server = environment.server_lock(target, tracing=tracing)
+        lock = environment.lock_for(project, target, refresh=refresh)
+        for warning in lock.warnings:
+            site.progress.warn(warning)
+        server = environment.server_lock_for(project, target)
         plan = _plan(project, found, lock, server, where)
         epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
         layers = _make(plan, found, site, lock=lock.text, schema=document, epoch=epoch, refresh=refresh)
@@ -123,6 +122,27 @@ def build(
     return BuiltImage(
         reference=reference, digest=descriptor.digest, size=manifest.size, layers=tuple(layers), base=found
     )
+
+
+def _base(project: Project, given: str | None, platform: str, site: Site, *, refresh: bool) -> Base:
+    """Return the base that is named, else that of the project's lock, else one that fits its Python."""
+    choice = given or os.environ.get(SETTING) or None
+    row = None if choice else _locked_base(project, platform)
+    wanted = choice_of(row) if row is not None else choice
+    found = find_base(wanted, project.python_version, _architecture(platform), site, refresh=refresh)
+    site.progress.done(f"Base {found.name}, Python {found.python_version}{' of cog.lock' if row else ''}")
+    if row is not None and differs(found, row):
+        site.progress.warn(
+            f"the base {found.name} is not the one of cog.lock any more; `cog lock --upgrade` takes it"
+        )
+    return found
+
+
+def _locked_base(project: Project, platform: str) -> Mapping[str, str] | None:
+    kept = environment.read_lock(project)
+    if kept is None or kept.own.get("asked", {}).get("python") != project.python_version:
+        return None
+    return kept.base(platform)
 
 
 def _plan(

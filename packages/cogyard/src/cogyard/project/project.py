@@ -45,6 +45,12 @@ class Project:
         return f"{self.config_file.name} with {names}" if names else self.config_file.name
 
     @property
+    def packages_named(self) -> str:
+        """The file that names the packages."""
+        named = self.config.build.python_requirements
+        return named or (self.pyproject.path.name if self.pyproject else self.config_file.name)
+
+    @property
     def ref(self) -> str | None:
         """`predict.py:Predictor`; None for a project that only trains."""
         return self.config.predict

@@ -21,6 +21,7 @@ class Pyproject:
     """A pyproject.toml that names packages; `lock` is the uv.lock beside it, where there is one."""
 
     path: Path
+    name: str
     dependencies: tuple[str, ...]
     lock: Path | None = None
 
@@ -44,6 +45,7 @@ def read_pyproject(path: Path, python: str) -> Pyproject:
     lock = path.with_name(UV_LOCK_NAME)
     return Pyproject(
         path=path,
+        name=str(table.get("name", "")),
         dependencies=tuple(table.get("dependencies", [])),
         lock=lock if lock.is_file() else None,
     )

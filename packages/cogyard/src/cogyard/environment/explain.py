@@ -1,0 +1,59 @@
+"""Why a resolution came out as it did: uv says who wants whom, the wheels' metadata on which condition."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from cogyard.environment import uv
+from cogyard.environment.asked import Asked
+from cogyard.environment.exported import annotated
+from cogyard.environment.metadata import read_needs
+from cogyard.environment.pylock import Table
+from cogyard.environment.reasons import Origin, Reasons, asked_by, read_annotations
+from cogyard.environment.resolve import compile_in
+from cogyard.environment.target import Target
+
+
+def explain(
+    asked: Asked,
+    target: Target,
+    document: Table,
+    *,
+    root: Path,
+    source: str,
+    on_progress: uv.Progress = uv.silent,
+) -> Reasons:
+    """Return the reasons of a resolved document. Where an index does not tell a condition, only the name is known.
+
+    `root` is the project's folder, `source` the file of it that names packages.
+    """
+    on_progress("Reading why each package is there")
+    packages = document["packages"]
+    return Reasons(
+        origins=_origins(asked, target, document),
+        needs=read_needs(packages),
+        versions={str(one["name"]): str(one.get("version", "")) for one in packages},
+        asked=asked_by(asked.record(root).get("requirements", ())),
+        source=source,
+    )
+
+
+def _origins(asked: Asked, target: Target, document: Table) -> dict[str, Origin]:
+    if asked.pyproject is not None and asked.locked_by_uv:
+        return read_annotations(*annotated(asked.pyproject, target))
+    pins = [
+        f"{one['name']}=={one['version']}"
+        for one in document["packages"]
+        if "version" in one and ("wheels" in one or "sdist" in one)
+    ]
+    pinned = replace(asked, constraints=(*asked.constraints, *pins))
+    roots = (asked.pyproject.name,) if asked.pyproject else ()
+    with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
+        arguments = ["--emit-index-annotation"]
+        # what was just resolved is in uv's cache, and asking again costs a request for each package
+        outcome = compile_in(Path(folder), pinned, target, [*arguments, "--offline"])
+        if outcome.status != 0:
+            outcome = compile_in(Path(folder), pinned, target, arguments)
+    return read_annotations(outcome.output, roots) if outcome.status == 0 else {}
