@@ -177,6 +177,8 @@ class Verdict:
     doubled: list[str] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
     told_again: int = 0
+    #: Failed in a run; the others failed because no instance could be had.
+    ran: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
     def summary(self) -> dict[str, Any]:
@@ -194,7 +196,9 @@ class Verdict:
 def judge(database: Path, accepted: dict[str, str], told: list[tuple[str, str, str]], good: Any) -> Verdict:
     """Compare what was accepted and told with what is kept; `good(text)` is the output of a text."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        rows = db.execute("SELECT id, status, input, output, error, completed_at FROM predictions").fetchall()
+        rows = db.execute(
+            "SELECT id, status, input, output, error, completed_at, started_at FROM predictions"
+        ).fetchall()
         queued = {row[0] for row in db.execute("SELECT prediction_id FROM queue")}
     verdict = Verdict(predictions=len(rows), accepted=len(accepted))
     kept = {row[0]: row for row in rows}
@@ -205,7 +209,7 @@ def judge(database: Path, accepted: dict[str, str], told: list[tuple[str, str, s
         ids.setdefault(prediction, set()).add(message)
         statuses.setdefault(prediction, set()).add(status)
     verdict.told_again = len(told) - sum(len(found) for found in ids.values())
-    for name, status, given, output, error, completed in rows:
+    for name, status, given, output, error, completed, started in rows:
         verdict.statuses[status] += 1
         text = json.loads(given)["text"]
         if status not in TERMINAL or completed is None or name in queued:
@@ -215,7 +219,8 @@ def judge(database: Path, accepted: dict[str, str], told: list[tuple[str, str, s
         if status == "succeeded" and json.loads(output) != good(text):
             verdict.wrong.append(name)
         if status == "failed":
-            verdict.reasons[str(error)[:60]] += 1
+            verdict.reasons[str(error).splitlines()[0][:90]] += 1
+            verdict.ran += started is not None
         if len(ids.get(name, ())) > 1 or len(statuses.get(name, ())) > 1:
             verdict.doubled.append(name)
         # Who was canceled or failed is told as well: every end has exactly one event.

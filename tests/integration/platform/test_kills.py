@@ -67,5 +67,11 @@ def test_nothing_is_lost_and_nothing_ends_twice(stopped: Any, model: Any, tmp_pa
     assert not verdict.doubled, (seed, verdict.doubled)
     assert len(verdict.untold) == warm, (seed, verdict.untold)
     assert verdict.accepted > 3 * KILLS, (seed, verdict.summary())
-    # A model server's own death fails what it ran, one at a time here; the platform's deaths fail nothing.
-    assert verdict.statuses["failed"] <= killed.get("instance", 0), (seed, killed, verdict.reasons)
+    # A model server's own death fails what it ran, one at a time here; the platform's deaths fail nothing. What has not
+    # run fails only when an instance was killed three times in a row before it was ready, or its worker in setup().
+    assert verdict.ran <= killed.get("instance", 0), (seed, killed, verdict.reasons)
+    assert verdict.ran == verdict.statuses["failed"] or killed.get("instance"), (
+        seed,
+        killed,
+        verdict.reasons,
+    )

@@ -232,7 +232,8 @@ async def test_leases_are_renewed_while_the_model_works() -> None:
     ("setup", "reason"),
     [
         ("fail", "setup() failed"),
-        ("die", "was killed (signal 9"),
+        ("die", "ended with exit status 1 during"),
+        ("killed", "was killed (signal 9"),
         ("hang", "not ready after 0.05 seconds"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp
 from cogyard.blobs.local import LocalBlobs
 from cogyard.blobs.uploads import LocalUploads
 from cogyard.compose.datadir import DataDir
+from cogyard.compose.metrics import Metrics
 from cogyard.compose.registry import (
     AccountIdentity,
     ModelAccess,
@@ -24,6 +26,7 @@ from cogyard.compose.settings import Settings
 from cogyard.compose.trainings import TrainedVersions
 from cogyard.compose.upgrade import open_database
 from cogyard.domain.autoscale import Limits, Scale
+from cogyard.domain.values import Prediction
 from cogyard.domain.webhooks import Targets
 from cogyard.features.accounts.service import Accounts
 from cogyard.features.deployments.scaling import DeploymentScales
@@ -40,6 +43,7 @@ from cogyard.features.trainings.finishing import TrainingWork
 from cogyard.features.trainings.service import Trainings
 from cogyard.features.versions.service import Versions
 from cogyard.features.webhooks.calling import HttpCaller
+from cogyard.features.webhooks.ports import Caller
 from cogyard.features.webhooks.service import Deliveries
 from cogyard.fleet.controller import ControllerOptions
 from cogyard.fleet.local import LocalFleet
@@ -54,6 +58,7 @@ from cogyard.store.accounts import SqlAccounts
 from cogyard.store.database import Database
 from cogyard.store.deployments import SqlDeployments
 from cogyard.store.examples import SqlExamples
+from cogyard.store.figures import SqlFigures
 from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
 from cogyard.store.outbox import SqlOutbox
@@ -108,8 +113,15 @@ def _targets(settings: Settings) -> Targets:
     return Targets(allow_private=settings.webhook_private, allow_http=settings.webhook_http)
 
 
-def make_services(kept: Kept, settings: Settings, caller: HttpCaller) -> Services:
-    """Make what the platform can do."""
+def make_metrics(kept: Kept, folder: DataDir) -> Metrics:
+    """Make the operator's metrics; `views` is to be set once there is a fleet."""
+    return Metrics(figures=SqlFigures(kept.database), folder=folder.root)
+
+
+def make_services(
+    kept: Kept, settings: Settings, caller: Caller, ended: Callable[[Prediction], None]
+) -> Services:
+    """Make what the platform can do; `ended` hears of each prediction's end."""
     account_store, model_store, store = (
         SqlAccounts(kept.database),
         SqlModels(kept.database),
@@ -124,7 +136,7 @@ def make_services(kept: Kept, settings: Settings, caller: HttpCaller) -> Service
         outbox=SqlOutbox(kept.database), predictions=store, accounts=accounts, caller=caller
     )
     predictions = Predictions(
-        queue=Queue(store=store, on_message=webhooks.ring),
+        queue=Queue(store=store, on_message=webhooks.ring, on_end=ended),
         given=Given(files=files),
         targets=_targets(settings),
     )
@@ -148,15 +160,19 @@ def make_services(kept: Kept, settings: Settings, caller: HttpCaller) -> Service
     )
 
 
-def make_application(kept: Kept, services: Services, settings: Settings, secret: str) -> ASGIApp:
+def make_application(
+    kept: Kept, services: Services, settings: Settings, secret: str, metrics: Metrics
+) -> ASGIApp:
     """Make the application: API, pages, registry, files."""
     web = WebSettings(
         session_secret=secret,
         public_url=settings.public_url,
         trusted_proxies=settings.trusted_proxies,
         tls=settings.tls_cert is not None,
+        metrics_token=settings.metrics_token,
     )
-    return create_application(services, web, registry=make_registry(kept, services, settings, secret))
+    registry = make_registry(kept, services, settings, secret)
+    return create_application(services, web, registry=registry, meter=metrics)
 
 
 def make_registry(kept: Kept, services: Services, settings: Settings, secret: str) -> Registry:

@@ -12,12 +12,14 @@ from starlette.types import ASGIApp
 from cogyard.compose.background import Background, every
 from cogyard.compose.collecting import EVERY, ImageCollection
 from cogyard.compose.datadir import DataDir
+from cogyard.compose.metrics import LogCounter, Metrics
 from cogyard.compose.parts import (
     Kept,
     controller_options,
     make_application,
     make_caller,
     make_fleet,
+    make_metrics,
     make_scales,
     make_services,
     make_work,
@@ -27,7 +29,7 @@ from cogyard.compose.settings import Settings
 from cogyard.compose.status import StatusFile
 from cogyard.features.services import Services
 from cogyard.features.webhooks.calling import HttpCaller
-from cogyard.fleet.controller import Controller
+from cogyard.fleet.controller import Controller, Overview
 from cogyard.fleet.history import History
 from cogyard.fleet.local import Ended, LocalFleet
 
@@ -49,6 +51,7 @@ class Platform:
         fleet: LocalFleet,
         controller: Controller,
         status: StatusFile,
+        counter: LogCounter,
         collect: ImageCollection,
     ) -> None:
         self.app = app
@@ -58,6 +61,7 @@ class Platform:
         self._fleet = fleet
         self._controller = controller
         self._status = status
+        self._counter = counter
         self._collect = collect
         self._background = Background()
 
@@ -66,8 +70,8 @@ class Platform:
         """Build everything over a held folder; `base` is where model servers reach the platform. Blocks a moment."""
         kept = Kept.open(folder)
         try:
-            caller = make_caller(settings)
-            services = make_services(kept, settings, caller)
+            metrics, caller = make_metrics(kept, folder), make_caller(settings)
+            services = make_services(kept, settings, metrics.measuring(caller), metrics.prediction_ended)
             fleet = make_fleet(kept, services, settings, folder, base)
             status, history = StatusFile(folder.status_file), History(folder.history)
             controller = Controller(
@@ -76,10 +80,11 @@ class Platform:
                 make_work(kept, services, folder),
                 controller_options(settings),
                 scales=make_scales(services, settings),
-                observe=status.observe,
-                record=partial(_record, history),
+                observe=partial(_observe, status, metrics),
+                record=partial(_record, history, metrics),
             )
-            app = make_application(kept, services, settings, secret_of(folder))
+            metrics.views = fleet.views
+            app = make_application(kept, services, settings, secret_of(folder), metrics)
         except BaseException:
             kept.close()
             raise
@@ -91,6 +96,7 @@ class Platform:
             fleet=fleet,
             controller=controller,
             status=status,
+            counter=LogCounter(metrics),
             collect=ImageCollection(kept=kept, grace=timedelta(seconds=settings.keep_unused_layers)),
         )
 
@@ -101,6 +107,7 @@ class Platform:
 
     async def begin(self) -> int:
         """Take up what an earlier platform left, start the loops; return how many predictions were interrupted."""
+        logging.getLogger().addHandler(self._counter)
         queue = self.services.predictions.queue
         recovered = await queue.recover()
         await self.services.files.sweep()
@@ -127,8 +134,16 @@ class Platform:
         await self.services.predictions.queue.flush()
         await self._caller.close()
         await asyncio.to_thread(self._kept.close)
+        logging.getLogger().removeHandler(self._counter)
 
 
-def _record(history: History, ended: Ended) -> None:
+def _observe(status: StatusFile, metrics: Metrics, overview: Overview) -> None:
+    """Take the controller's look, for the status file and the metrics."""
+    status.observe(overview)
+    metrics.observe(overview)
+
+
+def _record(history: History, metrics: Metrics, ended: Ended) -> None:
     """Keep how an instance ended, without holding up the loop."""
+    metrics.instance_ended(ended)
     asyncio.get_running_loop().run_in_executor(None, history.add, ended)

@@ -56,6 +56,13 @@ def _text(value: Any) -> str:
     return value.strip()
 
 
+def _secret(value: Any) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"[!-~]{16,200}", text):
+        raise ValueError("must be 16 to 200 characters of ASCII without spaces")
+    return text
+
+
 def _whole(low: int, high: int) -> Callable[[Any], int]:
     def parse(value: Any) -> int:
         if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,15}", str(value)):
@@ -223,6 +230,12 @@ class Settings:
         "Layers that no image uses are removed this many seconds after they were last wanted; an hour at least.",
         default=86400.0,
     )
+    metrics_token: str | None = _setting(
+        _secret,
+        "What opens `/metrics` for a collector, as `Authorization: Bearer …`; 16 characters or more. Administrators'"
+        " own tokens open it too.",
+        default=None,
+    )
     log_level: str = _setting(
         _one_of("debug", "info", "warning", "error"), "What is logged, to stderr.", default="info"
     )
@@ -231,6 +244,9 @@ class Settings:
     )
     access_log: bool = _setting(_truth, "Log every request.", default=False)
 
+
+#: Settings whose values are never shown.
+SECRETS = frozenset({"metrics_token"})
 
 FIELDS: Mapping[str, Field[Any]] = {one.name: one for one in fields(Settings)}
 
@@ -263,7 +279,9 @@ def load(arguments: Mapping[str, Any], environ: Mapping[str, str], file: Path | 
             try:
                 values[name] = FIELDS[name].metadata["parse"](value)
             except ValueError as error:
-                problems.append(f"{called(name)} {error}, not {value!r:.80}")
+                # What was meant as a secret is not repeated: messages end in logs.
+                shown = "" if name in SECRETS else f", not {value!r:.80}"
+                problems.append(f"{called(name)} {error}{shown}")
     if ("tls_cert" in values) != ("tls_key" in values) and not problems:
         problems.append("tls_cert and tls_key go together: one of them is missing")
     if problems:

@@ -27,7 +27,7 @@ from cogyard.domain.autoscale import (
 from cogyard.domain.deployments import scale_of
 from cogyard.fleet.local import Ended
 from cogyard.fleet.trouble import Fault, Trouble, after_failure, explain
-from cogyard.instances.errors import ImageRefusedError, SetupFailedError
+from cogyard.instances.errors import ImageRefusedError, SetupFailedError, SetupKilledError
 from cogyard.instances.host import utc_now
 from cogyard.instances.refusal import fail_waiting
 from cogyard.instances.run import Work
@@ -234,7 +234,9 @@ class Controller:
 
 
 def _fault(ended: Ended) -> Fault:
-    if isinstance(ended.error, SetupFailedError | ImageRefusedError):
+    if isinstance(ended.error, SetupFailedError | ImageRefusedError) and not isinstance(
+        ended.error, SetupKilledError
+    ):
         return Fault.MODEL
     return Fault.MACHINE if ended.error is not None else Fault.CRASH
 

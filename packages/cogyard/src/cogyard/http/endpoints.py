@@ -47,6 +47,7 @@ def route(endpoint: Endpoint) -> Route:
     """Return the route of an endpoint: the door first, then the handler, and every error as a problem document."""
 
     async def answer(request: Request) -> Response:
+        request.state.operation = endpoint.operation
         try:
             if endpoint.access is Access.ACCOUNT:
                 require_account(request)

@@ -6,6 +6,7 @@ InstanceError
 │       └── LayerTooLargeError  it unpacks to more than there may be
 ├── PrepareFailedError    we could not make ready what the image needs; trying again may help
 ├── SetupFailedError      the model's setup() failed, ran out of time or died
+│   └── SetupKilledError  somebody killed it: the kernel, or a person
 ├── NotAcceptedError      the model server did not take a prediction; the model never saw it
 └── ServerLostError       the model server went away in the middle of a prediction
 """
@@ -56,6 +57,12 @@ class SetupFailedError(InstanceError):
         """Keep the logs beside the reason."""
         super().__init__(message, hint=hint)
         self.logs = logs
+
+
+class SetupKilledError(SetupFailedError):
+    """The model server was killed from outside before the model was ready; trying again may help."""
+
+    code = "setup_killed"
 
 
 class NotAcceptedError(InstanceError):

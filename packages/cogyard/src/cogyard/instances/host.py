@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from cogyard.domain.autoscale import InstanceView, Phase
-from cogyard.instances.errors import SetupFailedError
+from cogyard.instances.errors import SetupFailedError, SetupKilledError
 from cogyard.instances.run import PredictionRun, RunOptions, Served, Work
 from cogyard.instances.runtime import Exit, Prepared, Running
 from cogyard.instances.server import Health, ModelServer
@@ -138,7 +139,9 @@ class Host:
             if health is not None and self._judge(health, served.running):
                 return
             if served.death.done():
-                raise self._failed(f"The instance {served.death.result()} during setup().", served.running)
+                ended = served.death.result()
+                kind = SetupKilledError if ended.code == -signal.SIGKILL else SetupFailedError
+                raise self._failed(f"The instance {ended} during setup().", served.running, kind)
             if clock() >= deadline:
                 raise self._failed(
                     f"The model was not ready after {self._options.setup_timeout:g} seconds.", served.running
@@ -153,9 +156,11 @@ class Host:
             raise self._failed("The model's setup() failed.", running)
         return health.ready
 
-    def _failed(self, message: str, running: Running) -> SetupFailedError:
+    def _failed(
+        self, message: str, running: Running, kind: type[SetupFailedError] = SetupFailedError
+    ) -> SetupFailedError:
         self.setup_logs = self.setup_logs or running.logs()
-        return SetupFailedError(message, logs=self.setup_logs)
+        return kind(message, logs=self.setup_logs)
 
     async def _serve(self, served: Served) -> None:
         drain = asyncio.create_task(self._draining.wait())

@@ -45,7 +45,7 @@ async def forever(run: Run) -> AsyncIterator[ServerEvent]:
 
 @dataclass
 class FakeModel:
-    """A version as the FakeRuntime runs it. `setup` is `ok`, `fail`, `hang` or `die`; it may change later."""
+    """A version as the FakeRuntime runs it. `setup` is `ok`, `fail`, `hang`, `die` or `killed`; it may change."""
 
     behaviour: Behaviour = echo
     slots: int = 1
@@ -90,8 +90,8 @@ class _FakePrepared:
         self.model.starts += 1
         running = FakeRunning(self.model, f"fake:{instance}", self.runtime)
         self.runtime.live[running.address] = running
-        if self.model.setup == "die":
-            running.die(-9)
+        if self.model.setup in {"die", "killed"}:
+            running.die(1 if self.model.setup == "die" else -9)
         return running
 
 

@@ -17,6 +17,8 @@ from cogyard.features.accounts.service import SESSION_LIFE
 from cogyard.features.services import Services
 from cogyard.web.api import create_api, create_capabilities
 from cogyard.web.identity import Identity, token_of
+from cogyard.web.measuring import PATH as METRICS
+from cogyard.web.measuring import Measured, Meter, MetricsDoor
 from cogyard.web.pages import Pages
 from cogyard.web.proxies import Proxied
 from cogyard.web.settings import WebSettings
@@ -30,9 +32,13 @@ _REGISTRY = re.compile(r"/(?:v2|registry|cog/v1)(?:/.*)?")
 
 
 def create_application(
-    services: Services, settings: WebSettings, *, registry: ASGIApp | None = None
+    services: Services,
+    settings: WebSettings,
+    *,
+    registry: ASGIApp | None = None,
+    meter: Meter | None = None,
 ) -> Starlette:
-    """Return the application. `registry` answers below /v2, /registry and /cog/v1."""
+    """Return the application. `registry` answers below /v2, /registry and /cog/v1; `meter` is read at /metrics."""
     pages = Pages()
 
     async def page_error(request: Request, error: Exception) -> Response:
@@ -42,6 +48,7 @@ def create_application(
         routes=[pages.static, Route("/healthz", _healthy), *pages.routes],
         exception_handlers={HTTPException: page_error, 404: page_error, 500: page_error},
         middleware=[
+            *([Middleware(Measured, meter=meter)] if meter is not None else []),
             Middleware(Proxied, trusted=settings.trusted_proxies),
             Middleware(
                 SessionMiddleware,
@@ -51,7 +58,13 @@ def create_application(
                 https_only=settings.https_only,
             ),
             Middleware(Identity, services=services),
-            Middleware(Switch, api=create_api(), capabilities=create_capabilities(), registry=registry),
+            Middleware(
+                Switch,
+                api=create_api(),
+                capabilities=create_capabilities(),
+                registry=registry,
+                metrics=MetricsDoor(meter, settings.metrics_token) if meter is not None else None,
+            ),
         ],
     )
     app.state.services = services
@@ -67,29 +80,47 @@ class Switch:
     """
 
     def __init__(
-        self, app: ASGIApp, *, api: ASGIApp, capabilities: ASGIApp, registry: ASGIApp | None
+        self,
+        app: ASGIApp,
+        *,
+        api: ASGIApp,
+        capabilities: ASGIApp,
+        registry: ASGIApp | None,
+        metrics: ASGIApp | None = None,
     ) -> None:
         self.pages = app
         self.api = api
         self.capabilities = capabilities
         self.registry = registry
+        self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Choose by path, then by header."""
         if scope["type"] != "http":
             await self.pages(scope, receive, send)
             return
+        part, app = self._part(scope)
+        scope.setdefault("state", {})["part"] = part
+        await app(scope, receive, send)
+
+    def _part(self, scope: Scope) -> tuple[str, ASGIApp]:
         path: str = scope["path"]
         if (match := _API.fullmatch(path)) is not None:
-            await self.api(_below(scope, match[1]), receive, send)
-        elif _CAPABILITY.match(path):
-            await self.capabilities(scope, receive, send)
-        elif _REGISTRY.fullmatch(path) and self.registry is not None:
-            await self.registry(scope, receive, send)
-        elif path != "/healthz" and token_of(HTTPConnection(scope).headers.get("authorization")) is not None:
-            await self.api(scope, receive, send)
-        else:
-            await self.pages(scope, receive, send)
+            base = match[1]
+
+            async def below(scope: Scope, receive: Receive, send: Send) -> None:
+                await self.api(_below(scope, base), receive, send)
+
+            return "api", below
+        if _CAPABILITY.match(path):
+            return "files", self.capabilities
+        if _REGISTRY.fullmatch(path) and self.registry is not None:
+            return "registry", self.registry
+        if path == METRICS and self.metrics is not None:
+            return "metrics", self.metrics
+        if path != "/healthz" and token_of(HTTPConnection(scope).headers.get("authorization")) is not None:
+            return "api", self.api
+        return "pages", self.pages
 
 
 def _below(scope: Scope, base: str) -> Scope:

@@ -18,6 +18,8 @@ class WebSettings:
     trusted_proxies: tuple[Network, ...] = ()
     #: Whether the platform itself answers by https.
     tls: bool = False
+    #: What opens /metrics besides an administrator's own token; None: nothing does.
+    metrics_token: str | None = None
 
     @property
     def https_only(self) -> bool:

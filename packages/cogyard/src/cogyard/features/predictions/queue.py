@@ -85,6 +85,8 @@ class Queue:
     bells: Bells = field(default_factory=Bells)
     on_message: Callable[[], None] = lambda: None
     """Called when a webhook event has been written."""
+    on_end: Callable[[Prediction], None] = lambda _prediction: None
+    """Called when a prediction has ended, whatever ended it."""
     _dirty: asyncio.Event = field(default_factory=asyncio.Event)
     _pulse: Pulse = field(default_factory=Pulse)
 
@@ -261,6 +263,7 @@ class Queue:
         events = change.events or closing(change.prediction, first=1, streamed=streamed)
         self.live.end(change.prediction, events)
         self._told(change)
+        self.on_end(change.prediction)
 
     def _told(self, change: Change) -> None:
         if change.messages:
