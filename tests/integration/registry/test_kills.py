@@ -68,6 +68,7 @@ def push(client: httpx2.Client, image: SmallImage, tag: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120 + KILLS * 8)
 def test_what_was_acknowledged_survives_kills(tmp_path: Path) -> None:
     """Every tag resolves to a whole image, byte for byte, and those whose push was answered are all there."""
     chance = random.Random(7)  # noqa: S311 - for moments to kill at
@@ -98,6 +99,7 @@ def test_what_was_acknowledged_survives_kills(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120 + KILLS * 8)
 def test_a_killed_client_leaves_nothing_that_stays(tmp_path: Path) -> None:
     """The registry goes on; what was answered is there, the rest is collected, and the next push is whole."""
     chance = random.Random(8)  # noqa: S311 - for moments to kill at

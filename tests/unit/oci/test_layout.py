@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 from cogyard.oci import digest as digests
 from cogyard.oci.config import ImageConfig, RootFs
-from cogyard.oci.descriptor import CONFIG, LAYER_GZIP, MANIFEST, Descriptor
+from cogyard.oci.descriptor import CONFIG, INDEX, LAYER_GZIP, MANIFEST, Descriptor
 from cogyard.oci.errors import (
     BlobMissingError,
     ImageNotFoundError,
     InvalidDocumentError,
+    StoreBusyError,
     StoreFullError,
     StoreUnusableError,
 )
 from cogyard.oci.layout import ImageStore
-from cogyard.oci.manifest import Manifest, describe, encode
+from cogyard.oci.manifest import Index, Manifest, decode, describe, encode
 from cogyard.oci.reference import Reference
 
 NAME = Reference.parse("hello")
@@ -143,3 +144,26 @@ def test_origins_are_remembered_latest_last_and_bounded(store: ImageStore) -> No
     assert store.origins(digest)[-1] == "a.b/m15"
     assert len(store.origins(digest)) == 8
     assert store.origins(digests.of(b"y")) == []
+
+
+def test_nothing_is_removed_while_another_command_works(store: ImageStore) -> None:
+    """A build has found a layer and not named its image yet; whoever prunes is told to come again."""
+    store.write(b"found, and not named yet")
+    with store.working(), store.working(), pytest.raises(StoreBusyError) as caught:
+        store.prune()
+    assert "cog gc" in str(caught.value.hint)
+    assert store.prune() == 24
+
+
+def test_pruning_keeps_the_images_of_an_index(store: ImageStore) -> None:
+    """And removes what ended commands left half-written."""
+    image = put_image(store, Reference.parse("child"))
+    index, data = describe(Index(schema_version=2, media_type=INDEX, manifests=[image]), INDEX)
+    store.write(data)
+    store.tag(Reference.parse("all"), index)
+    store.untag(Reference.parse("child"))
+    (store.root / "tmp" / "left").write_bytes(b"half")
+    assert store.prune() == 4
+    assert store.has(image)
+    manifest = decode(store.read(image.digest), Manifest, what="it")
+    assert all(store.has(each) for each in [manifest.config, *manifest.layers])

@@ -85,7 +85,9 @@ def build(
         schema_file=schema_file,
     )
     if output is not None:
-        _save(store, built, output)
+        from cogyard.cli.archive import write
+
+        write(store, store.image(built.reference), output)
         console.done(f"Written {output}")
     if load is not False:
         _load(console, store, built, wanted=load is True)
@@ -171,20 +173,6 @@ def _schema(path: Path | None) -> dict[str, object] | None:
     if not isinstance(document, dict):
         raise MisuseError(f"--openapi-schema {path} holds no JSON object")
     return document
-
-
-def _save(store: ImageStore, built: BuiltImage, output: Path) -> None:
-    from cogyard.image.archive import write_archive
-
-    part = output.with_name(f".{output.name}.part")
-    try:
-        with part.open("wb") as file:
-            write_archive(store, store.image(built.reference), file)
-        part.replace(output)
-    except OSError as error:
-        raise MisuseError(f"{output} cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _load(console: Console, store: ImageStore, built: BuiltImage, *, wanted: bool) -> None:

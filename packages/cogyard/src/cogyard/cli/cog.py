@@ -26,8 +26,14 @@ COMMANDS = {
     "build": Row("cogyard.cli.build:build", "Make an image, with no container engine."),
     "push": Row("cogyard.cli.push:push", "Build the image and send it to a registry."),
     "login": Row("cogyard.cli.login:login", "Keep the credentials of a registry."),
-    "images": Row("cogyard.cli.images:images", "List the images built here."),
-    "inspect": Row("cogyard.cli.images:inspect", "Show what an image holds."),
+    "pull": Row("cogyard.cli.archive:pull", "Fetch an image from a registry."),
+    "images": Row("cogyard.cli.images:images", "List the images on this machine."),
+    "inspect": Row("cogyard.cli.inspect:inspect", "Show what an image holds."),
+    "diff": Row("cogyard.cli.diff:diff", "Compare two images: schema, packages, layers."),
+    "save": Row("cogyard.cli.archive:save", "Write an image into a file."),
+    "load": Row("cogyard.cli.archive:load", "Take images from a file."),
+    "rmi": Row("cogyard.cli.images:rmi", "Remove images from this machine."),
+    "gc": Row("cogyard.cli.images:gc", "Remove layers that no image uses."),
 }
 
 

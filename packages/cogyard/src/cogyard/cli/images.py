@@ -1,8 +1,10 @@
-"""`cog images` and `cog inspect`: what the local store holds."""
+"""`cog images`, `cog rmi` and `cog gc`: what the local store holds, and how it holds less."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,93 +16,133 @@ if TYPE_CHECKING:
     from cogyard.oci.layout import ImageStore, StoredImage
 
 
-@click.command(short_help="List the images built here.")
+@click.command(short_help="List the images on this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@click.option("--prune", is_flag=True, help="Remove what no image of the list uses any more.")
-def images(*, as_json: bool, prune: bool) -> None:
-    """List the images of the local store."""
+@click.option("-q", "--quiet", is_flag=True, help="Print the names only.")
+@click.option(
+    "--prune", is_flag=True, help="Remove what no image of the list uses any more, as `cog gc` does."
+)
+def images(*, as_json: bool, quiet: bool, prune: bool) -> None:
+    """List the images of the local store: built, pulled and loaded ones, with their sizes and when they were made."""
     from cogyard.image.build import local_store
-    from cogyard.oci.errors import OciError
-    from cogyard.oci.reference import Reference
 
     console, store = Console(), local_store()
     if prune:
         console.done(f"{size(store.prune())} came free")
-    found: list[StoredImage] = []
+    found = _all(console, store)
+    if as_json:
+        click.echo(json.dumps([summary(each) for each in found], indent=2))
+        return
+    if quiet:
+        for each in found:
+            click.echo(each.name)
+        return
+    now = datetime.now(UTC)
+    table = [
+        (each.name, each.descriptor.digest[7:19], size(each.manifest.size), age(each.config.created, now))
+        for each in found
+    ]
+    for row in _aligned([("NAME", "DIGEST", "SIZE", "CREATED"), *table] if table else []):
+        click.echo(row)
+    if table:
+        console.say(f"{size(_together(found))} in all; layers of several images are kept once")
+    else:
+        console.say("There are no images yet. `cog build` makes one, `cog pull` fetches one.")
+
+
+@click.command(short_help="Remove images from this machine.")
+@click.argument("names", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--no-prune", is_flag=True, help="Keep the layers; `cog gc` removes them.")
+def rmi(*, names: tuple[str, ...], no_prune: bool) -> None:
+    """Remove images from the local store, and the layers that no other image of it uses.
+
+    What has been pushed stays where it is.
+    """
+    from cogyard.image.build import local_store
+    from cogyard.oci.errors import StoreBusyError
+    from cogyard.oci.reference import Reference
+
+    console, store = Console(), local_store()
+    # All are looked up before the first is removed: a mistake in the last name must not cost the others.
+    chosen = [Reference.parse(store.image(Reference.parse(name)).name) for name in names]
+    for reference in chosen:
+        store.untag(reference)
+        console.done(f"Removed {reference.familiar}")
+    if no_prune:
+        return
+    try:
+        console.done(f"{size(store.prune())} came free")
+    except StoreBusyError as error:
+        console.warn(error.message, error.hint)
+
+
+@click.command(short_help="Remove layers that no image uses.")
+@click.option("--downloads", is_flag=True, help="Remove downloaded wheels and packages too.")
+def gc(*, downloads: bool) -> None:
+    """Remove what no image of this machine uses: layers, unpacked layers, and what ended commands left half-written.
+
+    Images stay. With --downloads the next build fetches its packages again.
+    """
+    from cogyard.environment import cache_dir
+    from cogyard.image.build import local_store
+    from cogyard.image.garbage import empty, unpacked_layers
+
+    console, store = Console(), local_store()
+    freed = store.prune()
+    freed += unpacked_layers(cache_dir() / "layers", store)
+    if downloads:
+        freed += empty(cache_dir() / "downloads")
+    console.done(f"{size(freed)} came free")
+
+
+def summary(image: StoredImage) -> dict[str, Any]:
+    """Return an image for machines."""
+    return {
+        "name": image.name,
+        "digest": image.descriptor.digest,
+        "size": image.manifest.size,
+        "created": image.config.created,
+    }
+
+
+def age(created: str | None, now: datetime) -> str:
+    """Say how long ago a moment was. Builds that can be repeated have no time of their own."""
+    try:
+        moment = datetime.fromisoformat(created or "")
+    except ValueError:
+        return "-"
+    if moment.tzinfo is None or moment.year < 1981:
+        return "-"
+    seconds = max(0, int((now - moment).total_seconds()))
+    for length, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= length:
+            count = seconds // length
+            return f"{count} {name}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def _all(console: Console, store: ImageStore) -> list[StoredImage]:
+    from cogyard.oci.errors import OciError
+    from cogyard.oci.reference import Reference
+
+    found = []
     for name in store.names():
         try:
             found.append(store.image(Reference.parse(name)))
         except OciError as error:
             console.warn(f"{name}: {error.message}")
-    if as_json:
-        click.echo(json.dumps([_summary(each) for each in found], indent=2))
-        return
-    rows = [(each.name, each.descriptor.digest[7:19], size(each.manifest.size)) for each in found]
-    width = max((len(name) for name, _, _ in rows), default=0)
-    for name, digest, amount in rows:
-        click.echo(f"{name:{width}}  {digest}  {amount}")
-    if not rows:
-        console.say("There are no images yet. `cog build` makes one.")
+    return found
 
 
-@click.command(short_help="Show what an image holds.")
-@click.argument("image", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print manifest and configuration as JSON.")
-def inspect(*, image: str | None, as_json: bool) -> None:
-    """Show what an image of the local store holds: how it starts, its layers, its inputs."""
-    from cogyard.image.build import default_name, local_store
-    from cogyard.oci.reference import Reference
-
-    if image is None:
-        from cogyard.cli.prepare import open_project
-
-        project = open_project("cog.yaml", Console(quiet=True))
-        image = project.image or default_name(project)
-    store = local_store()
-    found = store.image(Reference.parse(image))
-    if as_json:
-        click.echo(json.dumps(_whole(store, found), indent=2))
-        return
-    labels = found.config.labels
-    click.echo(f"{found.name}\n{found.descriptor.digest}")
-    click.echo(f"{found.config.os}/{found.config.architecture}, {size(found.manifest.size)}")
-    click.echo(
-        f"Python {labels.get('run.cog.python_version', '?')}, Cog {labels.get('run.cog.version', '?')}"
-    )
-    if found.config.config is not None:
-        start = [*(found.config.config.entrypoint or []), *(found.config.config.cmd or [])]
-        click.echo(f"starts {' '.join(start)}")
-    click.echo("\nLayers, lowest first")
-    for layer in found.manifest.layers:
-        notes = layer.annotations or {}
-        kind = notes.get("run.cog.layer", "base")
-        title = notes.get("run.cog.layer.title", "")
-        click.echo(f"  {layer.digest[7:19]}  {size(layer.size):>9}  {kind:8}  {title}".rstrip())
-    if inputs := _inputs(labels):
-        click.echo("\nInputs")
-        for line in inputs:
-            click.echo(f"  {line}")
-
-
-def _summary(image: StoredImage) -> dict[str, Any]:
-    return {"name": image.name, "digest": image.descriptor.digest, "size": image.manifest.size}
-
-
-def _whole(store: ImageStore, image: StoredImage) -> dict[str, Any]:
-    return {
-        **_summary(image),
-        "manifest": json.loads(store.read(image.descriptor.digest)),
-        "config": json.loads(store.read(image.manifest.config.digest)),
+def _together(found: Sequence[StoredImage]) -> int:
+    blobs = {
+        each.digest: each.size for image in found for each in [image.manifest.config, *image.manifest.layers]
     }
+    return sum(blobs.values())
 
 
-def _inputs(labels: dict[str, str]) -> list[str]:
-    try:
-        schema = json.loads(labels["run.cog.openapi_schema"])
-        properties = schema["components"]["schemas"]["Input"]["properties"]
-        return [
-            f"{name}: {each.get('type', 'any')}  {each.get('description', '')}".rstrip()
-            for name, each in properties.items()
-        ]
-    except (KeyError, ValueError, TypeError, AttributeError):
-        return []
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]

@@ -93,7 +93,7 @@ def build(
     _architecture(where)
     document = _schema(project, schema)
     site = Site(store=store or local_store(), cache=environment.cache_dir(), progress=progress or Silent())
-    with on_disk(site.cache):
+    with on_disk(site.cache), site.store.working():
         found = _base(project, base, where, site, refresh=refresh)
         target = environment.Target(python=project.python_version, platform=where)
         lock = environment.lock_for(project, target, refresh=refresh)

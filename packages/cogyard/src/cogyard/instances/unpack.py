@@ -20,9 +20,8 @@ from typing import IO, cast
 from isal import igzip, isal_zlib
 
 from cogyard.instances.errors import LayerTooLargeError, UnsafeLayerError
+from cogyard.oci.forward import ForwardReader
 
-#: tarfile reads extended headers whole; no honest one is near this.
-_MAX_READ = 1 << 20
 _CHUNK = 1 << 20
 #: A full or broken disk is not the layer's fault.
 _OURS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EROFS})
@@ -58,33 +57,8 @@ def _inflated(raw: IO[bytes]) -> IO[bytes]:
     return cast("IO[bytes]", igzip.IGzipFile(fileobj=raw))  # type: ignore[no-untyped-call] # no stubs
 
 
-class _Guard:
-    """A forward-only view of a stream that bounds single reads and the sum of them."""
-
-    def __init__(self, stream: IO[bytes], limit: int) -> None:
-        self._stream = stream
-        self._limit = limit
-        self._position = 0
-
-    def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= _MAX_READ:
-            raise UnsafeLayerError(f"A header of {size} bytes is larger than the {_MAX_READ} allowed.")
-        data = self._stream.read(size)
-        self._position += len(data)
-        if self._position > self._limit:
-            raise LayerTooLargeError(f"The layer unpacks to more than {self._limit} bytes.")
-        return data
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, position: int, whence: int = 0) -> int:
-        if whence != 0 or position < self._position:
-            raise UnsafeLayerError("The archive points back into itself.")
-        while self._position < position:
-            if not self.read(min(position - self._position, _CHUNK)):
-                break
-        return self._position
+def _too_large(limit: int) -> LayerTooLargeError:
+    return LayerTooLargeError(f"The layer unpacks to more than {limit} bytes.")
 
 
 class _Unpacking:
@@ -98,7 +72,8 @@ class _Unpacking:
         self._written = 0
 
     def run(self, stream: IO[bytes]) -> int:
-        guard = cast("IO[bytes]", _Guard(stream, self._limits.max_bytes))
+        reader = ForwardReader(stream, self._limits.max_bytes, refuse=UnsafeLayerError, too_large=_too_large)
+        guard = cast("IO[bytes]", reader)
         with tarfile.open(fileobj=guard, mode="r:", errorlevel=2) as archive:
             for count, member in enumerate(archive, start=1):
                 if count > self._limits.max_entries:

@@ -6,6 +6,7 @@ OciError
 ├── InvalidDocumentError      a manifest, index or config that is not one
 ├── ImageNotFoundError        no such image in the local store
 ├── BlobMissingError          the local store lacks a blob that an image names
+├── StoreBusyError            another command works in the local store
 ├── StoreFullError            the disk that holds the local store is full
 ├── StoreUnusableError        the local store cannot be read or written
 └── RegistryError             a registry, or the way to it
@@ -63,6 +64,12 @@ class BlobMissingError(OciError):
 
     code = "blob_missing"
     http_status = 404
+
+
+class StoreBusyError(OciError):
+    """Another command builds, pulls or pushes, and what it works with must not be removed."""
+
+    code = "store_busy"
 
 
 class StoreFullError(OciError):

@@ -109,3 +109,13 @@ def pull_manifest(repository: str, target: str) -> Flow[tuple[bytes, str]]:
         raise DigestMismatchError(f"the registry sent {digests.of(answer.body)} where {target} was asked for")
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
     return answer.body, media_type
+
+
+def pull_small(repository: str, blob: Descriptor) -> Flow[bytes]:
+    """Get a blob that is a document: its bytes, checked."""
+    answer = yield Call(method="GET", url=f"/v2/{repository}/blobs/{blob.digest}", what=repository)
+    if digests.of(answer.body) != blob.digest:
+        raise DigestMismatchError(
+            f"the registry sent {digests.of(answer.body)} where {blob.digest} was asked for"
+        )
+    return answer.body

@@ -1,6 +1,6 @@
 """The local image store: an OCI image layout folder, which skopeo, umoci and others read as it is.
 
-    oci-layout   index.json (names)   blobs/sha256/<hex>   tmp/ (what is being written)   lock
+    oci-layout   index.json (names)   blobs/sha256/<hex>   tmp/ (what is being written)   lock   working.lock
 
 Blobs appear whole or not at all (written beside, then renamed); index.json is replaced under a lock.
 """
@@ -11,7 +11,7 @@ import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +27,11 @@ from cogyard.oci.errors import (
     BlobMissingError,
     ImageNotFoundError,
     InvalidDocumentError,
+    StoreBusyError,
     StoreFullError,
     StoreUnusableError,
 )
-from cogyard.oci.manifest import MAX_MANIFEST, Index, Manifest, decode, encode
+from cogyard.oci.manifest import MAX_MANIFEST, Index, Manifest, decode, decode_any, encode
 from cogyard.oci.reference import Reference
 
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -143,10 +144,9 @@ class ImageStore:
         Raises ImageNotFoundError with the names there are.
         """
         names = self.names()
-        if reference.digest is not None:
+        match = [names[reference.familiar]] if reference.familiar in names else []
+        if not match and reference.digest is not None:
             match = [each for each in names.values() if each.digest == reference.digest]
-        else:
-            match = [names[reference.familiar]] if reference.familiar in names else []
         if not match:
             raise ImageNotFoundError(
                 f"there is no image {reference.familiar!r} in the local store",
@@ -173,21 +173,52 @@ class ImageStore:
             part.write_text("".join(f"{each}\n" for each in [*known, name]), "utf-8")
             part.replace(path)
 
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Keep every blob where it is for the length of a block: one is found, and named only later."""
+        with on_disk(self.root), (self.root / "working.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            yield
+
     def prune(self) -> int:
-        """Remove blobs that no named image uses; return how many bytes came free."""
-        with self._locked():
-            used: set[str] = set()
-            for each in self._names():
-                used.add(each.digest)
-                if each.media_type in media.MANIFESTS and self.has(each):
-                    manifest = decode(self.read(each.digest), Manifest, what=each.digest)
-                    used.update(layer.digest for layer in [manifest.config, *manifest.layers])
-            freed = 0
-            for path in self._blobs.iterdir():
-                if f"sha256:{path.name}" not in used:
-                    freed += path.stat().st_size
-                    path.unlink()
-        return freed
+        """Remove blobs that no named image uses, and what ended commands left; return how many bytes came free.
+
+        Raises StoreBusyError while another command is `working`.
+        """
+        with (self.root / "working.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreBusyError(
+                    "another command works with the images of this machine, so nothing was removed",
+                    hint="Run `cog gc` when it has ended.",
+                ) from None
+            with self._locked():
+                used: set[str] = set()
+                for each in self._names():
+                    self._add_used(each, used)
+                freed = _remove(path for path in self._blobs.iterdir() if f"sha256:{path.name}" not in used)
+                origins = self.root / "origins"
+                if origins.is_dir():
+                    _remove(path for path in origins.iterdir() if f"sha256:{path.name}" not in used)
+                return freed + _remove(path for path in self._tmp.iterdir() if path.is_file())
+
+    def _add_used(self, named: Descriptor, used: set[str]) -> None:
+        """Add what an image or an index cannot do without; what cannot be read needs nothing."""
+        if named.digest in used:
+            return
+        used.add(named.digest)
+        if not self.has(named):
+            return
+        try:
+            document = decode_any(self.read(named.digest), named.media_type, what=named.digest)
+        except InvalidDocumentError:
+            return
+        if isinstance(document, Manifest):
+            used.update(layer.digest for layer in [document.config, *document.layers])
+        else:
+            for each in document.manifests:
+                self._add_used(each, used)
 
     def _names(self) -> list[Descriptor]:
         try:
@@ -208,6 +239,14 @@ class ImageStore:
         with (self.root / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _remove(paths: Iterable[Path]) -> int:
+    freed = 0
+    for path in paths:
+        freed += path.stat().st_size
+        path.unlink()
+    return freed
 
 
 class BlobWriter:
@@ -238,7 +277,7 @@ def on_disk(root: Path) -> Iterator[None]:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise StoreFullError(
                 f"no room left on the disk while working in {root}",
-                hint="Make room (`cog images --prune`), or set COGYARD_CACHE_DIR to a folder on a larger disk.",
+                hint="Make room (`cog gc`), or set COGYARD_CACHE_DIR to a folder on a larger disk.",
             ) from None
         if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO}:
             where = error.filename or root

@@ -96,20 +96,9 @@ async def pull_image(
 
     Raises RegistryError; RegistryNotFoundError when there is none for the architecture.
     """
-    scope = Scope(repository=source.repository)
-    target, what = source.target, source.familiar
-    for _ in range(2):  # an index, then a manifest; never deeper
-        flow = partial(flows.pull_manifest, source.repository, target)
-        data, media_type = await client.run(flow, scope)
-        document = decode_any(data, media_type, what=f"the manifest of {what}")
-        if isinstance(document, Manifest):
-            break
-        target = _choose(document, architecture, what).digest
-    if not isinstance(document, Manifest):
-        raise InvalidDocumentError(f"{what} is an index of indexes")
+    data, media_type, document = await _manifest(client, source, architecture)
+    what = source.familiar
     blobs = [document.config, *document.layers]
-    if document.config.size > _MAX_CONFIG:
-        raise InvalidDocumentError(f"the configuration of {what} has more than {_MAX_CONFIG} bytes")
 
     async def one(blob: Descriptor) -> None:
         await client.pull_blob(source.repository, blob, store)
@@ -127,6 +116,39 @@ async def pull_image(
     kind = media_type if media_type in MANIFESTS else MANIFEST
     descriptor = Descriptor(media_type=kind, digest=of(data), size=len(data))
     return PulledImage(descriptor=descriptor, manifest=document, config=config)
+
+
+async def look_at_image(client: RegistryClient, source: Reference, architecture: str) -> StoredImage:
+    """Fetch what an image says of itself, and none of its layers.
+
+    Raises RegistryError; RegistryNotFoundError when there is none for the architecture.
+    """
+    data, media_type, manifest = await _manifest(client, source, architecture)
+    flow = partial(flows.pull_small, source.repository, manifest.config)
+    text = await client.run(flow, Scope(repository=source.repository))
+    config = decode(text, ImageConfig, what=f"the configuration of {source.familiar}")
+    kind = media_type if media_type in MANIFESTS else MANIFEST
+    descriptor = Descriptor(media_type=kind, digest=of(data), size=len(data))
+    return StoredImage(name=source.familiar, descriptor=descriptor, manifest=manifest, config=config)
+
+
+async def _manifest(
+    client: RegistryClient, source: Reference, architecture: str
+) -> tuple[bytes, str, Manifest]:
+    scope = Scope(repository=source.repository)
+    target, what = source.target, source.familiar
+    for _ in range(2):  # an index, then a manifest; never deeper
+        flow = partial(flows.pull_manifest, source.repository, target)
+        data, media_type = await client.run(flow, scope)
+        document = decode_any(data, media_type, what=f"the manifest of {what}")
+        if isinstance(document, Manifest):
+            break
+        target = _choose(document, architecture, what).digest
+    if not isinstance(document, Manifest):
+        raise InvalidDocumentError(f"{what} is an index of indexes")
+    if document.config.size > _MAX_CONFIG:
+        raise InvalidDocumentError(f"the configuration of {what} has more than {_MAX_CONFIG} bytes")
+    return data, media_type, document
 
 
 async def each_of(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
