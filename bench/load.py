@@ -163,8 +163,11 @@ def once(connection: Connection) -> float:
             raise ValueError(f"the server answered {answer[0]}, or not what was expected")
 
 
-def stream(connection: Connection) -> tuple[float, float, int]:
-    """Read one event stream to its end; return (seconds to the first output, seconds in all, outputs)."""
+def stream(connection: Connection, marker: bytes) -> tuple[float, float, int]:
+    """Read one stream to its end; return (seconds to the first token, seconds in all, tokens).
+
+    `marker` stands once for each token.
+    """
     begun = time.perf_counter()
     connection.socket.sendall(connection.request)
     first, seen, tail = 0.0, 0, b""
@@ -173,11 +176,11 @@ def stream(connection: Connection) -> tuple[float, float, int]:
         if not size:
             raise ConnectionError("the stream broke off")
         text = tail + _INTO[:size]
-        count = text.count(b"event: output")
+        count = text.count(marker)
         if count and not first:
             first = time.perf_counter() - begun
         seen += count
         if text.endswith(b"0\r\n\r\n"):
             return first, time.perf_counter() - begun, seen
         # What may be half of a marker is looked at again; a whole marker is not.
-        tail = b"" if text.endswith(b"event: output") else text[-12:]
+        tail = b"" if text.endswith(marker) else text[1 - len(marker) :]

@@ -1,170 +1,125 @@
-"""The servers that are compared: ours, and coglet as the package index has it."""
+"""What is compared: how each server is installed, given a model, started and asked."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import load  # type: ignore[import-not-found]  # run as a script: its folder is on the path
+import models  # type: ignore[import-not-found]  # as above
+import running  # type: ignore[import-not-found]  # as above
+
 ROOT = Path(__file__).resolve().parent.parent
-COGLET = "cog==0.23.1"
-COGLET_VENV = ROOT / ".cache" / "bench" / COGLET.replace("==", "-")
+VENVS = ROOT / ".cache" / "bench"
+STREAMS = ("stream", "async_stream", "paced", "async_paced")
+ALL = ("echo", *STREAMS, "slots", "files", "logs")
+SLOTS = 32
+
+Input = dict[str, object]
 
 
-@dataclass
-class Running:
-    """A started server."""
+def _cog_request(kind: str, given: Input) -> bytes:
+    accept = "text/event-stream" if kind in STREAMS else "*/*"
+    request: bytes = load.post("/predictions", {"input": given}, accept=accept)
+    return request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """One server. `{port}`, `{other}` and `{third}` stand for free ports in its command and environment."""
 
     name: str
-    process: subprocess.Popen[bytes]
-    port: int
-    start_seconds: float
+    requirements: tuple[str, ...] = ()
+    """What to install into an environment of its own; nothing means ours."""
+    files: Callable[[str], Mapping[str, str]]
+    """The project for a kind of prediction: text by path."""
+    command: tuple[str, ...]
+    """Arguments for its Python."""
+    ready: tuple[str, str] = ("/health-check", '"READY"')
+    kinds: tuple[str, ...] = ALL
+    shared: bool = False
+    """Whether one process serves all kinds."""
+    request: Callable[[str, Input], bytes] = _cog_request
+    marker: bytes = b"event: output"
+    """What stands once in a stream for each token."""
+    env: Mapping[str, str] = field(default_factory=dict)
 
-    def stop(self) -> None:
-        """End the server and everything it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGTERM)
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+    @property
+    def python(self) -> Path:
+        """The Python that runs it."""
+        return self._venv / "bin" / "python" if self.requirements else Path(sys.executable)
 
-    def cpu_seconds(self) -> float:
-        """Seconds of processor time that the server and its descendants have used."""
-        total = 0
-        for pid in [self.process.pid, *descendants(self.process.pid)]:
-            with contextlib.suppress(OSError):
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                total += int(fields[11]) + int(fields[12])
-        return total / os.sysconf("SC_CLK_TCK")
+    @property
+    def _venv(self) -> Path:
+        return VENVS / self.name.lower().replace(" ", "-")
 
-    def exact_cpu_seconds(self) -> float:
-        """The same from the scheduler's own count of the threads that live, for short spans."""
-        total = 0
-        for pid in [self.process.pid, *descendants(self.process.pid)]:
-            for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-                with contextlib.suppress(OSError):
-                    total += int(file.read_text().split()[0])
-        return total / 1e9
+    def install(self) -> None:
+        """Make its environment, once."""
+        mark = self._venv / "ready"
+        wanted = "\n".join(self.requirements)
+        if not self.requirements or (mark.exists() and mark.read_text() == wanted):
+            return
+        import uv
 
-    def peak(self) -> float:
-        """Megabytes that the server itself, without the worker, has held at most."""
-        with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) / 1024
-        return float("nan")
+        tool, python = uv.find_uv_bin(), str(self.python)
+        print(f"installing {wanted.replace(chr(10), ', ')} below .cache", file=sys.stderr)
+        subprocess.run(
+            [tool, "venv", "-q", "--clear", "--python", sys.executable, str(self._venv)], check=True
+        )
+        subprocess.run([tool, "pip", "install", "-q", "--python", python, *self.requirements], check=True)
+        mark.write_text(wanted)
 
-    def pss(self) -> float:
-        """Megabytes of proportional set size, of the server and all its descendants."""
-        total = 0
-        for pid in [self.process.pid, *descendants(self.process.pid)]:
-            with contextlib.suppress(OSError):
-                for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                    if line.startswith("Pss:"):
-                        total += int(line.split()[1])
-        return total / 1024
-
-
-def descendants(pid: int) -> list[int]:
-    """Return all processes that a process started."""
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for children in Path(f"/proc/{pid}/task").glob("*/children"):
-            for child in map(int, children.read_text().split()):
-                found += [child, *descendants(child)]
-    return found
-
-
-def ours(project: Path, ref: str, slots: int | None = None) -> Running:
-    """Start our server over HTTP with the real worker; an async model may have that many slots."""
-    port = free_port()
-    command = [sys.executable, "-m", "cog_server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--python", sys.executable, "--project", str(project), "--ref", ref]
-    return start("cogyard", command, project, port, _concurrency(slots))
+    def start(self, kind: str, project: Path) -> running.Running:
+        """Write the project and start the server. Raises RuntimeError when it does not become ready."""
+        for name, text in self.files(kind).items():
+            path = project / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        ports = {name: running.free_port() for name in ("port", "other", "third")}
+        env = {
+            # A worker may be the first `python` of the PATH; and our own `cog` must hide nobody's.
+            "PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": "",
+            "PORT": str(ports["port"]),
+            "BENCH_KIND": kind,
+            **{name: value.format(**ports) for name, value in self.env.items()},
+        }
+        if kind == "slots":
+            env["COG_MAX_CONCURRENCY"] = str(SLOTS)
+        return running.start(
+            self.name,
+            [str(self.python), *(word.format(**ports) for word in self.command)],
+            project=project,
+            port=ports["port"],
+            ready=self.ready,
+            env=env,
+        )
 
 
-def _concurrency(slots: int | None) -> dict[str, str]:
-    return {} if slots is None else {"COG_MAX_CONCURRENCY": str(slots)}
-
-
-def coglet(project: Path, ref: str, slots: int | None = None) -> Running:
-    """Start coglet as an image of Cog's does."""
-    port = free_port()
-    # Its worker is the first `python` of the PATH.
-    path = f"{COGLET_VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    env = {
-        "PATH": path,
-        "PYTHONPATH": "",  # one of ours would hide coglet's `cog` behind our own
-        "PORT": str(port),
-        "COG_PREDICT_TYPE_STUB": ref,
-        "COG_LOG_LEVEL": "warn",
-        "RUST_LOG": "warn",
-        **_concurrency(slots),
-    }
-    command = [str(COGLET_VENV / "bin" / "python"), "-m", "cog.server.http", "--host", "127.0.0.1"]
-    return start("coglet 0.23.1", command, project, port, env)
-
-
-def install_coglet() -> None:
-    """Make coglet's own environment, once."""
-    if (COGLET_VENV / "bin" / "cog-ready").exists():
-        return
-    import uv
-
-    tool = uv.find_uv_bin()
-    subprocess.run([tool, "venv", "-q", "--clear", "--python", sys.executable, str(COGLET_VENV)], check=True)
-    python = str(COGLET_VENV / "bin" / "python")
-    subprocess.run([tool, "pip", "install", "-q", "--python", python, COGLET], check=True)
-    (COGLET_VENV / "bin" / "cog-ready").touch()
-
-
-def start(name: str, command: list[str], project: Path, port: int, env: dict[str, str]) -> Running:
-    """Start a server and wait until it says READY."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        cwd=project,
-        env={**os.environ, **env},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    running = Running(name, process, port, 0.0)
-    while time.perf_counter() - begun < 30:
-        if is_ready(port):
-            running.start_seconds = time.perf_counter() - begun
-            return running
-        if process.poll() is not None:
-            break
-        time.sleep(0.002)
-    running.stop()
-    raise RuntimeError(f"{name} did not become ready")
-
-
-def is_ready(port: int) -> bool:
-    """Ask /health-check once."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
-            sock.sendall(b"GET /health-check HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            answer = b""
-            while data := sock.recv(65536):
-                answer += data
-    except OSError:
-        return False
-    return b'"READY"' in answer
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+OURS = Peer(
+    name="cogyard",
+    files=models.built,
+    command=(
+        *("-m", "cog_server", "--host", "127.0.0.1", "--port", "{port}"),
+        *("--python", sys.executable, "--project", ".", "--ref", "predict.py:Predictor"),
+    ),
+)
+COGLET = Peer(
+    name="coglet 0.23.1",
+    requirements=("cog==0.23.1",),
+    files=models.built,
+    command=("-m", "cog.server.http", "--host", "127.0.0.1"),
+    env={"COG_PREDICT_TYPE_STUB": "predict.py:Predictor", "COG_LOG_LEVEL": "warn", "RUST_LOG": "warn"},
+)
+COG = Peer(
+    name="cog 0.16.12",
+    requirements=("cog==0.16.12",),
+    files=models.older,
+    command=("-m", "cog.server.http", "--host", "127.0.0.1"),
+    kinds=("echo", "slots", "files", "logs"),
+    env={"COG_LOG_LEVEL": "warning"},
+)
