@@ -1,6 +1,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Annotated, Any, Dict, List, NamedTuple, Set, Tuple, TypedDict, Union
+from uuid import UUID
 
 from cog import BaseModel, BasePredictor, Input, Opaque, Path
 
@@ -57,5 +59,9 @@ class Predictor(BasePredictor):
         either_or_none: int | list[int] | None = None,
         opaque: Annotated[Library, Opaque] = Input(default=None),
         described: Annotated[int, "of apples"] = 3,
+        when: datetime | None = None,
+        day: date = Input(default="2026-11-26"),
+        id: UUID | None = None,
+        several: tuple[float, ...] = (),
     ) -> Result:
         return Result(score=1.0, text="", boxes=[])

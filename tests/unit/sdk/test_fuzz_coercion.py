@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import datetime as dt
 import enum
 import json
 import math
+import uuid
 from pathlib import Path as OsPath
 from typing import Any, Literal, Optional, TypedDict, Union
 
@@ -79,6 +81,18 @@ TYPES: list[Any] = [
     Box,
     tuple[int, str],
     tuple[int, ...],
+    tuple[str, int],
+    tuple[cog.Path, str],
+    tuple[()],
+    list[tuple[float, bool]],
+    dt.datetime,
+    dt.date,
+    dt.time,
+    uuid.UUID,
+    Optional[dt.datetime],
+    list[dt.date],
+    Union[dt.datetime, int],
+    Union[dt.date, str],
     set[str],
     cog.Secret,
     cog.Path,
@@ -94,13 +108,23 @@ TYPES: list[Any] = [
     list[Color],
     list[dict[str, int]],
 ]
+MOMENTS = [
+    "2026-11-26",
+    "2026-02-30",
+    "2026-11-26T15:04",
+    "2026-11-26t15:04:05.1234567z",
+    "2026-11-26 15:04:05+25:00",
+    "15:04:05.5",
+    "24:00",
+    "123E4567-e89b-12d3-a456-426614174000",
+]
 JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
     | st.integers(-2, 3)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.sampled_from(["a", "red", "", "1", "x", "data:text/plain;base64,eA=="])
+    | st.sampled_from(["a", "red", "", "1", "x", "data:text/plain;base64,eA==", *MOMENTS])
     | st.text(max_size=4),
     lambda inner: (
         st.lists(inner, max_size=3)

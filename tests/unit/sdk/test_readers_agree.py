@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 HEAD = """\
-import enum, pathlib
+import datetime, enum, pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from uuid import UUID
 from typing import *
 from cog import *
 
@@ -53,7 +54,8 @@ QUOTED = ["'str'"] if sys.version_info >= (3, 11) else []
 LEAVES = st.sampled_from(
     ["str", "int", "float", "bool", "Path", "File", "Secret", "Any", "dict", "list", "Color", "Size", "Box", "Doc",
      "Extra", "Alias", "Id", "pathlib.Path", "None",
-     "Literal['a', 2]", "Literal[True, None]", "List", "object", *QUOTED]
+     "Literal['a', 2]", "Literal[True, None]", "List", "object", "datetime.datetime", "datetime.date", "UUID",
+     *QUOTED]
 )  # fmt: skip
 
 
@@ -63,7 +65,7 @@ def wrap(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         ["Optional[{}]", "list[{}]", "List[{}]", "dict[str, {}]", "Dict[str, {}]", "set[{}]", "Sequence[{}]",
          "tuple[{}, ...]", "Iterator[{}]", "{} | None"]
     )  # fmt: skip
-    two = st.sampled_from(["Union[{}, {}]", "tuple[{}, {}]", "{} | {}", "dict[{}, {}]"])
+    two = st.sampled_from(["Union[{}, {}]", "tuple[{}, {}]", "Tuple[{}, {}]", "{} | {}", "dict[{}, {}]"])
     return st.builds(str.format, one, inner) | st.builds(str.format, two, inner, inner)
 
 
@@ -76,7 +78,8 @@ VALUES = st.sampled_from(
     ["None", "1", "0", "-3", "2.5", "'a'", "'red'", "''", "True", "[]", "[1, 2]", "['a']", "{}", "{'a': 1}", "(1, 'a')",
      "{'b', 'a'}", "Color.RED", "Color.BLUE.value", "Size.M", "NUMBERS", "NUMBERS[-1]", "list(NAMES)", "NAMES['b']",
      "2 ** 10", "'a' + 'b'", "f'{1 + 1}x'", "float('nan')", "...", "[n * 2 for n in NUMBERS if n > 1]", "Path('a.png')",
-     "sorted(NAMES, reverse=True)", "tuple(NAMES.values())", "[c.value for c in Color]", "[*NUMBERS, 4]", "-NUMBERS[0]"]
+     "sorted(NAMES, reverse=True)", "tuple(NAMES.values())", "[c.value for c in Color]", "[*NUMBERS, 4]", "-NUMBERS[0]",
+     "'2026-11-26'"]
 )  # fmt: skip
 SAID = st.dictionaries(
     st.sampled_from(["default", "ge", "le", "min_length", "max_length", "regex", "choices", "description", "accept"]),

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from cog_server.errors import InputInvalidError, Problem
+from cog_server.formats import EXAMPLES, is_of_form
 from cog_server.inputs.prepare import FILE_KEY, FilePlace
 
 Loc = tuple["str | int", ...]
@@ -203,6 +204,8 @@ class _Compiler:
             if schema.get("format") == "uri":
                 self.has_files = True
                 return _file
+            if schema.get("format") in EXAMPLES:
+                return _formed(schema["format"])
             return _string(schema)
         if kind in ("integer", "number"):
             return _number(schema, whole=kind == "integer")
@@ -211,7 +214,10 @@ class _Compiler:
         if kind == "null":
             return _null
         if kind == "array":
-            return _array(schema, self.compile(schema["items"]) if schema.get("items") else _free)
+            item = self.compile(schema["items"]) if schema.get("items") else _free
+            places = schema.get("x-cog-items")
+            each = [self.compile(place) for place in places] if isinstance(places, list) else []
+            return _array(schema, item, each)
         if kind == "object":
             return self._object(schema)
         return _free
@@ -335,6 +341,17 @@ def _string(schema: Mapping[str, Any]) -> Check:
     return check
 
 
+def _formed(form: str) -> Check:
+    what, example = EXAMPLES[form]
+
+    def check(value: Any, loc: Loc, found: Found) -> None:
+        if not isinstance(value, str) or not is_of_form(form, value):
+            message = f"must be {what} such as {example}, got {_or_null(value)}"
+            found.problem(loc, message, f"value_error.{form.replace('-', '')}")
+
+    return check
+
+
 def _number(schema: Mapping[str, Any], *, whole: bool) -> Check:
     least, most = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
@@ -356,7 +373,8 @@ def _number(schema: Mapping[str, Any], *, whole: bool) -> Check:
     return check
 
 
-def _array(schema: Mapping[str, Any], item: Check) -> Check:
+def _array(schema: Mapping[str, Any], item: Check, each: list[Check]) -> Check:
+    """Return the check of a list; `each` has those of its places, where each is of another type."""
     fewest, most = schema.get("minItems"), schema.get("maxItems")
 
     def check(value: Any, loc: Loc, found: Found) -> None:
@@ -372,7 +390,7 @@ def _array(schema: Mapping[str, Any], item: Check) -> Check:
                 loc, f"must have at most {most} items, has {len(value)}", "value_error.list.max_items"
             )
         for index, entry in enumerate(value):
-            item(entry, (*loc, index), found)
+            (each[index] if index < len(each) else item)(entry, (*loc, index), found)
 
     return check
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 
@@ -36,10 +37,16 @@ class Secret:
         return hash((Secret, self._value))
 
     @classmethod
+    def validate(cls, value: Any) -> Secret:
+        """Return `value` as a Secret; what pydantic calls for a field of this type."""
+        return value if isinstance(value, cls) else cls(str(value))
+
+    @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
         from pydantic_core import core_schema  # type: ignore[import-not-found,unused-ignore]
 
-        def validate(value: Any) -> Secret:
-            return value if isinstance(value, cls) else cls(str(value))
+        return core_schema.no_info_plain_validator_function(cls.validate)
 
-        return core_schema.no_info_plain_validator_function(validate)
+    @classmethod
+    def __get_validators__(cls) -> Iterator[Any]:  # pydantic 1 asks for these
+        yield cls.validate

@@ -42,6 +42,8 @@ def simplify(value: Any, outbox: Callable[[], Outbox]) -> Any:
         return _save_image(value, outbox())
     if hasattr(value, "model_dump"):  # pydantic 2
         return value.model_dump()
+    if isinstance(getattr(value, "__fields__", None), dict):  # pydantic 1
+        return {name: getattr(value, name) for name in value.__fields__}
     if hasattr(value, "detach") and hasattr(value, "cpu"):  # torch
         value = value.detach().cpu()
     if hasattr(value, "tolist"):  # numpy arrays and scalars, torch, pandas

@@ -17,6 +17,7 @@ from cog.path import Path, URLPath
 from cog.schema import types as t
 from cog.schema.rules import fits
 from cog.schema.signature import Parameter, Signature
+from cog.schema.texts import reader
 from cog.secret import Secret
 
 Convert = Callable[[Any], Any]
@@ -115,10 +116,14 @@ def converter(kind: t.Type) -> Convert | None:
         return _path if kind.form == "path" else _image if kind.form == "image" else _file
     if isinstance(kind, t.SecretType):
         return Secret
+    if isinstance(kind, t.TextType):
+        return reader(kind.form)
     if isinstance(kind, t.ChoiceType):
         return _choice(kind)
     if isinstance(kind, t.ArrayType):
         return _array(kind)
+    if isinstance(kind, t.TupleType):
+        return _tuple(kind)
     if isinstance(kind, t.ObjectType):
         return _object(kind)
     if isinstance(kind, t.RecordType):
@@ -204,6 +209,19 @@ def _array(kind: t.ArrayType) -> Convert | None:
         if not isinstance(value, list):
             raise TypeError("a list was expected")
         return form(value if inner is None else [inner(item) for item in value])
+
+    return convert
+
+
+def _tuple(kind: t.TupleType) -> Convert:
+    inner = [converter(member) for member in kind.members]
+    size = len(inner)
+
+    def convert(value: Any) -> Any:
+        if not isinstance(value, list) or len(value) != size:
+            raise TypeError(f"a list of {size} items was expected")
+        pairs = zip(inner, value, strict=True)
+        return tuple(item if make is None else make(item) for make, item in pairs)
 
     return convert
 

@@ -49,9 +49,10 @@ _FOREIGN: dict[str, t.Type] = {
     "PIL.Image.Image": t.FileType("image"),
     "numpy.ndarray": t.ArrayType(t.AnyType()),
     "torch.Tensor": t.ArrayType(t.AnyType()),
-    "datetime.datetime": t.STRING,
-    "datetime.date": t.STRING,
-    "uuid.UUID": t.STRING,
+    "datetime.datetime": t.TextType("date-time"),
+    "datetime.date": t.TextType("date"),
+    "datetime.time": t.TextType("time"),
+    "uuid.UUID": t.TextType("uuid"),
 }
 
 
@@ -113,8 +114,10 @@ def _read_generic(annotation: Any, origin: Any, args: tuple[Any, ...], stack: tu
 
 
 def _read_tuple(args: tuple[Any, ...], stack: tuple[Any, ...]) -> t.Type:
-    members = [read_annotation(arg, stack=stack) for arg in args if arg is not ... and arg != ()]
-    return t.ArrayType(t.union(tuple(members)) if members else t.AnyType(), "tuple")
+    members = tuple(read_annotation(arg, stack=stack) for arg in args if arg is not ... and arg != ())
+    if len(members) == 1 and args[-1] is ...:
+        return t.ArrayType(members[0], "tuple")
+    return t.TupleType(members)
 
 
 def _read_literal(args: tuple[Any, ...]) -> t.Type:
@@ -180,9 +183,15 @@ def _is_record(cls: type) -> bool:
         dataclasses.is_dataclass(cls)
         or typing.is_typeddict(cls)
         or isinstance(getattr(cls, "model_fields", None), dict)
+        or is_pydantic_1(cls)
         or (issubclass(cls, tuple) and hasattr(cls, "_fields"))
         or (issubclass(cls, dict) and hasattr(cls, "__total__"))
     )
+
+
+def is_pydantic_1(cls: type) -> bool:
+    """Say whether a class is a model of pydantic 1; a model of pydantic 2 has `__fields__` too, and complains of it."""
+    return not hasattr(cls, "model_fields") and isinstance(getattr(cls, "__fields__", None), dict)
 
 
 def _read_record(cls: Any, stack: tuple[Any, ...]) -> t.Type:
@@ -216,6 +225,9 @@ def _field(cls: Any, name: str) -> tuple[bool, Any, str | None]:
     if isinstance(getattr(cls, "model_fields", None), dict):
         info = cls.model_fields[name]
         return info.is_required(), None if info.default is None else MISSING, info.description
+    if is_pydantic_1(cls):
+        field = cls.__fields__[name]
+        return bool(field.required), None if field.default is None else MISSING, field.field_info.description
     if hasattr(cls, "_field_defaults"):
         return name not in cls._field_defaults, cls._field_defaults.get(name, MISSING), None
     found = {field.name: field for field in dataclasses.fields(cls)}[name]

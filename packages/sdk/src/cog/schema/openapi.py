@@ -111,6 +111,10 @@ def write(kind: t.Type) -> dict[str, Any]:
     if isinstance(kind, t.ArrayType):
         unique = {"uniqueItems": True} if kind.form == "set" else {}
         return {"type": "array", "items": write(kind.items), **unique}
+    if isinstance(kind, t.TupleType):
+        return _tuple(kind)
+    if isinstance(kind, t.TextType):
+        return {"type": "string", "format": kind.form}
     if isinstance(kind, t.ChoiceType):
         base = {"type": kind.base.name} if kind.base is not None else {}
         return {"enum": list(kind.values), **base}
@@ -126,6 +130,20 @@ def write(kind: t.Type) -> dict[str, Any]:
     if isinstance(kind, t.IteratorType):
         return {"type": "array", "items": write(kind.items)}
     return {}
+
+
+def _tuple(kind: t.TupleType) -> dict[str, Any]:
+    """Return a list of so many items; OpenAPI 3.0 has no word for which is which, so that is a key of ours."""
+    size = len(kind.members)
+    items = [write(member) for member in kind.members]
+    anything: dict[str, Any] = {}
+    return {
+        "type": "array",
+        "items": write(t.union(kind.members)) if size else anything,
+        "minItems": size,
+        "maxItems": size,
+        "x-cog-items": items,
+    }
 
 
 def _record(kind: t.RecordType) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from cog.errors import SchemaError
 from cog.input import MISSING, FieldInfo
+from cog.schema import texts
 from cog.schema import types as t
 from cog.schema.signature import Parameter, Signature
 
@@ -268,6 +269,14 @@ def fits(kind: t.Type, value: Any) -> bool:
         )
     if isinstance(kind, t.ArrayType):
         return isinstance(value, list) and all(fits(kind.items, item) for item in value)
+    if isinstance(kind, t.TupleType):
+        return (
+            isinstance(value, list)
+            and len(value) == len(kind.members)
+            and all(map(fits, kind.members, value))
+        )
+    if isinstance(kind, t.TextType):
+        return _fits_text(kind.form, value)
     if isinstance(kind, t.ObjectType):
         values = kind.values
         return isinstance(value, dict) and (
@@ -278,6 +287,14 @@ def fits(kind: t.Type, value: Any) -> bool:
     if isinstance(kind, t.UnionType):
         return any(fits(member, value) for member in kind.members)
     return not isinstance(kind, t.NullType) or value is None
+
+
+def _fits_text(form: str, value: Any) -> bool:
+    try:
+        texts.reader(form)(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _fits_scalar(name: str, value: Any) -> bool:
@@ -299,7 +316,7 @@ def _holds_iterator(kind: t.Type) -> bool:
         return _holds_iterator(kind.items)
     if isinstance(kind, t.ObjectType):
         return kind.values is not None and _holds_iterator(kind.values)
-    if isinstance(kind, t.UnionType):
+    if isinstance(kind, (t.UnionType, t.TupleType)):
         return any(_holds_iterator(member) for member in kind.members)
     if isinstance(kind, t.RecordType):
         return any(_holds_iterator(item.type) for item in kind.fields)

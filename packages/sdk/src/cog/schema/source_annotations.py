@@ -51,9 +51,10 @@ _EXTERNAL: dict[str, t.Type] = {
     "numpy.ndarray": t.ArrayType(t.AnyType()),
     "numpy.typing.NDArray": t.ArrayType(t.AnyType()),
     "torch.Tensor": t.ArrayType(t.AnyType()),
-    "datetime.datetime": t.STRING,
-    "datetime.date": t.STRING,
-    "uuid.UUID": t.STRING,
+    "datetime.datetime": t.TextType("date-time"),
+    "datetime.date": t.TextType("date"),
+    "datetime.time": t.TextType("time"),
+    "uuid.UUID": t.TextType("uuid"),
 }
 _LISTS = frozenset({"list", "typing.List", "typing.Sequence", "typing.MutableSequence"})
 _SETS = frozenset(
@@ -200,13 +201,15 @@ class AnnotationReader:
         return t.ObjectType(None if values == t.AnyType() else values)
 
     def _tuple(self, elements: list[ast.expr]) -> t.Type:
-        members = [
+        dots = [isinstance(element, ast.Constant) and element.value is ... for element in elements]
+        members = tuple(
             self.read(element)
-            for element in elements
-            if not (isinstance(element, ast.Constant) and element.value is ...)
-            and not (isinstance(element, ast.Tuple) and not element.elts)
-        ]
-        return t.ArrayType(t.union(tuple(members)) if members else t.AnyType(), "tuple")
+            for element, dot in zip(elements, dots, strict=True)
+            if not dot and not (isinstance(element, ast.Tuple) and not element.elts)
+        )
+        if len(members) == 1 and dots[-1]:
+            return t.ArrayType(members[0], "tuple")
+        return t.TupleType(members)
 
     def _literal(self, elements: list[ast.expr]) -> t.Type:
         values: list[Any] = []

@@ -10,13 +10,16 @@ from cog.schema.constants import Evaluator, Member, UnknownError, plain, resolve
 from cog.schema.source_module import External, Local, Module
 
 _ENUMS = frozenset({"enum.Enum", "enum.IntEnum", "enum.StrEnum", "enum.ReprEnum"})
-_RECORDS = frozenset({"cog.BaseModel", "pydantic.BaseModel", "pydantic.main.BaseModel"})
+_RECORDS = frozenset(
+    {"cog.BaseModel", "pydantic.BaseModel", "pydantic.main.BaseModel", "pydantic.v1.BaseModel"}
+)
 _TUPLES = frozenset({"typing.NamedTuple"})
 _DICTS = frozenset({"typing.TypedDict", "typing_extensions.TypedDict"})
 _DATACLASSES = frozenset({"dataclasses.dataclass", "pydantic.dataclasses.dataclass", "attr.dataclass"})
-_FIELD_CALLS = frozenset({"dataclasses.field", "pydantic.Field", "pydantic.fields.Field", "cog.Input"})
+_PYDANTIC_FIELDS = frozenset({"pydantic.Field", "pydantic.fields.Field", "pydantic.v1.Field"})
+_FIELD_CALLS = _PYDANTIC_FIELDS | {"dataclasses.field", "cog.Input"}
 #: Calls whose first argument by position is the default.
-_DEFAULT_FIRST = frozenset({"pydantic.Field", "pydantic.fields.Field", "cog.Input"})
+_DEFAULT_FIRST = _PYDANTIC_FIELDS | {"cog.Input"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Union
 
+from cog.schema.texts import NAMES
+
 
 @dataclass(frozen=True)
 class Scalar:
@@ -18,6 +20,13 @@ class FileType:
     """A file. `form` is how Python sees it: "path" (cog.Path) or "file" (open), as an output also "image"."""
 
     form: str = "path"
+
+
+@dataclass(frozen=True)
+class TextType:
+    """A text that Python sees as something else; `form` is JSON Schema's "date-time", "date", "time" or "uuid"."""
+
+    form: str
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,13 @@ class ArrayType:
 
     items: Type
     form: str = "list"
+
+
+@dataclass(frozen=True)
+class TupleType:
+    """A list of so many items, each of its own type."""
+
+    members: tuple[Type, ...]
 
 
 @dataclass(frozen=True)
@@ -107,11 +123,13 @@ class RecordType:
 Type = Union[  # noqa: UP007 - `|` of classes with a forward reference fails on Python 3.10
     Scalar,
     FileType,
+    TextType,
     SecretType,
     AnyType,
     NullType,
     ObjectType,
     ArrayType,
+    TupleType,
     IteratorType,
     OptionalType,
     UnionType,
@@ -182,9 +200,11 @@ _RANKS: tuple[object, ...] = (
     BOOLEAN,
     INTEGER,
     NUMBER,
+    TextType,
     STRING,
     SecretType,
     FileType,
+    TupleType,
     ArrayType,
     RecordType,
     ObjectType,
@@ -204,6 +224,10 @@ def describe(kind: Type) -> str:
         return f"Optional[{describe(kind.of)}]"
     if isinstance(kind, ArrayType):
         return f"{kind.form}[{describe(kind.items)}]"
+    if isinstance(kind, TupleType):
+        return f"tuple[{', '.join(map(describe, kind.members))}]"
+    if isinstance(kind, TextType):
+        return NAMES[kind.form]
     if isinstance(kind, IteratorType):
         return f"Iterator[{describe(kind.items)}]"
     if isinstance(kind, UnionType):
