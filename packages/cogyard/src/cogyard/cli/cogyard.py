@@ -14,6 +14,7 @@ COMMANDS = {
     "up": Row("cogyard.cli.up:up", "Start the platform on this machine."),
     "status": Row("cogyard.cli.status:status", "Show what runs and what waits."),
     "gc": Row("cogyard.cli.gc:gc", "Remove layers that no image uses."),
+    "doctor": Row("cogyard.cli.platform_doctor:doctor", "Look whether this machine is ready for it."),
     "account": Row("cogyard.cli.account:account", "Make and list accounts."),
     "token": Row("cogyard.cli.token:token", "Make, list and revoke API tokens."),
     "backup": Row("cogyard.cli.backup:backup", "Copy everything to a folder, also while it runs."),
@@ -29,7 +30,7 @@ COMMANDS = {
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Host machine-learning models: pages, an API, a registry.",
-    epilog="Exit statuses: 0 done, 1 failed, 2 called wrongly, 130 ended with Ctrl-C.",
+    epilog="Exit statuses: 0 done, 1 failed, 2 called wrongly, 3 (status) it does not run, 130 ended with Ctrl-C.",
 )
 @everywhere
 @click.version_option(package_name="cogyard", message="cogyard version %(version)s")

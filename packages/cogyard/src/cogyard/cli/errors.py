@@ -13,6 +13,7 @@ EXIT_STATUSES = {
     0: "the command did what it was asked",
     1: "it failed; the message says why and what to do",
     2: "it was called wrongly: an unknown command or option, an input that does not fit",
+    3: "`cogyard status`: no platform runs on the folder",
     126: "`cog exec`: the command cannot be run; else `cog exec` ends with the command's own status",
     127: "`cog exec`: there is no such command",
     130: "it was ended with Ctrl-C",
