@@ -11,7 +11,7 @@ from cogyard.domain.ids import new_id
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import Item, numbered, output_item
 from cogyard.domain.values import Prediction, Status
-from cogyard.features.predictions.ports import Asked, Change, Lease, Record, Ticket
+from cogyard.features.predictions.ports import Asked, Change, Lease, Once, Record, Ticket
 
 from tests.contract.store.conftest import NOW, Stores
 
@@ -264,3 +264,90 @@ async def test_a_page_of_large_predictions_ends_early(stores: Stores) -> None:
         asked, Window(limit=9, key=pages[2].previous, backwards=True, budget=1000)
     )
     assert last.items == pages[1].items
+
+
+def _end(record: Record) -> Change:
+    ended = replace(
+        record.prediction,
+        status=Status.SUCCEEDED,
+        output="x",
+        logs="said",
+        completed_at=NOW + timedelta(hours=1),
+    )
+    return Change(prediction=ended, ticket=None)
+
+
+async def test_what_is_created_with_a_key_is_created_once(stores: Stores) -> None:
+    """The first is kept and told again; another account's key is another key; old ones are forgotten."""
+    made = await _add(stores)
+    other = await stores.account("bob")
+
+    def again(number: int, account_id: int, word: str = "w") -> tuple[Prediction, Once]:
+        moment = NOW + timedelta(seconds=number)
+        fresh = replace(
+            made, id=new_id(moment, bytes(10)), stream_token=f"once-{number}", account_id=account_id
+        )
+        fresh = replace(fresh, created_at=moment)
+        said = Once(account_id=account_id, key="k", fingerprint=word.encode(), prediction_id=fresh.id)
+        return fresh, said
+
+    first, said = again(1, made.account_id)
+    assert await stores.predictions.once(made.account_id, "k") is None
+    assert await stores.predictions.add_once(first, Ticket(deployable=V), said) == said
+    second, other_said = again(2, made.account_id, "other")
+    assert await stores.predictions.add_once(second, Ticket(deployable=V), other_said) == said
+    assert await stores.predictions.get(second.id) is None
+    assert await stores.predictions.once(made.account_id, "k") == said
+    third, theirs = again(3, other.id)
+    assert await stores.predictions.add_once(third, Ticket(deployable=V), theirs) == theirs
+    assert await stores.predictions.waiting() == {V: 3}
+    assert await stores.predictions.prune_once(NOW + timedelta(seconds=2)) == 1
+    assert await stores.predictions.once(made.account_id, "k") is None
+    assert await stores.predictions.once(other.id, "k") == theirs
+
+
+async def test_a_place_counts_who_is_before(stores: Stores) -> None:
+    """Of the same deployable, and waiting; who is taken has none."""
+    first = await _add(stores, 0)
+    other = await _add(stores, 1, version="b" * 64)
+    second = await _add(stores, 2)
+    place = await stores.predictions.position(second.id)
+    assert place is not None
+    assert (place.position, place.deployable) == (2, V)
+    await stores.predictions.take(V, _lease)
+    assert await stores.predictions.position(first.id) is None
+    for waiting in (second, other):
+        place = await stores.predictions.position(waiting.id)
+        assert place is not None
+        assert place.position == 1
+
+
+async def test_only_what_has_ended_is_erased(stores: Stores) -> None:
+    """Whole, and once."""
+    made = await _add(stores)
+    assert not await stores.predictions.erase(made.id, NOW)
+    await stores.predictions.change(made.id, _end)
+    assert await stores.predictions.erase(made.id, NOW)
+    assert await stores.predictions.get(made.id) is None
+    assert not await stores.predictions.erase(made.id, NOW)
+
+
+async def test_data_of_the_oldest_is_removed_first(stores: Stores) -> None:
+    """Of those that ended in time, in batches, once; what is left says that it was there."""
+    ended = [await _add(stores, n) for n in range(3)]
+    for each in ended:
+        await stores.predictions.change(each.id, _end)
+    running = await _add(stores, 3)
+    late = NOW + timedelta(hours=2)
+    assert await stores.predictions.remove_data("", NOW + timedelta(minutes=1), 9, late) == ()
+    assert await stores.predictions.remove_data("", late, 2, late) == (ended[0].id, ended[1].id)
+    assert await stores.predictions.remove_data(ended[1].id, late, 9, late) == (ended[2].id,)
+    assert await stores.predictions.remove_data("", late, 9, late) == ()
+    record = await stores.predictions.get(ended[0].id)
+    assert record is not None
+    left = record.prediction
+    assert (left.input, left.output, left.logs, left.data_removed) == ({}, None, "", True)
+    assert (left.status, left.completed_at) == (Status.SUCCEEDED, NOW + timedelta(hours=1))
+    untouched = await stores.predictions.get(running.id)
+    assert untouched is not None
+    assert untouched.prediction.input == running.input

@@ -68,6 +68,8 @@ RULES: dict[str, tuple[int, int, int]] = {
     "models.examples.add": (404, 201, 422),
     "models.examples.remove": (404, 404, 404),
     "models.predictions.create": (404, 201, 201),
+    # The owner's has ended; of another's nobody hears.
+    "predictions.delete": (404, 204, 404),
     "trainings.list": (200, 200, 200),
     # A destination that is not the caller's is not there; the version of the scene has nothing to train.
     "trainings.create": (404, 422, 422),

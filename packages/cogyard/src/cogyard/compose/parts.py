@@ -37,6 +37,7 @@ from cogyard.features.hardware.service import HardwareList
 from cogyard.features.models.service import Models
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.queue import Queue
+from cogyard.features.predictions.retention import Retention
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.services import Services
 from cogyard.features.trainings.finishing import TrainingWork
@@ -47,6 +48,7 @@ from cogyard.features.webhooks.ports import Caller
 from cogyard.features.webhooks.service import Deliveries
 from cogyard.fleet.controller import ControllerOptions
 from cogyard.fleet.local import LocalFleet
+from cogyard.fleet.reasons import Lookout
 from cogyard.instances.environments import UvEnvironments
 from cogyard.instances.host import HostOptions
 from cogyard.instances.layers import LayerCache
@@ -119,9 +121,9 @@ def make_metrics(kept: Kept, folder: DataDir) -> Metrics:
 
 
 def make_services(
-    kept: Kept, settings: Settings, caller: Caller, ended: Callable[[Prediction], None]
+    kept: Kept, settings: Settings, caller: Caller, *, ended: Callable[[Prediction], None], lookout: Lookout
 ) -> Services:
-    """Make what the platform can do; `ended` hears of each prediction's end."""
+    """Make what the platform can do; `ended` hears of each prediction's end, `lookout` knows why others wait."""
     account_store, model_store, store = (
         SqlAccounts(kept.database),
         SqlModels(kept.database),
@@ -139,6 +141,7 @@ def make_services(
         queue=Queue(store=store, on_message=webhooks.ring, on_end=ended),
         given=Given(files=files),
         targets=_targets(settings),
+        why=lookout.why,
     )
     versions = Versions(store=model_store, models=models)
     return Services(
@@ -241,6 +244,15 @@ def controller_options(settings: Settings) -> ControllerOptions:
     return ControllerOptions(
         limits=Limits(max_instances=settings.max_instances),
         scale=Scale(idle_timeout=timedelta(seconds=settings.idle_timeout)),
+    )
+
+
+def make_retention(services: Services, settings: Settings) -> Retention | None:
+    """Return what removes the data of old predictions; None when all is kept."""
+    if settings.keep_predictions is None:
+        return None
+    return Retention(
+        store=services.predictions.queue.store, keep=timedelta(seconds=settings.keep_predictions)
     )
 
 

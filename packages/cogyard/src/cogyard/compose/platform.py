@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -20,6 +21,7 @@ from cogyard.compose.parts import (
     make_caller,
     make_fleet,
     make_metrics,
+    make_retention,
     make_scales,
     make_services,
     make_work,
@@ -27,15 +29,17 @@ from cogyard.compose.parts import (
 )
 from cogyard.compose.settings import Settings
 from cogyard.compose.status import StatusFile
+from cogyard.features.predictions.retention import Retention
 from cogyard.features.services import Services
 from cogyard.features.webhooks.calling import HttpCaller
 from cogyard.fleet.controller import Controller, Overview
 from cogyard.fleet.history import History
 from cogyard.fleet.local import Ended, LocalFleet
+from cogyard.fleet.reasons import Lookout
 
 _log = logging.getLogger("cogyard.platform")
 
-_FILE_SWEEP = 60.0
+_SWEEP = 60.0
 
 
 class Platform:
@@ -52,6 +56,7 @@ class Platform:
         controller: Controller,
         status: StatusFile,
         counter: LogCounter,
+        retention: Retention | None,
         collect: ImageCollection,
     ) -> None:
         self.app = app
@@ -62,6 +67,7 @@ class Platform:
         self._controller = controller
         self._status = status
         self._counter = counter
+        self._retention = retention
         self._collect = collect
         self._background = Background()
 
@@ -71,7 +77,14 @@ class Platform:
         kept = Kept.open(folder)
         try:
             metrics, caller = make_metrics(kept, folder), make_caller(settings)
-            services = make_services(kept, settings, metrics.measuring(caller), metrics.prediction_ended)
+            lookout = Lookout(settings.max_instances)
+            services = make_services(
+                kept,
+                settings,
+                metrics.measuring(caller),
+                ended=metrics.prediction_ended,
+                lookout=lookout,
+            )
             fleet = make_fleet(kept, services, settings, folder, base)
             status, history = StatusFile(folder.status_file), History(folder.history)
             controller = Controller(
@@ -80,7 +93,7 @@ class Platform:
                 make_work(kept, services, folder),
                 controller_options(settings),
                 scales=make_scales(services, settings),
-                observe=partial(_observe, status, metrics),
+                observe=_telling(status.observe, metrics.observe, lookout.observe),
                 record=partial(_record, history, metrics),
             )
             metrics.views = fleet.views
@@ -97,6 +110,7 @@ class Platform:
             controller=controller,
             status=status,
             counter=LogCounter(metrics),
+            retention=make_retention(services, settings),
             collect=ImageCollection(kept=kept, grace=timedelta(seconds=settings.keep_unused_layers)),
         )
 
@@ -114,7 +128,9 @@ class Platform:
         self._background.begin("queue", queue.run)
         if self.services.webhooks is not None:
             self._background.begin("webhooks", self.services.webhooks.run)
-        self._background.begin("files", partial(every, _FILE_SWEEP, self.services.files.sweep))
+        self._background.begin("files", partial(every, _SWEEP, self.services.files.sweep))
+        if self._retention is not None:
+            self._background.begin("retention", partial(every, _SWEEP, self._retention.sweep))
         self._background.begin("images", partial(every, EVERY, self._collect))
         self._background.begin("status", self._status.run)
         self._background.begin("controller", self._controller.run)
@@ -137,10 +153,12 @@ class Platform:
         logging.getLogger().removeHandler(self._counter)
 
 
-def _observe(status: StatusFile, metrics: Metrics, overview: Overview) -> None:
-    """Take the controller's look, for the status file and the metrics."""
-    status.observe(overview)
-    metrics.observe(overview)
+def _telling(*observers: Callable[[Overview], None]) -> Callable[[Overview], None]:
+    def observe(overview: Overview) -> None:
+        for each in observers:
+            each(overview)
+
+    return observe
 
 
 def _record(history: History, metrics: Metrics, ended: Ended) -> None:

@@ -214,6 +214,12 @@ class Settings:
     webhook_private: bool = _setting(
         _truth, "Call webhooks at addresses of this machine and its network too.", default=False
     )
+    keep_predictions: float | None = _setting(
+        _seconds,
+        "Seconds after which inputs, outputs, logs and files of predictions are removed; examples stay."
+        " Without it they are kept until they are deleted.",
+        default=None,
+    )
     max_file: int = _setting(
         _whole(1, 1 << 40), "The largest file that may be uploaded, in bytes.", default=100 << 20
     )

@@ -16,7 +16,8 @@ from cogyard.domain.ids import first_id
 from cogyard.domain.paging import Slice, Window, afford, cut
 from cogyard.domain.stream import StreamEvent, gathered
 from cogyard.domain.values import Prediction
-from cogyard.features.predictions.ports import Asked, Change, Decide, Message, Record, Ticket
+from cogyard.domain.waiting import Place
+from cogyard.features.predictions.ports import Asked, Change, Decide, Message, Once, Record, Ticket
 from cogyard.store import prediction_events as kept
 from cogyard.store.database import Database
 from cogyard.store.prediction_rows import (
@@ -40,6 +41,21 @@ _COUNT_RUN = (
 )
 
 
+_PLACE = (
+    "SELECT deployable, (SELECT count(*) FROM queue o"
+    " WHERE o.deployable = q.deployable AND o.lease_token IS NULL AND o.rank <= q.rank) AS position"
+    " FROM queue q WHERE q.prediction_id = ? AND q.lease_token IS NULL"
+)
+_DUE = (
+    "SELECT id FROM predictions p WHERE id > ? AND id < ? AND completed_at < ? AND data_removed = 0"
+    " AND NOT EXISTS (SELECT 1 FROM examples WHERE prediction_id = p.id) ORDER BY id LIMIT ?"
+)
+_EMPTY = (
+    "UPDATE predictions SET input = '{}', secret_inputs = '', output = NULL, logs = '', data_removed = 1"
+    " WHERE id = ?"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SqlPredictions:
     """The predictions' store over the platform's database."""
@@ -48,16 +64,59 @@ class SqlPredictions:
 
     async def add(self, prediction: Prediction, ticket: Ticket) -> None:
         """Keep a new prediction and its ticket, and count the run."""
-        values = prediction_columns(prediction)
-        place = {"prediction_id": prediction.id, **ticket_columns(ticket)}
-        path = tuple(prediction.model.split("/", 1))
+        path, values, place = _rows(prediction, ticket)
+        await self.database.write(lambda db: _add(db, path, values, place))
 
-        def work(db: sqlite3.Connection) -> None:
-            model = db.execute(_COUNT_RUN, path).fetchone()
-            _insert(db, "predictions", {**values, "model_id": None if model is None else model[0]})
-            _insert(db, "queue", place)
+    async def add_once(self, prediction: Prediction, ticket: Ticket, once: Once) -> Once:
+        """Keep a new prediction unless the account has said the key before."""
+        path, values, place = _rows(prediction, ticket)
+        row = (once.account_id, once.key, once.fingerprint, prediction.id, stored(prediction.created_at))
 
-        await self.database.write(work)
+        def work(db: sqlite3.Connection) -> Once:
+            if (before := _once(db, once.account_id, once.key)) is not None:
+                return before
+            _add(db, path, values, place)
+            db.execute("INSERT INTO created_once VALUES (?, ?, ?, ?, ?)", row)
+            return once
+
+        return await self.database.write(work)
+
+    async def once(self, account_id: int, key: str) -> Once | None:
+        """Return what an account created under a key."""
+        return await self.database.read(lambda db: _once(db, account_id, key))
+
+    async def prune_once(self, before: datetime) -> int:
+        """Forget keys that were said before then."""
+        sql = "DELETE FROM created_once WHERE created_at < ?"
+        return await self.database.write(lambda db: db.execute(sql, (stored(before),)).rowcount)
+
+    async def erase(self, prediction_id: str, now: datetime) -> bool:
+        """Delete a prediction that has ended."""
+        sql = (
+            "DELETE FROM predictions WHERE id = ?1"
+            " AND NOT EXISTS (SELECT 1 FROM queue WHERE prediction_id = ?1)"
+        )
+
+        def work(db: sqlite3.Connection) -> bool:
+            if db.execute(sql, (prediction_id,)).rowcount == 0:
+                return False
+            _drop_held(db, prediction_id, now)
+            return True
+
+        return await self.database.write(work)
+
+    async def remove_data(self, after: str, before: datetime, limit: int, now: datetime) -> tuple[str, ...]:
+        """Remove what ended predictions hold."""
+        values = (after, first_id(before), stored(before), limit)
+
+        def work(db: sqlite3.Connection) -> tuple[str, ...]:
+            ids = tuple(row[0] for row in db.execute(_DUE, values))
+            for key in ids:
+                db.execute(_EMPTY, (key,))
+                _drop_held(db, key, now)
+            return ids
+
+        return await self.database.write(work)
 
     async def get(self, prediction_id: str) -> Record | None:
         """Return a prediction, with what was streamed while it has not ended."""
@@ -74,6 +133,11 @@ class SqlPredictions:
             " WHERE p.deployment_id = ?"
         )
         return await self._ids(sql, deployment_id)
+
+    async def position(self, prediction_id: str) -> Place | None:
+        """Return where a prediction waits."""
+        row = await self.database.read(lambda db: db.execute(_PLACE, (prediction_id,)).fetchone())
+        return None if row is None else Place(position=row["position"], deployable=row["deployable"])
 
     async def by_lease(self, lease_token: str) -> Record | None:
         """Return the prediction that is held by this lease."""
@@ -195,6 +259,40 @@ class SqlPredictions:
     async def _ids(self, sql: str, *values: object) -> tuple[str, ...]:
         rows = await self.database.read(lambda db: db.execute(sql, values).fetchall())
         return tuple(row[0] for row in rows)
+
+
+def _rows(
+    prediction: Prediction, ticket: Ticket
+) -> tuple[tuple[str, ...], Mapping[str, Any], Mapping[str, Any]]:
+    path = tuple(prediction.model.split("/", 1))
+    return path, prediction_columns(prediction), {"prediction_id": prediction.id, **ticket_columns(ticket)}
+
+
+def _add(
+    db: sqlite3.Connection, path: tuple[str, ...], values: Mapping[str, Any], place: Mapping[str, Any]
+) -> None:
+    model = db.execute(_COUNT_RUN, path).fetchone()
+    _insert(db, "predictions", {**values, "model_id": None if model is None else model[0]})
+    _insert(db, "queue", place)
+
+
+def _once(db: sqlite3.Connection, account_id: int, key: str) -> Once | None:
+    sql = "SELECT fingerprint, prediction_id FROM created_once WHERE account_id = ? AND key = ?"
+    row = db.execute(sql, (account_id, key)).fetchone()
+    if row is None:
+        return None
+    return Once(
+        account_id=account_id,
+        key=key,
+        fingerprint=row["fingerprint"],
+        prediction_id=row["prediction_id"],
+    )
+
+
+def _drop_held(db: sqlite3.Connection, prediction_id: str, now: datetime) -> None:
+    """Drop a prediction's stream, and let its files expire: their contents go with the next sweep of files."""
+    db.execute("DELETE FROM prediction_events WHERE prediction_id = ?", (prediction_id,))
+    db.execute("UPDATE files SET expires_at = ? WHERE prediction_id = ?", (stored(now), prediction_id))
 
 
 def _record(

@@ -11,7 +11,8 @@ from cogyard.domain.ids import first_id
 from cogyard.domain.paging import Slice, Window, afford, cut
 from cogyard.domain.stream import StreamEvent, after, gathered
 from cogyard.domain.values import Prediction
-from cogyard.features.predictions.ports import Asked, Change, Decide, Message, Record, Ticket
+from cogyard.domain.waiting import Place
+from cogyard.features.predictions.ports import Asked, Change, Decide, Message, Once, Record, Ticket
 from cogyard.store.rows import to_json
 
 
@@ -29,6 +30,7 @@ class MemoryPredictions:
     streams: dict[str, list[StreamEvent]] = field(default_factory=dict)
     outbox: dict[tuple[str, str], Message] = field(default_factory=dict)
     ranks: dict[str, int] = field(default_factory=dict)
+    said: dict[tuple[int, str], Once] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=itertools.count)
 
     async def add(self, prediction: Prediction, ticket: Ticket) -> None:
@@ -36,6 +38,54 @@ class MemoryPredictions:
         self.predictions[prediction.id] = prediction
         self.tickets[prediction.id] = ticket
         self.ranks[prediction.id] = next(self._count)
+
+    async def add_once(self, prediction: Prediction, ticket: Ticket, once: Once) -> Once:
+        """Keep a new prediction unless the account has said the key before."""
+        if (before := self.said.get((once.account_id, once.key))) is not None:
+            return before
+        await self.add(prediction, ticket)
+        self.said[once.account_id, once.key] = once
+        return once
+
+    async def once(self, account_id: int, key: str) -> Once | None:
+        """Return what an account created under a key."""
+        return self.said.get((account_id, key))
+
+    async def prune_once(self, before: datetime) -> int:
+        """Forget keys that were said before then."""
+        old = [
+            key for key, once in self.said.items() if self.predictions[once.prediction_id].created_at < before
+        ]
+        for key in old:
+            del self.said[key]
+        return len(old)
+
+    async def erase(self, prediction_id: str, now: datetime) -> bool:
+        """Delete a prediction that has ended."""
+        del now
+        if prediction_id in self.tickets or self.predictions.pop(prediction_id, None) is None:
+            return False
+        self.streams.pop(prediction_id, None)
+        return True
+
+    async def remove_data(self, after: str, before: datetime, limit: int, now: datetime) -> tuple[str, ...]:
+        """Remove what ended predictions hold."""
+        del now
+        due = sorted(
+            key
+            for key, each in self.predictions.items()
+            if after < key < first_id(before)
+            and each.completed_at is not None
+            and each.completed_at < before
+            and not each.data_removed
+        )[:limit]
+        for key in due:
+            empty = replace(
+                self.predictions[key], input={}, secret_inputs=(), output=None, logs="", data_removed=True
+            )
+            self.predictions[key] = empty
+            self.streams.pop(key, None)
+        return tuple(due)
 
     async def get(self, prediction_id: str) -> Record | None:
         """Return a prediction, with what was streamed while it has not ended."""
@@ -48,6 +98,20 @@ class MemoryPredictions:
     async def of_deployment(self, deployment_id: int) -> tuple[str, ...]:
         """Return the predictions of a deployment that wait or run."""
         return tuple(key for key in self.tickets if self.predictions[key].deployment_id == deployment_id)
+
+    async def position(self, prediction_id: str) -> Place | None:
+        """Return where a prediction waits."""
+        mine = self.tickets.get(prediction_id)
+        if mine is None or mine.lease is not None:
+            return None
+        before = [
+            key
+            for key, ticket in self.tickets.items()
+            if ticket.deployable == mine.deployable
+            and ticket.lease is None
+            and self.ranks[key] <= self.ranks[prediction_id]
+        ]
+        return Place(position=len(before), deployable=mine.deployable)
 
     async def by_lease(self, lease_token: str) -> Record | None:
         """Return the prediction that is held by this lease."""

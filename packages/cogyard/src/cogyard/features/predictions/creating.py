@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -13,14 +14,19 @@ from starlette.responses import Response
 from cogyard.domain.values import Prediction, Status
 from cogyard.features.page import services_of
 from cogyard.features.predictions.inline import inlined
+from cogyard.features.predictions.service import Asking
 from cogyard.features.predictions.wire import prediction_json
 from cogyard.http.addresses import Addresses
 from cogyard.http.caller import caller_of
 from cogyard.http.endpoints import reply
+from cogyard.http.errors import BadRequestError
 from cogyard.http.preferences import Wait, cancel_after, wait_preference
 
 # Clients that know the status "aborted": the second generation, and ours.
 _KNOW_ABORTED = ("Replicate/", "cogyard")
+
+
+KEY_LIMIT = 255
 
 
 class Asked(msgspec.Struct):
@@ -51,11 +57,23 @@ async def created(request: Request, asked: Asked, create: Create) -> Response:
         source="web" if caller_of(request).via == "session" else "api",
         origin=Addresses.of(request).base,
         cancel_after=cancel_after(request.headers.get("cancel-after")),
+        once=asking(request, asked),
     )
     if wait is not None:
         return await _waited(request, prediction, wait)
     answer = shaped(request, prediction)
     return reply(answer, 201, Location=answer["urls"]["get"])
+
+
+def asking(request: Request, body: msgspec.Struct) -> Asking | None:
+    """Read the Idempotency-Key of a create; None when there is none. Raises BadRequestError."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= KEY_LIMIT or not key.isprintable():
+        raise BadRequestError(f"Idempotency-Key must have 1 to {KEY_LIMIT} printable characters.")
+    said = msgspec.json.encode([request.method, request.url.path, body], order="deterministic")
+    return Asking(key=key, fingerprint=hashlib.sha256(said).digest())
 
 
 async def _waited(request: Request, prediction: Prediction, wait: Wait) -> Response:

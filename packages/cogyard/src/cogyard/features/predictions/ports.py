@@ -16,6 +16,7 @@ from cogyard.domain.lifecycle import State, state_of
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import Streamed, StreamEvent
 from cogyard.domain.values import Kind, Prediction
+from cogyard.domain.waiting import Place
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +129,47 @@ class PredictionStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Once:
+    """A create that said a key: what was asked, and what came of it."""
+
+    account_id: int
+    key: str
+    fingerprint: bytes
+    prediction_id: str
+
+
+class OnceStore(Protocol):
+    """Keeps what was created under which key, so that it is created once."""
+
+    async def add_once(self, prediction: Prediction, ticket: Ticket, once: Once) -> Once:
+        """Keep a new prediction as `add` does, unless the account has said the key before; return what is kept."""
+        ...
+
+    async def once(self, account_id: int, key: str) -> Once | None:
+        """Return what an account created under a key."""
+        ...
+
+    async def prune_once(self, before: datetime) -> int:
+        """Forget keys that were said before then; return how many."""
+        ...
+
+
+class KeepingStore(Protocol):
+    """Keeps no more than it should."""
+
+    async def erase(self, prediction_id: str, now: datetime) -> bool:
+        """Delete a prediction that has ended, and let its files expire; False when there is none that has."""
+        ...
+
+    async def remove_data(self, after: str, before: datetime, limit: int, now: datetime) -> tuple[str, ...]:
+        """Remove what ended predictions hold whose ids follow `after`, and return their ids, the oldest first.
+
+        It is done to those that were created and had ended before `before`, are no examples, and still hold something.
+        """
+        ...
+
+
 class QueueStore(Protocol):
     """Keeps the queue."""
 
@@ -165,6 +207,10 @@ class QueueStore(Protocol):
         """Return the predictions of a deployment that wait or run."""
         ...
 
+    async def position(self, prediction_id: str) -> Place | None:
+        """Return where a prediction waits; None when it does not."""
+        ...
+
     async def by_lease(self, lease_token: str) -> Record | None:
         """Return the prediction that is held by this lease."""
         ...
@@ -182,5 +228,5 @@ class EventStore(Protocol):
         ...
 
 
-class Store(PredictionStore, QueueStore, EventStore, Protocol):
+class Store(PredictionStore, OnceStore, KeepingStore, QueueStore, EventStore, Protocol):
     """All of it."""

@@ -32,6 +32,8 @@ LEASE_LIFE = timedelta(seconds=30)
 FLUSH_SECONDS = 0.5
 SWEEP_SECONDS = 1.0
 EVENTS_LIFE = timedelta(hours=1)
+# How long a create that is said again with its key is the same one.
+ONCE_LIFE = timedelta(hours=24)
 PRUNE_SECONDS = 60.0
 SWEEP_LIMIT = 500
 
@@ -216,8 +218,10 @@ class Queue:
         await self._lose(await self.store.leased(expired_by=now, limit=SWEEP_LIMIT))
 
     async def prune(self) -> None:
-        """Forget what was streamed by predictions that ended a while ago."""
-        await self.store.prune_events(self.world.now() - EVENTS_LIFE)
+        """Forget what was streamed by predictions that ended a while ago, and keys of creates."""
+        now = self.world.now()
+        await self.store.prune_events(now - EVENTS_LIFE)
+        await self.store.prune_once(now - ONCE_LIFE)
 
     async def _lose(self, ids: Sequence[str], *, void: bool = False) -> None:
         for prediction_id in ids:

@@ -7,9 +7,10 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cogyard.domain.values import Version
+from cogyard.domain.values import Status, Version
 from cogyard.features.page import services_of
 from cogyard.features.predictions.creating import Asked, created, shaped
+from cogyard.features.predictions.wire import place_json
 from cogyard.features.versions.service import NoVersionError
 from cogyard.http.bodies import read_json
 from cogyard.http.caller import caller_of, require_account
@@ -48,7 +49,18 @@ async def get(request: Request) -> Response:
     prediction = await services_of(request).predictions.get(
         caller_of(request).account, request.path_params["id"]
     )
-    return reply(shaped(request, prediction))
+    shown = shaped(request, prediction)
+    if prediction.status is Status.STARTING:
+        place = await services_of(request).predictions.place(prediction.id)
+        if place is not None:
+            shown["queue"] = place_json(place)
+    return reply(shown)
+
+
+async def delete(request: Request) -> Response:
+    """Delete a prediction that has ended, with its files."""
+    await services_of(request).predictions.delete(require_account(request), request.path_params["id"])
+    return Response(status_code=204)
 
 
 async def cancel(request: Request) -> Response:
@@ -107,6 +119,9 @@ ENDPOINTS = (
         operation="predictions.list",
     ),
     Endpoint(method="GET", path=_ONE, handler=get, access=Access.ACCOUNT, operation="predictions.get"),
+    Endpoint(
+        method="DELETE", path=_ONE, handler=delete, access=Access.ACCOUNT, operation="predictions.delete"
+    ),
     Endpoint(
         method="POST",
         path=f"{_ONE}/cancel",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,15 +22,16 @@ from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import StreamEvent, replay
 from cogyard.domain.stream import after as after_number
 from cogyard.domain.values import Account, Kind, Prediction, Status, Version
+from cogyard.domain.waiting import Place, Reason
 from cogyard.domain.webhooks import EVENTS, Targets, default_events
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.inputs import Inputs, outputs_are_files
 from cogyard.features.predictions.moves import waiting
-from cogyard.features.predictions.ports import Asked, Record
+from cogyard.features.predictions.ports import Asked, Once, Record
 from cogyard.features.predictions.queue import Queue
 from cogyard.features.predictions.shown import shown
 from cogyard.features.world import World
-from cogyard.http.errors import BusyError, InvalidError, NotFoundError
+from cogyard.http.errors import BusyError, ConflictError, InvalidError, NotFoundError
 
 # Waiting predictions of one version; a client is told to come back rather than wait for hours.
 QUEUE_LIMIT = 10_000
@@ -49,6 +50,33 @@ class Through:
     path: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asking:
+    """A create that may be said again: its key, and a fingerprint of all that was asked."""
+
+    key: str
+    fingerprint: bytes
+
+    def of(self, caller: Account, prediction_id: str) -> Once:
+        """Return what is kept of it."""
+        return Once(
+            account_id=caller.id,
+            key=self.key,
+            fingerprint=self.fingerprint,
+            prediction_id=prediction_id,
+        )
+
+    def matching(self, kept: Once) -> str:
+        """Return the prediction that was created by the same request. Raises ConflictError for another's."""
+        if kept.fingerprint != self.fingerprint:
+            raise ConflictError(f"The Idempotency-Key {self.key!r} was said with another request before.")
+        return kept.prediction_id
+
+
+def _nobody_knows(_deployable: str) -> None:
+    return None
+
+
 @dataclass
 class _Counted:
     at: datetime | None = None
@@ -65,6 +93,8 @@ class Predictions:
     targets: Targets = field(default_factory=Targets)
     world: World = field(default_factory=World)
     queue_limit: int = QUEUE_LIMIT
+    why: Callable[[str], Reason | None] = _nobody_knows
+    """Says why what waits for a deployable waits."""
     _counted: _Counted = field(default_factory=_Counted)
 
     async def create(
@@ -80,13 +110,16 @@ class Predictions:
         cancel_after: float | None = None,
         through: Through | None = None,
         destination: str | None = None,
+        once: Asking | None = None,
     ) -> Prediction:
         """Ask for a prediction; when this returns it is durable and will end exactly once.
 
         `version` is one that the caller may run (see Versions.resolve); `through` says whose instances run it; with a
         `destination` it is a training. Raises InvalidError with every problem of the input, BusyError when too many
-        wait.
+        wait. With `once` the same request again returns the first one's prediction; ConflictError for another request.
         """
+        if once is not None and (before := await self._said(caller, once)) is not None:
+            return before
         if deeper_than(input):
             raise InvalidError(f"The input is nested more than {MAX_DEPTH} levels deep.")
         kind = Kind.PREDICTION if destination is None else Kind.TRAINING
@@ -118,7 +151,14 @@ class Predictions:
             kind=kind,
             destination=destination,
         )
-        await self.queue.store.add(prediction, waiting(deployable, prediction.deadline))
+        ticket = waiting(deployable, prediction.deadline)
+        if once is None:
+            await self.queue.store.add(prediction, ticket)
+        else:
+            kept = await self.queue.store.add_once(prediction, ticket, once.of(caller, key))
+            if kept.prediction_id != key:
+                # The same request came twice at once, and the other was first.
+                return await self.get(caller, once.matching(kept))
         self.queue.bells.ring(deployable)
         return prediction
 
@@ -158,6 +198,17 @@ class Predictions:
             return before
         change = await self.queue.cancel(id)
         return await self.get(caller, id) if change is None else change.prediction
+
+    async def delete(self, caller: Account, id: str) -> None:
+        """Delete a prediction that has ended, with its files. Raises NotFoundError, ConflictError while it runs."""
+        prediction = await self.get(caller, id)
+        if not prediction.status.terminal or not await self.queue.store.erase(id, self.world.now()):
+            raise ConflictError("It has not ended yet; cancel it first.")
+
+    async def place(self, id: str) -> Place | None:
+        """Return where a prediction waits, and why; None when it does not wait."""
+        place = await self.queue.store.position(id)
+        return None if place is None else replace(place, reason=self.why(place.deployable))
 
     async def wait(self, id: str, seconds: float) -> Prediction:
         """Return a prediction when it has ended, or as it is after that time. Raises NotFoundError."""
@@ -214,6 +265,16 @@ class Predictions:
             # It has ended and its stream is not kept: it is told again from the prediction itself.
             kept = replay(record.prediction)
         return after_number(kept, last), record.ticket is None
+
+    async def _said(self, caller: Account, once: Asking) -> Prediction | None:
+        """Return what the caller created under a key before. Raises ConflictError when it was something else."""
+        before = await self.queue.store.once(caller.id, once.key)
+        if before is None:
+            return None
+        try:
+            return await self.get(caller, once.matching(before))
+        except NotFoundError as error:
+            raise ConflictError("The prediction that was created with this key has been deleted.") from error
 
     async def _record(self, id: str) -> Record:
         record = await self.queue.store.get(id) if is_id(id) else None

@@ -7,6 +7,7 @@ from typing import Any
 
 from cogyard.domain.ids import streams_files
 from cogyard.domain.values import Kind, Prediction, Status
+from cogyard.domain.waiting import Place
 from cogyard.features.predictions.moves import HIDDEN
 from cogyard.http.addresses import Addresses
 from cogyard.http.moments import written
@@ -55,6 +56,14 @@ def example_json(prediction: Prediction, addresses: Addresses) -> dict[str, Any]
     """Shape a prediction for whoever sees the model it is an example of: without whom its owner has told."""
     shaped = prediction_json(prediction, addresses)
     return {key: value for key, value in shaped.items() if not key.startswith("webhook")}
+
+
+def place_json(place: Place) -> dict[str, Any]:
+    """Shape where a prediction waits and why; the hosted service does not tell."""
+    shaped: dict[str, Any] = {"position": place.position}
+    if place.reason is not None:
+        shaped.update(reason=place.reason.cause.value, detail=place.reason.detail)
+    return shaped
 
 
 def urls(prediction: Prediction, addresses: Addresses) -> dict[str, str]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cogyard.features.page import services_of
-from cogyard.features.predictions.creating import shaped
+from cogyard.features.predictions.creating import asking, shaped
 from cogyard.features.predictions.routes import PER_PAGE
 from cogyard.http.addresses import Addresses
 from cogyard.http.bodies import read_json
@@ -41,6 +41,7 @@ async def create(request: Request) -> Response:
         webhook_events=body.webhook_events_filter,
         source="web" if caller_of(request).via == "session" else "api",
         origin=Addresses.of(request).base,
+        once=asking(request, body),
     )
     answer = shaped(request, made)
     return reply(answer, 201, Location=answer["urls"]["get"])

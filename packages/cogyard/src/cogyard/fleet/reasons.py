@@ -1,0 +1,58 @@
+"""Why predictions wait, read off what the controller saw last. Pure, but for remembering it."""
+
+from __future__ import annotations
+
+from cogyard.domain.autoscale import InstanceView, Phase
+from cogyard.domain.waiting import Cause, Reason
+from cogyard.fleet.controller import Overview
+
+
+class Lookout:
+    """Keeps the controller's last overview and answers from it."""
+
+    def __init__(self, max_instances: int) -> None:
+        self._max_instances = max_instances
+        self._overview: Overview | None = None
+
+    def observe(self, overview: Overview) -> None:
+        """Take the newest overview."""
+        self._overview = overview
+
+    def why(self, deployable: str) -> Reason | None:
+        """Say why what waits for this deployable waits; None before the controller has looked."""
+        if self._overview is None:
+            return None
+        return reason_for(deployable, self._overview, self._max_instances)
+
+
+def reason_for(deployable: str, overview: Overview, max_instances: int) -> Reason:
+    """Say what stands between a waiting prediction and its run; the nearest obstacle counts."""
+    mine = [view for view in overview.instances if view.deployable == deployable]
+    ready = [view for view in mine if view.phase is Phase.READY]
+    starting = [view for view in mine if view.phase is Phase.STARTING]
+    trouble = overview.troubles.get(deployable)
+    if ready:
+        return Reason(cause=Cause.BUSY, detail=_busy(ready))
+    if starting:
+        since = min(view.since for view in starting)
+        return Reason(
+            cause=Cause.STARTING, detail=f"An instance has been starting since {since:%H:%M:%S} UTC."
+        )
+    if trouble is not None:
+        return Reason(
+            cause=Cause.FAILING,
+            detail=f"Instances could not start {trouble.failures} times; "
+            f"the next try is after {trouble.not_before:%H:%M:%S} UTC.",
+        )
+    if len(overview.instances) >= max_instances:
+        return Reason(
+            cause=Cause.FULL,
+            detail=f"All {max_instances} places for instances are taken; one must become free first.",
+        )
+    return Reason(cause=Cause.SCHEDULING, detail="An instance is about to be started.")
+
+
+def _busy(ready: list[InstanceView]) -> str:
+    slots = sum(view.slots for view in ready)
+    busy = sum(view.busy for view in ready)
+    return f"{busy} of {slots} slots run something; the next free one takes the oldest that waits."
