@@ -185,11 +185,36 @@ def test_the_whole_way_to_a_version(shell: Shell, registry: Running) -> None:
     assert f"{registry.host}/alice/hello" in done.stderr.partition("Run your model:")[2]
     shown = json.loads(shell.cog("inspect", target, "--json").stdout)
     assert shown["digest"] == digest
-    assert [line.split()[0] for line in shell.cog("images").stdout.splitlines()] == [f"{target}:latest"]
+    assert shell.cog("images", "--quiet").stdout.split() == [f"{target}:latest"]
     other = shell.cog("push", f"{registry.host}/bob/hello", "--base", "assemble")
     said(other, "bob", status=1)
     assert len(registry.pushes.seen) == 1
+    _a_checked_push_is_safe(shell, target, registry)
     _stopped_build_leaves_nothing(shell)
+
+
+def _a_checked_push_is_safe(shell: Shell, target: str, registry: Running) -> None:
+    """Examples that fail and a schema that breaks callers are refused, and only the latter can be forced."""
+    predict, examples = shell.folder / "predict.py", shell.folder / "cog-test.yaml"
+    pushed = len(registry.pushes.seen)
+    checked = ("push", target, "--base", "assemble", "--check")
+    predict.write_text(PREDICT.replace('"hello "', '"good day "'))
+    examples.write_text("examples:\n  - name: greets\n    input: {text: x}\n    output: hello x\n")
+    said(shell.cog(*checked), "greets", "1 of 1 examples fail", "nothing was pushed", status=1)
+    examples.write_text("examples:\n  - input: {text: x}\n    output: good day x\n")
+    fine = shell.cog(*checked)
+    assert fine.returncode == 0, fine.stderr
+    assert "still fits" in fine.stderr
+    assert "1 examples go as expected" in fine.stderr
+    assert "were there already" in fine.stderr
+    predict.write_text(PREDICT.replace("text: str", "name: str").replace("+ text", "+ name"))
+    examples.unlink()
+    said(shell.cog(*checked), "✗ input text: removed", "breaks callers", "--force", status=1)
+    assert len(registry.pushes.seen) == pushed + 1
+    forced = shell.cog(*checked, "--force")
+    assert forced.returncode == 0, forced.stderr
+    assert len(registry.pushes.seen) == pushed + 2
+    said(shell.cog("push", target, "--force"), "--check", status=2)
 
 
 def _stopped_build_leaves_nothing(shell: Shell) -> None:

@@ -85,9 +85,9 @@ def store(tmp_path: Path) -> ImageStore:
     return ImageStore(tmp_path / "images")
 
 
-def put_image(store: ImageStore, name: str = "hello") -> StoredImage:
-    """Keep an image of two layers under a name."""
-    contents = [os.urandom(3 << 20), b"small"]
+def put_image(store: ImageStore, name: str = "hello", *, content: bytes | None = None) -> StoredImage:
+    """Keep an image of two layers under a name; the first has this content, or some megabytes."""
+    contents = [content or os.urandom(3 << 20), b"small"]
     layers = [
         Descriptor(media_type=LAYER_GZIP, digest=store.write(each), size=len(each)) for each in contents
     ]

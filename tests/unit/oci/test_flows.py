@@ -19,6 +19,7 @@ from cogyard.oci.errors import (
     RegistryRefusedError,
 )
 from cogyard.oci.exchange import Answer, Call, Flow
+from cogyard.oci.pending import PendingInMemory, Place
 from cogyard.oci.refusals import refuse, said
 
 BLOB = Descriptor(media_type="x", digest=of(b"hello"), size=5)
@@ -85,6 +86,91 @@ def test_a_refused_mount_falls_back_on_the_next_source_and_then_on_sending() -> 
     assert how == flows.UPLOADED
     assert calls[2].url == UPLOADS
     assert calls[3].url == f"/up/1?digest=sha256%3A{BLOB.digest[7:]}"
+
+
+def test_an_upload_that_broke_off_goes_on_where_it_was() -> None:
+    """The registry says what it holds; only the rest is sent, and the place is forgotten when it is there."""
+    pending = PendingInMemory()
+    flow = flows.push_blob("me/m", BLOB, b"hello", pending=pending)
+    next(flow)
+    flow.send(answer(404))
+    flow.send(answer(202, location="/up/1"))
+    flow.close()  # the connection broke while the content was sent
+    assert pending.find() == Place(location="/up/1")
+    how, calls = talk(
+        flows.push_blob("me/m", BLOB, b"hello", pending=pending),
+        answer(404), answer(204, location="/up/1?state=2", range="0-1"), answer(201),
+    )  # fmt: skip
+    assert how == flows.UPLOADED
+    assert [(call.method, call.url) for call in calls[1:]] == [
+        ("GET", "/up/1"),
+        ("PUT", f"/up/1?state=2&digest=sha256%3A{BLOB.digest[7:]}"),
+    ]
+    assert (calls[2].body, calls[2].headers["Content-Range"]) == (b"llo", "2-4")
+    assert pending.find() is None
+
+
+@pytest.mark.parametrize(
+    ("status", "sent"),
+    [
+        (answer(204, range="0-0"), b"hello"),
+        (answer(204, range="bytes=0-3"), b"o"),
+        (answer(204, range="0-4"), b""),
+    ],
+)
+def test_what_an_upload_holds_is_not_sent_again(status: Answer, sent: bytes) -> None:
+    """Nothing, some of it, all of it."""
+    pending = PendingInMemory(Place(location="/up/1"))
+    how, calls = talk(
+        flows.push_blob("me/m", BLOB, b"hello", pending=pending), answer(404), status, answer(201)
+    )
+    assert (how, calls[2].body) == (flows.UPLOADED, sent)
+    assert ("Content-Range" in calls[2].headers) == (sent == b"o")
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        [answer(404)],
+        [answer(500)],
+        [answer(204)],
+        [answer(204, range="1-2")],
+        [answer(204, range="0-77")],
+        [answer(204, range="0-1"), answer(400)],
+        [answer(204, range="0-1"), answer(416)],
+    ],
+)
+def test_an_upload_that_cannot_go_on_is_begun_anew(refusal: list[Answer]) -> None:
+    """It has expired, holds something else, or the registry cannot say: then the whole blob is sent, once."""
+    pending = PendingInMemory(Place(location="/up/1"))
+    how, calls = talk(
+        flows.push_blob("me/m", BLOB, b"hello", pending=pending),
+        answer(404), *refusal, answer(202, location="/up/2"), answer(201),
+    )  # fmt: skip
+    assert how == flows.UPLOADED
+    assert (calls[-1].body, calls[-1].url.partition("?")[0]) == (b"hello", "/up/2")
+    assert pending.find() is None
+
+
+def test_a_registry_that_takes_small_pieces_gets_small_pieces() -> None:
+    """As large as it announces, each where the last answer says; the place of a break is remembered."""
+    pending = PendingInMemory()
+    begun = answer(202, location="/up/1", oci_chunk_max_length="2")
+    how, calls = talk(
+        flows.push_blob("me/m", BLOB, b"hello", pending=pending),
+        answer(404), begun, answer(202, location="/up/2"), answer(202, location="/up/3"), answer(201),
+    )  # fmt: skip
+    assert how == flows.UPLOADED
+    assert [(call.method, call.url, call.body, call.headers["Content-Range"]) for call in calls[2:]] == [
+        ("PATCH", "/up/1", b"he", "0-1"),
+        ("PATCH", "/up/2", b"ll", "2-3"),
+        ("PUT", f"/up/3?digest=sha256%3A{BLOB.digest[7:]}", b"o", "4-4"),
+    ]
+    flow = flows.push_blob("me/m", BLOB, b"hello", pending=pending)
+    next(flow)
+    for each in (answer(404), begun, answer(202, location="/up/2")):
+        flow.send(each)
+    assert pending.find() == Place(location="/up/2", largest=2)
 
 
 @pytest.mark.parametrize(

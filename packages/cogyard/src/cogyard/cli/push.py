@@ -6,10 +6,12 @@ import asyncio
 
 import click
 
-from cogyard.cli.build import Shown, base_option, build_image, platform_option, refresh_option, size
+from cogyard.cli.build import base_option, build_image, platform_option, refresh_option, size
 from cogyard.cli.console import Console
 from cogyard.cli.errors import MisuseError
 from cogyard.cli.options import config_file
+from cogyard.cli.safely import check_examples, check_schema
+from cogyard.cli.sending import sending
 
 
 @click.command(short_help="Build the image and send it to a registry.")
@@ -17,12 +19,29 @@ from cogyard.cli.options import config_file
 @base_option
 @platform_option
 @refresh_option
+@click.option(
+    "--check",
+    "checked",
+    is_flag=True,
+    help="Push only when the examples of cog-test.yaml pass and the schema breaks no caller of the pushed `latest`.",
+)
+@click.option("--force", is_flag=True, help="With --check: push a schema that breaks callers all the same.")
 @config_file
-def push(*, image: str | None, base: str | None, platform: str | None, refresh: bool, filename: str) -> None:
+def push(
+    *,
+    image: str | None,
+    base: str | None,
+    platform: str | None,
+    refresh: bool,
+    checked: bool,
+    force: bool,
+    filename: str,
+) -> None:
     """Build the image and send it to a registry, as HOST/OWNER/NAME.
 
     On a platform of Cogyard the push makes a version of the model; a model that is not there yet is made, private.
-    Credentials are those of `cog login`, or docker's.
+    Credentials are those of `cog login`, or docker's. Only what the registry lacks is sent, and an upload that broke
+    off goes on where it was, also when the command is called again.
     """
     from cogyard.cli.prepare import open_project
     from cogyard.image.build import local_store
@@ -37,13 +56,22 @@ def push(*, image: str | None, base: str | None, platform: str | None, refresh: 
             "it is not said where to push to",
             hint="cog push HOST/OWNER/NAME, or `image: HOST/OWNER/NAME` in cog.yaml.",
         )
+    if force and not checked:
+        raise MisuseError(
+            "--force says to push what --check would refuse; without --check nothing is refused"
+        )
     target = Reference.parse(name)
     asyncio.run(check(target))
     store = local_store()
     built = build_image(console, store, filename, tag=name, base=base, platform=platform, refresh=refresh)
-    with console.working(f"Pushing {target.familiar}") as step:
-        pushed = asyncio.run(push_built(store, built.reference, target, progress=Shown(console, step)))
-    console.done(f"Pushed {target.familiar} ({size(pushed.uploaded)} sent)")
+    if checked:
+        check_schema(console, store.image(built.reference), target, force=force)
+        check_examples(console, filename)
+    with sending(console, f"Pushing {target.familiar}") as watcher:
+        pushed = asyncio.run(push_built(store, built.reference, target, watcher=watcher))
+    console.done(
+        f"Pushed {target.familiar} ({size(pushed.uploaded)} sent, {size(watcher.spared)} were there already)"
+    )
     if pushed.page is not None:
         console.say(f"\nRun your model: {pushed.page}")
     click.echo(f"{target.name}@{pushed.digest}")

@@ -64,3 +64,15 @@ async def look_up(
             f"there is no image {reference.familiar} in the local store, and its registry has none either",
             hint="`cog images` lists what there is; a private image is shown only to those who are logged in.",
         ) from None
+
+
+async def pushed(reference: Reference, architecture: str) -> StoredImage | None:
+    """Return what the image of a registry says of itself; None when there is none.
+
+    Raises RegistryError for any other answer.
+    """
+    async with connect(reference.host, os.environ) as registry:
+        try:
+            return await look_at_image(registry, reference, architecture)
+        except RegistryNotFoundError:
+            return None

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 
 from cogyard.image.errors import ImageError
-from cogyard.image.progress import Progress, Silent
 from cogyard.oci import flows
 from cogyard.oci.authorization import Scope
 from cogyard.oci.client import RegistryClient
+from cogyard.oci.descriptor import Descriptor
 from cogyard.oci.errors import RegistryError
 from cogyard.oci.exchange import Call, Flow
 from cogyard.oci.layout import ImageStore
@@ -30,6 +31,18 @@ class PushedImage:
     uploaded: int
     """Bytes that had to be sent."""
     page: str | None
+
+
+class Watcher(Protocol):
+    """Hear how an image's blobs travel."""
+
+    def sent(self, title: str, blob: Descriptor, position: int) -> None:
+        """Hear how many bytes of a blob have been sent; after a break it may be fewer than before."""
+        ...
+
+    def done(self, title: str, blob: Descriptor, how: str) -> None:
+        """Hear that a blob is there: `present`, `mounted` or `uploaded`."""
+        ...
 
 
 class _TokenPage(msgspec.Struct):
@@ -52,34 +65,44 @@ async def push(
     target: Reference,
     *,
     client: RegistryClient | None = None,
-    progress: Progress | None = None,
+    watcher: Watcher | None = None,
 ) -> PushedImage:
     """Send the image `reference` of the store to `target`.
 
     `client` talks to the target's registry; without one, the kept credentials and settings are used.
     Raises RegistryError, ImageNotFoundError.
     """
-    report = progress or Silent()
     if target.digest is not None:
         raise ImageError(
             f"{target} names a digest; a push gives a tag", hint=f"Push to {target.name} instead."
         )
     image = store.image(reference)
-    titles = {
-        each.digest: (each.annotations or {}).get("run.cog.layer", "base") for each in image.manifest.layers
-    }
+    titles = {each.digest: _title(each) for each in image.manifest.layers}
     sent = 0
+
+    def title(blob: Descriptor) -> str:
+        return titles.get(blob.digest, "configuration")
 
     def on_moved(moved: Moved) -> None:
         nonlocal sent
         sent += moved.descriptor.size if moved.how == flows.UPLOADED else 0
-        title = titles.get(moved.descriptor.digest, "configuration")
-        report.detail(f"{title} {moved.how} ({moved.descriptor.size / 1e6:.1f} MB)")
+        if watcher is not None:
+            watcher.done(title(moved.descriptor), moved.descriptor, moved.how)
 
-    async with client or connect(target.host, os.environ) as registry:
-        digest = await push_image(registry, store, image, target, on_moved)
-        page = await _page(registry, target)
+    def on_sent(blob: Descriptor, position: int) -> None:
+        if watcher is not None:
+            watcher.sent(title(blob), blob, position)
+
+    with store.working():
+        async with client or connect(target.host, os.environ) as registry:
+            digest = await push_image(registry, store, image, target, on_moved, on_sent=on_sent)
+            page = await _page(registry, target)
     return PushedImage(reference=target, digest=digest, uploaded=sent, page=page)
+
+
+def _title(layer: Descriptor) -> str:
+    notes = layer.annotations or {}
+    return f"{notes.get('run.cog.layer', 'base')} {notes.get('run.cog.layer.title', '')}".strip()
 
 
 async def _page(client: RegistryClient, target: Reference) -> str | None:

@@ -89,12 +89,15 @@ class RegistryClient:
         """Whether the registry has asked who we are, in this connection."""
         return self._challenge is not None
 
-    async def run(self, flow: Callable[[], Flow[T]], *scopes: Scope) -> T:
+    async def run(
+        self, flow: Callable[[], Flow[T]], *scopes: Scope, on_sent: Callable[[int], None] | None = None
+    ) -> T:
         """Carry a conversation to its end, from its beginning again after passing failures.
 
+        `on_sent` hears how many bytes of a file have been handed to the network, counted from the file's beginning.
         Raises RegistryError subclasses.
         """
-        return await self._retrying(lambda: self._drive(flow(), scopes))
+        return await self._retrying(lambda: self._drive(flow(), scopes, on_sent))
 
     async def pull_blob(self, repository: str, blob: Descriptor, store: ImageStore) -> None:
         """Fetch a blob into the store, whole and checked; nothing happens when it is there.
@@ -182,18 +185,22 @@ class RegistryClient:
             f"the registry {self.host} failed {retry.ATTEMPTS} times: {error}", hint="Try again later."
         )
 
-    async def _drive(self, flow: Flow[T], scopes: tuple[Scope, ...]) -> T:
+    async def _drive(
+        self, flow: Flow[T], scopes: tuple[Scope, ...], on_sent: Callable[[int], None] | None
+    ) -> T:
         try:
             call = next(flow)
             while True:
-                call = flow.send(await self._send(call, scopes))
+                call = flow.send(await self._send(call, scopes, on_sent))
         except StopIteration as stop:
             result: T = stop.value
             return result
         finally:
             flow.close()
 
-    async def _send(self, call: Call, scopes: tuple[Scope, ...]) -> Answer:
+    async def _send(
+        self, call: Call, scopes: tuple[Scope, ...], on_sent: Callable[[int], None] | None
+    ) -> Answer:
         url, own = self._resolve(call.url)
         for authorized in (False, True):
             headers = {**call.headers, **(await self._authorized(scopes) if own else {})}
@@ -202,7 +209,7 @@ class RegistryClient:
                     call.method,
                     url,
                     headers=headers,
-                    content=_content(call.body),
+                    content=_content(call, on_sent),
                     follow_redirects=call.method in {"GET", "HEAD"},
                 ) as response:
                     answer = await _answer(response)
@@ -294,15 +301,25 @@ async def _answer(response: httpx2.Response) -> Answer:
     return Answer(status=response.status_code, headers=headers, body=bytes(body), url=str(response.url))
 
 
-def _content(body: bytes | Path) -> bytes | AsyncIterator[bytes]:
-    return body if isinstance(body, bytes) else _read(body)
+def _content(call: Call, on_sent: Callable[[int], None] | None) -> bytes | AsyncIterator[bytes]:
+    if isinstance(call.body, bytes):
+        return call.body
+    return _read(call.body, call.start, call.stop, on_sent)
 
 
-async def _read(path: Path) -> AsyncIterator[bytes]:
+async def _read(
+    path: Path, start: int, stop: int | None, on_sent: Callable[[int], None] | None
+) -> AsyncIterator[bytes]:
     file = await asyncio.to_thread(path.open, "rb")
     try:
-        while chunk := await asyncio.to_thread(file.read, _CHUNK):
+        position = file.seek(start)
+        while chunk := await asyncio.to_thread(
+            file.read, _CHUNK if stop is None else min(_CHUNK, stop - position)
+        ):
             yield chunk
+            position += len(chunk)
+            if on_sent is not None:
+                on_sent(position)
     finally:
         file.close()
 

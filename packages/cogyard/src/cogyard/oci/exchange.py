@@ -18,6 +18,10 @@ class Call:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Path = b""
+    start: int = 0
+    """Where in the file `body` the request's content begins."""
+    stop: int | None = None
+    """Where in the file `body` it ends; None is the file's end."""
     what: str = ""
     """What is being done, for messages."""
     refusals: bool = False

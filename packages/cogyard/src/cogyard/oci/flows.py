@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -16,8 +17,11 @@ from cogyard.oci.errors import (
 )
 from cogyard.oci.exchange import Answer, Call, Flow
 from cogyard.oci.manifest import MAX_MANIFEST
+from cogyard.oci.pending import Pending, PendingInMemory, Place
 
 ACCEPT = f"{media.INDEX}, {media.MANIFEST}, {media.DOCKER_INDEX}, {media.DOCKER_MANIFEST}"
+
+_HELD = re.compile(r"(?:bytes=)?0-([0-9]{1,15})")
 
 #: How a blob came to be in the repository.
 PRESENT, MOUNTED, UPLOADED = "present", "mounted", "uploaded"
@@ -42,43 +46,126 @@ def probe(repository: str) -> Flow[None]:
 
 
 def push_blob(
-    repository: str, blob: Descriptor, content: Path | bytes, sources: Sequence[str] = ()
+    repository: str,
+    blob: Descriptor,
+    content: Path | bytes,
+    sources: Sequence[str] = (),
+    pending: Pending | None = None,
 ) -> Flow[str]:
-    """Have a blob in a repository: found, mounted from one of `sources`, or sent in one piece."""
-    what = repository
-    head = yield Call(method="HEAD", url=f"/v2/{repository}/blobs/{blob.digest}", what=what, refusals=True)
+    """Have a blob in a repository: found, mounted from one of `sources`, or sent.
+
+    It is sent in one piece, or in as few as the registry takes. `pending` remembers an upload that breaks off; called
+    with it again, the upload goes on where the registry says it is.
+    """
+    memory = pending or PendingInMemory()
+    head = yield Call(
+        method="HEAD", url=f"/v2/{repository}/blobs/{blob.digest}", what=repository, refusals=True
+    )
     if head.status == 200:
+        memory.forget()
         return PRESENT
+    if (place := memory.find()) is not None:
+        if (yield from _go_on(repository, blob, content, place, memory)):
+            return UPLOADED
+        memory.forget()
     # Any other answer than 404 is asked about again by POST: an answer to HEAD has no words in it.
-    start = f"/v2/{repository}/blobs/uploads/"
-    begun = None
+    begun = yield from _begin(repository, blob, sources)
+    if begun is None:
+        return MOUNTED
+    memory.keep(begun)
+    yield from _send(repository, blob, content, begun, memory, offset=0, refusals=False)
+    memory.forget()
+    return UPLOADED
+
+
+def _begin(repository: str, blob: Descriptor, sources: Sequence[str]) -> Flow[Place | None]:
+    """Mount the blob (None), or open an upload for it."""
+    start, begun = f"/v2/{repository}/blobs/uploads/", None
     for source in sources:
         query = f"?mount={quote(blob.digest, safe='')}&from={quote(source, safe='')}"
-        answer = yield Call(method="POST", url=start + query, what=what, refusals=True)
+        answer = yield Call(method="POST", url=start + query, what=repository, refusals=True)
         if answer.status == 201:
-            return MOUNTED
+            return None
         if answer.status == 202:
             begun = answer  # not mounted, but an upload has begun
             break
         # A refusal here speaks of the source, which we may not see: send the bytes.
     if begun is None:
-        begun = yield Call(method="POST", url=start, what=what)
+        begun = yield Call(method="POST", url=start, what=repository)
     if begun.status != 202 or "location" not in begun.headers:
         raise NotARegistryError(
             f"the registry answered {begun.status} without a place to send {blob.digest} to"
         )
-    location = begun.headers["location"]
+    largest = begun.headers.get("oci-chunk-max-length", "")
+    limit = int(largest) if largest.isascii() and largest.isdigit() and len(largest) < 16 else 0
+    return Place(location=begun.headers["location"], largest=limit or None)
+
+
+def _go_on(
+    repository: str, blob: Descriptor, content: Path | bytes, place: Place, memory: Pending
+) -> Flow[bool]:
+    """Send what an open upload lacks; False when there is no such upload, or what it holds is something else."""
+    status = yield Call(method="GET", url=place.location, what=repository, refusals=True)
+    held = _HELD.fullmatch(status.headers.get("range", ""))
+    if status.status not in {200, 204} or held is None:
+        return False
+    offset = int(held[1]) + 1 if held[1] != "0" else 0  # `0-0` is said of an empty upload
+    if offset > blob.size:
+        return False
+    there = Place(location=status.headers.get("location", place.location), largest=place.largest)
+    return (yield from _send(repository, blob, content, there, memory, offset=offset, refusals=True))
+
+
+def _send(
+    repository: str,
+    blob: Descriptor,
+    content: Path | bytes,
+    place: Place,
+    memory: Pending,
+    *,
+    offset: int,
+    refusals: bool,
+) -> Flow[bool]:
+    """Send a blob from `offset` on and end the upload; False when it is refused, where `refusals` says to look."""
+    location = place.location
+    while place.largest is not None and blob.size - offset > place.largest:
+        stop = offset + place.largest
+        done = yield _piece("PATCH", location, content, (offset, stop), what=repository, refusals=refusals)
+        if done.status != 202 or "location" not in done.headers:
+            if done.status >= 400:
+                return False
+            raise NotARegistryError(f"the registry answered {done.status} to a piece of {blob.digest}")
+        location, offset = done.headers["location"], stop
+        memory.keep(Place(location=location, largest=place.largest))
     joiner = "&" if "?" in location else "?"
-    done = yield Call(
-        method="PUT",
-        url=f"{location}{joiner}digest={quote(blob.digest, safe='')}",
-        headers={"Content-Type": "application/octet-stream", "Content-Length": str(blob.size)},
-        body=content,
-        what=what,
-    )
+    url = f"{location}{joiner}digest={quote(blob.digest, safe='')}"
+    done = yield _piece("PUT", url, content, (offset, blob.size), what=repository, refusals=refusals)
+    if done.status >= 400:
+        return False
     if done.status not in {201, 204}:
         raise NotARegistryError(f"the registry answered {done.status} to the upload of {blob.digest}")
-    return UPLOADED
+    memory.forget()
+    return True
+
+
+def _piece(
+    method: str, url: str, content: Path | bytes, span: tuple[int, int], *, what: str, refusals: bool
+) -> Call:
+    start, stop = span
+    headers = {"Content-Type": "application/octet-stream", "Content-Length": str(stop - start)}
+    if (start or method == "PATCH") and stop > start:
+        headers["Content-Range"] = f"{start}-{stop - 1}"
+    part = content[start:stop] if isinstance(content, bytes) else content
+    return Call(
+        method=method,
+        url=url,
+        headers=headers,
+        body=part,
+        start=start,
+        stop=stop,
+        what=what,
+        refusals=refusals,
+    )
 
 
 def push_manifest(repository: str, target: str, data: bytes, media_type: str) -> Flow[str]:

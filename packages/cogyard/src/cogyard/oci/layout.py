@@ -32,6 +32,7 @@ from cogyard.oci.errors import (
     StoreUnusableError,
 )
 from cogyard.oci.manifest import MAX_MANIFEST, Index, Manifest, decode, decode_any, encode
+from cogyard.oci.pending import PendingInFile
 from cogyard.oci.reference import Reference
 
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -180,6 +181,11 @@ class ImageStore:
             fcntl.flock(lock, fcntl.LOCK_SH)
             yield
 
+    def pending(self, digest: str, name: str) -> PendingInFile:
+        """Return what remembers the upload of a blob to the repository `HOST/repository`."""
+        key = digests.hex_of(digests.of(f"{digest} {name}".encode()))
+        return PendingInFile(self.root / "uploads" / key)
+
     def prune(self) -> int:
         """Remove blobs that no named image uses, and what ended commands left; return how many bytes came free.
 
@@ -198,9 +204,10 @@ class ImageStore:
                 for each in self._names():
                     self._add_used(each, used)
                 freed = _remove(path for path in self._blobs.iterdir() if f"sha256:{path.name}" not in used)
-                origins = self.root / "origins"
-                if origins.is_dir():
-                    _remove(path for path in origins.iterdir() if f"sha256:{path.name}" not in used)
+                _remove(
+                    path for path in (self.root / "origins").glob("*") if f"sha256:{path.name}" not in used
+                )
+                _remove((self.root / "uploads").glob("*"))
                 return freed + _remove(path for path in self._tmp.iterdir() if path.is_file())
 
     def _add_used(self, named: Descriptor, used: set[str]) -> None:

@@ -50,10 +50,13 @@ async def push_image(
     image: StoredImage,
     target: Reference,
     on_moved: Callable[[Moved], None] | None = None,
+    *,
+    on_sent: Callable[[Descriptor, int], None] | None = None,
 ) -> str:
     """Send an image to `target` and return its digest there. Blobs first, so that nothing half-sent has a name.
 
-    Raises BlobMissingError, RegistryError.
+    `on_sent` hears how far the blobs are that are being sent, in bytes. A blob whose upload broke off, now or in an
+    earlier run, goes on where it was. Raises BlobMissingError, RegistryError.
     """
     blobs = list({each.digest: each for each in [image.manifest.config, *image.manifest.layers]}.values())
     for blob in blobs:
@@ -69,7 +72,12 @@ async def push_image(
         ][:2]
         scopes = [scope, *(Scope(repository=source) for source in sources)]
         path = store.path(blob.digest)
-        how = await client.run(lambda: flows.push_blob(target.repository, blob, path, sources), *scopes)
+        pending = store.pending(blob.digest, target.name)
+        how = await client.run(
+            lambda: flows.push_blob(target.repository, blob, path, sources, pending),
+            *scopes,
+            on_sent=None if on_sent is None else partial(on_sent, blob),
+        )
         store.add_origin(blob.digest, target.name)
         if on_moved is not None:
             on_moved(Moved(descriptor=blob, how=how))
