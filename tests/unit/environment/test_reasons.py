@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cogyard.environment.cuda import cuda_of
+from cogyard.environment.cuda import cuda_expected, cuda_of
 from cogyard.environment.reasons import Origin, Reasons, asked_by, chain, read_annotations
 
 ANNOTATED = """\
@@ -132,3 +132,18 @@ def test_releases_that_say_nothing_are_in_the_table() -> None:
     assert found is not None
     assert (found.version, found.cudnn, found.wheels) == ("11.8", "8.6", False)
     assert cuda_of(reasons({}, tensorflow="2.99.0")) is None
+
+
+def test_wheels_for_cpus_are_not_looked_up_in_the_table() -> None:
+    """PyTorch's releases name NVIDIA's packages where they need them; without them there is no CUDA."""
+    assert cuda_of(reasons({}, torch="2.3.1")) is None
+
+
+def test_without_an_index_the_table_answers() -> None:
+    """For the framework that a line pins; nothing is guessed for one that is not pinned, or not in the table."""
+    found = cuda_expected(["numpy", "Torch == 2.3.1 ; python_version > '3'"])
+    assert found is not None
+    assert (found.version, found.cudnn) == ("12.1", "8.9")
+    assert found.because == "torch 2.3.1 was built for it, by this release's own table"
+    assert cuda_expected(["torch", "torch==99.0", "torch>=2.3"]) is None
+    assert cuda_expected(["torch==2.3.1+cpu"]) is None

@@ -13,6 +13,7 @@ from cogyard.cli.options import config_file
 
 if TYPE_CHECKING:
     from cogyard.environment import CogLock
+    from cogyard.project import Project
 
 
 @click.command(short_help="Say why a package is there, or CUDA is what it is.")
@@ -25,14 +26,31 @@ def why(*, name: str, filename: str) -> None:
     """
     from cogyard.cli.lock import make
     from cogyard.cli.prepare import open_project
-    from cogyard.environment import asked_of, read_lock
+    from cogyard.environment import ResolvingFailedError, asked_of, read_lock
 
     console = Console()
     project = open_project(filename, console)
     kept = read_lock(project)
     if kept is None or kept.changes(asked_of(project)):
-        kept = make(project, console)
+        try:
+            kept = make(project, console)
+        except ResolvingFailedError:
+            if name.lower() not in {"cuda", "cudnn"} or not (lines := _expected(project)):
+                raise
+            console.warn("the package index cannot be reached, so this is what is known without it")
+            click.echo("\n".join(lines))
+            return
     click.echo("\n".join(answer(kept, name)))
+
+
+def _expected(project: Project) -> list[str]:
+    from cogyard.environment.asked import Asked
+    from cogyard.environment.cuda import cuda_expected
+
+    found = cuda_expected(Asked.by(project).named_lines)
+    return (
+        [] if found is None else [f"CUDA {found.version}, cuDNN {found.cudnn}", f"  because {found.because}"]
+    )
 
 
 def answer(lock: CogLock, name: str) -> list[str]:

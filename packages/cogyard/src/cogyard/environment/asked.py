@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from cogyard.environment.accelerate import Wish
 from cogyard.environment.uv import redacted
 from cogyard.project import Project
 from cogyard.project.pyproject import Pyproject
+
+TORCH_INDEX = "COGYARD_TORCH_INDEX"
+"""The setting that names a copy of PyTorch's index: the address below which `cpu/` and `cu128/` stand."""
 
 INDEX_SETTINGS = (
     "UV_DEFAULT_INDEX",
@@ -29,8 +33,9 @@ INDEX_SETTINGS = (
     "UV_CONSTRAINT",
     "UV_OVERRIDE",
     "UV_TORCH_BACKEND",
+    TORCH_INDEX,
 )
-"""Variables of uv's that change what an index answers."""
+"""Variables that change what an index answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +46,8 @@ class Asked:
     options: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     pyproject: Pyproject | None = None
+    wish: Wish | None = None
+    """What it says about the GPU; None where that does not matter."""
     subject: str = "the project"
 
     @classmethod
@@ -51,7 +58,13 @@ class Asked:
             options=project.requirement_options,
             constraints=project.constraints,
             pyproject=project.pyproject,
+            wish=Wish(gpu=project.gpu, cuda=project.config.build.cuda, cudnn=project.config.build.cudnn),
         )
+
+    @property
+    def named_lines(self) -> tuple[str, ...]:
+        """The requirements as a person wrote them, wherever they stand."""
+        return self.pyproject.dependencies if self.pyproject else self.lines
 
     @property
     def locked_by_uv(self) -> bool:

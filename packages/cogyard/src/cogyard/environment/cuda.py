@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cogyard.environment.frameworks import Row, bundled
+from cogyard.environment.frameworks import Row, built_for, pinned
 from cogyard.environment.reasons import Reasons
 
 #: Packages whose version is CUDA's own, the most telling first.
-_TELLING = re.compile(r"^(nvidia-cuda-runtime|cuda-toolkit|nvidia-cuda-nvrtc|nvidia-cuda-cupti)(-cu\d+)?$")
+TELLING = re.compile(r"^(nvidia-cuda-runtime|cuda-toolkit|nvidia-cuda-nvrtc|nvidia-cuda-cupti)(-cu\d+)?$")
 _ORDER = ("nvidia-cuda-runtime", "cuda-toolkit", "nvidia-cuda-nvrtc", "nvidia-cuda-cupti")
-_CUDNN = re.compile(r"^nvidia-cudnn(-cu\d+)?$")
+CUDNN = re.compile(r"^nvidia-cudnn(-cu\d+)?$")
+_FRAMEWORKS = ("torch ", "tensorflow ", "jax ")
 _LOCAL = re.compile(r"\+cu(\d{2})(\d)$")
 
 
@@ -30,7 +31,7 @@ class Cuda:
 def cuda_of(reasons: Reasons) -> Cuda | None:
     """Return the CUDA of a resolution; None when nothing in it uses one."""
     versions = reasons.versions
-    cudnn = next((_parts(versions[name], 3) for name in sorted(versions) if _CUDNN.match(name)), None)
+    cudnn = next((_parts(versions[name], 3) for name in sorted(versions) if CUDNN.match(name)), None)
     for name in _telling(versions):
         return Cuda(version=_parts(versions[name], 2), cudnn=cudnn, because=_because(name, reasons))
     for name, version in sorted(versions.items()):
@@ -41,33 +42,44 @@ def cuda_of(reasons: Reasons) -> Cuda | None:
     if row is None:
         return None
     said = f"{row.package} {versions[row.package]} was built for it and names no packages of NVIDIA's"
-    return Cuda(version=row.cuda, cudnn=row.cudnn or None, because=said, wheels=row.bundles)
+    return Cuda(version=row.cuda, cudnn=row.cudnn, because=said, wheels=row.carried)
+
+
+def cuda_expected(lines: Iterable[str]) -> Cuda | None:
+    """Return the CUDA that a pinned framework was built for, by this release's own table: no index is asked."""
+    found = pinned(lines)
+    if found is None:
+        return None
+    row, version = found
+    said = f"{row.package} {version} was built for it, by this release's own table"
+    return Cuda(version=row.cuda, cudnn=row.cudnn, because=said, wheels=row.carried)
 
 
 def _telling(versions: Mapping[str, str]) -> list[str]:
-    found = [name for name in versions if _TELLING.match(name)]
+    found = [name for name in versions if TELLING.match(name)]
     return sorted(found, key=lambda name: (_ORDER.index(re.sub(r"-cu\d+$", "", name)), name))
 
 
 def _because(name: str, reasons: Reasons) -> str:
-    """Return who pins the telling package; an exact pin by a framework tells more than another package's range."""
-    sentences = reasons.of(name)
-    for sentence in sentences:
-        if "==" in sentence:
-            return sentence
-    for other, version in sorted(reasons.versions.items()):
-        if (
-            other.startswith("nvidia-")
-            and version
-            and (pins := [one for one in reasons.of(other) if "==" in one])
-        ):
-            return f"{pins[0]}, and with it comes {name} {reasons.versions[name]}"
-    return sentences[0] if sentences else f"{name} {reasons.versions[name]} is among the packages"
+    """Return who pins it: a framework's exact pin tells most, of this package or of another that brings it."""
+    others = [
+        "cuda-toolkit",
+        *sorted(one for one in reasons.versions if one.startswith("nvidia-") and one != name),
+    ]
+    for telling in (name, *others):
+        for sentence in reasons.of(telling):
+            if sentence.startswith(_FRAMEWORKS) and "==" in sentence:
+                brings = "" if telling == name else f", and with it comes {name} {reasons.versions[name]}"
+                return re.sub(r"\[[^\]]*\]", "", sentence) + brings
+    said = reasons.of(name)
+    pins = [sentence for sentence in said if "==" in sentence]
+    return next(iter([*pins, *said]), f"{name} {reasons.versions[name]} is among the packages")
 
 
 def _from_table(versions: Mapping[str, str]) -> Row | None:
     for package in ("torch", "tensorflow"):
-        if package in versions and (row := bundled(package, versions[package])) is not None:
+        row = built_for(package, versions.get(package, ""))
+        if row is not None and row.silent:
             return row
     return None
 

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from cogyard.environment import uv
 from cogyard.environment.asked import Asked
+from cogyard.environment.compiling import compile_in
 from cogyard.environment.exported import annotated
 from cogyard.environment.metadata import read_needs
-from cogyard.environment.pylock import Table
 from cogyard.environment.reasons import Origin, Reasons, asked_by, read_annotations
-from cogyard.environment.resolve import compile_in
+from cogyard.environment.resolve import Answer
 from cogyard.environment.target import Target
 
 
 def explain(
     asked: Asked,
     target: Target,
-    document: Table,
+    found: Answer,
     *,
     root: Path,
     source: str,
@@ -30,9 +30,9 @@ def explain(
     `root` is the project's folder, `source` the file of it that names packages.
     """
     on_progress("Reading why each package is there")
-    packages = document["packages"]
+    packages = found.document["packages"]
     return Reasons(
-        origins=_origins(asked, target, document),
+        origins=_origins(asked, target, found),
         needs=read_needs(packages),
         versions={str(one["name"]): str(one.get("version", "")) for one in packages},
         asked=asked_by(asked.record(root).get("requirements", ())),
@@ -40,12 +40,12 @@ def explain(
     )
 
 
-def _origins(asked: Asked, target: Target, document: Table) -> dict[str, Origin]:
+def _origins(asked: Asked, target: Target, found: Answer) -> dict[str, Origin]:
     if asked.pyproject is not None and asked.locked_by_uv:
         return read_annotations(*annotated(asked.pyproject, target))
     pins = [
         f"{one['name']}=={one['version']}"
-        for one in document["packages"]
+        for one in found.document["packages"]
         if "version" in one and ("wheels" in one or "sdist" in one)
     ]
     pinned = replace(asked, constraints=(*asked.constraints, *pins))
@@ -53,7 +53,7 @@ def _origins(asked: Asked, target: Target, document: Table) -> dict[str, Origin]
     with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
         arguments = ["--emit-index-annotation"]
         # what was just resolved is in uv's cache, and asking again costs a request for each package
-        outcome = compile_in(Path(folder), pinned, target, [*arguments, "--offline"])
+        outcome = compile_in(Path(folder), pinned, target, [*arguments, "--offline"], build=found.build)
         if outcome.status != 0:
-            outcome = compile_in(Path(folder), pinned, target, arguments)
+            outcome = compile_in(Path(folder), pinned, target, arguments, build=found.build)
     return read_annotations(outcome.output, roots) if outcome.status == 0 else {}

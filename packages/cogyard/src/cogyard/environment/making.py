@@ -46,7 +46,7 @@ def make_lock(
     """Resolve a project for platforms such as linux/amd64, with the versions of `previous` where they still fit.
 
     `upgrade` names packages to take newer versions of; None is all. Raises as `resolve`. Where the index has not what
-    the model server needs, `on_warning` is told, and a build will ask for it again.
+    the model server needs, `on_warning` is told, as of other surprises, and a build will ask for it again.
     """
     asked, tracing = Asked.by(project), wants_tracing(project)
     documents: dict[str, pylock.Table] = {}
@@ -56,11 +56,13 @@ def make_lock(
         target = Target(python=project.python_version, platform=platform)
         prefer = _preferred(previous, target, upgrade)
         on_progress(f"Resolving packages for {platform}")
-        document = answer(asked, target, prefer=prefer)
+        resolved = answer(asked, target, prefer=prefer)
+        for warning in resolved.warnings:
+            on_warning(warning)
         found = explain(
-            asked, target, document, root=project.root, source=project.packages_named, on_progress=on_progress
+            asked, target, resolved, root=project.root, source=project.packages_named, on_progress=on_progress
         )
-        documents[platform] = _explained(document, found, project.root)
+        documents[platform] = _explained(resolved.document, found, project.root)
         try:
             servers[platform] = pylock.parse(server_lock(target, tracing=tracing).text)
         except PreparingError as error:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import sysconfig
 import tempfile
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from cogyard.environment import cache, pylock, uv
+from cogyard.environment import accelerate, cache, pylock, uv
 from cogyard.environment.asked import Asked
+from cogyard.environment.compiling import NO_SOLUTION, PLAIN, Build, builds, compile_in
 from cogyard.environment.errors import ResolvingFailedError, UnresolvableError
 from cogyard.environment.exported import export
 from cogyard.environment.lock import Lock
-from cogyard.environment.python import any_python
 from cogyard.environment.target import Target
 from cogyard.project import Project
-from cogyard.project.requirements import OWN
 
-NO_SOLUTION = 1
-"""uv's exit status when the requirements have no solution; other failures have other numbers."""
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A lock's document, the builds it was made with, and what a person should know about it."""
+
+    document: pylock.Table
+    build: Build = PLAIN
+    warnings: tuple[str, ...] = ()
 
 
 def resolve(
@@ -35,38 +41,68 @@ def resolve_asked(
 ) -> Lock:
     """Return the lock of what is asked for, from the cache when the same was asked before. Raises as `resolve`."""
     place = target.platform or machine_name()
-    name = cache.key("lock 2", uv.version(), target.python, place, *asked.question())
+    name = cache.key("lock 3", uv.version(), target.python, place, *asked.question())
     kept = cache.cache_dir() / "locks" / name / "pylock.toml"
     if not refresh and kept.is_file():
         return Lock(kept.read_text("utf-8"), target.python, target.platform)
-    text = pylock.render(answer(asked, target, on_progress=on_progress))
+    found = answer(asked, target, on_progress=on_progress)
+    text = pylock.render(found.document)
     cache.write(kept, text.encode())
-    return Lock(text, target.python, target.platform)
+    return Lock(text, target.python, target.platform, warnings=found.warnings)
 
 
 def answer(
     asked: Asked, target: Target, *, prefer: pylock.Table | None = None, on_progress: uv.Progress = uv.silent
-) -> pylock.Table:
-    """Return the lock's document, asked for anew; where it can, with the versions of the lock `prefer`."""
+) -> Answer:
+    """Return the lock's document, asked for anew; where it can, with the versions of the lock `prefer`.
+
+    Raises as `resolve`; UnresolvableError too when the packages bring a CUDA that cog.yaml does not allow.
+    """
     if asked.pyproject is not None and asked.locked_by_uv:
         on_progress("Reading uv.lock")
-        return export(asked.pyproject, target, on_progress)
-    on_progress("Resolving packages")
-    return _compile(asked, target, prefer)
+        found = Answer(document=export(asked.pyproject, target, on_progress))
+    else:
+        on_progress("Resolving packages")
+        found = _compile(asked, target, prefer, on_progress)
+    if asked.wish is None:
+        return found
+    packages = found.document["packages"]
+    differing = accelerate.mismatch(packages, asked.wish)
+    if differing is not None and differing.fatal:
+        raise UnresolvableError(differing.sentence)
+    said = [differing.sentence] if differing else []
+    if not found.build.extras:
+        added = " and ".join(accelerate.extras(asked.named_lines, asked.wish))
+        said.append(
+            f"{added} cannot be had from this index, so CUDA must come from the base image or the machine"
+        )
+    if not asked.wish.gpu and (unwanted := accelerate.unwanted(packages)):
+        said.append(unwanted)
+    return Answer(document=found.document, build=found.build, warnings=tuple(said))
 
 
-def _compile(asked: Asked, target: Target, prefer: pylock.Table | None) -> pylock.Table:
+def machine_name() -> str:
+    """Return the name of this machine for cache keys."""
+    return sysconfig.get_platform()
+
+
+def _compile(asked: Asked, target: Target, prefer: pylock.Table | None, on_progress: uv.Progress) -> Answer:
     with tempfile.TemporaryDirectory(prefix="cogyard-") as temporary:
         folder = Path(temporary)
         if prefer is not None:
             (folder / "pylock.toml").write_text(pylock.render(prefer), "utf-8")
         arguments = ["--format", "pylock.toml", "--generate-hashes", "--output-file", "pylock.toml"]
-        outcome = compile_in(folder, asked, target, arguments)
+        tried = builds(asked)
+        for build in tried:
+            outcome = compile_in(folder, asked, target, arguments, build=build, quick=bool(build.arguments))
+            if outcome.status == 0:
+                break
         if outcome.status == NO_SOLUTION:
             raise UnresolvableError(
                 f"no set of packages fits what {asked.subject} asks for, on Python {target.python}:",
                 details=outcome.messages,
-                hint=f"Change {asked.named} or python_version in cog.yaml.",
+                hint=_way_out(asked, target, on_progress)
+                or f"Change {asked.named} or python_version in cog.yaml.",
             )
         if outcome.status != 0:
             raise ResolvingFailedError(
@@ -75,36 +111,17 @@ def _compile(asked: Asked, target: Target, prefer: pylock.Table | None) -> pyloc
                 hint="Is the package index reachable from here? UV_DEFAULT_INDEX names another one.",
             )
         document = pylock.parse((folder / "pylock.toml").read_text("utf-8"))
-        return pylock.for_target(document, target, folder)
+        return Answer(document=pylock.for_target(document, target, folder), build=build)
 
 
-def compile_in(folder: Path, asked: Asked, target: Target, arguments: Sequence[str]) -> uv.Outcome:
-    """Run `uv pip compile` in a scratch folder, for a target."""
-    python, _ = any_python(target.python)
-    own = ["pip", "compile", "--quiet", "--no-header", "--python", str(python)]
-    own += ["--python-version", target.python]
-    if target.uv_platform is not None:
-        own += ["--python-platform", target.uv_platform]
-    return uv.run([*own, *arguments, *_sources(asked, folder)], folder=folder)
+def _way_out(asked: Asked, target: Target, on_progress: uv.Progress) -> str | None:
+    if asked.wish is None:
+        return None  # our own packages, which are tried again in another way
+    from cogyard.environment.conflict import explain
+    from cogyard.environment.oracle import UvOracle
 
-
-def _sources(asked: Asked, folder: Path) -> list[str]:
-    """Write what is asked for into files, and return uv's arguments that name them."""
-    arguments = []
-    if asked.constraints:
-        (folder / "constraints.in").write_text("".join(f"{line}\n" for line in asked.constraints), "utf-8")
-        arguments += ["--constraints", "constraints.in"]
-    if asked.pyproject is not None:
-        (folder / "excludes.in").write_text("".join(f"{name}\n" for name in sorted(OWN)), "utf-8")
-        return [*arguments, "--excludes", "excludes.in", str(asked.pyproject.path)]
-    (folder / "requirements.in").write_text(
-        "".join(f"{line}\n" for line in (*asked.options, *asked.lines)), "utf-8"
-    )
-    return [*arguments, "requirements.in"]
-
-
-def machine_name() -> str:
-    """Return the name of this machine for cache keys."""
-    import sysconfig
-
-    return sysconfig.get_platform()
+    on_progress("Looking for what does not fit")
+    try:
+        return explain(asked.named_lines, target.python, UvOracle(asked, target))
+    except ResolvingFailedError:
+        return None

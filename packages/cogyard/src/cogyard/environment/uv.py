@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -48,9 +48,19 @@ def silent(_: str) -> None:
     """Report nothing."""
 
 
-def run(arguments: Sequence[str], *, folder: Path, on_progress: Progress = silent) -> Outcome:
-    """Run uv in `folder` to its end, passing on its lines as they come. Ctrl-C ends it too."""
+def run(
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    on_progress: Progress = silent,
+) -> Outcome:
+    """Run uv in `folder` to its end, passing on its lines as they come. Ctrl-C ends it too.
+
+    `settings` are variables of uv's, for what a person has not set.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    environment = {**(settings or {}), **environment}
     environment |= {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_PREVIEW_FEATURES": "pylock"}
     process = subprocess.Popen(
         [_binary(), *arguments],

@@ -1,0 +1,54 @@
+"""uv as the one who is asked smaller questions about packages."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cogyard.environment.asked import Asked
+from cogyard.environment.compiling import NO_SOLUTION, compile_in
+from cogyard.environment.errors import ResolvingFailedError
+from cogyard.environment.reasons import canonical
+from cogyard.environment.target import Target
+
+_PINNED = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==(?P<version>[^\s;]+)")
+
+
+class UvOracle:
+    """Ask with the indexes and constraints of `asked`, for its target's platform; each question once."""
+
+    def __init__(self, asked: Asked, target: Target) -> None:
+        self._asked, self._target = asked, target
+        self._known: dict[tuple[object, ...], Mapping[str, str] | None] = {}
+
+    def solve(
+        self, lines: Sequence[str], python: str, *, alone: bool = False, lowest: bool = False
+    ) -> Mapping[str, str] | None:
+        """Return versions by name, or None when there is no solution. Raises ResolvingFailedError."""
+        key = (*lines, python, alone, lowest)
+        if key not in self._known:
+            self._known[key] = self._ask(lines, python, alone=alone, lowest=lowest)
+        return self._known[key]
+
+    def _ask(
+        self, lines: Sequence[str], python: str, *, alone: bool, lowest: bool
+    ) -> Mapping[str, str] | None:
+        asked = replace(self._asked, lines=tuple(lines), pyproject=None, wish=None)
+        arguments = ["--no-annotate"]
+        arguments += ["--no-deps"] if alone else []
+        arguments += ["--resolution", "lowest"] if lowest else []
+        target = replace(self._target, python=python)
+        with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
+            # An answer out of uv's cache is a true one and comes at once; that there is none must be asked.
+            outcome = compile_in(Path(folder), asked, target, [*arguments, "--offline"])
+            if outcome.status != 0:
+                outcome = compile_in(Path(folder), asked, target, arguments)
+        if outcome.status == 0:
+            found = (_PINNED.match(line) for line in outcome.output.splitlines())
+            return {canonical(one["name"]): one["version"] for one in found if one}
+        if outcome.status == NO_SOLUTION:
+            return None
+        raise ResolvingFailedError("the packages could not be looked up:", details=outcome.messages)
