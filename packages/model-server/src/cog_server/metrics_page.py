@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cog_server.release import RELEASE
+from cog_server.release import release
 from cog_server.statistics import heading
 from cog_server.workers.health import Health
 
@@ -41,7 +41,7 @@ def metrics(runner: Runner) -> bytes:
 def _about(kind: Kind) -> list[str]:
     ready = kind.supervisor.ready
     named = {
-        "server": RELEASE,
+        "server": release(),
         "sdk": ready.sdk if ready is not None else "",
         "python": ready.python if ready is not None else "",
     }

@@ -10,7 +10,7 @@ import msgspec
 
 from cog_server.metrics_page import metrics
 from cog_server.prediction import timestamp
-from cog_server.release import RELEASE
+from cog_server.release import release
 from cog_server.runner import Kind, Runner
 from cog_server.workers.health import Health
 
@@ -46,7 +46,7 @@ class Pages:
 
     def _discovery(self) -> dict[str, str]:
         found = {
-            "cog_version": RELEASE,
+            "cog_version": release(),
             "docs_url": "/docs",
             "openapi_url": "/openapi.json",
             "shutdown_url": "/shutdown",
@@ -94,7 +94,7 @@ async def health(kind: Kind) -> dict[str, Any]:
             "logs": setup.logs,
         },
         "version": {
-            "cog_server": RELEASE,
+            "cog_server": release(),
             "server_python": platform.python_version(),
             "python_sdk": ready.sdk if ready else None,
             "python": ready.python if ready else None,

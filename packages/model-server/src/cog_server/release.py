@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import metadata
+import functools
 
 
-def _release() -> str:
+@functools.cache
+def release() -> str:
+    """Return the version. Asked for only when it is told: looking it up takes a sixth of a server's start."""
+    from importlib import metadata
+
     try:
         return metadata.version("cogyard-model-server")
     except metadata.PackageNotFoundError:  # run from a source tree that is not installed
         return "0+unknown"
-
-
-RELEASE = _release()

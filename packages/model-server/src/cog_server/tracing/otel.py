@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cog_server.errors import StartError
 from cog_server.origin import Origin
-from cog_server.release import RELEASE
+from cog_server.release import release
 from cog_server.tracing import Trace
 
 try:
@@ -86,7 +86,7 @@ class SpanTracer:
 
     def __init__(self, provider: TracerProvider) -> None:
         self._provider = provider
-        self._tracer = provider.get_tracer("cog_server", RELEASE)
+        self._tracer = provider.get_tracer("cog_server", release())
 
     def accept(self, origin: Origin, id: str, *, training: bool) -> Trace | None:
         """Begin the span of a prediction, as a child of the request's where it has one."""
