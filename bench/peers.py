@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,19 +59,22 @@ class Peer:
         return VENVS / self.name.lower().replace(" ", "-")
 
     def install(self) -> None:
-        """Make its environment, once."""
+        """Make its environment, once, and start it, so that what it imports is compiled as in an image."""
         mark = self._venv / "ready"
-        wanted = "\n".join(self.requirements)
-        if not self.requirements or (mark.exists() and mark.read_text() == wanted):
+        wanted = "\n".join((sys.executable, *self.requirements))
+        if mark.exists() and mark.read_text() == wanted:
             return
-        import uv
+        if self.requirements:
+            import uv
 
-        tool, python = uv.find_uv_bin(), str(self.python)
-        print(f"installing {wanted.replace(chr(10), ', ')} below .cache", file=sys.stderr)
-        subprocess.run(
-            [tool, "venv", "-q", "--clear", "--python", sys.executable, str(self._venv)], check=True
-        )
-        subprocess.run([tool, "pip", "install", "-q", "--python", python, *self.requirements], check=True)
+            tool, python = uv.find_uv_bin(), str(self.python)
+            print(f"installing {', '.join(self.requirements)} below .cache", file=sys.stderr)
+            command = [tool, "venv", "-q", "--clear", "--python", sys.executable, str(self._venv)]
+            subprocess.run(command, check=True)
+            subprocess.run([tool, "pip", "install", "-q", "--python", python, *self.requirements], check=True)
+        with tempfile.TemporaryDirectory() as folder:
+            self.start("echo", Path(folder)).stop()
+        mark.parent.mkdir(parents=True, exist_ok=True)
         mark.write_text(wanted)
 
     def start(self, kind: str, project: Path) -> running.Running:
@@ -84,6 +88,8 @@ class Peer:
             # A worker may be the first `python` of the PATH; and our own `cog` must hide nobody's.
             "PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": "",
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(VENVS / "bytecode"),
             "PORT": str(ports["port"]),
             "BENCH_KIND": kind,
             **{name: value.format(**ports) for name, value in self.env.items()},
