@@ -140,6 +140,18 @@ def test_a_vanished_folder_is_no_trouble(tmp_path: Path) -> None:
     folders.close()
 
 
+def test_a_folder_that_waited_is_looked_for_before_it_is_given(tmp_path: Path) -> None:
+    """Cleaners of old files may take an unused folder away."""
+    now = 0.0
+    folders = Folders(tmp_path, clock=lambda: now)
+    path = folders.take()
+    assert folders.untouched(path)
+    Path(path).rmdir()
+    now = 60.0
+    assert Path(folders.take()).is_dir()
+    folders.close()
+
+
 def test_the_worker_s_command_line() -> None:
     """The interpreter's path means the same from the project's folder; references go as they were given."""
     command = WorkerCommand(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from mmap import mmap
 from typing import Any
 
@@ -170,10 +171,9 @@ class App:
         elif prediction.over:
             exchange.reply(200, *prediction.answer_parts(), headers=head)
         else:
-            prediction.enders.append(lambda: _answer(exchange, prediction, head))
+            prediction.enders.append(partial(_answer, exchange, prediction, head))
             if created:
-                engine = self._runner.predictions.engine
-                exchange.on_gone = lambda: engine.cancel(prediction)
+                exchange.on_gone = partial(self._runner.predictions.engine.cancel, prediction)
         return True
 
     def _wants(self, headers: Headers) -> Wants:

@@ -249,10 +249,13 @@ class Engine(Performer):
         flags, raw = frames.split_output(payload)
         prediction.streamed = True
         prediction.output_size += len(raw)
+        delivery = prediction.delivery
+        if not flags and delivery is None and prediction.output_size <= OUTPUT_LIMIT:
+            self._add_output(prediction, raw)  # nearly all of them, so first
+            return
         if prediction.output_size > OUTPUT_LIMIT:
             self._store_failed(prediction, f"The model put out more than {OUTPUT_LIMIT} bytes.")
             return
-        delivery = prediction.delivery
         if flags & frames.HAS_FILES or (delivery is not None and not delivery.idle):
             delivery = self._delivery(prediction)
             delivery.put(raw, has_files=bool(flags & frames.HAS_FILES))

@@ -11,24 +11,29 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 _KEPT = 64
+_SURE_SECONDS = 1.0
+"""How long a folder that was there is not looked for again; cleaners of old files are not that quick."""
 
 
 class Folders:
     """The folders of one server, below one private folder of its own."""
 
-    def __init__(self, parent: Path | None = None) -> None:
+    def __init__(self, parent: Path | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="cogyard-", dir=parent))
         self._count = 0
-        self._free: list[str] = []
+        self._clock = clock
+        self._free: list[tuple[str, float]] = []
 
     def take(self) -> str:
         """Return the path of an empty folder."""
         while self._free:
-            path = self._free.pop()
-            if os.path.isdir(path):  # noqa: PTH112 - on the path of every prediction
+            path, seen = self._free.pop()
+            if self._clock() - seen < _SURE_SECONDS or os.path.isdir(path):  # noqa: PTH112 - on the path of every prediction
                 return path
         self._count += 1
         try:
@@ -51,7 +56,7 @@ class Folders:
         except OSError:
             return False
         if changed == 0 and len(self._free) < _KEPT:
-            self._free.append(path)
+            self._free.append((path, self._clock()))
             return True
         return False
 

@@ -161,6 +161,7 @@ _ROWS: dict[State, dict[Event, Step]] = {
 TABLE = MappingProxyType(
     {(state, event): step for state, row in _ROWS.items() for event, step in row.items()}
 )
+_find = dict(TABLE).get
 
 _NOTHING: tuple[Effect, ...] = ()
 
@@ -170,7 +171,7 @@ def step(state: State, event: Event) -> Step:
 
     Raises KeyError for an event that cannot happen in this state.
     """
-    found = TABLE.get((state, event))
+    found = _find((state, event))
     if found is not None:
         return found
     if state in TERMINAL:

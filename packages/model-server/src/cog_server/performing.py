@@ -121,8 +121,10 @@ class Performer:
             return
         self._fire(prediction, Event.OUTPUT)
         if not prediction.over:
-            prediction.outputs.append(bytes(raw))
-            prediction.emit(OUTPUT, (len(prediction.outputs) - 1, prediction.outputs[-1]))
+            text = bytes(raw)
+            outputs = prediction.outputs
+            outputs.append(text)
+            prediction.emit(OUTPUT, (len(outputs) - 1, text))
             if prediction.webhook is not None:
                 prediction.webhook.notify("output")
 

@@ -191,8 +191,9 @@ class Prediction:
             self.events.append((name, data))
         if self.watchers:
             _wake(self.watchers)
-        for tap in tuple(self.taps):
-            tap()
+        if self.taps:
+            for tap in tuple(self.taps):
+                tap()
         if name == COMPLETED and self.enders:
             enders, self.enders = self.enders, []
             for ender in enders:
