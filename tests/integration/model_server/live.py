@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -78,7 +78,11 @@ class Server:
 
     def folders(self) -> list[str]:
         """Return what is left in the server's own folders."""
-        return [str(path) for root in self.folder.glob("tmp/cogyard-*") for path in root.glob("*/*")]
+        left: list[str] = []
+        for folder in self.folder.glob("tmp/cogyard-*/*"):
+            with suppress(FileNotFoundError):  # the server removes it while we look
+                left += map(str, folder.iterdir())
+        return left
 
 
 @contextmanager
