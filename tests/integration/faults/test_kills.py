@@ -234,5 +234,8 @@ def test_a_stopped_worker_can_still_be_killed(project: Path) -> None:
         os.kill(pid, signal.SIGSTOP)
         server.client.post("/predictions/halted/cancel")
         server.until(lambda: state(pid), lambda now: now in ("", "Z"))
-        assert server.client.get("/predictions/halted").json()["status"] == "canceled"
+        server.until(
+            lambda: server.client.get("/predictions/halted").json()["status"],
+            lambda status: status == "canceled",
+        )
         is_whole(server)

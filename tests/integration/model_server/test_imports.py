@@ -5,7 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 
-LATER = {"importlib.metadata", "email", "httpx2", "http.client", "opentelemetry", "multiprocessing", "sqlite3"}
+LATER = {
+    "importlib.metadata",
+    "email",
+    "httpx2",
+    "http.client",
+    "opentelemetry",
+    "multiprocessing",
+    "sqlite3",
+}
 """Modules that some requests need, and no start does: several milliseconds each."""
 _CODE = (
     "import sys, cog_server.serving, uvloop, cog_server.app, cog_server.echo, cog_server.front.server,"
