@@ -24,7 +24,7 @@ import pytest
 MODELS = Path(__file__).parent / "models"
 BIN = Path(sys.executable).parent
 START_SECONDS = 60
-MODEL_NAMES = ("hello", "copy", "count")
+MODEL_NAMES = ("hello", "copy", "count", "learn")
 
 
 @dataclass(kw_only=True)

@@ -38,4 +38,45 @@ const stored = await replicate.files.create(Buffer.from("kept"), { a: "b" });
 out["stored"] = [stored.size, (await replicate.files.get(stored.id)).id === stored.id];
 await replicate.files.delete(stored.id);
 out["deleted"] = await failing(replicate.files.get(stored.id));
+const found = await replicate.models.search("hello");
+out["search"] = found.results.map((item) => item.name);
+out["models"] = Array.isArray((await replicate.models.list()).results);
+out["created"] = (await replicate.models.create(owner, "made-by-node", { visibility: "private", hardware: "cpu" })).name;
+out["versions"] = (await replicate.models.versions.list(owner, "hello")).results[0].id === versions.hello;
+out["version"] = (await replicate.models.versions.get(owner, "hello", versions.hello)).id === versions.hello;
+out["files"] = Array.isArray((await replicate.files.list()).results);
+out["secret"] = (await replicate.webhooks.default.secret.get()).key.slice(0, 6);
+out["get"] = (await replicate.predictions.get(started.id)).status;
+const pages = [];
+for await (const page of replicate.paginate(replicate.predictions.list)) pages.push(page.length);
+out["paginate"] = pages.length > 0 && pages[0] > 0;
+
+const settings = { model: `${owner}/hello`, version: versions.hello, hardware: "cpu", min_instances: 0, max_instances: 1 };
+const deployment = await replicate.deployments.create({ name: "node-front", ...settings });
+out["deployment"] = [deployment.owner, deployment.name, deployment.current_release.number];
+const changed = await replicate.deployments.update(owner, "node-front", { max_instances: 2 });
+out["release"] = changed.current_release.number;
+out["deployments"] = (await replicate.deployments.list()).results.some((item) => item.name === "node-front");
+out["deployment get"] = (await replicate.deployments.get(owner, "node-front")).current_release.configuration.max_instances;
+const through = await replicate.deployments.predictions.create(owner, "node-front", { input: { text: "d" } });
+out["deployment prediction"] = (await replicate.wait(through, { interval: 50 })).output;
+out["delete deployment"] = await replicate.deployments.delete(owner, "node-front");
+
+await replicate.models.create(owner, "learned-by-node", { visibility: "private", hardware: "cpu" });
+const destination = `${owner}/learned-by-node`;
+const training = await replicate.trainings.create(owner, "learn", versions.learn, { destination, input: { word: "one" } });
+out["training"] = training.status;
+let state = training;
+while (!["succeeded", "failed", "canceled"].includes(state.status)) {
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  state = await replicate.trainings.get(training.id);
+}
+out["trained"] = [state.status, state.output.version.split(":")[0]];
+out["learned"] = await replicate.run(state.output.version, { input: {} });
+out["trainings"] = (await replicate.trainings.list()).results[0].id === training.id;
+const stopped = await replicate.trainings.create(owner, "learn", versions.learn, { destination, input: { word: "two" } });
+await replicate.trainings.cancel(stopped.id);
+out["training stopped"] = ["canceled", "succeeded"].includes((await replicate.trainings.get(stopped.id)).status);
+out["collections"] = (await replicate.collections.list()).results;
+out["missing collection"] = await failing(replicate.collections.get("none"));
 console.log(JSON.stringify(out));

@@ -7,6 +7,7 @@ import asyncio
 import io
 import json
 import sys
+import time
 
 import replicate
 from replicate.exceptions import ModelError, ReplicateError
@@ -81,5 +82,71 @@ out["stored"] = [
 out["files"] = stored.id in [item.id for item in replicate.files.list()]
 out["deleted"] = replicate.files.delete(stored.id)
 out["secret"] = replicate.webhooks.default.secret().key[:6]
+
+found = replicate.models.search("hello")
+out["search"] = [model.name for model in found.results]
+out["models"] = isinstance(replicate.models.list().results, list)
+made = replicate.models.create(owner=owner, name="empty", visibility="private", hardware="cpu")
+out["delete model"] = replicate.models.delete(owner, "empty")
+by_model = replicate.models.predictions.create(f"{owner}/hello", input={"text": "m"})
+by_model.wait()
+out["model prediction"] = by_model.output
+
+deployment = replicate.deployments.create(
+    name="front",
+    model=f"{owner}/hello",
+    version=versions["hello"],
+    hardware="cpu",
+    min_instances=0,
+    max_instances=1,
+)
+release = deployment.current_release
+out["deployment"] = [deployment.id, release.number, release.configuration.max_instances, release.created_by.username]
+changed = replicate.deployments.update(owner, "front", max_instances=2)
+out["release"] = [changed.current_release.number, changed.current_release.configuration.max_instances]
+out["deployments"] = [item.name for item in replicate.deployments.list().results]
+through = replicate.deployments.predictions.create(f"{owner}/front", input={"text": "d"})
+through.wait()
+out["deployment prediction"] = through.output
+again = replicate.deployments.get(f"{owner}/front").predictions.create(input={"text": "e"})
+again.wait()
+out["deployment's prediction"] = again.output
+out["delete deployment"] = replicate.deployments.delete(owner, "front")
+
+replicate.models.create(owner=owner, name="learned", visibility="private", hardware="cpu")
+training = replicate.trainings.create(
+    version=f"{owner}/learn:{versions['learn']}", input={"word": "one"}, destination=f"{owner}/learned"
+)
+out["training"] = training.status
+while training.status not in ("succeeded", "failed", "canceled"):
+    time.sleep(0.1)
+    training.reload()
+out["trained"] = [training.status, training.destination]
+out["learned"] = replicate.run(training.output["version"], input={})
+out["trainings"] = replicate.trainings.list().results[0].id == training.id
+stopped = replicate.trainings.create(
+    model=f"{owner}/learn",
+    version=versions["learn"],
+    input={"word": "two"},
+    destination=f"{owner}/learned",
+)
+stopped.cancel()
+out["training stopped"] = replicate.trainings.get(stopped.id).status in ("canceled", "succeeded")
+out["training as prediction"] = replicate.predictions.get(training.id).id == training.id
+try:
+    replicate.trainings.create(
+        model=f"{owner}/learn", version=versions["learn"], input={"word": "x"}, destination="nobody/nothing"
+    )
+except ReplicateError as error:
+    out["bad destination"] = error.status
+out["collections"] = replicate.collections.list().results
+try:
+    replicate.collections.get("none")
+except ReplicateError as error:
+    out["missing collection"] = error.status
+learned = replicate.models.get(f"{owner}/learned")
+# The API answers 202, of which this client says False though it worked (wire gotcha 11).
+out["version deleted"] = learned.versions.delete(training.output["version"].split(":")[1])
+out["versions left"] = len(learned.versions.list().results)
 
 print(json.dumps(out))

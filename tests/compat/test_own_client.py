@@ -71,3 +71,34 @@ def test_cancel(client: Client) -> None:
     prediction.cancel()
     prediction.wait()
     assert prediction.status == "canceled"
+
+
+def test_deployments_trainings_and_examples_of_ours(live_platform: LivePlatform, client: Client) -> None:
+    """The rest of the official client's surface, and what it lacks."""
+    versions = live_platform.versions
+    deployment = client.deployments.create(
+        name="own",
+        model="tester/hello",
+        version=versions["hello"],
+        hardware="cpu",
+        min_instances=0,
+        max_instances=1,
+    )
+    assert client.run(deployment, {"text": "d"}) == "hello d"
+    first, second = (
+        client.deployments.predictions.create("tester/own", {"text": "e"}, idempotency_key="own-1")
+        for _ in range(2)
+    )
+    assert first.id == second.id
+    assert deployment.predictions.list().results[0].id == first.id
+    first.wait()
+    assert client.predictions.delete(first.id)
+    assert client.deployments.delete("tester", "own")
+    client.models.create("tester", "learned-by-own", visibility="private")
+    training = client.trainings.create(
+        f"tester/learn:{versions['learn']}", {"word": "own"}, "tester/learned-by-own"
+    )
+    training.wait()
+    assert training.destination == "tester/learned-by-own"
+    assert client.run(training.output["version"], {}) == "learned own"
+    assert training.id in [each.id for each in client.trainings.list()]

@@ -208,3 +208,100 @@ def test_exactly_one_target() -> None:
     """Naming two targets of a prediction is refused before anything is sent."""
     with pytest.raises(ValueError, match="exactly one"):
         client_of(Script()).predictions.create(version=VERSION, model="me/it", input={})
+
+
+def deployment(**release: Any) -> dict[str, Any]:
+    """Return a deployment as the API writes it."""
+    return {
+        "owner": "me",
+        "name": "front",
+        "current_release": {
+            "number": 1,
+            "model": "me/it",
+            "version": VERSION,
+            "created_at": "2026-01-01T00:00:00Z",
+            "created_by": {"type": "user", "username": "me", "name": "Me"},
+            "configuration": {"hardware": "cpu", "min_instances": 0, "max_instances": 1},
+            **release,
+        },
+    }
+
+
+def test_deployments_are_made_changed_and_asked() -> None:
+    """As with the official client: keyword arguments, `owner/name`, and predictions of the object itself."""
+    script = Script(
+        post_deployments=deployment(),
+        get_deployments_me_front=deployment(),
+        patch_deployments_me_front=deployment(number=2),
+        post_deployments_me_front_rollback=deployment(number=3),
+        post_deployments_me_front_predictions=prediction(status="succeeded", output="x"),
+        delete_deployments_me_front=httpx2.Response(204),
+    )
+    client = client_of(script)
+    made = client.deployments.create(
+        name="me/front", model="me/it", version=VERSION, hardware="cpu", min_instances=0, max_instances=1
+    )
+    assert json.loads(script.requests[0].content)["name"] == "front"
+    assert made.id == "me/front"
+    assert made.current_release is not None
+    assert made.current_release.configuration.max_instances == 1
+    changed = client.deployments.update("me", "front", max_instances=2)
+    assert changed.current_release is not None
+    assert changed.current_release.number == 2
+    assert json.loads(script.requests[1].content) == {"max_instances": 2}
+    back = client.deployments.rollback("me", "front", 1)
+    assert back.current_release is not None
+    assert back.current_release.number == 3
+    got = client.deployments.get("me/front")
+    assert got.predictions.create(input={"text": "a"}, idempotency_key="k").output == "x"
+    assert script.requests[-1].headers["idempotency-key"] == "k"
+    assert client.deployments.predictions.create(("me", "front"), {"text": "a"}).output == "x"
+    assert client.deployments.delete("me", "front") is True
+
+
+def test_a_deployment_can_be_run() -> None:
+    """`run` takes a deployment, which the official client does not."""
+    script = Script(
+        get_deployments_me_front=deployment(),
+        post_deployments_me_front_predictions=prediction(status="succeeded", output="x"),
+        get_models_me_it_versions_VERSION=version({"type": "string"}),
+    )
+    client = client_of(script)
+    assert client.run(client.deployments.get("me/front"), {}) == "x"
+
+
+@pytest.mark.anyio
+async def test_trainings_in_both_ways() -> None:
+    """The shorthand and the pair of model and version name the same; the destination comes from the output."""
+    made = prediction(output={"version": f"me/tuned:{VERSION}", "weights": "https://files.test/w"})
+    script = Script(
+        post_models_me_it_versions_VERSION_trainings=made,
+        get_trainings_p1=made,
+        get_trainings={"results": [made], "next": None, "previous": None},
+        post_trainings_p1_cancel=prediction(status="canceled"),
+    )
+    client = client_of(script)
+    first = client.trainings.create(f"me/it:{VERSION}", {"a": 1}, "me/tuned")
+    assert first.destination == "me/tuned"
+    second = await client.trainings.async_create(
+        model=("me", "it"), version=VERSION, input={"a": 1}, destination=("me", "tuned")
+    )
+    assert second.id == first.id
+    bodies = [json.loads(request.content) for request in script.requests]
+    assert bodies == [{"input": {"a": 1}, "destination": "me/tuned"}] * 2
+    assert client.trainings.list().results[0].destination == "me/tuned"
+    assert client.trainings.get("p1").id == "p1"
+    stopped = await client.trainings.async_cancel("p1")
+    assert (stopped.status, stopped.destination) == ("canceled", None)
+    with pytest.raises(ValueError, match="owner/name:version"):
+        client.trainings.create("me/it", {}, "me/tuned")
+
+
+def test_models_are_changed_and_predictions_deleted() -> None:
+    """What the official client cannot do."""
+    model = {"owner": "me", "name": "it", "url": "", "visibility": "private", "run_count": 0}
+    script = Script(patch_models_me_it=model, delete_predictions_p1=httpx2.Response(204))
+    client = client_of(script)
+    assert client.models.update("me", "it", hardware="gpu").name == "it"
+    assert json.loads(script.requests[0].content) == {"hardware": "gpu"}
+    assert client.predictions.delete("p1") is True

@@ -24,10 +24,12 @@ stream = default_client.stream
 async_stream = default_client.async_stream
 accounts = default_client.accounts
 collections = default_client.collections
+deployments = default_client.deployments
 files = default_client.files
 hardware = default_client.hardware
 models = default_client.models
 predictions = default_client.predictions
+trainings = default_client.trainings
 webhooks = default_client.webhooks
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "async_stream",
     "collections",
     "default_client",
+    "deployments",
     "files",
     "hardware",
     "models",
@@ -54,5 +57,6 @@ __all__ = [
     "predictions",
     "run",
     "stream",
+    "trainings",
     "webhooks",
 ]

@@ -13,12 +13,14 @@ import httpx2
 
 from replicate._flow import Answer, Call, Flow, Pause
 from replicate._transport import problem, request_arguments, send, send_async, unreachable
+from replicate.deployments import Deployment, Deployments
 from replicate.errors import ModelError, ReplicateError
 from replicate.files import FileOutput, Files, decode_output
 from replicate.identifier import Identifier
 from replicate.models import Accounts, Collections, HardwareKinds, Model, Models, Version
 from replicate.predictions import Prediction, Predictions
 from replicate.stream import Decoder, ServerSentEvent
+from replicate.trainings import Trainings
 from replicate.webhook import Webhooks
 
 T = TypeVar("T")
@@ -55,10 +57,12 @@ class Client:
         self.poll_interval = poll_interval or float(os.environ.get("REPLICATE_POLL_INTERVAL", "0.5"))
         self.accounts = Accounts(self)
         self.collections = Collections(self)
+        self.deployments = Deployments(self)
         self.files = Files(self)
         self.hardware = HardwareKinds(self)
         self.models = Models(self)
         self.predictions = Predictions(self)
+        self.trainings = Trainings(self)
         self.webhooks = Webhooks(self)
 
     @property
@@ -77,9 +81,10 @@ class Client:
     def run(self, ref: Any, input: Mapping[str, Any] | None = None, **options: Any) -> Any:
         """Run a model and return its output; files in it are `FileOutput`, an iterator model gives an iterator.
 
-        `ref` is `owner/name`, `owner/name:version`, a Model or a Version. `wait` (default True; or 1 to 60 seconds; or
-        False) says how long the platform may hold the request before we ask again and again; `use_file_output=False`
-        leaves addresses as text. Raises ModelError when the model fails, ReplicateError when the platform refuses.
+        `ref` is `owner/name`, `owner/name:version`, a Model, a Version or a Deployment. `wait` (default True; or 1 to
+        60 seconds; or False) says how long the platform may hold the request before we ask again and again;
+        `use_file_output=False` leaves addresses as text. Raises ModelError when the model fails, ReplicateError when
+        the platform refuses.
         """
         wrap = options.pop("use_file_output", True)
         prediction, iterates = self._drive(self._begin(ref, input, options))
@@ -123,6 +128,8 @@ class Client:
         create = self.predictions._create
         if version is not None:
             prediction = yield from create(version=version, input=given, **options)
+        elif isinstance(ref, Deployment):
+            prediction = yield from create(deployment=ref.id, input=given, **options)
         elif isinstance(ref, Model):
             prediction = yield from create(model=ref, input=given, **options)
             version = ref.latest_version

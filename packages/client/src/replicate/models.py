@@ -151,7 +151,14 @@ class Models(Namespace):
         answer: Answer = yield Call("DELETE", f"/models/{who.owner}/{who.name}")
         return answer.status == 204
 
+    def _update(self, /, owner: str, name: str, **changes: Any) -> Flow[Model]:
+        """Change a model: description, readme, addresses, hardware, visibility, cover_image_url."""
+        return Model.from_json(
+            self._client, (yield from ask("PATCH", f"/models/{owner}/{name}", json=changes))
+        )
+
     get, async_get = blocking(_get), asynchronous(_get)
+    update, async_update = blocking(_update), asynchronous(_update)
     list, async_list = blocking(_list), asynchronous(_list)
     search, async_search = blocking(_search), asynchronous(_search)
     create, async_create = blocking(_create), asynchronous(_create)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from replicate._flow import Call, Flow, Pause, asynchronous, blocking
+from replicate._flow import Answer, Call, Flow, Pause, asynchronous, blocking
 from replicate.errors import ModelError, ReplicateError
 from replicate.files import FileEncodingStrategy, encode_input
 from replicate.pagination import Page
@@ -147,8 +147,12 @@ class Predictions(Namespace):
         stream: bool | None = None,
         wait: bool | int | None = None,
         file_encoding_strategy: FileEncodingStrategy | None = None,
+        idempotency_key: str | None = None,
     ) -> Flow[Prediction]:
-        """Create a prediction of a version, a model or a deployment; with `wait`, answer when it is done."""
+        """Create a prediction of a version, a model or a deployment; with `wait`, answer when it is done.
+
+        The same create again with the same `idempotency_key` returns the first one's prediction.
+        """
         encoded = yield from encode_input(input or {}, self._client.files, file_encoding_strategy)
         body: dict[str, Any] = {
             "input": encoded,
@@ -161,6 +165,8 @@ class Predictions(Namespace):
         body = {name: value for name, value in {**named, **body}.items() if value is not None}
         seconds = wait_seconds(wait)
         headers = {} if seconds is None else {"Prefer": "wait" if wait is True else f"wait={seconds}"}
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
         timeout = None if seconds is None else seconds + 5.0
         answer = yield Call("POST", path, json=body, headers=headers, read_timeout=timeout)
         return Prediction.from_json(self._client, answer.json())
@@ -178,7 +184,13 @@ class Predictions(Namespace):
         """Ask that a prediction stop, and return it."""
         return Prediction.from_json(self._client, (yield from ask("POST", f"/predictions/{id}/cancel")))
 
+    def _delete(self, id: str) -> Flow[bool]:
+        """Delete a prediction that has ended, with its files; return whether it was deleted."""
+        answer: Answer = yield Call("DELETE", f"/predictions/{id}")
+        return answer.status == 204
+
     create, async_create = blocking(_create), asynchronous(_create)
+    delete, async_delete = blocking(_delete), asynchronous(_delete)
     get, async_get = blocking(_get), asynchronous(_get)
     list, async_list = blocking(_list), asynchronous(_list)
     cancel, async_cancel = blocking(_cancel), asynchronous(_cancel)

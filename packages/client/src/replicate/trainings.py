@@ -1,0 +1,88 @@
+"""Trainings: runs of a model's `train()`, each of which makes a version of another model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from replicate._flow import Call, Flow, asynchronous, blocking
+from replicate.files import FileEncodingStrategy, encode_input
+from replicate.identifier import Identifier
+from replicate.pagination import Page
+from replicate.predictions import Prediction, page_of
+from replicate.resource import Namespace, ask
+
+
+@dataclass(kw_only=True)
+class Training(Prediction):
+    """One run of a version's `train()`."""
+
+    @property
+    def destination(self) -> str | None:
+        """The model that its version was made for, `owner/name`; None before it has ended."""
+        made = self.output.get("version") if isinstance(self.output, Mapping) else None
+        return str(made).partition(":")[0] if made else None
+
+
+class Trainings(Namespace):
+    """Operations on trainings."""
+
+    def _create(  # noqa: PLR0917 - the official client's order
+        self,
+        version: Any = None,
+        input: Mapping[str, Any] | None = None,
+        destination: Any = None,
+        webhook: str | None = None,
+        webhook_completed: str | None = None,
+        webhook_events_filter: list[str] | None = None,
+        *,
+        model: Any = None,
+        file_encoding_strategy: FileEncodingStrategy | None = None,
+        idempotency_key: str | None = None,
+    ) -> Flow[Training]:
+        """Train a version: `owner/name:id`, or `model` and the id; its new version is `destination`'s."""
+        encoded = yield from encode_input(input or {}, self._client.files, file_encoding_strategy)
+        body = {
+            "input": encoded,
+            "destination": _path_of(destination),
+            "webhook": webhook,
+            "webhook_completed": webhook_completed,
+            "webhook_events_filter": webhook_events_filter,
+        }
+        body = {name: value for name, value in body.items() if value is not None}
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        answer = yield Call("POST", f"{_version_path(version, model)}/trainings", json=body, headers=headers)
+        return Training.from_json(self._client, answer.json())
+
+    def _get(self, id: str) -> Flow[Training]:
+        """Return one training."""
+        return Training.from_json(self._client, (yield from ask("GET", f"/trainings/{id}")))
+
+    def _list(self, cursor: str | None = None) -> Flow[Page[Training]]:
+        """Return a page of your trainings, newest first."""
+        return page_of(Training, self._client, (yield from ask("GET", cursor or "/trainings")))
+
+    def _cancel(self, id: str) -> Flow[Training]:
+        """Ask that a training stop, and return it."""
+        return Training.from_json(self._client, (yield from ask("POST", f"/trainings/{id}/cancel")))
+
+    create, async_create = blocking(_create), asynchronous(_create)
+    get, async_get = blocking(_get), asynchronous(_get)
+    list, async_list = blocking(_list), asynchronous(_list)
+    cancel, async_cancel = blocking(_cancel), asynchronous(_cancel)
+
+
+def _path_of(model: Any) -> str:
+    if isinstance(model, tuple):
+        return "/".join(model)
+    return model if isinstance(model, str) else f"{model.owner}/{model.name}"
+
+
+def _version_path(version: Any, model: Any) -> str:
+    if model is not None:
+        return f"/models/{_path_of(model)}/versions/{version if isinstance(version, str) else version.id}"
+    who = Identifier.parse(str(version))
+    if not who.version:
+        raise ValueError(f"name the version to train, as owner/name:version; got {version!r}")
+    return f"/models/{who.owner}/{who.name}/versions/{who.version}"
