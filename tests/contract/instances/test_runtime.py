@@ -1,4 +1,4 @@
-"""The fake runtime and the process runtime keep the same promises."""
+"""The fake runtime and the real ones keep the same promises."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import pytest
 from cogyard.instances.environments import UvEnvironments
 from cogyard.instances.layers import LayerCache
 from cogyard.instances.process import ProcessOptions, ProcessRuntime
+from cogyard.instances.sandbox import SandboxRuntime
 from cogyard.instances.server import HttpModelServer
 from cogyard.testing.blobs import MemoryBlobs
-from cogyard.testing.images import TestImage, TestVersions, make_image
+from cogyard.testing.images import HELLO, TestImage, TestVersions, make_image
 from cogyard.testing.instances import FakeModel, FakeRuntime, RuntimeContract, count, echo, forever
+from cogyard.testing.whole_images import make_whole_image
+
+from tests.sandboxes import sandbox_runtime
 
 pytestmark = pytest.mark.anyio
 
@@ -107,7 +111,11 @@ class TestProcessRuntime(RuntimeContract):
             await image.put(blobs)
         (tmp_path / "layers").mkdir()
         options = ProcessOptions(
-            root=tmp_path / "i", sockets=tmp_path / "s", home=tmp_path / "home", mark=tmp_path.name
+            root=tmp_path / "i",
+            sockets=tmp_path / "s",
+            home=tmp_path / "home",
+            mark=tmp_path.name,
+            base="http://127.0.0.1:1",
         )
         return ProcessRuntime(
             options, TestVersions(*IMAGES.values()), LayerCache(tmp_path / "layers", blobs), UvEnvironments()
@@ -137,3 +145,63 @@ class TestProcessRuntime(RuntimeContract):
     def broken(self) -> str:
         """Name the version whose setup fails."""
         return IMAGES["broken"].version
+
+
+PREDICTORS = {"hello": HELLO, "counting": COUNTING, "endless": ENDLESS, "broken": BROKEN}
+
+
+@pytest.fixture(scope="module")
+def whole() -> dict[str, TestImage]:
+    """Make images that run by themselves."""
+    if sys.platform != "linux":
+        pytest.skip("whole images are made on Linux")
+    return {name: make_whole_image(predict) for name, predict in PREDICTORS.items()}
+
+
+class _Whole(RuntimeContract):
+    """The promises, kept by images that bring everything along."""
+
+    @pytest.fixture
+    def connect(self) -> object:
+        """Speak HTTP over the instance's socket."""
+        return HttpModelServer
+
+    @pytest.fixture
+    def hello(self, whole: dict[str, TestImage]) -> str:
+        """Name the version that greets."""
+        return whole["hello"].version
+
+    @pytest.fixture
+    def counting(self, whole: dict[str, TestImage]) -> str:
+        """Name the version that counts."""
+        return whole["counting"].version
+
+    @pytest.fixture
+    def endless(self, whole: dict[str, TestImage]) -> str:
+        """Name the version that never ends."""
+        return whole["endless"].version
+
+    @pytest.fixture
+    def broken(self, whole: dict[str, TestImage]) -> str:
+        """Name the version whose setup fails."""
+        return whole["broken"].version
+
+
+class TestSandboxRuntime(_Whole):
+    @pytest.fixture
+    async def runtime(self, tmp_path: Path, whole: dict[str, TestImage], layers: Path) -> SandboxRuntime:
+        """Make the real one, over layers that are unpacked once."""
+        return await sandbox_runtime(tmp_path, *whole.values(), layers=layers)
+
+
+class TestSandboxWithoutOverlay(_Whole):
+    @pytest.fixture
+    async def runtime(self, tmp_path: Path, whole: dict[str, TestImage], layers: Path) -> SandboxRuntime:
+        """Make one as where the kernel lets nobody mount an overlay."""
+        return await sandbox_runtime(tmp_path, *whole.values(), layers=layers, overlay=False)
+
+
+@pytest.fixture(scope="module")
+def layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keep unpacked layers for all tests of this module."""
+    return tmp_path_factory.mktemp("layers")

@@ -18,7 +18,8 @@ from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
 from cogyard.instances.events import CompletedEvent, LogEvent
 from cogyard.instances.layers import LayerCache
 from cogyard.instances.orphans import kill_marked, marked
-from cogyard.instances.process import ProcessOptions, ProcessRuntime, RunningProcess
+from cogyard.instances.process import ProcessOptions, ProcessRuntime
+from cogyard.instances.running import RunningProcess
 from cogyard.instances.server import HttpModelServer, Run
 from cogyard.testing.blobs import MemoryBlobs
 from cogyard.testing.images import EMPTY_LOCK, TestImage, TestVersions, make_image
@@ -50,7 +51,12 @@ async def _runtime(folder: Path, *images: TestImage, blobs: BlobStore | None = N
         await image.put(blobs)
     (folder / "layers").mkdir(parents=True)
     options = ProcessOptions(
-        root=folder / "i", sockets=folder / "s", home=folder / "home", mark=folder.name, setup_timeout=30
+        root=folder / "i",
+        sockets=folder / "s",
+        home=folder / "home",
+        mark=folder.name,
+        base="http://127.0.0.1:1",
+        setup_timeout=30,
     )
     return ProcessRuntime(
         options, TestVersions(*images), LayerCache(folder / "layers", blobs), UvEnvironments()

@@ -35,7 +35,8 @@ class LivePlatform:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.data = DataDir(folder / "data")
-        self.settings = {"idle_timeout": "60", "drain_timeout": "20"}
+        # Its models are files and a lock without a base: only the process runtime runs those.
+        self.settings = {"runtime": "process", "idle_timeout": "60", "drain_timeout": "20"}
         self.token = ""
         self.process: subprocess.Popen[bytes] | None = None
         self.http = httpx2.Client()

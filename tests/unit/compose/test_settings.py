@@ -50,7 +50,7 @@ def test_defaults_listen_on_loopback_only(tmp_path: Path) -> None:
         ("idle_timeout", "nan", "seconds above 0"),
         ("access_log", "maybe", "true or false"),
         ("log_level", "loud", "one of debug"),
-        ("runtime", "sandbox", "one of process"),
+        ("runtime", "cloud", "one of auto"),
         ("public_url", "models.example.com", "must be an address"),
         ("public_url", "https://example.com/cogyard", "must not have a path"),
         ("input_hosts", "a b", "list of host:port"),

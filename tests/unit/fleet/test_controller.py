@@ -12,7 +12,7 @@ from cogyard.domain.autoscale import Limits, Phase, Scale
 from cogyard.fleet.controller import Controller, ControllerOptions, Overview
 from cogyard.fleet.local import LocalFleet
 from cogyard.instances.host import HostOptions
-from cogyard.instances.run import RunOptions, Work
+from cogyard.instances.run import Work
 from cogyard.testing.instances import FakeModel, FakeRuntime, echo, forever
 from cogyard.testing.queue import OTHER_VERSION, VERSION, FakeQueue
 
@@ -30,7 +30,7 @@ class _Stage:
         self.fleet = LocalFleet(
             runtime=self.runtime,
             work=work,
-            options=HostOptions(run=RunOptions(base="http://127.0.0.1:1"), setup_timeout=5),
+            options=HostOptions(setup_timeout=5),
             connect=self.runtime.connect,
             now=self._clock,
         )

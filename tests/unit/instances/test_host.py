@@ -36,9 +36,7 @@ class _Stage:
             instance="i1",
             deployable=VERSION,
             work=Work(source=self.queue, reports=self.queue, cancellations=self.queue),
-            options=HostOptions(
-                run=RunOptions(base="http://127.0.0.1:1", **options), setup_timeout=setup_timeout
-            ),
+            options=HostOptions(run=RunOptions(**options), setup_timeout=setup_timeout),
             connect=self.runtime.connect,
         )
 

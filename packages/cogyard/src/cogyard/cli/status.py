@@ -46,6 +46,8 @@ def status(*, as_json: bool, data_dir: Path | None) -> None:
 def _show(console: Console, holder: dict[str, Any], state: dict[str, Any]) -> None:
     address = holder.get("public_address", "an unknown address")
     console.done(f"Running at {console.paint(address, BOLD)} (process {holder.get('pid', '?')})")
+    if "runtime" in holder:
+        console.say(f"Runtime: {holder['runtime']}")
     instances, waiting = state.get("instances", []), state.get("waiting", {})
     console.say(f"Instances: {len(instances)}    Waiting predictions: {sum(waiting.values())}")
     now = datetime.now(UTC)

@@ -43,6 +43,11 @@ _INTERRUPTED = 130
     help="One line for people, or one JSON object, for each event.  [default: text]",
 )
 @click.option(
+    "--runtime",
+    metavar="NAME",
+    help="How models run: sandbox, docker, process, or auto, the most isolated one here.  [default: auto]",
+)
+@click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
@@ -77,6 +82,7 @@ def up(
     tls_cert: str | None,
     tls_key: str | None,
     log_format: str | None,
+    runtime: str | None,
     config: Path | None,
     pairs: tuple[str, ...],
     admin: str | None,
@@ -100,6 +106,7 @@ def up(
         "tls_cert": tls_cert,
         "tls_key": tls_key,
         "log_format": log_format,
+        "runtime": runtime,
     }
     settings = load(arguments | _pairs(pairs), os.environ, config)
     for line in misspelt_variables(os.environ):
@@ -154,10 +161,18 @@ def _greet(console: Console, settings: Settings, welcome: Welcome) -> None:
         console.say(f"  API token, shown only now:      {welcome.token}")
     if welcome.first_start:
         console.say(f"  Everything is kept in:          {settings.data_dir}")
-        console.say("\nModels run as your own user, not isolated: host only models that you trust.")
+    console.say(f"\n{_how_models_run(welcome)}")
     if welcome.recovered:
         console.say(f"{welcome.recovered} interrupted predictions run again.")
     console.say("\nCtrl-C stops it.\n")
+
+
+def _how_models_run(welcome: Welcome) -> str:
+    if welcome.isolated:
+        return f"Models run isolated ({welcome.runtime})."
+    better = [f"{name}: {reason}" for name, reason in welcome.passed_over.items()]
+    why = f" An isolated runtime is not to be had here ({'; '.join(better)})." if better else ""
+    return f"Models run as your own user, not isolated: host only models that you trust.{why}"
 
 
 def _check(path: Path) -> None:

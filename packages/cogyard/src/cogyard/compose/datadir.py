@@ -68,6 +68,16 @@ class DataDir:
         return self.root / "layers"
 
     @property
+    def image_layers(self) -> Path:
+        """Layers unpacked as parts of a root, shared by sandboxes."""
+        return self.root / "image-layers"
+
+    @property
+    def roots(self) -> Path:
+        """Whole roots of versions, where there is no overlayfs."""
+        return self.root / "roots"
+
+    @property
     def instances(self) -> Path:
         """A folder for each instance that lives."""
         return self.root / "instances"
@@ -161,8 +171,9 @@ class Hold:
         """End processes and remove files that an earlier platform left; return how many processes there were."""
         orphans = kill_marked(f"{self.folder.mark}/")
         shutil.rmtree(self.folder.instances, ignore_errors=True)
-        for unfinished in self.folder.layers.glob("unfinished-*"):
-            shutil.rmtree(unfinished, ignore_errors=True)
+        for place in (self.folder.layers, self.folder.image_layers, self.folder.roots):
+            for unfinished in place.glob("unfinished-*"):
+                shutil.rmtree(unfinished, ignore_errors=True)
         sockets = self.folder.sockets
         shutil.rmtree(sockets, ignore_errors=True)
         sockets.mkdir(mode=0o700, parents=True)

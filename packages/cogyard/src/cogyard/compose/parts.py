@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp
 
@@ -47,14 +46,8 @@ from cogyard.features.webhooks.calling import HttpCaller
 from cogyard.features.webhooks.ports import Caller
 from cogyard.features.webhooks.service import Deliveries
 from cogyard.fleet.controller import ControllerOptions
-from cogyard.fleet.local import LocalFleet
 from cogyard.fleet.reasons import Lookout
-from cogyard.instances.environments import UvEnvironments
-from cogyard.instances.host import HostOptions
-from cogyard.instances.layers import LayerCache
-from cogyard.instances.process import ProcessOptions, ProcessRuntime
-from cogyard.instances.run import RunOptions, Work
-from cogyard.instances.server import HttpModelServer
+from cogyard.instances.run import Work
 from cogyard.registry.app import Registry, create_registry
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.database import Database
@@ -68,9 +61,6 @@ from cogyard.store.predictions import SqlPredictions
 from cogyard.store.registry import SqlRepositories
 from cogyard.web.application import create_application
 from cogyard.web.settings import WebSettings
-
-#: The model server says itself when setup() took too long, with its logs; the host's own limit is a backstop.
-_BACKSTOP = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,37 +182,6 @@ def make_registry(kept: Kept, services: Services, settings: Settings, secret: st
         max_blob=settings.max_layer,
         quota=settings.registry_quota,
     )
-
-
-def make_fleet(kept: Kept, services: Services, settings: Settings, folder: DataDir, base: str) -> LocalFleet:
-    """Make the instances' side; `base` is where model servers reach the platform."""
-    runtime = ProcessRuntime(
-        ProcessOptions(
-            root=folder.instances,
-            sockets=folder.sockets,
-            home=folder.home,
-            mark=folder.mark,
-            input_hosts=_input_hosts(settings, base),
-            setup_timeout=settings.setup_timeout,
-        ),
-        PushedImages(services.versions.store, kept.repositories, kept.images),
-        LayerCache(folder.layers, kept.images),
-        UvEnvironments(),
-    )
-    return LocalFleet(
-        runtime=runtime,
-        work=make_work(kept, services, folder),
-        options=HostOptions(run=RunOptions(base=base), setup_timeout=settings.setup_timeout + _BACKSTOP),
-        connect=HttpModelServer,
-    )
-
-
-def _input_hosts(settings: Settings, base: str) -> tuple[str, ...]:
-    """List the private addresses that inputs may name: the platform's own, however it is called, and the operator's."""
-    port = base.rpartition(":")[2]
-    public = urlsplit(settings.public_url).netloc if settings.public_url else ""
-    ours = (urlsplit(base).netloc, f"localhost:{port}", public)
-    return tuple(dict.fromkeys(host for host in (*ours, *settings.input_hosts) if host))
 
 
 def make_work(kept: Kept, services: Services, folder: DataDir) -> Work:

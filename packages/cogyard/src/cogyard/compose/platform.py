@@ -13,13 +13,13 @@ from starlette.types import ASGIApp
 from cogyard.compose.background import Background, every
 from cogyard.compose.collecting import EVERY, ImageCollection
 from cogyard.compose.datadir import DataDir
+from cogyard.compose.instances import Ground, make_fleet
 from cogyard.compose.metrics import LogCounter, Metrics
 from cogyard.compose.parts import (
     Kept,
     controller_options,
     make_application,
     make_caller,
-    make_fleet,
     make_metrics,
     make_retention,
     make_scales,
@@ -27,6 +27,7 @@ from cogyard.compose.parts import (
     make_work,
     secret_of,
 )
+from cogyard.compose.runtimes import Choice
 from cogyard.compose.settings import Settings
 from cogyard.compose.status import StatusFile
 from cogyard.features.predictions.retention import Retention
@@ -57,10 +58,13 @@ class Platform:
         status: StatusFile,
         counter: LogCounter,
         retention: Retention | None,
+        runtime: Choice,
         collect: ImageCollection,
     ) -> None:
         self.app = app
         self.services = services
+        #: What instances run in, and why not in another.
+        self.runtime = runtime
         self._kept = kept
         self._caller = caller
         self._fleet = fleet
@@ -85,7 +89,16 @@ class Platform:
                 ended=metrics.prediction_ended,
                 lookout=lookout,
             )
-            fleet = make_fleet(kept, services, settings, folder, base)
+            app = make_application(kept, services, settings, secret_of(folder), metrics)
+            ground = Ground(
+                kept=kept,
+                services=services,
+                settings=settings,
+                folder=folder,
+                base=base,
+                application=app,
+            )
+            fleet, choice = make_fleet(ground)
             status, history = StatusFile(folder.status_file), History(folder.history)
             controller = Controller(
                 fleet,
@@ -97,7 +110,6 @@ class Platform:
                 record=partial(_record, history, metrics),
             )
             metrics.views = fleet.views
-            app = make_application(kept, services, settings, secret_of(folder), metrics)
         except BaseException:
             kept.close()
             raise
@@ -111,6 +123,7 @@ class Platform:
             status=status,
             counter=LogCounter(metrics),
             retention=make_retention(services, settings),
+            runtime=choice,
             collect=ImageCollection(kept=kept, grace=timedelta(seconds=settings.keep_unused_layers)),
         )
 

@@ -133,11 +133,15 @@ async def _welcome(platform: Platform, settings: Settings, start: Start, address
         token=told[0] if told else None,
         link=sign_in_address(public_address, told[1]) if told else None,
         recovered=await platform.begin(),
+        runtime=platform.runtime.name,
+        isolated=platform.runtime.runtime.isolated,
+        passed_over=platform.runtime.passed_over,
     )
 
 
 def _holder(welcome: Welcome) -> dict[str, object]:
     return {
+        "runtime": welcome.runtime,
         "pid": os.getpid(),
         "address": welcome.address,
         "public_address": welcome.public_address,

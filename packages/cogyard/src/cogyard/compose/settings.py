@@ -25,6 +25,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PREFIX = "COGYARD_"
 
 _MEMORY_PER_INSTANCE = 2 << 30
+_OWN_MEMORY = 512 << 20
 
 
 class SettingsError(CogyardError):
@@ -42,12 +43,20 @@ def default_data_dir() -> Path:
 
 def default_max_instances() -> int:
     """Return how many instances this machine holds by default: two a core, 2 GiB of memory each, at least two."""
-    cores = os.cpu_count() or 1
+    return max(2, min(2 * (os.cpu_count() or 1), _machine_memory() // _MEMORY_PER_INSTANCE))
+
+
+def instance_memory(instances: int) -> int:
+    """Return the bytes of memory that each of so many instances may have, with some left for the platform."""
+    whole = _machine_memory()
+    return (whole - min(_OWN_MEMORY, whole // 4)) // instances
+
+
+def _machine_memory() -> int:
     try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
-        memory = 4 * _MEMORY_PER_INSTANCE
-    return max(2, min(2 * cores, memory // _MEMORY_PER_INSTANCE))
+        return 4 * _MEMORY_PER_INSTANCE
 
 
 def _text(value: Any) -> str:
@@ -189,9 +198,22 @@ class Settings:
         _path, "A PEM file with the certificate's private key, without a passphrase.", default=None
     )
     runtime: str = _setting(
-        _one_of("process"),
-        "How instances run. `process` is for your own models: it isolates nothing.",
-        default="process",
+        _one_of("auto", "sandbox", "process"),
+        "How instances run. `auto` is the most isolated one that this machine has. `sandbox`: the version's image in "
+        "namespaces made by bubblewrap, without a network. `process`: as your own user, for your own models: it "
+        "isolates nothing.",
+        default="auto",
+    )
+    sandbox_network: bool = _setting(
+        _truth,
+        "Let models that ask for it (`COGYARD_NETWORK=1` in `environment` of cog.yaml) use this machine's network from "
+        "their sandbox. They then reach what this machine reaches, the platform's own port among it.",
+        default=False,
+    )
+    sandbox_scratch: int = _setting(
+        _whole(0, 1 << 45),
+        "Bytes that one instance may write in its sandbox; they are kept in memory. 0: half of its memory.",
+        default=0,
     )
     max_instances: int = _setting(
         _whole(1, 10_000),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from cogyard.compose.administration import default_administrator
 from cogyard.domain.values import Account
@@ -32,6 +33,10 @@ class Welcome:
     link: str | None = None
     #: Predictions that an earlier platform left in the middle, and that run again.
     recovered: int = 0
+    #: What instances run in, whether that keeps models from this machine, and why they don't run in something better.
+    runtime: str = "process"
+    isolated: bool = False
+    passed_over: Mapping[str, str] = field(default_factory=dict)
 
 
 async def admit(

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,7 +36,7 @@ _STOP_GRACE = 5.0
 class HostOptions:
     """Times in seconds."""
 
-    run: RunOptions
+    run: RunOptions = field(default_factory=RunOptions)
     setup_timeout: float = 600.0
     #: How long a host sleeps for work before it asks again, should a wake-up be lost.
     claim_wait: float = 30.0
@@ -109,7 +109,11 @@ class Host:
         running = await prepared.start(self.id)
         server = self._connect(running.address)
         served = Served(
-            instance=self.id, server=server, running=running, death=asyncio.create_task(running.wait())
+            instance=self.id,
+            server=server,
+            running=running,
+            reach=prepared.reach,
+            death=asyncio.create_task(running.wait()),
         )
         grace = _STOP_GRACE
         try:
@@ -132,8 +136,8 @@ class Host:
 
     async def _wait_ready(self, served: Served) -> None:
         clock = asyncio.get_running_loop().time
-        deadline = clock() + self._options.setup_timeout
-        pause = 0.02
+        begun = clock()
+        deadline = begun + self._options.setup_timeout
         while not self._draining.is_set():
             health = await served.server.health()
             if health is not None and self._judge(health, served.running):
@@ -146,8 +150,8 @@ class Host:
                 raise self._failed(
                     f"The model was not ready after {self._options.setup_timeout:g} seconds.", served.running
                 )
-            await first(served.death, timeout=pause)
-            pause = min(pause * 1.5, 0.5)
+            # A setup of ten minutes need not be asked about as often as one of a second.
+            await first(served.death, timeout=min(max((clock() - begun) / 20, 0.01), 0.5))
 
     def _judge(self, health: Health, running: Running) -> bool:
         """Say whether the model is ready; raise SetupFailedError when it never will be."""

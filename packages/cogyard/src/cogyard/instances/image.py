@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from cogyard.instances.errors import ImageRefusedError
+from cogyard.instances.work import VersionSource
 from cogyard.oci.errors import InvalidDocumentError
 from cogyard.oci.manifest import Manifest, decode
 
@@ -16,6 +17,10 @@ from cogyard.oci.manifest import Manifest, decode
 LAYER_KIND = "run.cog.layer"
 #: Tells the same in the config's labels, a JSON object by diffID: Docker keeps those, and no annotations.
 LAYER_KINDS = "run.cog.layers"
+#: The module that an image of this project runs.
+OUR_SERVER = "cog_server"
+#: Set in `environment` of cog.yaml (which Cog knows too) by a model that needs the network while it runs.
+NETWORK = "COGYARD_NETWORK"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +42,9 @@ class Image:
     labels: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     cog_config: Mapping[str, Any] = field(default_factory=dict)
+    #: What a container of the image runs, its entrypoint included, and where.
+    command: tuple[str, ...] = ()
+    working_dir: str = "/"
 
     def of_kind(self, *kinds: str) -> tuple[Layer, ...]:
         """List the layers of these kinds, in the image's order."""
@@ -64,11 +72,37 @@ class Image:
         return str(value) if value else None
 
     @property
+    def is_ours(self) -> bool:
+        """Whether this project's model server is inside; else it is one that Cog made."""
+        return OUR_SERVER in self.command
+
+    @property
+    def asks_for_network(self) -> bool:
+        """Whether the author says that the model needs the network."""
+        return self.env.get(NETWORK, "").lower() in {"1", "true", "yes"}
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """The model's OpenAPI document; empty when it can't be read."""
+        return _object(self.labels.get("run.cog.openapi_schema", "{}"))
+
+    @property
     def slots(self) -> int:
         """How many predictions one instance runs at once: `concurrency.max` of cog.yaml, else 1."""
         concurrency = self.cog_config.get("concurrency")
         top = concurrency.get("max") if isinstance(concurrency, Mapping) else None
         return top if isinstance(top, int) and 1 <= top <= 10_000 else 1
+
+
+async def find_image(versions: VersionSource, version: str) -> Image:
+    """Return a version's image; raise ImageRefusedError when it is not there or can't be read."""
+    try:
+        manifest, config = await versions.manifest(version)
+    except KeyError as error:
+        raise ImageRefusedError(
+            f"Version {version} is not in the registry.", hint="Push the image again."
+        ) from error
+    return read_image(version, manifest, config)
 
 
 def read_image(version: str, manifest: bytes, config: Mapping[str, Any]) -> Image:
@@ -97,6 +131,8 @@ def read_image(version: str, manifest: bytes, config: Mapping[str, Any]) -> Imag
         ),
         labels=labels,
         env=_environment(_section(config).get("Env")),
+        command=_words(_section(config).get("Entrypoint")) + _words(_section(config).get("Cmd")),
+        working_dir=_folder(_section(config).get("WorkingDir")),
         cog_config=_object(labels.get("run.cog.config", "{}")),
     )
 
@@ -123,6 +159,14 @@ def _kinds(config: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]:
 def _environment(value: Any) -> dict[str, str]:
     pairs = [str(item).partition("=") for item in value] if isinstance(value, list) else []
     return {name: text for name, equals, text in pairs if name and equals and "\0" not in name + text}
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    return tuple(str(word).replace("\0", "") for word in value) if isinstance(value, list) else ()
+
+
+def _folder(value: Any) -> str:
+    return value if isinstance(value, str) and value.startswith("/") and "\0" not in value else "/"
 
 
 def _object(text: str) -> Mapping[str, Any]:

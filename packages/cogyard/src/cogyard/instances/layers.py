@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from cogyard.domain.blobs import BlobStore, LocalFiles
 from cogyard.instances.errors import ImageRefusedError, LayerTooLargeError, PrepareFailedError
 from cogyard.instances.image import Layer
-from cogyard.instances.unpack import UnpackLimits, unpack
+from cogyard.instances.unpack import AsRoot, UnpackLimits, unpack
 
 #: Unpacking stops short of filling the disk that also holds the database.
 _RESERVE = 512 << 20
@@ -28,8 +28,16 @@ class Layers(Protocol):
 class LayerCache:
     """Layers unpacked under one folder, each whole or not at all."""
 
-    def __init__(self, root: Path, blobs: BlobStore, limits: UnpackLimits | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        blobs: BlobStore,
+        limits: UnpackLimits | None = None,
+        *,
+        as_root: AsRoot | None = None,
+    ) -> None:
         self._root = root
+        self._as_root = as_root
         self._blobs = blobs
         self._limits = limits or UnpackLimits()
         self._busy: dict[str, asyncio.Lock] = {}
@@ -56,7 +64,7 @@ class LayerCache:
     async def _make(self, layer: Layer, final: Path) -> None:
         if layer.media_type.endswith("zstd"):
             raise ImageRefusedError(
-                f"Layer {layer.digest} is compressed with zstd, which the process runtime does not read.",
+                f"Layer {layer.digest} is compressed with zstd, which no runtime here reads but Docker's.",
                 hint="Build the image with gzip layers, as `cog build` does.",
             )
         work = self._root / f"unfinished-{uuid.uuid4().hex}"
@@ -65,7 +73,7 @@ class LayerCache:
             await asyncio.to_thread((work / "tree").mkdir, parents=True)
             archive = await self._archive(layer, work)
             limits = self._limits_here()
-            await asyncio.to_thread(unpack, archive, work / "tree", limits)
+            await asyncio.to_thread(unpack, archive, work / "tree", limits, self._as_root)
             await asyncio.to_thread(_publish, work / "tree", final)
         except LayerTooLargeError as error:
             if limits.max_bytes == self._limits.max_bytes:

@@ -14,15 +14,17 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
-from cogyard.instances.image import Image, read_image
+from cogyard.instances.image import Image, find_image
 from cogyard.instances.layers import Layers
 from cogyard.instances.orphans import MARK, kill_marked
-from cogyard.instances.runtime import Exit, Progress, silent
-from cogyard.instances.tail import Tail
+from cogyard.instances.reach import DirectReach, Reach
+from cogyard.instances.running import RunningProcess
+from cogyard.instances.runtime import Progress, silent
 from cogyard.instances.tree import assemble
 from cogyard.instances.work import VersionSource
 
@@ -63,6 +65,8 @@ class ProcessOptions:
     home: Path
     #: Says whose processes these are; see `orphans`.
     mark: str
+    #: Where model servers reach the platform, such as `http://127.0.0.1:8000`.
+    base: str
     #: `host:port` of private addresses that inputs may name; the platform's own among them.
     input_hosts: tuple[str, ...] = ()
     setup_timeout: float = 600.0
@@ -88,18 +92,12 @@ class ProcessRuntime:
 
         Raises ImageRefusedError or PrepareFailedError.
         """
-        try:
-            manifest, config = await self._versions.manifest(version)
-        except KeyError as error:
-            raise ImageRefusedError(
-                f"Version {version} is not in the registry.", hint="Push the image again."
-            ) from error
-        image = read_image(version, manifest, config)
+        image = await find_image(self._versions, version)
         locks = image.of_kind("lock")
         if not locks:
             raise ImageRefusedError(
                 f"Version {version} has no lock of its Python environment, so it can't run without containers.",
-                hint="Build and push it with this project's `cog build`, or use a runtime for containers.",
+                hint="Build and push it with this project's `cog build`, or use the sandbox or docker runtime.",
             )
         progress("unpacking layers")
         lock_folder = await self._layers.folder(locks[-1])
@@ -137,6 +135,11 @@ class PreparedProcess:
         """How many predictions one instance runs at once."""
         return self.image.slots
 
+    @property
+    def reach(self) -> Reach:
+        """How its model servers reach the platform: over the network, as whatever else."""
+        return DirectReach(self.options.base)
+
     async def start(self, instance: str) -> RunningProcess:
         """Start a model server in a folder of its own. Raises PrepareFailedError."""
         folder = self.options.root / instance
@@ -161,7 +164,17 @@ class PreparedProcess:
                     f"The model server of instance {instance} could not be started: {error.strerror}."
                 ) from error
             raise
-        return RunningProcess(process, folder=folder, socket=socket, mark=f"{self.options.mark}/{instance}")
+        return RunningProcess(
+            process,
+            address=f"unix:{socket}",
+            tidy=partial(asyncio.to_thread, self._tidy, folder, socket, instance),
+        )
+
+    def _tidy(self, folder: Path, socket: Path, instance: str) -> None:
+        # The workers lead groups of their own and end when the server does; what they started may not.
+        kill_marked(f"{self.options.mark}/{instance}")
+        shutil.rmtree(folder, ignore_errors=True)
+        socket.unlink(missing_ok=True)
 
     def _lay_out(self, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -201,57 +214,6 @@ class PreparedProcess:
             **dict.fromkeys(("NO_PROXY", "no_proxy"), _no_proxy()),
             MARK: f"{self.options.mark}/{instance}",
         }
-
-
-class RunningProcess:
-    """One model server process, everything below it, and its folder."""
-
-    def __init__(self, process: asyncio.subprocess.Process, *, folder: Path, socket: Path, mark: str) -> None:
-        self._process = process
-        self._folder = folder
-        self._socket = socket
-        self._mark = mark
-        self._tail = Tail()
-        self._reader = asyncio.create_task(self._read())
-
-    @property
-    def address(self) -> str:
-        """`unix:` and the socket's path."""
-        return f"unix:{self._socket}"
-
-    async def wait(self) -> Exit:
-        """Return once the process has ended."""
-        return Exit(code=await self._process.wait())
-
-    def logs(self) -> str:
-        """Return the end of what the server and the model printed."""
-        return self._tail.text()
-
-    async def stop(self, *, grace: float = 5.0) -> None:
-        """Ask, wait `grace` seconds, kill, and remove the instance's folder; may be called twice."""
-        if self._process.returncode is None:
-            self._process.terminate()
-            try:
-                await asyncio.wait_for(self._process.wait(), grace)
-            except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        # The workers lead groups of their own and end when the server does; what they started may not.
-        await asyncio.to_thread(kill_marked, self._mark)
-        self._reader.cancel()
-        await asyncio.gather(self._reader, return_exceptions=True)
-        await asyncio.to_thread(self._clean)
-
-    def _clean(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._socket.unlink(missing_ok=True)
-
-    async def _read(self) -> None:
-        stream = self._process.stdout
-        while stream is not None and (data := await stream.read(64 << 10)):
-            self._tail.add(data)
 
 
 def _no_proxy() -> str:

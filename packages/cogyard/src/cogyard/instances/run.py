@@ -15,7 +15,7 @@ from datetime import datetime
 from cogyard.domain.values import Kind
 from cogyard.instances.errors import NotAcceptedError, ServerLostError
 from cogyard.instances.events import CompletedEvent, LogEvent, OutputEvent
-from cogyard.instances.inputs import output_prefix, resolve_files
+from cogyard.instances.reach import Reach
 from cogyard.instances.reporter import Reporter
 from cogyard.instances.runtime import Exit, Running
 from cogyard.instances.server import PREDICTIONS, TRAININGS, ModelServer, Run
@@ -39,10 +39,8 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOptions:
-    """Times in seconds, and where the model server finds the platform."""
+    """Times in seconds."""
 
-    #: The address at which the model server fetches inputs and puts outputs, such as `http://127.0.0.1:8000`.
-    base: str
     #: How long a cancelled prediction may still run before its instance is ended.
     cancel_grace: float = 20.0
     #: How long a full model server is asked again before the prediction is left to its lease.
@@ -56,6 +54,7 @@ class Served:
     instance: str
     server: ModelServer
     running: Running
+    reach: Reach
     death: asyncio.Task[Exit]
 
 
@@ -119,9 +118,9 @@ class PredictionRun:
         prediction = self._claim.prediction
         request = Run(
             id=prediction.id,
-            input=resolve_files(prediction.input, self._options.base),
+            input=self._served.reach.inputs(prediction.input),
             created_at=prediction.created_at.isoformat(),
-            output_file_prefix=output_prefix(self._options.base, self._claim.lease_token),
+            output_file_prefix=self._served.reach.outputs(self._claim.lease_token),
             room=self._room,
         )
         async for event in self._served.server.predict(request):

@@ -1,8 +1,8 @@
 """The port behind which a version becomes a running model server.
 
 Three small steps, so that each can be slow, cached or repeated alone: `prepare` makes ready what is shared by all
-instances of a version (layers, environment), `start` starts one model server, `stop` ends it. Adapters: process
-(today), sandbox and docker; all pass the suite in `cogyard.testing.instances`.
+instances of a version (layers, environment), `start` starts one model server, `stop` ends it. Adapters: process,
+sandbox and docker; all pass the suite in `cogyard.testing.instances`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+from cogyard.instances.reach import Reach
 
 #: Receives one line of progress, such as "installing 12 packages".
 Progress = Callable[[str], None]
@@ -60,6 +62,11 @@ class Prepared(Protocol):
     @property
     def slots(self) -> int:
         """How many predictions one instance runs at once."""
+        ...
+
+    @property
+    def reach(self) -> Reach:
+        """How its model servers reach the platform."""
         ...
 
     async def start(self, instance: str) -> Running:

@@ -147,14 +147,24 @@ class HttpModelServer:
 
     async def cancel(self, prediction_id: str, *, room: str = PREDICTIONS) -> None:
         """Ask that a prediction or a training stop; a server that is gone has stopped it too."""
-        try:
-            await self._client.post(f"/{room}/{prediction_id}/cancel")
-        except httpx2.HTTPError:
-            return
+        with suppress(httpx2.HTTPError):
+            await self.post(f"/{room}/{prediction_id}/cancel")
+
+    async def post(self, path: str) -> None:
+        """Send a request that has no body; raise httpx2.HTTPError."""
+        await self._client.post(path)
 
     async def aclose(self) -> None:
         """Close connections."""
         await self._client.aclose()
+
+
+async def shut_down(address: str) -> None:
+    """Ask a model server to finish what it runs and end; one that does not answer is let be."""
+    server = HttpModelServer(address)
+    with suppress(httpx2.HTTPError):
+        await server.post("/shutdown")
+    await server.aclose()
 
 
 async def _events(response: httpx2.Response) -> AsyncGenerator[ServerEvent]:

@@ -1,5 +1,10 @@
 """Unpack a layer that a stranger made, without letting it write, read or fill anything but its own folder.
 
+A layer is unpacked in one of two ways. As a *project*, files of the host's world: every link must lead to a place
+inside. As a part of a *root*, which is seen only from inside of a sandbox: links may lead anywhere, since nothing
+outside ever follows them; owners, modes and times are kept as far as they matter there, and a removed file becomes what
+overlayfs takes for one.
+
 Theory of operation: the archive is read once, in order, through a guard that counts plain bytes and refuses a
 single large read (tarfile takes a whole extended header into memory, whatever size it claims). Every member is
 judged by its *name* before anything is made: relative, without `..`, not below a link. Links must resolve by
@@ -25,6 +30,8 @@ from cogyard.oci.forward import ForwardReader
 _CHUNK = 1 << 20
 #: A full or broken disk is not the layer's fault.
 _OURS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EROFS})
+#: How a layer says that a lower layer's file, or all that a folder held, is gone (OCI image layers).
+_REMOVED, _REMOVED_ALL = ".wh.", ".wh..wh..opq"
 _GZIP_MAGIC = b"\x1f\x8b"
 _INFLATE_ERROR: type[Exception] = isal_zlib.error  # type: ignore[assignment] # the stub says an instance
 
@@ -37,8 +44,17 @@ class UnpackLimits:
     max_entries: int = 500_000
 
 
-def unpack(archive: Path, target: Path, limits: UnpackLimits) -> int:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AsRoot:
+    """That a layer becomes a part of a root file system, and whose its files are (None: ours)."""
+
+    owner: int | None = None
+
+
+def unpack(archive: Path, target: Path, limits: UnpackLimits, root: AsRoot | None = None) -> int:
     """Unpack a tar or tar+gzip file into an empty folder; return the plain bytes written.
+
+    As files of a project, or, with `root`, as a part of a root file system.
 
     Raises UnsafeLayerError, naming the member, and OSError when the disk fails; what was written until then is
     the caller's to remove.
@@ -48,7 +64,7 @@ def unpack(archive: Path, target: Path, limits: UnpackLimits) -> int:
             magic = raw.read(2)
             raw.seek(0)
             plain = _inflated(raw) if magic == _GZIP_MAGIC else raw
-            return _Unpacking(target, limits).run(plain)
+            return _Unpacking(target, limits, root).run(plain)
     except (tarfile.TarError, EOFError, igzip.BadGzipFile, zlib.error, _INFLATE_ERROR) as error:
         raise UnsafeLayerError(f"The layer is not a readable archive: {error}") from error
 
@@ -64,9 +80,11 @@ def _too_large(limit: int) -> LayerTooLargeError:
 class _Unpacking:
     """One layer on its way to disk."""
 
-    def __init__(self, target: Path, limits: UnpackLimits) -> None:
+    def __init__(self, target: Path, limits: UnpackLimits, root: AsRoot | None) -> None:
         self._target = target
         self._limits = limits
+        self._root = root
+        self._times: dict[Path, float] = {}
         self._links: set[PurePosixPath] = set()
         self._files: set[PurePosixPath] = set()
         self._written = 0
@@ -80,6 +98,8 @@ class _Unpacking:
                     raise UnsafeLayerError(f"The layer has more than {self._limits.max_entries} entries.")
                 self._member(archive, member)
                 archive.members = []  # type: ignore[attr-defined] # tarfile keeps every member otherwise
+        for folder, moment in reversed(self._times.items()):  # Last, as each entry changes its folder's time.
+            _touch(folder, moment)
         return self._written
 
     def _member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
@@ -87,16 +107,26 @@ class _Unpacking:
         if not name.parts:
             return
         path = self._target / name
-        if name.name.startswith(".wh."):
+        removes = name.name.startswith(_REMOVED)
+        if removes and self._root is None:
             raise UnsafeLayerError(
                 f"{_shown(name)} removes a file of a lower layer, which this runtime cannot do."
             )
         try:
             if member.isdir():
-                path.mkdir(mode=0o755, parents=True, exist_ok=True)
+                if name in self._links:  # What is done to the folder must not be done to what a link names.
+                    path.unlink()
+                    self._links.discard(name)
+                self._folder(path)
+                if self._root is not None:
+                    path.chmod(member.mode & 0o777 | 0o700)
+                    self._times[path] = member.mtime
                 return
-            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            if path.is_symlink() or path.is_file():
+            self._folder(path.parent)
+            if removes:
+                self._remove(path)
+                return
+            if path.is_symlink() or (path.exists() and not path.is_dir()):
                 path.unlink()
                 self._links.discard(name)
                 self._files.discard(name)
@@ -106,6 +136,30 @@ class _Unpacking:
                 raise
             raise UnsafeLayerError(f"{_shown(name)} could not be unpacked: {error.strerror}.") from error
 
+    def _folder(self, path: Path) -> None:
+        """Make a folder and those above it, all within the tree and none by way of a link."""
+        if path.is_dir() or path == self._target:
+            return
+        self._folder(path.parent)
+        path.mkdir(mode=0o755)
+        self._own(path)
+
+    def _own(self, path: Path) -> None:
+        if self._root is not None and self._root.owner is not None:
+            os.chown(path, self._root.owner, self._root.owner, follow_symlinks=False)
+
+    def _remove(self, path: Path) -> None:
+        """Leave the sign that a lower layer's file, or everything in this folder, is not there."""
+        if path.name == _REMOVED_ALL:
+            os.setxattr(path.parent, "user.overlay.opaque", b"y")
+            return
+        name = path.name.removeprefix(_REMOVED)
+        if name in {"", ".", ".."}:
+            raise UnsafeLayerError(f"{path.name!r:.100} removes a file that has no name.")
+        gone = path.with_name(name)
+        if not os.path.lexists(gone):
+            os.mknod(gone, stat.S_IFCHR, 0)
+
     def _place(
         self, archive: tarfile.TarFile, member: tarfile.TarInfo, name: PurePosixPath, path: Path
     ) -> None:
@@ -114,19 +168,27 @@ class _Unpacking:
         if member.isreg():
             self._file(archive, member, name, path)
         elif member.issym():
-            self._inside(name.parent, member.linkname, name)
+            if self._root is None:
+                self._inside(name.parent, member.linkname, name)
             path.symlink_to(member.linkname)
+            self._own(path)
             self._links.add(name)
         elif member.islnk():
             source = self._name(member.linkname, what=member.name)
+            if self._root is not None and source in self._links:
+                path.symlink_to((self._target / source).readlink())
+                self._own(path)
+                self._links.add(name)
+                return
             if source not in self._files:
                 raise UnsafeLayerError(
                     f"{_shown(name)} is a link to {member.linkname!r:.100}, which is not a file."
                 )
             path.hardlink_to(self._target / source)
             self._files.add(name)
-        else:
+        elif self._root is None:
             raise UnsafeLayerError(f"{_shown(name)} is a device or pipe, not a file.")
+        # A root's devices are those that the sandbox makes.
 
     def _file(
         self, archive: tarfile.TarFile, member: tarfile.TarInfo, name: PurePosixPath, path: Path
@@ -134,6 +196,8 @@ class _Unpacking:
         source = archive.extractfile(member)
         # Layers are shared by instances, so they are read-only; what an instance may change is copied for it.
         mode = 0o555 if member.mode & stat.S_IXUSR else 0o444
+        if self._root is not None:  # Nobody but an overlay sees them; there a model may write over its copy.
+            mode = member.mode & 0o777 | 0o600
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
         with os.fdopen(descriptor, "wb") as file:
             left = member.size
@@ -143,6 +207,13 @@ class _Unpacking:
                     raise UnsafeLayerError(f"The archive ends in the middle of {_shown(name)}.")
                 file.write(data)
                 left -= len(data)
+            if self._root is not None:
+                os.fchmod(file.fileno(), mode)
+        if self._root is not None:
+            self._own(path)
+            _touch(
+                path, member.mtime
+            )  # Python takes compiled code for old when its source's time is another.
         self._written += member.size
         self._files.add(name)
 
@@ -168,6 +239,11 @@ class _Unpacking:
         if climbs > max(len(folder.parts) - 1, 0):
             # The first folder is the image's `/src`; a link must not leave that either.
             raise UnsafeLayerError(f"{_shown(name)} is a link out of the project: {link!r:.100}.")
+
+
+def _touch(path: Path, moment: float) -> None:
+    seconds = min(max(moment, 0.0), float(1 << 33))
+    os.utime(path, (seconds, seconds), follow_symlinks=False)
 
 
 def _shown(name: PurePosixPath) -> str:

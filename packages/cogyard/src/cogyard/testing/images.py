@@ -105,7 +105,7 @@ def make_image(
         add("lock", {"opt/cog/pylock.toml": lock.encode()})
     if weights:
         add("weights", {f"src/{name}": data for name, data in weights.items()})
-    schema = json.dumps(_schema(predict, (cog or {}).get("train")))
+    schema = json.dumps(schema_of(predict, (cog or {}).get("train")))
     add("source", {"src/.cog/openapi_schema.json": schema.encode(), "src/predict.py": predict.encode()})
     described: dict[str, Any] = {
         "build": {"python_version": python},
@@ -132,7 +132,7 @@ def make_image(
     return TestImage(manifest=manifest_bytes, config=config_bytes, digest=named.digest, blobs=blobs)
 
 
-def _schema(predict: str, train: str | None) -> Mapping[str, Any]:
+def schema_of(predict: str, train: str | None = None) -> Mapping[str, Any]:
     """Read the schema of a `predict.py` from its source, as a build does; `train` is where its training is."""
     with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
         (Path(folder) / "predict.py").write_text(predict)

@@ -14,6 +14,7 @@ from typing import Any
 
 from cogyard.instances.errors import ImageRefusedError, NotAcceptedError, ServerLostError
 from cogyard.instances.events import CompletedEvent, OutputEvent, ServerEvent
+from cogyard.instances.reach import DirectReach, Reach
 from cogyard.instances.runtime import Exit, Prepared, Progress, Running, Runtime, silent
 from cogyard.instances.server import PREDICTIONS, Health, ModelServer, Run
 
@@ -85,6 +86,10 @@ class _FakePrepared:
     @property
     def slots(self) -> int:
         return self.model.slots
+
+    @property
+    def reach(self) -> Reach:
+        return DirectReach("http://127.0.0.1:1")
 
     async def start(self, instance: str) -> Running:
         self.model.starts += 1

@@ -1,0 +1,137 @@
+"""The instances' side of the platform: the runtime that this machine has, and the fleet that uses it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
+
+from cog_server.inputs.addresses import AddressRule
+from cog_server.inputs.fetch import Fetcher
+
+from cogyard.compose.datadir import DataDir
+from cogyard.compose.gates import UnixGates
+from cogyard.compose.parts import Kept, make_work
+from cogyard.compose.registry import PushedImages
+from cogyard.compose.runtimes import Choice, Offer, choose
+from cogyard.compose.settings import Settings, instance_memory
+from cogyard.features.services import Services
+from cogyard.fleet.local import LocalFleet
+from cogyard.instances.cgroups import Cgroups
+from cogyard.instances.environments import UvEnvironments
+from cogyard.instances.gate import App, Gate, Offers
+from cogyard.instances.host import HostOptions
+from cogyard.instances.layers import LayerCache
+from cogyard.instances.limits import InstanceLimits
+from cogyard.instances.probe import SandboxSupport, probe_sandbox
+from cogyard.instances.process import ProcessOptions, ProcessRuntime
+from cogyard.instances.sandbox import SandboxOptions, SandboxRuntime
+from cogyard.instances.server import HttpModelServer
+from cogyard.instances.unpack import AsRoot
+
+#: The model server says itself when setup() took too long, with its logs; the host's own limit is a backstop.
+_BACKSTOP = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What a runtime is built on."""
+
+    kept: Kept
+    services: Services
+    settings: Settings
+    folder: DataDir
+    #: Where model servers on this machine's network reach the platform.
+    base: str
+    #: The platform's own application.
+    application: App
+
+    @property
+    def images(self) -> PushedImages:
+        """Where runtimes find what they run."""
+        return PushedImages(self.services.versions.store, self.kept.repositories, self.kept.images)
+
+    @property
+    def input_hosts(self) -> tuple[str, ...]:
+        """List the private addresses that inputs may name: the platform's own, by all its names, and the operator's."""
+        port = self.base.rpartition(":")[2]
+        public = urlsplit(self.settings.public_url).netloc if self.settings.public_url else ""
+        ours = (urlsplit(self.base).netloc, f"localhost:{port}", public)
+        return tuple(dict.fromkeys(host for host in (*ours, *self.settings.input_hosts) if host))
+
+
+def make_fleet(ground: Ground) -> tuple[LocalFleet, Choice]:
+    """Choose a runtime and make the fleet over it. Blocks a moment; raises RuntimeMissingError."""
+    choice = choose(
+        ground.settings.runtime,
+        {
+            "sandbox": partial(_sandbox_offer, ground),
+            "process": lambda: Offer(make=partial(_process, ground)),
+        },
+    )
+    fleet = LocalFleet(
+        runtime=choice.runtime,
+        work=make_work(ground.kept, ground.services, ground.folder),
+        options=HostOptions(setup_timeout=ground.settings.setup_timeout + _BACKSTOP),
+        connect=HttpModelServer,
+    )
+    return fleet, choice
+
+
+def _process(ground: Ground) -> ProcessRuntime:
+    folder, settings = ground.folder, ground.settings
+    options = ProcessOptions(
+        root=folder.instances,
+        sockets=folder.sockets,
+        home=folder.home,
+        mark=folder.mark,
+        base=ground.base,
+        input_hosts=ground.input_hosts,
+        setup_timeout=settings.setup_timeout,
+    )
+    return ProcessRuntime(
+        options, ground.images, LayerCache(folder.layers, ground.kept.images), UvEnvironments()
+    )
+
+
+def _sandbox_offer(ground: Ground) -> Offer:
+    support = probe_sandbox()
+    return Offer(reason=support.reason, make=partial(_sandbox, ground, support))
+
+
+def _sandbox(ground: Ground, support: SandboxSupport) -> SandboxRuntime:
+    folder, settings = ground.folder, ground.settings
+    offers = Offers()
+    fetcher = Fetcher(AddressRule.parse(",".join(settings.input_hosts)))
+    groups = Cgroups.find()
+    if groups is not None:
+        groups.clean(folder.mark)
+    options = SandboxOptions(
+        wholes=folder.roots,
+        sockets=folder.sockets,
+        mark=folder.mark,
+        base=ground.base,
+        offer=offers.add,
+        user=support.user,
+        overlay=support.overlay,
+        network=settings.sandbox_network,
+        input_hosts=ground.input_hosts,
+        setup_timeout=settings.setup_timeout,
+        limits=instance_limits(settings),
+        cgroups=groups,
+        bubblewrap=support.bubblewrap,
+    )
+    layers = LayerCache(folder.image_layers, ground.kept.images, as_root=AsRoot(owner=support.user))
+    gates = UnixGates(Gate(offers, fetcher, ground.application))
+    return SandboxRuntime(options, ground.images, layers, gates)
+
+
+def instance_limits(settings: Settings) -> InstanceLimits:
+    """Return what one instance may use: this machine's share, unless the operator says otherwise."""
+    memory = instance_memory(settings.max_instances)
+    return InstanceLimits(
+        memory=memory,
+        cpus=float(os.cpu_count() or 1),
+        scratch=settings.sandbox_scratch or memory // 2,
+    )

@@ -1,0 +1,28 @@
+"""What one instance may use of the machine, as values; runtimes turn them into what their system understands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceLimits:
+    """The most that an instance, with everything it starts, may use."""
+
+    #: Bytes of memory.
+    memory: int = 4 * _GIB
+    #: Processors' worth of time; None for no limit.
+    cpus: float | None = None
+    #: Processes and threads.
+    processes: int = 2048
+    #: Bytes it may write anywhere; they are in memory.
+    scratch: int = 2 * _GIB
+    #: Open files of one process.
+    files: int = 65_536
+
+    def for_process(self, *, grouped: bool) -> dict[str, int]:
+        """Return what is set for each process (see setrlimit(2)). `grouped`: control groups hold memory together."""
+        limits = {"nproc": self.processes, "nofile": self.files, "core": 0, "memlock": 64 << 20}
+        return limits if grouped else {**limits, "data": self.memory}

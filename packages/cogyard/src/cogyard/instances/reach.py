@@ -1,0 +1,103 @@
+"""How a model server reaches the platform: where files of its inputs are, and where it sends what it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from cogyard.domain.fileref import presented, replaced
+
+#: Schemas refer to each other; more steps than these are a circle.
+_DEEPEST = 16
+#: What is given to predict() and to train().
+_INPUTS = ("Input", "TrainingInput")
+
+
+class Reach(Protocol):
+    """The platform as the model servers of one version see it."""
+
+    def inputs(self, given: Mapping[str, Any]) -> Any:
+        """Return a prediction's input with addresses that the model server can fetch."""
+        ...
+
+    def outputs(self, lease_token: str) -> str:
+        """Say where the model server sends the files it makes while it holds this lease."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DirectReach:
+    """Over the network, at the platform's own address, such as `http://127.0.0.1:8000`."""
+
+    base: str
+
+    def inputs(self, given: Mapping[str, Any]) -> Any:
+        """Replace each reference to a file of ours by its address; other addresses are the model server's to fetch."""
+        return presented(dict(given), lambda ref: f"{self.base}/delivery/{ref.token}/{quote(ref.name)}")
+
+    def outputs(self, lease_token: str) -> str:
+        """Say where outputs go."""
+        return f"{self.base}/internal/outputs/{lease_token}/"
+
+
+@dataclass(frozen=True, slots=True)
+class GatedReach:
+    """Through a gate, for a model server without a network: what its input names elsewhere is fetched for it.
+
+    `offer` makes an address a path behind the gate; `files` names the inputs that are files: an address in any other
+    input is a text of the caller's, and stays as it is.
+    """
+
+    base: str
+    offer: Callable[[str], str]
+    files: frozenset[str]
+
+    def inputs(self, given: Mapping[str, Any]) -> Any:
+        """Replace references to our files, and addresses elsewhere in inputs that are files."""
+        ours = DirectReach(self.base).inputs(given)
+        return {
+            name: replaced(value, self._behind) if name in self.files else value
+            for name, value in ours.items()
+        }
+
+    def outputs(self, lease_token: str) -> str:
+        """Say where outputs go."""
+        return DirectReach(self.base).outputs(lease_token)
+
+    def _behind(self, text: str) -> str:
+        elsewhere = text.startswith(("http://", "https://")) and not text.startswith(self.base + "/")
+        return f"{self.base}{self.offer(text)}" if elsewhere else text
+
+
+def file_inputs(schema: Mapping[str, Any]) -> frozenset[str]:
+    """Name the inputs that are files, or hold some, from a model's OpenAPI document, whatever is wrong with it."""
+    found: set[str] = set()
+    for each in _INPUTS:
+        properties = _at(schema, "components", "schemas", each, "properties")
+        for name, described in properties.items() if isinstance(properties, Mapping) else ():
+            if any(part.get("format") == "uri" for part in _parts(schema, described, _DEEPEST)):
+                found.add(str(name))
+    return frozenset(found)
+
+
+def _parts(document: Mapping[str, Any], value: Any, depth: int) -> Iterator[Mapping[str, Any]]:
+    """Yield a schema, what it is made of, and what it refers to."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _parts(document, item, depth)
+    if not isinstance(value, Mapping) or depth == 0:
+        return
+    yield value
+    reference = value.get("$ref")
+    if isinstance(reference, str) and reference.startswith("#/"):
+        yield from _parts(document, _at(document, *reference[2:].split("/")), depth - 1)
+    for key in ("items", "anyOf", "allOf", "oneOf", "additionalProperties"):
+        yield from _parts(document, value.get(key), depth - 1)
+
+
+def _at(value: Any, *keys: str) -> Any:
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
