@@ -12,7 +12,7 @@ from cog_server.formats import EXAMPLES, is_of_form
 from hypothesis import given
 from hypothesis import strategies as st
 
-UTC = dt.UTC
+UTC = dt.timezone.utc  # noqa: UP017 - Python 3.10 has no other name for it
 
 
 @pytest.mark.parametrize(
