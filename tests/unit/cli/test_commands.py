@@ -13,8 +13,10 @@ import click
 import pytest
 from cogyard.cli import cog, cogyard, reference
 from cogyard.cli.errors import MisuseError, SilentExitError
+from cogyard.cli.groups import group
 from cogyard.cli.options import read_variables
 from cogyard.cli.run import run
+from cogyard.cli.table import OPTIONS, Table, help_text
 from cogyard.errors import CogyardError
 
 TABLES = [("cog", cog.COMMANDS), ("cogyard", cogyard.COMMANDS)]
@@ -31,7 +33,7 @@ def _signals() -> Iterator[None]:
     ("group", "command"),
     [
         (group, name)
-        for group, rows in ((cog.cog, cog.COMMANDS), (cogyard.cogyard, cogyard.COMMANDS))
+        for group, rows in ((group(cog.TABLE), cog.COMMANDS), (group(cogyard.TABLE), cogyard.COMMANDS))
         for name in rows
     ],
     ids=lambda value: value if isinstance(value, str) else value.name,
@@ -51,7 +53,7 @@ def said(
 ) -> tuple[int, str]:
     """Run `cog` in process; return its exit status and what it said on stderr."""
     monkeypatch.setattr(sys, "argv", ["cog", *arguments])
-    return run(cog.cog, "cog"), capsys.readouterr().err
+    return run(group(cog.TABLE), "cog"), capsys.readouterr().err
 
 
 def test_an_unknown_command_is_answered_with_a_near_one(
@@ -119,6 +121,17 @@ def test_options_of_every_command_stand_before_it(
     status, _ = said(capsys, monkeypatch, "--no-color", "--debug", "predict", "--nope")
     assert status == 2
     assert (os.environ["NO_COLOR"], os.environ["COG_DEBUG"]) == ("1", "1")
+
+
+@pytest.mark.parametrize("table", [cog.TABLE, cogyard.TABLE], ids=lambda table: table.name)
+def test_help_without_click_is_click_s_own(table: Table) -> None:
+    """What answers `--help` alone names every option that there is, and stands wherever click shows help."""
+    made = group(table)
+    context = click.Context(made, info_name=table.name)
+    named = {one.split(", ")[-1] for one in OPTIONS}
+    assert named == {option for one in made.get_params(context) for option in one.opts if option != "-h"}
+    assert made.get_help(context) + "\n" == help_text(table)
+    assert max(map(len, help_text(table).splitlines())) <= 110
 
 
 def test_variables_are_read() -> None:

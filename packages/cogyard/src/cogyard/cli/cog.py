@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
-import click
-
-from cogyard.cli.lazy import LazyGroup, Row
-from cogyard.cli.options import everywhere
-from cogyard.cli.run import run
+from cogyard.cli import table
+from cogyard.cli.table import Row, Table
 
 COMMANDS = {
     "init": Row("cogyard.cli.init:init", "Write cog.yaml and predict.py to start a model from."),
@@ -36,21 +31,14 @@ COMMANDS = {
     "gc": Row("cogyard.cli.images:gc", "Remove layers that no image uses."),
 }
 
-
-@click.command(
-    cls=LazyGroup,
+TABLE = Table(
+    name="cog",
+    about="Package a machine-learning model and run it anywhere.",
+    version="cog version %(version)s (Cogyard)",
     rows=COMMANDS,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    help="Package a machine-learning model and run it anywhere.",
-    epilog="Exit statuses: 0 done, 1 failed, 2 called wrongly, 130 ended with Ctrl-C.",
 )
-@everywhere
-@click.version_option(package_name="cogyard", message="cog version %(version)s (Cogyard)")
-def cog() -> None:
-    """Choose a command."""
 
 
 def main() -> None:
     """Run the command line `cog`."""
-    sys.exit(run(cog, "cog"))
+    table.main(TABLE)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
-import click
-
-from cogyard.cli.lazy import LazyGroup, Row
-from cogyard.cli.options import everywhere
-from cogyard.cli.run import run
+from cogyard.cli import table
+from cogyard.cli.table import Row, Table
 
 COMMANDS = {
     "up": Row("cogyard.cli.up:up", "Start the platform on this machine."),
@@ -23,21 +18,15 @@ COMMANDS = {
     "link": Row("cogyard.cli.link:link", "Make a one-time sign-in link."),
 }
 
-
-@click.command(
-    cls=LazyGroup,
+TABLE = Table(
+    name="cogyard",
+    about="Host machine-learning models: pages, an API, a registry.",
+    version="cogyard version %(version)s",
     rows=COMMANDS,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    help="Host machine-learning models: pages, an API, a registry.",
     epilog="Exit statuses: 0 done, 1 failed, 2 called wrongly, 3 (status) it does not run, 130 ended with Ctrl-C.",
 )
-@everywhere
-@click.version_option(package_name="cogyard", message="cogyard version %(version)s")
-def cogyard() -> None:
-    """Choose a command."""
 
 
 def main() -> None:
     """Run the command line `cogyard`."""
-    sys.exit(run(cogyard, "cogyard"))
+    table.main(TABLE)

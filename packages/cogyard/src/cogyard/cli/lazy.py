@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 
 import click
 
-
-@dataclass(frozen=True)
-class Row:
-    """One command: `module:attribute` of its click command, and its line in the list of commands."""
-
-    target: str
-    summary: str
-    hidden: bool = False
+from cogyard.cli.table import Table, help_text
 
 
 class LazyGroup(click.Group):
     """A click group made from a table of rows."""
 
-    def __init__(self, *, rows: Mapping[str, Row], **settings: object) -> None:
+    def __init__(self, *, table: Table, **settings: object) -> None:
         super().__init__(**settings)  # type: ignore[arg-type] # click's own settings, passed on
-        self.rows = dict(rows)
+        self.table = table
+        self.rows = dict(table.rows)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it so
         """Return the commands in the order of the table."""
@@ -40,11 +32,9 @@ class LazyGroup(click.Group):
             raise TypeError(f"{row.target} is not a click command")
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
-        """Write the list of commands from the table alone: nothing is imported."""
-        rows = [(name, row.summary) for name, row in self.rows.items() if not row.hidden]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """Write the table's own help, which `--help` alone shows without click."""
+        formatter.write(help_text(self.table))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

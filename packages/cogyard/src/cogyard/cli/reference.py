@@ -7,9 +7,9 @@ from importlib.util import find_spec
 
 import click
 
-from cogyard.cli.cog import cog
-from cogyard.cli.cogyard import cogyard
+from cogyard.cli import cog, cogyard
 from cogyard.cli.errors import EXIT_STATUSES
+from cogyard.cli.groups import group as group_of
 from cogyard.cli.lazy import LazyGroup
 
 HEADER = """\
@@ -26,7 +26,8 @@ def page() -> str:
     """Return the page in Markdown."""
     parts = [HEADER, "## Exit statuses\n", "| status | meaning |\n|---|---|"]
     parts[-1] += "".join(f"\n| {status} | {meaning} |" for status, meaning in EXIT_STATUSES.items()) + "\n"
-    for name, group in (("cog", cog), ("cogyard", cogyard)):
+    for table in (cog.TABLE, cogyard.TABLE):
+        name, group = table.name, group_of(table)
         parts.append(f"## {name}\n\n{group.help} These options stand before the command:\n")
         parts.extend(_options(group, click.Context(group, info_name=name)))
         parts.extend(_group(name, group))
