@@ -162,6 +162,13 @@ def test_an_upgrade_is_not_taken(server: Server) -> None:
         assert closed(sock)
 
 
+def test_the_docs_that_are_promised_are_there(server: Server) -> None:
+    """The address in the discovery leads to a page about this model; Cog's own leads nowhere."""
+    page = server.client.get(server.client.get("/").json()["docs_url"])
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "<code>text</code>" in page.text
+
+
 def test_an_unfinished_request_leaves_no_trace(server: Server) -> None:
     """A client that closes in the middle of its body starts nothing."""
     before = server.metric("cog_predict_seconds_count")

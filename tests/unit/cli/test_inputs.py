@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -171,8 +172,21 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
 def test_a_near_file_is_suggested(tmp_path: Path) -> None:
     """A mistyped file name is answered with the one that is there."""
     (tmp_path / "input.jpg").write_bytes(b"")
-    with pytest.raises(InputsError, match=r"Did you mean `input\.jpg`"):
+    with pytest.raises(InputsError, match=rf"Did you mean `@{tmp_path}/input\.jpg`"):
         values_of(tmp_path, f"image=@{tmp_path}/inptu.jpg")
+    with pytest.raises(InputsError) as caught:
+        values_of(tmp_path, f"image=@{tmp_path}/x.jpg")
+    assert "Did you mean" not in caught.value.message
+
+
+def test_the_example_is_quoted_for_the_shell() -> None:
+    """A default that the shell would take apart stands in quotes."""
+    texts: dict[str, dict[str, Any]] = {
+        "text": {"type": "string", "default": "a $b's"},
+        "numbers": {"type": "array", "default": [1, 2]},
+    }
+    words = shlex.split(example(texts).removeprefix("For example: "))
+    assert words == ["cog", "predict", "-i", "text=a $b's", "-i", "numbers=[1, 2]"]
 
 
 def test_json_is_taken_exactly(tmp_path: Path) -> None:
@@ -242,4 +256,4 @@ def test_the_example_can_be_typed(tmp_path: Path) -> None:
         "language": {"type": "string", "default": None},
         "words": {"type": "array", "default": ["a"]},
     }
-    assert example(properties).endswith('-i tile=true -i language=… -i words=["a"]')
+    assert example(properties).endswith("-i tile=true -i language=… -i words='[\"a\"]'")

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from cog_server import docs_page
 from cog_server.metrics_page import metrics
 from cog_server.prediction import timestamp
 from cog_server.release import release
@@ -40,6 +41,10 @@ class Pages:
             return self._document()
         if path == "/metrics":
             return Page(metrics(self._runner), media_type=b"text/plain; version=0.0.4; charset=utf-8")
+        if path == "/docs":
+            return Page(
+                docs_page.page(self._runner.predictions.document), media_type=b"text/html; charset=utf-8"
+            )
         if path == "/":
             return Page(_encode(self._discovery()))
         return None

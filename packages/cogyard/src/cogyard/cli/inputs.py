@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +169,7 @@ def _shown(schema: Schema) -> str:
         return "@file"
     if default is None or default == "":
         return "…"
-    return default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)
+    return shlex.quote(default if isinstance(default, str) else json.dumps(default, ensure_ascii=False))
 
 
 def _command() -> str:
@@ -285,17 +287,20 @@ def _existing(name: str) -> Path:
         with path.open("rb"):
             return path.absolute()
     except FileNotFoundError as error:
-        near = did_you_mean(path.name, _names_beside(path))
+        beside = name.removesuffix(path.name)
+        near = did_you_mean(path.name, _names_like(path), prefix=f"@{beside}")
         raise ValueProblemError(f"there is no file {name}", near) from error
     except OSError as error:
         raise ValueProblemError(f"{name} cannot be read: {error.strerror}") from error
 
 
-def _names_beside(path: Path) -> list[str]:
+def _names_like(path: Path) -> list[str]:
+    """Return the files beside a path that begin like it or nearly so; a common ending alone is no likeness."""
     try:
-        return [one.name for one in path.parent.iterdir() if one.is_file()][:1000]
+        names = [one.name for one in path.parent.iterdir() if one.is_file()][:1000]
     except OSError:
         return []
+    return [name for name in names if get_close_matches(path.stem, [Path(name).stem], cutoff=0.6)]
 
 
 def _json(text: str, kind: type, called: str) -> Any:
@@ -344,5 +349,5 @@ def _follow(schema: Schema, schemas: Schema) -> Schema:
 def _raise(problems: Sequence[str], properties: Mapping[str, Schema]) -> None:
     if not problems:
         return
-    listed = problems[0] if len(problems) == 1 else "".join(f"\n  - {line}" for line in problems)
-    raise InputsError(f"the input does not fit the model: {listed}", hint=example(properties))
+    listed = f" {problems[0]}" if len(problems) == 1 else "".join(f"\n  - {line}" for line in problems)
+    raise InputsError(f"the input does not fit the model:{listed}", hint=example(properties))

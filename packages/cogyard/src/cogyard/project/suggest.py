@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterable
 
 
-def did_you_mean(word: str, allowed: Iterable[str]) -> str | None:
-    """Return a sentence with the nearest allowed word, or None when nothing is near."""
+def did_you_mean(word: str, allowed: Iterable[str], *, prefix: str = "") -> str | None:
+    """Return a sentence with the nearest allowed word behind `prefix`, or None when nothing is near."""
     names = list(allowed)
     by_lower = {name.lower().replace("-", "_"): name for name in names}
     near = difflib.get_close_matches(word.lower().replace("-", "_"), by_lower, n=1, cutoff=0.6)
-    return f"Did you mean `{by_lower[near[0]]}`?" if near else None
+    return f"Did you mean `{prefix}{by_lower[near[0]]}`?" if near else None
