@@ -187,6 +187,16 @@ async def test_search_over_everything(platform: ApiPlatform) -> None:
         missing = await client.get("/v1/search")
         assert missing.status_code == 400
         assert missing.json() == {"detail": 'Query parameter "query" is required'}
+        for limit, status in (
+            ("1", 200),
+            ("-5", 200),
+            ("9" * 300, 200),
+            ("null", 400),
+            ("", 400),
+            ("1.5", 400),
+        ):
+            answer = await client.get("/v1/search", params={"query": "echo", "limit": limit})
+            assert answer.status_code == status
 
 
 async def test_runs_are_counted(platform: ApiPlatform) -> None:

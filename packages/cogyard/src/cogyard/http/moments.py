@@ -21,7 +21,7 @@ def written(moment: datetime | None) -> str | None:
 
 def read_moment(text: str | None, name: str) -> datetime | None:
     """Read a moment of a query; without a zone it is UTC. Raises BadRequestError."""
-    if not text:
+    if text is None:
         return None
     try:
         # A plus sign in a query that was not encoded arrives as a space.

@@ -23,9 +23,10 @@ from cogyard.features.versions import routes as versions
 from cogyard.http.endpoints import Endpoint, route
 from cogyard.http.errors import MethodNotAllowedError, NotFoundError
 from cogyard.http.problems import problem_of
+from cogyard.web.openapi.routes import endpoint_for
 
 # Below /v1. The more particular before the less: /files/{token}/stream before /files/{id}.
-API: tuple[Endpoint, ...] = (
+_FEATURES: tuple[Endpoint, ...] = (
     *accounts.ENDPOINTS,
     *streams.API_ENDPOINTS,
     *files.ENDPOINTS,
@@ -39,6 +40,9 @@ API: tuple[Endpoint, ...] = (
 )
 # At the root of the host.
 CAPABILITIES: tuple[Endpoint, ...] = (*delivery.ENDPOINTS, *streams.INTERNAL_ENDPOINTS)
+
+# The document of all of them is one of them.
+API: tuple[Endpoint, ...] = (*_FEATURES, endpoint_for(_FEATURES, CAPABILITIES))
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY")
 _READABLE = ("Location", "Preference-Applied", "Retry-After", "Content-Range", "ETag")

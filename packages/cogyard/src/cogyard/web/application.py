@@ -27,6 +27,8 @@ SESSION_COOKIE = "cogyard_session"
 
 # `/v1/v1` because one official client adds /v1 to a base that has it already (wire gotcha 1).
 _API = re.compile(r"(/v1(?:/v1)?)(/.*)?")
+# Where the hosted service has it too, beside the one below /v1.
+DOCUMENT = "/openapi.json"
 _CAPABILITY = re.compile(r"/(?:delivery|internal)/")
 _REGISTRY = re.compile(r"/(?:v2|registry|cog/v1)(?:/.*)?")
 
@@ -118,9 +120,13 @@ class Switch:
             return "registry", self.registry
         if path == METRICS and self.metrics is not None:
             return "metrics", self.metrics
-        if path != "/healthz" and token_of(HTTPConnection(scope).headers.get("authorization")) is not None:
+        if path == DOCUMENT or (path != "/healthz" and _is_for_api(scope)):
             return "api", self.api
         return "pages", self.pages
+
+
+def _is_for_api(scope: Scope) -> bool:
+    return token_of(HTTPConnection(scope).headers.get("authorization")) is not None
 
 
 def _below(scope: Scope, base: str) -> Scope:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ QUERY_LIMIT = 10_000
 # In bytes; the limit in characters is the service's.
 README_LIMIT = 1024 * 1024
 SEARCH_LIMIT, SEARCH_DEFAULT = 50, 20
+_WHOLE = re.compile(r"-?[0-9]{1,400}")
 
 
 class NewModel(msgspec.Struct):
@@ -105,8 +107,11 @@ async def search_all(request: Request) -> Response:
     query = request.query_params.get("query", "").strip()
     if not query:
         return reply({"detail": 'Query parameter "query" is required'}, 400)
-    given = request.query_params.get("limit", "")
-    limit = int(given) if given.isascii() and given.isdigit() and len(given) < 4 else SEARCH_DEFAULT
+    given = request.query_params.get("limit", str(SEARCH_DEFAULT))
+    if _WHOLE.fullmatch(given) is None:
+        return reply({"detail": f"limit must be a whole number, not {given[:40]!r}"}, 400)
+    # Beyond what it may be is as far as it goes; longer than a number needs to be, it is beyond.
+    limit = int(given[:5])
     found = await services_of(request).models.search(
         caller_of(request).account, query, limit=min(max(limit, 1), SEARCH_LIMIT)
     )

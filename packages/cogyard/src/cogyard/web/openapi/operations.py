@@ -1,0 +1,191 @@
+"""What each operation takes and answers, by its name. A route without an entry here fails a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cogyard.features.deployments.routes import Back, DeploymentChanges, NewDeployment
+from cogyard.features.examples.routes import NewExample
+from cogyard.features.models.routes import ModelChanges, NewModel
+from cogyard.features.predictions.creating import Asked
+from cogyard.features.trainings.routes import NewTraining
+from cogyard.web.openapi.schemas import (
+    MOMENT,
+    OBJECT,
+    TEXT,
+    Schema,
+    array,
+    page_of,
+    record,
+    ref,
+)
+
+JSON = "application/json"
+_BYTES = "application/octet-stream"
+_EVENTS = "text/event-stream"
+_MARKDOWN = "text/plain"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operation:
+    """One operation, without what its route says: method, address, who may come in, what it does."""
+
+    answers: Mapping[int, Schema | None]
+    """Its good statuses, with what each holds; None is no body."""
+
+    refuses: tuple[int, ...] = ()
+    """Statuses of problem documents, beside 401 where a token is needed."""
+
+    body: type | None = None
+    """The type of its JSON body."""
+
+    content: Mapping[str, Schema] = field(default_factory=dict)
+    """Its body, where that is no JSON of ours: schemas by media type."""
+
+    needs_body: bool = True
+
+    plain: tuple[int, ...] = ()
+    """Refusals that are plain JSON with a `detail`, because the hosted service's are."""
+
+    media: str = JSON
+    """The media type of what it answers."""
+
+    query: Mapping[str, Schema] = field(default_factory=dict)
+    required_query: Mapping[str, Schema] = field(default_factory=dict)
+    headers: Mapping[str, Schema] = field(default_factory=dict)
+
+
+_CURSOR: Mapping[str, Schema] = {"cursor": TEXT}
+_CREATES: Mapping[str, Schema] = {
+    "Prefer": {"type": "string", "pattern": "^wait(=[1-9][0-9]{0,8})?$"},
+    "Cancel-After": {"type": "string", "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s?)?$"},
+    "Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+_ONCE = {"Idempotency-Key": _CREATES["Idempotency-Key"]}
+_BODY = (400, 413, 415, 422)
+_PREDICTION, _TRAINING, _MODEL = ref("Prediction"), ref("Training"), ref("Model")
+_DEPLOYMENT = ref("Deployment")
+
+
+def _list(
+    items: Schema, *, query: Mapping[str, Schema] | None = None, refuses: tuple[int, ...] = ()
+) -> Operation:
+    return Operation(
+        answers={200: page_of(items)}, refuses=(400, *refuses), query={**_CURSOR, **(query or {})}
+    )
+
+
+def _get(schema: Schema) -> Operation:
+    return Operation(answers={200: schema}, refuses=(404,))
+
+
+def _predict(*refuses: int) -> Operation:
+    return Operation(
+        answers={201: _PREDICTION, 202: _PREDICTION},
+        refuses=(*_BODY, 409, 429, *refuses),
+        body=Asked,
+        headers=_CREATES,
+    )
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "openapi.get": Operation(answers={200: OBJECT}),
+    "account.get": Operation(answers={200: ref("Account")}),
+    "webhooks.default.secret.get": Operation(answers={200: ref("WebhookSecret")}),
+    "hardware.list": Operation(answers={200: array(ref("Hardware"))}),
+    "collections.list": _list(ref("Collection")),
+    "collections.get": _get(ref("Collection")),
+    "search": Operation(
+        answers={200: ref("SearchResult")},
+        refuses=(400,),
+        plain=(400,),
+        required_query={"query": TEXT},
+        query={"limit": {"type": "integer"}},
+    ),
+    "predictions.create": _predict(),
+    "predictions.list": _list(
+        _PREDICTION,
+        query={"created_after": MOMENT, "created_before": MOMENT, "source": {"enum": ["api", "web"]}},
+    ),
+    "predictions.get": _get(_PREDICTION),
+    "predictions.cancel": _get(_PREDICTION),
+    "predictions.delete": Operation(answers={204: None}, refuses=(404, 409)),
+    "models.predictions.create": _predict(404),
+    "models.list": _list(
+        _MODEL,
+        query={
+            "sort_by": {"enum": ["latest_version_created_at", "model_created_at"]},
+            "sort_direction": {"enum": ["asc", "desc"]},
+        },
+    ),
+    "models.search": Operation(
+        answers={200: page_of(_MODEL)}, refuses=(400, 413), content={"text/plain": TEXT}, needs_body=False
+    ),
+    "models.create": Operation(answers={201: _MODEL}, refuses=(*_BODY, 403, 404, 409), body=NewModel),
+    "models.get": _get(_MODEL),
+    "models.update": Operation(answers={200: _MODEL}, refuses=(*_BODY, 403, 404), body=ModelChanges),
+    "models.delete": Operation(answers={204: None}, refuses=(403, 404, 409)),
+    "models.readme.get": Operation(answers={200: TEXT}, refuses=(404,), media=_MARKDOWN),
+    "models.readme.put": Operation(
+        answers={200: TEXT},
+        refuses=(400, 403, 404, 413, 422),
+        content={"text/markdown": TEXT},
+        media=_MARKDOWN,
+    ),
+    "models.examples.list": _list(_PREDICTION, refuses=(404,)),
+    "models.examples.add": Operation(answers={201: _PREDICTION}, refuses=(*_BODY, 403, 404), body=NewExample),
+    "models.examples.remove": Operation(answers={204: None}, refuses=(403, 404)),
+    "models.versions.list": _list(ref("Version"), refuses=(404,)),
+    "models.versions.get": _get(ref("Version")),
+    "models.versions.delete": Operation(answers={202: None}, refuses=(403, 404, 409)),
+    "trainings.create": Operation(
+        answers={201: _TRAINING}, refuses=(*_BODY, 404, 409, 429), body=NewTraining, headers=_ONCE
+    ),
+    "trainings.list": _list(_TRAINING),
+    "trainings.get": _get(_TRAINING),
+    "trainings.cancel": _get(_TRAINING),
+    "deployments.list": _list(_DEPLOYMENT),
+    "deployments.create": Operation(answers={200: _DEPLOYMENT}, refuses=(*_BODY, 409), body=NewDeployment),
+    "deployments.get": _get(_DEPLOYMENT),
+    "deployments.update": Operation(
+        answers={200: _DEPLOYMENT}, refuses=(*_BODY, 404), body=DeploymentChanges
+    ),
+    "deployments.delete": Operation(answers={204: None}, refuses=(404, 409)),
+    "deployments.predictions.create": _predict(404),
+    "deployments.predictions.list": _list(_PREDICTION, refuses=(404,)),
+    "deployments.releases.list": _list(ref("Release"), refuses=(404,)),
+    "deployments.rollback": Operation(answers={200: _DEPLOYMENT}, refuses=(*_BODY, 404), body=Back),
+    "files.list": _list(ref("File")),
+    "files.create": Operation(
+        answers={201: ref("File")},
+        refuses=_BODY,
+        content={
+            "multipart/form-data": record(
+                {"content": {"type": "string", "format": "binary"}},
+                {"filename": TEXT, "type": TEXT, "metadata": OBJECT},
+            )
+        },
+    ),
+    "files.get": _get(ref("File")),
+    "files.delete": Operation(answers={204: None}, refuses=(404,)),
+    "files.download": Operation(
+        answers={200: None, 206: None},
+        refuses=(404, 416),
+        media=_BYTES,
+        required_query={"owner": TEXT, "expiry": TEXT, "signature": TEXT},
+    ),
+    "streams.get": Operation(answers={200: TEXT}, refuses=(404,), media=_EVENTS),
+    "streams.files.get": Operation(answers={200: TEXT}, refuses=(404,), media=_EVENTS),
+    "delivery.get": Operation(answers={200: None, 206: None}, refuses=(404, 416), media=_BYTES),
+    "internal.outputs.put": Operation(
+        answers={201: None},
+        refuses=(404, 413),
+        content={_BYTES: {"type": "string", "format": "binary"}},
+    ),
+}
+
+
+def described(operation: str) -> Operation:
+    """Return what is said of an operation. Raises KeyError for one that nobody described."""
+    return OPERATIONS[operation]
