@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cogyard.domain.values import Account
 from cogyard.features.accounts.ports import Accounts, NewAccount
+from cogyard.features.collections.ports import Store as CollectionStores
 from cogyard.features.deployments.ports import Store as DeploymentStores
 from cogyard.features.examples.ports import ExampleStore
 from cogyard.features.files.ports import FileStore
@@ -17,12 +18,14 @@ from cogyard.features.models.ports import ModelStore
 from cogyard.features.predictions.ports import Store
 from cogyard.features.versions.ports import VersionStore
 from cogyard.store.accounts import SqlAccounts
+from cogyard.store.collections import SqlCollections
 from cogyard.store.database import Database
 from cogyard.store.deployments import SqlDeployments
 from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
 from cogyard.store.predictions import SqlPredictions
+from cogyard.testing.collections import MemoryCollections
 from cogyard.testing.deployments import MemoryDeployments
 from cogyard.testing.examples import MemoryExamples
 from cogyard.testing.predictions import MemoryPredictions
@@ -42,6 +45,7 @@ class Stores:
     predictions: Store
     examples: ExampleStore
     deployments: DeploymentStores
+    collections: CollectionStores
 
     async def account(self, username: str) -> Account:
         """Make an account."""
@@ -66,6 +70,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             predictions=predictions,
             examples=MemoryExamples(predictions),
             deployments=MemoryDeployments(models, predictions),
+            collections=MemoryCollections(models),
         )
         return
     with Database.open(tmp_path / "cogyard.db") as database:
@@ -78,4 +83,5 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             predictions=SqlPredictions(database),
             examples=SqlExamples(database),
             deployments=SqlDeployments(database),
+            collections=SqlCollections(database),
         )

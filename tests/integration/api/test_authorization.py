@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cogyard.domain.deployments import Configuration
+from cogyard.features.collections.ports import Collection
 from cogyard.http.endpoints import Access
 from cogyard.testing.api import TRAINABLE_SCHEMA, ApiPlatform, add_version
 from cogyard.web.api import API, CAPABILITIES
@@ -34,6 +35,7 @@ BODIES: dict[str, Any] = {
     "models.predictions.create": {"input": {"text": "x"}},
     "models.update": {"description": "d"},
     "deployments.create": DEPLOYMENT,
+    "collections.put": {"name": "Chosen"},
     "trainings.create": {"destination": "owner/hidden", "input": {"text": "x"}},
     "deployments.update": {"max_instances": 2},
     "deployments.rollback": {"release": 1},
@@ -47,7 +49,12 @@ RULES: dict[str, tuple[int, int, int]] = {
     "webhooks.default.secret.get": (200, 200, 200),
     "hardware.list": (200, 200, 200),
     "collections.list": (200, 200, 200),
-    "collections.get": (404, 404, 404),
+    "collections.get": (200, 200, 200),
+    # Only the operator makes collections; what is in them is as private as it is elsewhere.
+    "collections.put": (403, 403, 200),
+    "collections.delete": (403, 403, 204),
+    "collections.models.add": (403, 403, 204),
+    "collections.models.remove": (403, 403, 204),
     "search": (200, 200, 200),
     "files.list": (200, 200, 200),
     "files.create": (201, 201, 201),
@@ -155,6 +162,10 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
             owner, version=trainable, input={"steps": 1}, destination="owner/hidden"
         )
 
+        root = platform.accounts["root"]
+        await services.collections.put(root, Collection(slug="chosen", name="Chosen", description=""))
+        await services.collections.add_model(root, "chosen", "owner", "hidden")
+
         async def content() -> AsyncIterator[bytes]:
             yield b"secret"
 
@@ -163,13 +174,14 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         newest = (await services.accounts.tokens(owner))[0]
         await services.accounts.revoke(owner, newest.id)
         parts = {
-            "all": {"owner": "owner", "version": VERSION, "slug": "x", "lease": claim.lease_token},
+            "all": {"owner": "owner", "version": VERSION, "lease": claim.lease_token},
             "files": {"id": file.id, "name": file.name, "token": file.token},
             "delivery": {"name": file.name, "token": file.token},
             "predictions": {"id": done.id},
             "streams": {"token": done.stream_token},
             "models": {"name": "hidden", "id": done.id},
             "deployments": {"name": "front"},
+            "collections": {"name": "hidden", "slug": "chosen"},
             "trainings": {"name": "hidden", "id": training.id},
             "internal": {"name": "out.png"},
         }
@@ -225,7 +237,7 @@ async def test_addresses_that_are_their_own_key(scene: Scene, endpoint: Any) -> 
 async def test_a_private_model_answers_as_one_that_is_not_there(scene: Scene, endpoint: Any) -> None:
     """Status, body and headers are the same to the last letter."""
     here, nowhere = (
-        "/v1" + endpoint.path.format(owner="owner", name=name, version=VERSION, id="x")
+        "/v1" + endpoint.path.format(owner="owner", name=name, version=VERSION, id="x", slug="chosen")
         for name in ("front" if endpoint.operation.startswith("deployments.") else "hidden", "absent")
     )
     async with scene.platform.client("other") as client:
@@ -246,6 +258,7 @@ async def test_lists_never_show_what_is_private(scene: Scene) -> None:
             ("GET", "/v1/search?query=hidden"),
             ("GET", "/v1/files"),
             ("GET", "/v1/predictions"),
+            ("GET", "/v1/collections/chosen"),
         ):
             answer = await client.request(method, path, content=b"hidden" if method == "QUERY" else None)
             assert answer.status_code == 200

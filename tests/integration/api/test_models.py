@@ -209,13 +209,6 @@ async def test_runs_are_counted(platform: ApiPlatform) -> None:
         assert (await client.get("/v1/models/owner/echo")).json()["run_count"] == 3
 
 
-async def test_collections_are_a_page(platform: ApiPlatform) -> None:
-    """There are none yet, and that is said in the usual shape."""
-    async with platform.client() as client:
-        assert (await client.get("/v1/collections")).json() == {"next": None, "previous": None, "results": []}
-        assert (await client.get("/v1/collections/x")).status_code == 404
-
-
 async def _done(platform: ApiPlatform, output: Any, **more: Any) -> str:
     """Run a prediction of the owner's to its end and return its id."""
     made = await platform.services.predictions.create(

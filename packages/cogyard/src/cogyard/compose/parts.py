@@ -28,6 +28,7 @@ from cogyard.domain.autoscale import Limits, Scale
 from cogyard.domain.values import Prediction
 from cogyard.domain.webhooks import Targets
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.collections.service import Collections
 from cogyard.features.deployments.scaling import DeploymentScales
 from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
@@ -50,6 +51,7 @@ from cogyard.fleet.reasons import Lookout
 from cogyard.instances.run import Work
 from cogyard.registry.app import Registry, create_registry
 from cogyard.store.accounts import SqlAccounts
+from cogyard.store.collections import SqlCollections
 from cogyard.store.database import Database
 from cogyard.store.deployments import SqlDeployments
 from cogyard.store.examples import SqlExamples
@@ -140,6 +142,7 @@ def make_services(
         versions=versions,
         predictions=predictions,
         examples=Examples(store=SqlExamples(kept.database), models=models, predictions=predictions),
+        collections=Collections(store=SqlCollections(kept.database), models=models),
         deployments=Deployments(
             store=SqlDeployments(kept.database),
             versions=versions,

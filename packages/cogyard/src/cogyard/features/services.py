@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.collections.service import Collections
 from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
 from cogyard.features.files.service import Files
@@ -25,6 +26,7 @@ class Services:
     versions: Versions
     predictions: Predictions
     examples: Examples
+    collections: Collections
     deployments: Deployments
     trainings: Trainings
     files: Files

@@ -20,6 +20,7 @@ from cogyard.blobs.local import LocalBlobs
 from cogyard.domain.values import Account, Model, Prediction, Version, Visibility
 from cogyard.domain.webhooks import Targets
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.collections.service import Collections
 from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
 from cogyard.features.files.service import Files
@@ -34,6 +35,7 @@ from cogyard.features.versions.service import Versions
 from cogyard.features.world import World
 from cogyard.instances.work import Outcome
 from cogyard.store.accounts import SqlAccounts
+from cogyard.store.collections import SqlCollections
 from cogyard.store.database import Database
 from cogyard.store.deployments import SqlDeployments
 from cogyard.store.examples import SqlExamples
@@ -231,6 +233,7 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
         versions=versions,
         predictions=predictions,
         examples=Examples(store=SqlExamples(database), models=models, predictions=predictions, world=world),
+        collections=Collections(store=SqlCollections(database), models=models, world=world),
         deployments=Deployments(
             store=SqlDeployments(database),
             versions=versions,

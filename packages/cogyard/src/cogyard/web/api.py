@@ -10,6 +10,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cogyard.features.accounts import routes as accounts
+from cogyard.features.collections import routes as collections
 from cogyard.features.deployments import routes as deployments
 from cogyard.features.examples import routes as examples
 from cogyard.features.files import delivery
@@ -34,6 +35,7 @@ _FEATURES: tuple[Endpoint, ...] = (
     *predictions.ENDPOINTS,
     *trainings.ENDPOINTS,
     *versions.ENDPOINTS,
+    *collections.ENDPOINTS,
     *deployments.ENDPOINTS,
     *examples.ENDPOINTS,
     *models.ENDPOINTS,

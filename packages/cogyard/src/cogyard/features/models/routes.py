@@ -103,7 +103,7 @@ async def search(request: Request) -> Response:
 
 
 async def search_all(request: Request) -> Response:
-    """Find models, collections and pages by words."""
+    """Find models and collections by words."""
     query = request.query_params.get("query", "").strip()
     if not query:
         return reply({"detail": 'Query parameter "query" is required'}, 400)
@@ -115,9 +115,20 @@ async def search_all(request: Request) -> Response:
     found = await services_of(request).models.search(
         caller_of(request).account, query, limit=min(max(limit, 1), SEARCH_LIMIT)
     )
-    shaped = (await _shaped(request, found.items)).values()
+    shaped = (await shaped_models(request, found.items)).values()
     models = [{"model": model, "metadata": {"tags": []}} for model in shaped]
-    return reply({"query": query, "models": models, "collections": [], "pages": []})
+    collections = [
+        {
+            "name": each.name,
+            "slug": each.slug,
+            "description": each.description,
+            "models": [model.path for model in members],
+        }
+        for each, members in await services_of(request).collections.search(
+            caller_of(request).account, query, limit=SEARCH_DEFAULT
+        )
+    ]
+    return reply({"query": query, "models": models, "collections": collections, "pages": []})
 
 
 async def update(request: Request) -> Response:
@@ -160,31 +171,21 @@ async def put_readme(request: Request) -> Response:
     return PlainTextResponse(model.readme or "")
 
 
-async def collections(_request: Request) -> Response:
-    """List collections: there are none yet."""
-    return reply({"next": None, "previous": None, "results": []})
-
-
-async def collection(_request: Request) -> Response:
-    """Return a collection: there are none yet."""
-    raise NotFoundError
-
-
 async def _found(request: Request) -> Model:
     path = request.path_params
     return await services_of(request).models.get(caller_of(request).account, path["owner"], path["name"])
 
 
 async def _one(request: Request, model: Model, status: int = 200) -> Response:
-    return reply((await _shaped(request, (model,)))[model.id], status)
+    return reply((await shaped_models(request, (model,)))[model.id], status)
 
 
 async def _page(request: Request, found: Slice[Model], **query: str | None) -> Response:
-    shaped = await _shaped(request, found.items)
+    shaped = await shaped_models(request, found.items)
     return reply(page(request, found, lambda model: shaped[model.id], path="/models", **query))
 
 
-async def _shaped(request: Request, models: tuple[Model, ...]) -> dict[int, dict[str, Any]]:
+async def shaped_models(request: Request, models: tuple[Model, ...]) -> dict[int, dict[str, Any]]:
     """Shape models with their latest versions and default examples, which come in one question each."""
     services, addresses = services_of(request), Addresses.of(request)
     latest, examples = await services.versions.latest(models), await services.examples.defaults(models)
@@ -219,18 +220,4 @@ ENDPOINTS = (
         operation="models.readme.put",
     ),
     Endpoint(method="GET", path="/search", handler=search_all, access=Access.ACCOUNT, operation="search"),
-    Endpoint(
-        method="GET",
-        path="/collections",
-        handler=collections,
-        access=Access.ACCOUNT,
-        operation="collections.list",
-    ),
-    Endpoint(
-        method="GET",
-        path="/collections/{slug}",
-        handler=collection,
-        access=Access.ACCOUNT,
-        operation="collections.get",
-    ),
 )

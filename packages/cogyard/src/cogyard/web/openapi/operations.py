@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cogyard.features.collections.routes import CollectionTexts
 from cogyard.features.deployments.routes import Back, DeploymentChanges, NewDeployment
 from cogyard.features.examples.routes import NewExample
 from cogyard.features.models.routes import ModelChanges, NewModel
@@ -95,7 +96,13 @@ OPERATIONS: Mapping[str, Operation] = {
     "webhooks.default.secret.get": Operation(answers={200: ref("WebhookSecret")}),
     "hardware.list": Operation(answers={200: array(ref("Hardware"))}),
     "collections.list": _list(ref("Collection")),
-    "collections.get": _get(ref("Collection")),
+    "collections.get": _get(ref("CollectionWithModels")),
+    "collections.put": Operation(
+        answers={200: ref("CollectionWithModels")}, refuses=(*_BODY, 403), body=CollectionTexts
+    ),
+    "collections.delete": Operation(answers={204: None}, refuses=(403, 404)),
+    "collections.models.add": Operation(answers={204: None}, refuses=(403, 404, 422)),
+    "collections.models.remove": Operation(answers={204: None}, refuses=(403, 404)),
     "search": Operation(
         answers={200: ref("SearchResult")},
         refuses=(400,),

@@ -83,6 +83,7 @@ _ACCOUNT = record(
         "github_url": maybe(TEXT),
     }
 )
+_COLLECTION: Mapping[str, Schema] = {"name": TEXT, "slug": TEXT, "description": TEXT}
 _CONFIGURATION = record(
     {"hardware": TEXT, "min_instances": NUMBER, "max_instances": NUMBER},
     {"split": record({"version": VERSION_ID, "percent": NUMBER})},
@@ -146,16 +147,16 @@ ANSWERS: Mapping[str, Schema] = {
         }
     ),
     "Hardware": record({"sku": TEXT, "name": TEXT}),
-    "Collection": record(
-        {"name": TEXT, "slug": TEXT, "description": TEXT},
-        {"full_description": maybe(TEXT), "models": array(ref("Model"))},
+    "Collection": record(_COLLECTION),
+    "CollectionWithModels": record(
+        {**_COLLECTION, "full_description": maybe(TEXT), "models": array(ref("Model"))}
     ),
     "WebhookSecret": record({"key": {"type": "string", "pattern": "^whsec_[A-Za-z0-9+/]+=*$"}}),
     "SearchResult": record(
         {
             "query": TEXT,
             "models": array(record({"model": ref("Model"), "metadata": record({"tags": array(TEXT)})})),
-            "collections": array(OBJECT),
+            "collections": array(record({**_COLLECTION, "models": array(TEXT)})),
             "pages": array(OBJECT),
         }
     ),

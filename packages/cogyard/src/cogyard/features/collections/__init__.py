@@ -1,0 +1,1 @@
+"""Models that belong together, as the operator sees it."""
