@@ -177,3 +177,13 @@ def test_orphans_are_reaped_and_our_own_children_are_not() -> None:
     assert orphan in reaped
     assert ours.pid not in reaped
     assert ours.wait() == 0
+
+
+def test_ctrl_c_does_not_wait_for_a_webhook_that_nobody_takes(project: Path) -> None:
+    """A drain gives the last webhooks half a minute; who presses Ctrl-C gets the keyboard back at once."""
+    with serving(project, "predict.py:Plain") as server:
+        server.result({"mode": "echo"}, webhook="http://127.0.0.1:9/", webhook_events_filter=["completed"])
+        begun = time.monotonic()
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(15) == 0
+        assert time.monotonic() - begun < 10

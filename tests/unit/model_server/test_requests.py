@@ -41,6 +41,14 @@ def test_a_full_request_is_understood() -> None:
     assert hook == Hook("https://example.com/hook", frozenset({"start", "completed"}))
 
 
+@pytest.mark.parametrize("moment", ["yesterday", "", 5, "2026-02-30T00:00:00Z", {}])
+def test_a_created_at_that_is_no_time_is_refused(moment: Any) -> None:
+    """It is shown to everybody who reads the prediction, so it has to be one."""
+    with pytest.raises(InputInvalidError) as caught:
+        asked(created_at=moment)
+    assert caught.value.problems[0].loc == ("body", "created_at")
+
+
 def test_the_input_s_bytes_pass_through_unchanged() -> None:
     """What the client wrote is what the worker reads: numbers keep every digit."""
     raw = b'{"n": 3.14159265358979323846264338327950288, "i": 123456789012345678901234567890}'

@@ -13,6 +13,7 @@ import msgspec
 from cog_server import ids, origin
 from cog_server.asked import Asked
 from cog_server.errors import InputInvalidError, Problem, RequestError
+from cog_server.formats import is_of_form
 from cog_server.inputs.cuts import SMALLEST, Cut, Cuts
 from cog_server.inputs.prepare import FilePlace
 from cog_server.validation import InputSchema, shown
@@ -111,6 +112,10 @@ def ask(
     prefix = body.output_file_prefix
     if prefix is not None and not _is_http(prefix):
         problems.append(Problem(("body", "output_file_prefix"), "must be an http(s) URL", "value_error.url"))
+    moment = body.created_at
+    if moment is not None and not (isinstance(moment, str) and is_of_form("date-time", moment)):
+        said = "must be a date and time such as 2026-11-26T15:04:05Z"
+        problems.append(Problem(("body", "created_at"), said, "value_error.datetime"))
     if problems:
         raise InputInvalidError(problems)
     asked = Asked(
@@ -122,9 +127,7 @@ def ask(
         places=places,
         context=context,
         prefix=prefix,
-        created_at=body.created_at
-        if isinstance(body.created_at, str) and len(body.created_at) <= 64
-        else None,
+        created_at=body.created_at,
     )
     return asked, hook
 

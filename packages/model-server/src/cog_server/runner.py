@@ -135,10 +135,10 @@ class Runner:
         for kind in self.kinds():
             kind.engine.cancel_all()
 
-    async def close(self) -> None:
-        """End the workers and remove every folder."""
+    async def close(self, webhook_grace: float = WEBHOOK_GRACE) -> None:
+        """End the workers and remove every folder; the last webhooks may take `webhook_grace` seconds."""
         await asyncio.gather(*(kind.supervisor.close() for kind in self.kinds()))
-        await self._webhooks.close(WEBHOOK_GRACE)
+        await self._webhooks.close(webhook_grace)
         await self._uploads.close()
         await self._fetcher.close()
         if self.options.tracer is not None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _BACKLOG = 2048
 _REAP_SECONDS = 2.0
 _CLOSE_SECONDS = 10
+_HURRIED_SECONDS = 2.0
+"""Seconds that the last webhooks may take where somebody waits for the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +228,7 @@ async def _serve(options: ServerOptions, listener: socket.socket, process: Worke
         ending.forget_signals()
         if ready_file is not None:
             ready_file.show(False)
-        await runner.close()
+        await (runner.close(_HURRIED_SECONDS) if ending.hurried else runner.close())
         echo.close()
     return 0
 
@@ -290,6 +292,8 @@ class _Ending:
         self._draining: asyncio.Task[None] | None = None
         self.task: asyncio.Task[bool] = self._loop.create_task(self._done.wait())
         self._stdin_watched = False
+        self.hurried = False
+        """Whether nobody wants to wait: Ctrl-C, a second SIGTERM, the end of stdin."""
 
     def listen_to_signals(self) -> None:
         self._loop.add_signal_handler(signal.SIGTERM, self._terminated)
@@ -320,12 +324,14 @@ class _Ending:
 
     def _terminated(self) -> None:
         if self._draining is not None:
+            self.hurried = True
             self._runner.cancel_all()
         elif not self._options.await_explicit_shutdown:
             self.drain()
 
     def _interrupted(self) -> None:
         """Ctrl-C: someone waits at the keyboard, so what runs is canceled."""
+        self.hurried = True
         self._runner.cancel_all()
         if self._draining is not None:
             self._done.set()
@@ -342,6 +348,7 @@ class _Ending:
             self._loop.remove_reader(0)
             self._stdin_watched = False
             # The parent is gone: nobody reads the answers any more.
+            self.hurried = True
             self._runner.cancel_all()
             self.drain()
 

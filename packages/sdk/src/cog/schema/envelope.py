@@ -18,6 +18,7 @@ RESERVED = frozenset(
         "Status",
         "WebhookEvent",
         "HTTPValidationError",
+        "Problem",
         "ValidationError",
     }
 )
@@ -41,8 +42,11 @@ def _maybe(title: str, **more: Any) -> dict[str, Any]:
     return _text(title, **more, nullable=True)
 
 
-def components(noun: str, input_: str, output: str) -> dict[str, Any]:
-    """Return the components around an input and an output; `noun` is "Prediction" or "Training"."""
+def components(noun: str, input_: str, output: str, *, required: bool) -> dict[str, Any]:
+    """Return the components around an input and an output; `noun` is "Prediction" or "Training".
+
+    `required` says that the input has fields without a default, so that a request needs it.
+    """
     request = {
         "title": f"{noun}Request",
         "type": "object",
@@ -62,11 +66,11 @@ def components(noun: str, input_: str, output: str) -> dict[str, Any]:
                 "title": "Webhook Events Filter",
                 "type": "array",
                 "items": _ref("WebhookEvent"),
-                "uniqueItems": True,
                 "default": WEBHOOK_EVENTS,
                 "nullable": True,
             },
         },
+        **({"required": ["input"]} if required else {}),
     }
     response = {
         "title": f"{noun}Response",
@@ -74,7 +78,8 @@ def components(noun: str, input_: str, output: str) -> dict[str, Any]:
         "properties": {
             "id": _maybe("Id"),
             "input": _ref(input_),
-            "output": _ref(output),
+            # Null until there is one, and where the prediction has failed.
+            "output": {"allOf": [_ref(output)], "nullable": True},
             "version": _maybe("Version"),
             "created_at": _maybe("Created At", format="date-time"),
             "started_at": _maybe("Started At", format="date-time"),
@@ -99,6 +104,12 @@ def components(noun: str, input_: str, output: str) -> dict[str, Any]:
             "description": "An enumeration.",
             "type": "string",
             "enum": WEBHOOK_EVENTS,
+        },
+        "Problem": {
+            "title": "Problem",
+            "type": "object",
+            "required": ["detail"],
+            "properties": {"detail": _text("Detail")},
         },
         "HTTPValidationError": {
             "title": "HTTPValidationError",
@@ -160,11 +171,13 @@ def _run_paths(noun: str, verb: str, description: str, *, streaming: bool) -> di
         "required": True,
         "schema": _text(f"{kind} ID"),
     }
-    body = {"content": {"application/json": {"schema": _ref(f"{kind}Request")}}}
+    body = {"required": True, "content": {"application/json": {"schema": _ref(f"{kind}Request")}}}
     answers = {
         "200": _answer(_ref(f"{kind}Response")),
         "422": _answer(_ref("HTTPValidationError"), "Validation Error"),
+        "default": _answer(_ref("Problem"), "What else is wrong: see the status"),
     }
+    accepted = {"202": _answer(_ref(f"{kind}Response"), "Accepted: it goes on")}
     cancel = f"cancel_{name}__{noun}_id__cancel_post"
     return {
         f"/{name}": {
@@ -174,7 +187,7 @@ def _run_paths(noun: str, verb: str, description: str, *, streaming: bool) -> di
                 "operationId": f"{low}_{name}_post",
                 "parameters": [prefer],
                 "requestBody": body,
-                "responses": answers,
+                "responses": {**answers, **accepted},
                 **({"x-cog-streaming": True} if streaming else {}),
             }
         },
@@ -184,8 +197,8 @@ def _run_paths(noun: str, verb: str, description: str, *, streaming: bool) -> di
                 "description": f"{description} (idempotent creation).",
                 "operationId": f"{low}_idempotent_{name}__{noun}_id__put",
                 "parameters": [id_, prefer],
-                "requestBody": {**body, "required": True},
-                "responses": answers,
+                "requestBody": body,
+                "responses": {**answers, **accepted},
             },
             "get": {
                 "summary": f"Get {kind}",
@@ -204,6 +217,7 @@ def _run_paths(noun: str, verb: str, description: str, *, streaming: bool) -> di
                 "responses": {
                     "200": _answer({"title": f"Response Cancel {kind}s  {kind} Id  Cancel Post"}),
                     "422": answers["422"],
+                    "default": answers["default"],
                 },
             }
         },

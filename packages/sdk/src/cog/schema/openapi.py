@@ -13,16 +13,22 @@ def openapi(signature: Signature, train: Signature | None = None) -> dict[str, A
     """Return the document of a model: its predictions and, with `train`, its trainings."""
     schemas: dict[str, Any] = {}
     _describe(schemas, signature, "Input", "Output", prefix="")
-    schemas.update(components("Prediction", "Input", "Output"))
+    schemas.update(components("Prediction", "Input", "Output", required=_needs_input(signature)))
     if train is not None:
         _describe(schemas, train, "TrainingInput", "TrainingOutput", prefix="training_")
-        schemas.update(components("Training", "TrainingInput", "TrainingOutput"))
+        schemas.update(
+            components("Training", "TrainingInput", "TrainingOutput", required=_needs_input(train))
+        )
     return {
         "openapi": "3.0.2",
         "info": {"title": "Cog", "version": "0.1.0"},
         "paths": paths(streaming=signature.streaming, train=train is not None),
         "components": {"schemas": schemas},
     }
+
+
+def _needs_input(signature: Signature) -> bool:
+    return any(parameter.required for parameter in signature.parameters)
 
 
 def _describe(
