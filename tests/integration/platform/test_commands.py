@@ -206,3 +206,25 @@ def test_unused_layers_are_removed(stopped: Any, tmp_path: Path) -> None:
         assert stopped.http.get(f"/v2/tester/kept/blobs/{digest}").content == content
     nowhere = _cogyard("gc", "--data-dir", tmp_path / "nowhere")
     assert (nowhere.returncode, "There is no platform" in nowhere.stderr) == (1, True)
+
+
+def test_commands_and_pushes_are_in_the_audit_log(platform: Any, model: Any) -> None:
+    """What the operator does at the machine, and what comes by the registry; found by who, what and when."""
+    data = ("--data-dir", platform.data.root)
+    version = platform.push(model("return 'x'"), "noted")
+    assert _cogyard("account", "add", "ada", "--admin", *data).returncode == 0
+    assert _cogyard("token", "create", "ada", "--name", "ci", *data).returncode == 0
+    assert _cogyard("link", "ada", *data).returncode == 0
+    found = [json.loads(line) for line in _cogyard("audit", "--json", *data).stdout.splitlines()]
+    assert [(one["action"], one["subject"], one["via"]) for one in found[:4]] == [
+        ("signin.link.create", "ada", "command"),
+        ("tokens.create", "ada: ci", "command"),
+        ("accounts.create", "ada, an administrator", "command"),
+        ("registry.push", "tester/noted:latest", "registry"),
+    ]
+    assert (found[3]["actor"], found[3]["client"]) == ("tester", "127.0.0.1")
+    assert version not in found[3]["subject"]
+    assert len(_cogyard("audit", "--action", "accounts", *data).stdout.splitlines()) == 1
+    assert len(_cogyard("audit", "--account", "TESTER", "--since", "1h", *data).stdout.splitlines()) >= 1
+    assert _cogyard("audit", "--since", "2999-01-01", *data).stdout == ""
+    assert _cogyard("audit", "--since", "yesterday", *data).returncode == 2

@@ -33,7 +33,7 @@ def add(
     username: str, *, name: str | None, is_admin: bool, password_stdin: bool, data_dir: Path | None
 ) -> None:
     """Make an account and print a one-time link that signs its owner in."""
-    from cogyard.compose.administration import accounts_in, address_of, sign_in_address
+    from cogyard.compose.administration import accounts_in, address_of, record, sign_in_address
 
     folder, password = open_folder(data_dir), _password(asked=password_stdin)
 
@@ -43,6 +43,7 @@ def add(
 
     with accounts_in(folder) as accounts:
         secret = asyncio.run(work(accounts))
+    record(folder, "accounts.create", f"{username}{', an administrator' * is_admin}")
     Console().done(f"The account {username} is made. This link signs its owner in, once, within an hour:")
     click.echo(sign_in_address(address_of(folder), secret))
 
@@ -68,14 +69,16 @@ def list_accounts(*, data_dir: Path | None) -> None:
 @data_dir
 def password(username: str, *, password_stdin: bool, data_dir: Path | None) -> None:
     """Set an account's password."""
-    from cogyard.compose.administration import accounts_in
+    from cogyard.compose.administration import accounts_in, record
 
-    with accounts_in(open_folder(data_dir)) as accounts:
+    folder = open_folder(data_dir)
+    with accounts_in(folder) as accounts:
         found = find(accounts, username)
         fresh = _password(asked=password_stdin)
         if fresh is None:
             fresh = click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
         asyncio.run(accounts.set_password(found, fresh))
+    record(folder, "accounts.password", username)
     Console().done(f"The password of {username} is set.")
 
 

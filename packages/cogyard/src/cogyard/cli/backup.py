@@ -22,12 +22,13 @@ def backup(target: Path, *, data_dir: Path | None) -> None:
     is not copied again. Whoever reads it can act for every account: keep it as safe as the platform itself. Ends with 1
     when bytes that the database speaks of are missing or damaged on the platform's disk; the rest is kept all the same.
     """
-    from cogyard.compose.administration import NeverStartedError
+    from cogyard.compose.administration import NeverStartedError, record
     from cogyard.compose.backup import take
 
     folder, console = open_folder(data_dir), Console()
     if not folder.exists():
         raise NeverStartedError(folder)
+    record(folder, "backup", str(target.absolute()))
     with console.working("Copying") as step:
         taken = take(folder, target.absolute(), progress=step.detail)
     contents = taken.contents
@@ -57,10 +58,12 @@ def restore(source: Path, *, replace: bool, data_dir: Path | None) -> None:
     the platform that was backed up still lives, they run twice.
     """
     from cogyard.compose import restore as restoring
+    from cogyard.compose.administration import record
 
     folder, console = open_folder(data_dir), Console()
     with console.working("Restoring") as step:
         contents, aside = restoring.restore(source.absolute(), folder, replace=replace, progress=step.detail)
+    record(folder, "restore", str(source.absolute()))
     console.done(
         f"{folder.root} holds {contents.accounts} accounts and {contents.predictions} predictions again."
     )

@@ -20,6 +20,7 @@ def link(username: str | None, *, data_dir: Path | None) -> None:
         accounts_in,
         address_of,
         administrator_of,
+        record,
         sign_in_address,
     )
 
@@ -27,4 +28,5 @@ def link(username: str | None, *, data_dir: Path | None) -> None:
     with accounts_in(folder) as accounts:
         found = find(accounts, username or administrator_of(folder))
         secret = asyncio.run(accounts.create_login_link(found))
+    record(folder, "signin.link.create", found.username)
     click.echo(sign_in_address(address_of(folder), secret))

@@ -24,10 +24,12 @@ def token() -> None:
 @data_dir
 def create(username: str, *, name: str, data_dir: Path | None) -> None:
     """Make a token for USERNAME and print it; it is not shown again."""
-    from cogyard.compose.administration import accounts_in
+    from cogyard.compose.administration import accounts_in, record
 
-    with accounts_in(open_folder(data_dir)) as accounts:
+    folder = open_folder(data_dir)
+    with accounts_in(folder) as accounts:
         secret = asyncio.run(accounts.create_token(find(accounts, username), name))
+    record(folder, "tokens.create", f"{username}: {name}")
     click.echo(secret)
 
 
@@ -50,12 +52,14 @@ def list_tokens(username: str, *, data_dir: Path | None) -> None:
 @data_dir
 def revoke(username: str, number: int, *, data_dir: Path | None) -> None:
     """End the token NUMBER of USERNAME, from now on."""
-    from cogyard.compose.administration import accounts_in
+    from cogyard.compose.administration import accounts_in, record
 
-    with accounts_in(open_folder(data_dir)) as accounts:
+    folder = open_folder(data_dir)
+    with accounts_in(folder) as accounts:
         ended = asyncio.run(accounts.revoke(find(accounts, username), number))
     if not ended:
         raise CommandError(
             f"{username} has no token {number}", hint=f"`cogyard token list {username}` shows the numbers."
         )
+    record(folder, "tokens.revoke", f"{username}: {number}")
     Console().done(f"Token {number} of {username} is revoked.")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from cogyard.compose.datadir import DataDir, DataDirError, read_holder
 from cogyard.compose.upgrade import open_beside
 from cogyard.domain.names import username_problem
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.audit.service import Audit
 from cogyard.store.accounts import SqlAccounts
+from cogyard.store.audit import SqlAudit
 
 #: Where a platform is that has never said its address.
 _DEFAULT_ADDRESS = "http://127.0.0.1:8000"
@@ -39,6 +44,21 @@ def accounts_in(folder: DataDir) -> Iterator[Accounts]:
         yield Accounts(store=SqlAccounts(database))
 
 
+@contextmanager
+def audit_in(folder: DataDir) -> Iterator[Audit]:
+    """Open the audit log of a data folder. Raises NeverStartedError and the store's errors."""
+    if not folder.exists():
+        raise NeverStartedError(folder)
+    with open_beside(folder) as database:
+        yield Audit(store=SqlAudit(database), keep=timedelta(days=36500))
+
+
+def record(folder: DataDir, action: str, subject: str = "") -> None:
+    """Note what a command did, under the name of the system's user."""
+    with audit_in(folder) as audit:
+        asyncio.run(audit.note(actor=_system_user(), via="command", action=action, subject=subject))
+
+
 def address_of(folder: DataDir) -> str:
     """Return where people reach the platform of a folder: as it last said, whether or not it runs now."""
     said = read_holder(folder).get("public_address")
@@ -56,11 +76,15 @@ def sign_in_address(base: str, secret: str) -> str:
     return f"{base}/signin/link/{secret}"
 
 
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # A process whose user has no name.
+        return str(os.getuid())
+
+
 def default_administrator() -> str:
     """Return the system user's name as an account's name, or `owner` where that can't be one."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # A process whose user has no name.
-        return "owner"
+    user = _system_user()
     cleaned = re.sub(r"[^a-z0-9]+", "-", user.lower()).strip("-")
     return "owner" if username_problem(cleaned) else cleaned

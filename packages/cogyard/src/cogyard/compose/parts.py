@@ -28,6 +28,7 @@ from cogyard.domain.autoscale import Limits, Scale
 from cogyard.domain.values import Prediction
 from cogyard.domain.webhooks import Targets
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.audit.service import Audit
 from cogyard.features.collections.service import Collections
 from cogyard.features.deployments.scaling import DeploymentScales
 from cogyard.features.deployments.service import Deployments
@@ -51,6 +52,7 @@ from cogyard.fleet.reasons import Lookout
 from cogyard.instances.run import Work
 from cogyard.registry.app import Registry, create_registry
 from cogyard.store.accounts import SqlAccounts
+from cogyard.store.audit import SqlAudit
 from cogyard.store.collections import SqlCollections
 from cogyard.store.database import Database
 from cogyard.store.deployments import SqlDeployments
@@ -138,6 +140,7 @@ def make_services(
     versions = Versions(store=model_store, models=models)
     return Services(
         accounts=accounts,
+        audit=Audit(store=SqlAudit(kept.database), keep=timedelta(days=settings.audit_days)),
         models=models,
         versions=versions,
         predictions=predictions,

@@ -41,6 +41,7 @@ from cogyard.fleet.reasons import Lookout
 _log = logging.getLogger("cogyard.platform")
 
 _SWEEP = 60.0
+_AUDIT_PRUNE = 3600.0
 
 
 class Platform:
@@ -144,6 +145,8 @@ class Platform:
         self._background.begin("files", partial(every, _SWEEP, self.services.files.sweep))
         if self._retention is not None:
             self._background.begin("retention", partial(every, _SWEEP, self._retention.sweep))
+        if self.services.audit is not None:
+            self._background.begin("audit", partial(every, _AUDIT_PRUNE, self.services.audit.prune))
         self._background.begin("images", partial(every, EVERY, self._collect))
         self._background.begin("status", self._status.run)
         self._background.begin("controller", self._controller.run)

@@ -264,6 +264,7 @@ class Settings:
         " own tokens open it too.",
         default=None,
     )
+    audit_days: int = _setting(_whole(1, 36500), "Days that the audit log keeps who did what.", default=400)
     log_level: str = _setting(
         _one_of("debug", "info", "warning", "error"), "What is logged, to stderr.", default="info"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.audit.service import Audit
 from cogyard.features.collections.service import Collections
 from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
@@ -31,5 +32,7 @@ class Services:
     trainings: Trainings
     files: Files
     hardware: HardwareList
+    audit: Audit | None = None
+    """What notes who did what; None where nothing is noted."""
     webhooks: Deliveries | None = None
     """What tells other servers; None on a platform that calls nobody."""

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from cogyard.domain.values import Account
 from cogyard.http.addresses import Addresses
 from cogyard.http.clients import client_of
+from cogyard.http.concerns import concerns
 from cogyard.registry.errors import DeniedError, NameUnknownError, UnauthorizedError
 from cogyard.registry.ports import Access, Identity
 from cogyard.registry.tokens import DELETE, PULL, PUSH, Claims, Scope, Signer
@@ -114,6 +115,7 @@ class Guard:
                 raise DeniedError(refusal, detail={"name": repository, "account": grant.account.username})
             if not (action == DELETE and grant.asked_for(repository, PUSH)):
                 _require_scope(grant, repository, action)
+            concerns(request, actor=grant.account)
             return grant.account
 
     async def granted(self, account: Account | None, scope: Scope) -> Scope:

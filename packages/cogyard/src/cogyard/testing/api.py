@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from cogyard.blobs.local import LocalBlobs
 from cogyard.domain.values import Account, Model, Prediction, Version, Visibility
 from cogyard.domain.webhooks import Targets
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.audit.service import Audit
 from cogyard.features.collections.service import Collections
 from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
@@ -35,6 +37,7 @@ from cogyard.features.versions.service import Versions
 from cogyard.features.world import World
 from cogyard.instances.work import Outcome
 from cogyard.store.accounts import SqlAccounts
+from cogyard.store.audit import SqlAudit
 from cogyard.store.collections import SqlCollections
 from cogyard.store.database import Database
 from cogyard.store.deployments import SqlDeployments
@@ -228,6 +231,7 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
     )
     versions = Versions(store=models_store, models=models, world=world)
     return Services(
+        audit=Audit(store=SqlAudit(database), keep=timedelta(days=1), world=world),
         accounts=Accounts(store=accounts, world=world),
         models=models,
         versions=versions,

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cogyard.features.accounts.service import SESSION_LIFE
 from cogyard.features.services import Services
 from cogyard.web.api import create_api, create_capabilities
+from cogyard.web.auditing import Audited
 from cogyard.web.identity import Identity, token_of
 from cogyard.web.measuring import PATH as METRICS
 from cogyard.web.measuring import Measured, Meter, MetricsDoor
@@ -60,6 +61,7 @@ def create_application(
                 https_only=settings.https_only,
             ),
             Middleware(Identity, services=services),
+            *([Middleware(Audited, note=services.audit.note)] if services.audit is not None else []),
             Middleware(
                 Switch,
                 api=create_api(),

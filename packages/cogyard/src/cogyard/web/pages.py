@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from cogyard.errors import CogyardError
 from cogyard.features.accounts import pages as accounts
+from cogyard.features.audit import pages as audit
 from cogyard.features.models import pages as models
 from cogyard.features.page import Page, Redirect
 from cogyard.features.predictions import pages as predictions
@@ -49,6 +50,7 @@ TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("/account/api-tokens", "GET", accounts.tokens),
     ("/account/api-tokens", "POST", accounts.create_token),
     ("/account/api-tokens/{id}/revoke", "POST", accounts.revoke_token),
+    ("/account/audit", "GET", audit.listing),
     ("/auth/token", "GET", accounts.ask_for_login_token),
     ("/auth/token", "POST", accounts.login_token),
     ("/{owner}", "GET", models.profile),

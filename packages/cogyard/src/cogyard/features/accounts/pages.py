@@ -12,6 +12,7 @@ from cogyard.features.accounts import passwords
 from cogyard.features.page import Page, Redirect, local_path, read_form, reason_of, services_of
 from cogyard.http import SESSION_KEY, caller_of, require_account
 from cogyard.http.clients import client_of
+from cogyard.http.concerns import concerns
 from cogyard.http.errors import BusyError, InvalidError
 
 
@@ -34,6 +35,7 @@ async def try_password(request: Request) -> Page | Redirect:
     except BusyError as error:
         page = _door(wanted, username=username, problem=error.message)
         return replace(page, status=error.http_status, headers=error.headers)
+    concerns(request, username)
     if account is None:
         return _door(wanted, username=username, problem="The user name or the password is wrong.")
     await _begin_session(request, account)
@@ -88,6 +90,7 @@ async def create_token(request: Request) -> Page:
     """Make a token and show it this once."""
     account = require_account(request)
     name = (await read_form(request)).get("name", "").strip()
+    concerns(request, name)
     try:
         fresh = await services_of(request).accounts.create_token(account, name)
     except InvalidError as error:
@@ -112,6 +115,7 @@ async def login_token(request: Request) -> Page:
     """Make a token for `cog login` and show it this once."""
     account = require_account(request)
     name = f"cog login, {datetime.now(UTC):%Y-%m-%d %H:%M}"
+    concerns(request, name)
     fresh = await services_of(request).accounts.create_token(account, name)
     return Page(template="auth_token.html", title="Command line", values={"fresh": fresh, "name": name})
 
@@ -137,6 +141,7 @@ def _link_page(problem: str = "") -> Page:
 
 async def _begin_session(request: Request, account: Account) -> None:
     await _end_session(request)
+    concerns(request, account.username, actor=account)
     request.session[SESSION_KEY] = await services_of(request).accounts.begin_session(account)
 
 

@@ -16,6 +16,7 @@ from cogyard.features.predictions.creating import Asked, created, shaped
 from cogyard.features.predictions.routes import PER_PAGE as PREDICTIONS_PER_PAGE
 from cogyard.http.bodies import read_json
 from cogyard.http.caller import require_account
+from cogyard.http.concerns import concerns
 from cogyard.http.endpoints import Access, Endpoint, Handler, reply
 from cogyard.http.pages import page, window
 
@@ -75,9 +76,9 @@ async def create(request: Request) -> Response:
         max_instances=body.max_instances,
         split=_split(body.split),
     )
-    made = await services_of(request).deployments.create(
-        require_account(request), body.name, body.model, configuration
-    )
+    account = require_account(request)
+    concerns(request, f"deployments/{account.username}/{body.name}")
+    made = await services_of(request).deployments.create(account, body.name, body.model, configuration)
     return reply(deployment_json(made))
 
 

@@ -15,6 +15,7 @@ from cogyard.features.models import policy
 from cogyard.features.page import Page, Redirect, older, read_form, reason_of, services_of
 from cogyard.features.predictions.pages import card_values
 from cogyard.http import ApiError, NotFoundError, caller_of, require_account, window
+from cogyard.http.concerns import concerns
 
 ON_HOME = 8
 PER_PAGE = 25
@@ -86,6 +87,7 @@ async def create(request: Request) -> Page | Redirect:
     """Make a model of the caller's."""
     account, form = require_account(request), await read_form(request)
     given = {key: form.get(key, "").strip() for key in ("name", "description", "visibility")}
+    concerns(request, f"{account.username}/{given['name']}")
     try:
         model = await services_of(request).models.create(
             account,

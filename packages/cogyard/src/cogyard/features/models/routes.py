@@ -17,6 +17,7 @@ from cogyard.features.page import services_of
 from cogyard.http.addresses import Addresses
 from cogyard.http.bodies import read_body, read_json, read_text
 from cogyard.http.caller import caller_of, require_account
+from cogyard.http.concerns import concerns
 from cogyard.http.endpoints import Access, Endpoint, reply
 from cogyard.http.errors import BadRequestError, NotFoundError
 from cogyard.http.pages import page, window
@@ -63,6 +64,7 @@ async def create(request: Request) -> Response:
     body = await read_json(request, NewModel, limit=BODY_LIMIT)
     texts = msgspec.structs.asdict(body)
     owner, name, visibility = texts.pop("owner"), texts.pop("name"), texts.pop("visibility")
+    concerns(request, f"models/{owner}/{name}")
     model = await services_of(request).models.create(
         require_account(request), owner, name, visibility=visibility, **texts
     )

@@ -1,0 +1,143 @@
+"""Every request that changed something, noted before it is answered: no handler can forget it.
+
+Predictions and files are not noted: there may be hundreds a second, and each keeps by itself whose it is and when it
+came. What is noted of a request is who sent it, from where, and what it was done to; never what was in it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cogyard.domain.values import Account
+from cogyard.http.caller import caller_of
+from cogyard.http.concerns import ACTOR, SUBJECT
+from cogyard.web.origin import SAFE_METHODS
+
+#: Operations of the API that change something and are not noted.
+QUIET = frozenset(
+    {
+        "deployments.predictions.create",
+        "files.create",
+        "files.delete",
+        "internal.outputs.put",
+        "models.predictions.create",
+        "predictions.cancel",
+        "predictions.create",
+    }
+)
+#: What forms of pages do, by the page's address; None is not noted.
+PAGES: dict[str, str | None] = {
+    "/signin": "signin.password",
+    "/signin/link/{secret}": "signin.link",
+    "/signout": "signout",
+    "/create": "models.create",
+    "/account/api-tokens": "tokens.create",
+    "/account/api-tokens/{id}/revoke": "tokens.revoke",
+    "/auth/token": "tokens.create",
+    "/{owner}/{name}/settings": "models.update",
+    "/{owner}/{name}/delete": "models.delete",
+    "/{owner}/{name}/snippets": None,
+    "/p/{id}/cancel": None,
+}
+_SIGN_INS = {"signin.password": "password", "signin.link": "link"}
+_API = re.compile(r"(?:/v1){1,2}/?")
+_REGISTRY = re.compile(r"/v2/(.+)/(manifests|blobs)/([^/]+)")
+_REGISTRY_DONE = {
+    ("PUT", "manifests"): "registry.push",
+    ("DELETE", "manifests"): "registry.delete",
+    ("DELETE", "blobs"): "registry.blobs.delete",
+}
+#: Parts of a page's address that open something.
+_SECRETS = frozenset({"secret", "token"})
+
+
+class Note(Protocol):
+    """Keeps an entry; see `cogyard.features.audit.service.Audit.note`."""
+
+    async def __call__(
+        self, *, actor: str, via: str, action: str, subject: str = "", client: str = ""
+    ) -> None:
+        """Keep it; must not raise."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What a request did, and to what."""
+
+    action: str
+    subject: str
+    via: str = ""
+
+
+def done(scope: Scope, status: int) -> Done | None:
+    """Say what an answered request did; None when it changed nothing worth noting."""
+    state: dict[str, Any] = scope.get("state", {})
+    part, method = state.get("part"), scope["method"]
+    found: Done | None = None
+    if part == "api" and status < 400:
+        operation = state.get("operation")
+        if operation is not None and operation not in QUIET:
+            found = Done(action=operation, subject=_API.sub("", scope["path"], count=1).strip("/"))
+    elif part == "registry" and status < 400:
+        match = _REGISTRY.fullmatch(scope["path"])
+        action = _REGISTRY_DONE.get((method, match[2])) if match is not None else None
+        if match is not None and action is not None:
+            found = Done(action=action, subject=f"{match[1]}:{match[3]}", via="registry")
+    elif part == "pages":
+        found = _of_page(scope, status)
+    if found is None:
+        return None
+    return Done(action=found.action, subject=str(state.get(SUBJECT, found.subject)), via=found.via)
+
+
+def _of_page(scope: Scope, status: int) -> Done | None:
+    path = getattr(scope.get("route"), "path", "")
+    action = PAGES.get(path)
+    if action is None:
+        return None
+    params = scope.get("path_params", {})
+    subject = "/".join(str(value) for name, value in params.items() if name not in _SECRETS)
+    if action in _SIGN_INS:
+        succeeded = status < 400
+        return Done(action=action if succeeded else "signin.failed", subject=subject, via=_SIGN_INS[action])
+    return Done(action=action, subject=subject) if status < 400 else None
+
+
+class Audited:
+    """Middleware behind the one that says who asks."""
+
+    def __init__(self, app: ASGIApp, *, note: Note) -> None:
+        self.app = app
+        self.note = note
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; what it did is kept before its answer leaves."""
+        if scope["type"] != "http" or scope["method"] in SAFE_METHODS | {"QUERY"}:
+            await self.app(scope, receive, send)
+            return
+        scope.setdefault("state", {})
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and (what := done(scope, message["status"])):
+                await self._keep(scope, what)
+            await send(message)
+
+        await self.app(scope, receive, sending)
+
+    async def _keep(self, scope: Scope, what: Done) -> None:
+        request = Request(scope)
+        caller = caller_of(request)
+        actor: Account | None = scope["state"].get(ACTOR, caller.account)
+        await self.note(
+            actor=actor.username if actor is not None else "",
+            via=what.via or caller.via or "",
+            action=what.action,
+            subject=what.subject,
+            client=request.client.host if request.client is not None else "",
+        )

@@ -1,0 +1,136 @@
+"""What was done is noted, by whom, to what and from where; and nothing of what was in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+from cogyard.features.audit.ports import Entry, Wanted
+from cogyard.http.endpoints import Endpoint
+from cogyard.testing.api import ApiPlatform
+from cogyard.web.api import API, CAPABILITIES
+from cogyard.web.auditing import PAGES, QUIET
+from cogyard.web.origin import SAFE_METHODS
+from cogyard.web.pages import TABLE
+
+pytestmark = pytest.mark.anyio
+BASE = "http://cogyard.test"
+
+
+def _client(platform: ApiPlatform, token: str | None = None) -> httpx2.AsyncClient:
+    headers = {"Authorization": f"Bearer {token}"} if token else {"Sec-Fetch-Site": "same-origin"}
+    transport = httpx2.ASGITransport(app=platform.app, client=("203.0.113.9", 4711))
+    return httpx2.AsyncClient(transport=transport, base_url=BASE, headers=headers)
+
+
+async def _entries(platform: ApiPlatform, **wanted: Any) -> list[Entry]:
+    assert platform.services.audit is not None
+    return list(await platform.services.audit.entries(Wanted(**wanted)))
+
+
+def test_every_form_of_a_page_is_noted_or_says_that_it_is_not() -> None:
+    """A new form without a decision fails here; so does a decision about a form that is gone."""
+    forms = {path for path, method, _ in TABLE if method not in SAFE_METHODS}
+    assert forms == set(PAGES)
+
+
+def test_what_is_quiet_is_there() -> None:
+    """Operations that are not noted are operations, and change something; everything else is noted by itself."""
+    changing: dict[str, Endpoint] = {
+        one.operation: one for one in (*API, *CAPABILITIES) if one.method not in SAFE_METHODS | {"QUERY"}
+    }
+    assert set(changing) >= QUIET
+    assert {"models.create", "models.update", "models.delete", "deployments.update"} <= set(changing) - QUIET
+
+
+async def test_changes_by_the_api_are_noted(platform: ApiPlatform) -> None:
+    """Who, how, what, to what, from where; refused and read-only requests, predictions and files are not."""
+    before = len(await _entries(platform))
+    body = {"owner": "owner", "name": "fresh", "visibility": "private", "hardware": "cpu"}
+    async with (
+        _client(platform, platform.tokens["owner"]) as http,
+        _client(platform, platform.tokens["other"]) as other,
+    ):
+        assert (await http.post("/v1/models", json=body)).status_code == 201
+        assert (await http.post("/v1/models", json=body)).status_code == 409
+        assert (await other.patch("/v1/models/owner/fresh", json={"description": "x"})).status_code == 404
+        assert (
+            await http.patch("/v1/v1/models/owner/fresh", json={"description": "s3cret"})
+        ).status_code == 200
+        assert (await http.get("/v1/models/owner/fresh")).status_code == 200
+        asked = {"version": platform.version.id, "input": {"text": "a"}}
+        assert (await http.post("/v1/predictions", json=asked)).status_code in {201, 202, 422}
+        assert (await http.post("/v1/files", files={"content": ("a", b"b")})).status_code == 201
+        assert (await http.delete("/v1/models/owner/fresh")).status_code == 204
+    found = list(reversed(await _entries(platform)))[before:]
+    assert [(one.action, one.subject) for one in found] == [
+        ("models.create", "models/owner/fresh"),
+        ("models.update", "models/owner/fresh"),
+        ("models.delete", "models/owner/fresh"),
+    ]
+    assert {(one.actor, one.via, one.client) for one in found} == {("owner", "token", "203.0.113.9")}
+    assert "s3cret" not in str(found)
+
+
+async def test_sign_ins_are_noted_good_and_bad_without_what_opens(platform: ApiPlatform) -> None:
+    """A wrong password names whom it was tried for; neither passwords, links nor tokens are kept."""
+    accounts = platform.services.accounts
+    await accounts.set_password(platform.accounts["owner"], "correct horse battery")
+    link = await accounts.create_login_link(platform.accounts["other"])
+    async with _client(platform) as http:
+        wrong = {"username": "owner", "password": "hunter2hunter2"}
+        assert (await http.post("/signin", data=wrong)).status_code == 422
+        right = {"username": "owner", "password": "correct horse battery"}
+        assert (await http.post("/signin", data=right)).status_code == 303
+        assert (await http.post("/account/api-tokens", data={"name": "laptop"})).status_code == 200
+        assert (await http.post("/signout")).status_code == 303
+        assert (await http.post(f"/signin/link/{link}", data={"skip": "1"})).status_code == 303
+        assert (await http.post("/signin/link/nonsense", data={"skip": "1"})).status_code == 422
+    found = list(reversed(await _entries(platform, limit=6)))
+    assert [(one.action, one.actor, one.via, one.subject) for one in found] == [
+        ("signin.failed", "", "password", "owner"),
+        ("signin.password", "owner", "password", "owner"),
+        ("tokens.create", "owner", "session", "laptop"),
+        ("signout", "owner", "session", ""),
+        ("signin.link", "other", "link", "other"),
+        ("signin.failed", "other", "link", ""),
+    ]
+    kept = str(await _entries(platform, limit=10_000))
+    for secret in (link, "hunter2", "correct horse", "cyd_"):
+        assert secret not in kept
+
+
+async def test_a_log_that_cannot_be_written_does_not_undo_what_was_done(
+    platform: ApiPlatform, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The answer is what happened; that it was not noted is logged."""
+
+    async def fails(_entry: Entry) -> None:
+        raise OSError("full")
+
+    assert platform.services.audit is not None
+    # The store is a frozen value: its class is what can be made to fail.
+    monkeypatch.setattr(type(platform.services.audit.store), "add", lambda _self, entry: fails(entry))
+    async with _client(platform, platform.tokens["owner"]) as http:
+        answer = await http.patch("/v1/models/owner/echo", json={"description": "kept"})
+    assert answer.status_code == 200
+    assert "audit_not_kept" in caplog.text
+
+
+async def test_the_page_is_for_administrators_alone(platform: ApiPlatform) -> None:
+    """Others get what they get for a page that is not there; what strangers wrote cannot act on it."""
+    hostile = '"><script>alert(1)</script>'
+    async with _client(platform) as http:
+        await http.post("/signin", data={"username": hostile, "password": "hunter2hunter2"})
+        assert (await http.get("/account/audit")).status_code in {303, 401, 404}
+        for name, status in (("owner", 404), ("root", 200)):
+            link = await platform.services.accounts.create_login_link(platform.accounts[name])
+            assert (await http.post(f"/signin/link/{link}", data={"skip": "1"})).status_code == 303
+            shown = await http.get("/account/audit")
+            assert shown.status_code == status
+        assert "<script>alert" not in shown.text
+        assert "&lt;script&gt;alert" in shown.text
+        only = await http.get("/account/audit?account=root&action=signin")
+        assert "signin.link" in only.text
+        assert "alert" not in only.text
