@@ -15,6 +15,7 @@ COMMANDS = {
     "audit": Row("cogyard.cli.audit:audit", "Show who did what, to what, from where."),
     "backup": Row("cogyard.cli.backup:backup", "Copy everything to a folder, also while it runs."),
     "restore": Row("cogyard.cli.backup:restore", "Make a platform of a backup."),
+    "export": Row("cogyard.cli.export:export", "Write all that is one account's to a folder."),
     "migrate": Row("cogyard.cli.migrate:migrate", "Bring the database up to this release."),
     "link": Row("cogyard.cli.link:link", "Make a one-time sign-in link."),
 }

@@ -22,6 +22,7 @@ from cogyard.compose.listening import ListenError, listen
 from cogyard.compose.settings import Settings, SettingsError, default_data_dir, load
 from cogyard.compose.tls import Certificate, CertificateError
 from cogyard.compose.upgrade import missing
+from cogyard.instances.probe import probe_sandbox
 from cogyard.store.errors import StoreError
 from cogyard.store.times import moment
 
@@ -54,7 +55,7 @@ def _machine(facts: Facts) -> Facts:
         memory=_memory(),
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         uv_problem=_uv_problem(),
-        sandbox_problem=_sandbox_problem(),
+        sandbox_problem=probe_sandbox().reason or "",
         engine=_engine(),
         gpus=gpus,
         gpu_problem=gpu_problem,
@@ -174,18 +175,6 @@ def _uv_problem() -> str:
     except FileNotFoundError:
         return "uv, which makes the models' environments, is not there"
     return ""
-
-
-def _sandbox_problem() -> str:
-    program = shutil.which("bwrap")
-    if program is None:
-        return "bubblewrap is not installed"
-    trial = [program, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "true"]
-    try:
-        done = subprocess.run(trial, capture_output=True, text=True, timeout=_PATIENCE, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"bubblewrap does not end: {type(error).__name__}"
-    return "" if done.returncode == 0 else f"bubblewrap makes no sandbox here: {done.stderr.strip()[:200]}"
 
 
 def _engine() -> str:

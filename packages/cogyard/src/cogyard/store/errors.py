@@ -11,7 +11,9 @@ StoreError
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+from pathlib import Path
 
 from cogyard.errors import CogyardError
 
@@ -63,6 +65,11 @@ class MigrationError(StoreError):
     code = "store-migration"
 
 
+_OF_THE_DISK = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
+#: With less than this free, SQLite's own files do not fit.
+_ROOM = 256 * 1024
+
+
 def translated(error: sqlite3.Error, path: object) -> Exception:
     """Return our error for one of SQLite's, or the same error when it is no operator's matter."""
     # The low byte is the primary code; extended codes say more in the bits above it.
@@ -77,7 +84,8 @@ def translated(error: sqlite3.Error, path: object) -> Exception:
             f"The database {path} is damaged: {error}.",
             hint=RESTORE,
         )
-    if primary == sqlite3.SQLITE_FULL:
+    # A file of SQLite's own (its log, its shared memory) that does not fit is an input or output error to it.
+    if primary == sqlite3.SQLITE_FULL or (primary in _OF_THE_DISK and _is_full(path)):
         return DiskFullError(
             f"No room is left on the disk that holds {path}.", hint="Free some space; nothing was lost."
         )
@@ -96,3 +104,10 @@ def translated(error: sqlite3.Error, path: object) -> Exception:
             f"The database {path} cannot be used: {error}.", hint="Check the folder, its owner and the disk."
         )
     return error
+
+
+def _is_full(path: object) -> bool:
+    try:
+        return shutil.disk_usage(Path(str(path)).parent).free < _ROOM
+    except OSError:
+        return False

@@ -1,0 +1,37 @@
+"""`cogyard export`: all that is one account's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cogyard.cli.console import Console
+from cogyard.cli.errors import SilentExitError
+from cogyard.cli.folder import data_dir, open_folder
+
+
+@click.command(short_help="Write all that is one account's to a folder.")
+@click.argument("username")
+@click.argument("target", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path))
+@data_dir
+def export(username: str, target: Path, *, data_dir: Path | None) -> None:
+    """Write what is USERNAME's to a new FOLDER: models, versions, predictions, files, a line of JSON for each thing.
+
+    As of one moment; the platform may run. Passwords, tokens and secrets stay behind. Images are not in it: any OCI
+    client copies them from the registry. Ends with 1 when bytes of files are missing; the rest is written.
+    """
+    from cogyard.compose import export as exporting
+    from cogyard.compose.administration import NeverStartedError, record
+
+    folder, console = open_folder(data_dir), Console()
+    if not folder.exists():
+        raise NeverStartedError(folder)
+    with console.working("Exporting"):
+        done = exporting.export(folder, username, target.absolute())
+    record(folder, "export", f"{username}: {target.absolute()}")
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(done.rows.items()) if kind != "account")
+    console.done(f"{target} holds {username}: {counts or 'nothing but the account'}.")
+    if done.missing:
+        console.warn(f"the bytes of {done.missing} files are missing or damaged on the platform's disk")
+        raise SilentExitError(1)

@@ -1,0 +1,83 @@
+"""Everything that belongs to one account, as rows that a person can read: for whoever leaves, or asks what is kept.
+
+Tables are found by the columns that say whose a row is, so that a table of a later release is not forgotten. What
+opens something (hashes, secrets, tokens) stays behind.
+"""
+
+# Statements are put together from names that the schema itself gives; values are always bound.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from cogyard.store.errors import translated
+from cogyard.store.times import moment
+
+#: Columns that say whose a row is, the first that a table has, and whose values are meant.
+_OWNING = (
+    ("account_id", "SELECT ?"),
+    ("owner_id", "SELECT ?"),
+    ("model_id", "SELECT id FROM models WHERE owner_id = ?"),
+    ("deployment_id", "SELECT id FROM deployments WHERE owner_id = ?"),
+)
+_WITHOUT = frozenset({"tokens", "sessions", "login_links", "webhook_secrets"})
+_OPENS = re.compile(r"hash|secret|token|password")
+_JSON = frozenset({"input", "output", "metrics", "metadata", "labels", "openapi_schema"})
+_MOMENT = re.compile(r".*_at|deadline")
+
+
+def account_id_of(path: Path, username: str) -> int | None:
+    """Return the number of an account in a copy of the database, or None."""
+    with _opened(path) as db:
+        row = db.execute("SELECT id FROM accounts WHERE username = ?", (username,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def rows_of(path: Path, account_id: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (table, row) of everything that is an account's, in a copy of the database; the account itself first."""
+    try:
+        with _opened(path) as db:
+            (account,) = db.execute("SELECT * FROM accounts WHERE id = ?", (account_id,))
+            yield "account", _shown(account)
+            for table, where in _tables(db):
+                for row in db.execute(f"SELECT * FROM {table} WHERE {where} ORDER BY 1", (account_id,)):
+                    yield table, _shown(row)
+    except sqlite3.Error as error:
+        raise translated(error, path) from error
+
+
+def _opened(path: Path) -> closing[sqlite3.Connection]:
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    db.row_factory = sqlite3.Row
+    return closing(db)
+
+
+def _tables(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    names = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+    for (table,) in names:
+        columns = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
+        for column, whose in _OWNING:
+            if column in columns and table not in _WITHOUT:
+                yield table, f"{column} IN ({whose})"
+                break
+
+
+def _shown(row: sqlite3.Row) -> dict[str, Any]:
+    found = dict[str, Any]()
+    for name in row.keys():  # noqa: SIM118 - a Row iterates over its values
+        value = row[name]
+        if _OPENS.search(name) or isinstance(value, bytes):
+            continue
+        if value is not None and _MOMENT.fullmatch(name) and isinstance(value, int):
+            value = moment(value).isoformat()
+        elif name in _JSON and isinstance(value, str):
+            value = json.loads(value)
+        found[name] = value
+    return found

@@ -1,0 +1,80 @@
+"""A full disk and a clock that jumps: what was accepted stays, what cannot be is refused in words, and all goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.platform.conftest import LivePlatform
+
+pytestmark = pytest.mark.xdist_group("platform")
+#: Unpacking a model keeps 512 MiB free, so a disk must be a little larger to be full of something else.
+_DISK = 640 << 20
+
+
+@pytest.fixture
+def on_a_small_disk(tmp_path: Path) -> Iterator[LivePlatform]:
+    """Give a platform whose data folder is on a disk of 640 MiB, not started."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small disk")
+    place = tmp_path / "data"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "none", str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    platform = LivePlatform(tmp_path)
+    yield platform
+    platform.close()
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk_refuses_in_words_and_loses_nothing(on_a_small_disk: LivePlatform, model: Any) -> None:
+    """Creates and uploads answer 507 while there is no room; what was accepted runs, and room given back is used."""
+    platform = on_a_small_disk
+    platform.start()
+    version = platform.push(model("return text * 3", inputs="text: str"), "small")
+    accepted = {platform.run(version, text="warm")["id"]: "warm"}
+    ballast = platform.data.root / "ballast"
+    with ballast.open("wb") as file:
+        try:
+            while True:
+                file.write(b"x" * 65_536)
+                file.flush()
+        except OSError:
+            pass  # full, which is what was wanted
+    statuses = set[int]()
+    for number in range(60):
+        body = {"version": version, "input": {"text": f"{number}-" + "y" * 20_000}}
+        answer = platform.http.post("/v1/predictions", json=body)
+        statuses.add(answer.status_code)
+        if answer.status_code in {201, 202}:
+            accepted[answer.json()["id"]] = body["input"]["text"]  # type: ignore[index]  # a text of ours
+        else:
+            assert answer.headers["content-type"] == "application/problem+json", answer.text
+            assert "room" in answer.json()["detail"], answer.text
+    upload = platform.http.post("/v1/files", files={"content": ("a.bin", b"z" * 3_000_000)})
+    assert upload.status_code == 507, upload.text
+    assert 507 in statuses
+    assert platform.http.get("/healthz").status_code == 200
+    ballast.unlink()
+    for prediction, text in accepted.items():
+        found = platform.until(prediction)
+        assert (found["status"], found["output"]) == ("succeeded", text * 3), found["error"]
+    assert platform.run(version, text="again")["status"] == "succeeded"
+    assert platform.end(signal.SIGINT) == 0
+
+
+def test_a_disk_that_is_full_at_the_start_is_said(on_a_small_disk: LivePlatform) -> None:
+    """No traceback: which disk, and what to do."""
+    platform = on_a_small_disk
+    (platform.data.root / "ballast").write_bytes(b"x" * (_DISK - 8192))
+    with pytest.raises(pytest.fail.Exception):
+        platform.start()
+    assert "Traceback" not in platform.log
+    assert "No room is left on the disk" in platform.log
