@@ -7,12 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 from cogyard.features.audit.ports import Entry, Wanted
-from cogyard.http.endpoints import Endpoint
 from cogyard.testing.api import ApiPlatform
-from cogyard.web.api import API, CAPABILITIES
-from cogyard.web.auditing import PAGES, QUIET
-from cogyard.web.origin import SAFE_METHODS
-from cogyard.web.pages import TABLE
 
 pytestmark = pytest.mark.anyio
 BASE = "http://cogyard.test"
@@ -27,21 +22,6 @@ def _client(platform: ApiPlatform, token: str | None = None) -> httpx2.AsyncClie
 async def _entries(platform: ApiPlatform, **wanted: Any) -> list[Entry]:
     assert platform.services.audit is not None
     return list(await platform.services.audit.entries(Wanted(**wanted)))
-
-
-def test_every_form_of_a_page_is_noted_or_says_that_it_is_not() -> None:
-    """A new form without a decision fails here; so does a decision about a form that is gone."""
-    forms = {path for path, method, _ in TABLE if method not in SAFE_METHODS}
-    assert forms == set(PAGES)
-
-
-def test_what_is_quiet_is_there() -> None:
-    """Operations that are not noted are operations, and change something; everything else is noted by itself."""
-    changing: dict[str, Endpoint] = {
-        one.operation: one for one in (*API, *CAPABILITIES) if one.method not in SAFE_METHODS | {"QUERY"}
-    }
-    assert set(changing) >= QUIET
-    assert {"models.create", "models.update", "models.delete", "deployments.update"} <= set(changing) - QUIET
 
 
 async def test_changes_by_the_api_are_noted(platform: ApiPlatform) -> None:
