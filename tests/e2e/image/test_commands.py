@@ -33,6 +33,9 @@ class Predictor(BasePredictor):
 """
 
 
+STEPS = CONFIG.replace('"3.11"', '"3.11"\n  run: ["make"]')
+
+
 @dataclass(frozen=True)
 class Shell:
     """A person's project folder and home."""
@@ -98,7 +101,11 @@ def said(done: subprocess.CompletedProcess[str], *words: str, status: int) -> No
 @pytest.mark.parametrize(
     ("arguments", "config", "words", "status"),
     [
-        (["build"], CONFIG.replace('"3.11"', '"3.11"\n  run: ["make"]'), ["make", "Docker builder"], 2),
+        (["build", "--builder", "direct"], STEPS, ["'make'", "--builder docker"], 2),
+        (["build", "--builder", "docker"], STEPS, ["docker does not answer"], 1),
+        (["build", "--secret", "token"], CONFIG, ["id=NAME,src=FILE"], 2),
+        (["build", "--secret", "id=a,src=/nowhere/x"], CONFIG, ["/nowhere/x"], 2),
+        (["build", "--secret", "id=a,env=NOT_SET_ANYWHERE"], CONFIG, ["NOT_SET_ANYWHERE"], 2),
         (["build", "-t", "Bad Name"], CONFIG, ["Bad Name"], 2),
         (["build", "-t", "a.b/Me/model"], CONFIG, ["capital letters", "me/model"], 2),
         (["build", "--base", "./none.tar"], CONFIG, ["no such file"], 1),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cogyard.environment import CogLock, Lock, Target, lock_for, lock_path, make_environment, resolve
 from cogyard.environment.making import LockedBase, make_lock
-from cogyard.image.build import local_platform
+from cogyard.image.platforms import local_platform
 from cogyard.project import Project, load_project
 
 from tests.integration.environment.conftest import wheel

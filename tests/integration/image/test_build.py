@@ -54,7 +54,9 @@ def test_the_manifest_is_what_the_page_says(built: Built) -> None:
     """Every layer of ours says what it holds; paths, labels and configuration are those of spec/image.md."""
     image = built.store.image(built.image.reference)
     kinds = [(layer.annotations or {}).get("run.cog.layer") for layer in image.manifest.layers]
-    assert kinds == [None, "server", "packages", "sdk", "lock", "source"]
+    assert kinds == [
+        None, "server", "bytecode", "packages", "bytecode", "sdk", "bytecode", "lock", "source",
+    ]  # fmt: skip
     assert image.config.config is not None
     assert image.config.config.cmd == ["/opt/cog/server/bin/python", "-m", "cog_server"]
     assert image.config.config.working_dir == "/src"

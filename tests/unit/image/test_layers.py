@@ -45,7 +45,10 @@ def make(
     """Make a layer with an own cache beside the store."""
     cache = store.root.parent / "cache"
     with Downloader(cache / "downloads") as downloader:
-        return LayerMaker(store, cache, BASE, downloader, lock=lock, schema=schema, epoch=epoch).make(planned)
+        maker = LayerMaker(store, cache, BASE, downloader, lock=lock, schema=schema, epoch=epoch)
+        made = maker.make(planned)
+    assert made is not None
+    return made
 
 
 def content(store: ImageStore, layer: MadeLayer) -> dict[str, bytes | str]:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cogyard.image.bases.base import Base
 from cogyard.image.build import build, default_name
 from cogyard.image.errors import BuildNotPossibleError
-from cogyard.image.plan import GROUP, LARGE_WEIGHTS, LARGE_WHEEL, MOST_LARGE, Plan, make_plan
+from cogyard.image.plan import (
+    LARGE_WEIGHTS,
+    LARGE_WHEEL,
+    MOST_GROUPS,
+    MOST_LARGE,
+    MOST_LAYERS,
+    MOST_WEIGHTS,
+    Plan,
+    make_plan,
+)
+from cogyard.image.steps.dockerfile import Steps
 from cogyard.image.wheels.select import Selected
 from cogyard.oci.config import RunConfig
 from cogyard.oci.layout import ImageStore
@@ -75,10 +86,15 @@ def test_what_changes_seldom_is_below() -> None:
     assert plan(made, *wheels, files=files).describe() == snapshot("""\
 system    ffmpeg git
 server    2 packages
+bytecode  of server 2 packages
 package   torch 1.0
+bytecode  of package torch 1.0
 package   numpy 1.0
+bytecode  of package numpy 1.0
 packages  2 packages
+bytecode  of packages 2 packages
 sdk       cogyard-sdk
+bytecode  of sdk cogyard-sdk
 lock      /opt/cog/pylock.toml
 weights   weights.bin
 weights   1 file
@@ -121,7 +137,7 @@ def test_there_are_never_too_many_layers() -> None:
     assert min(layer.size for layer in alone) > max(
         each.size or 0 for group in groups for each in group.wheels
     )
-    assert all(group.size <= GROUP for group in groups)
+    assert len(groups) <= MOST_GROUPS
     assert sum(len(layer.wheels) for layer in [*alone, *groups]) == 100
 
 
@@ -153,13 +169,13 @@ def test_any_folder_gives_a_good_name(folder: str) -> None:
 
 
 def test_build_steps_of_ones_own_are_refused_before_any_work(tmp_path: Path) -> None:
-    """`run:` needs a Docker builder; nothing is resolved, fetched or written before that is said."""
+    """`run:` needs a container engine; nothing is resolved, fetched or written before that is said."""
     made = project(Build(python_version="3.11", run=(RunCommand(command="make install"),)))
     store = ImageStore(tmp_path)
     with pytest.raises(BuildNotPossibleError) as caught:
         build(made, store=store)
     assert "make install" in caught.value.message
-    assert "Docker" in caught.value.message
+    assert "Docker" in (caught.value.hint or "")
     assert store.names() == {}
 
 
@@ -169,3 +185,52 @@ def test_an_impossible_platform_is_refused(tmp_path: Path, platform: str) -> Non
     with pytest.raises(BuildNotPossibleError) as caught:
         build(project(), store=ImageStore(tmp_path), platform=platform or "linux/")
     assert "linux/amd64" in caught.value.message
+
+
+def test_steps_are_between_the_packages_and_the_source() -> None:
+    """Commands see the model's packages and pip; an edit of the source is above them and runs nothing again."""
+    made = project(Build(python_version="3.11", system_packages=("git",), run=(RunCommand(command="make"),)))
+    pip = (wheel("pip", 10),)
+    found = make_plan(
+        made, BASE, model=(wheel("attrs", 20),), server=SERVER, files=(source("predict.py"),), tools=pip
+    )
+    assert [layer.kind for layer in found.layers] == [
+        "system", "server", "bytecode", "packages", "bytecode", "sdk", "bytecode", "packages", "bytecode",
+        "run", "lock", "source",
+    ]  # fmt: skip
+    assert found.layers[9].steps == Steps(commands=(RunCommand(command="make"),))
+
+
+def test_an_engine_installs_the_system_packages() -> None:
+    """They are then the first step: by dpkg over a Debian whose archive we know, by apt over anything else."""
+    made = project(Build(python_version="3.11", system_packages=("git",)))
+    for codename, expected in (("bookworm", Steps(dpkg=("git",))), ("noble", Steps(apt=("git",)))):
+        base = replace(BASE, codename=codename, status="x")
+        found = make_plan(made, base, model=(), server=SERVER, files=(), engine=True)
+        kinds = [layer.kind for layer in found.layers if layer.kind != "bytecode"]
+        assert kinds == ["server", "sdk", "run", "lock", "source"]
+        assert next(layer.steps for layer in found.layers if layer.steps) == expected
+
+
+def test_an_init_comes_along_with_system_packages() -> None:
+    """A base without tini gets it where packages are installed anyway, and only then is it the entry point."""
+    base = replace(BASE, has_tini=False, status="x")
+    with_packages = project(Build(python_version="3.11", system_packages=("git",)))
+    found = make_plan(with_packages, base, model=(), server=SERVER, files=())
+    assert found.layers[0].system_packages == ("git", "tini")
+    assert found.entrypoint == ("/usr/bin/tini", "--")
+    assert make_plan(project(), base, model=(), server=SERVER, files=()).entrypoint == ()
+
+
+def test_a_large_project_stays_within_the_budget() -> None:
+    """Hundreds of packages and weight files make no more layers than a container can be mounted from."""
+    wheels = [wheel(f"large{number}", LARGE_WHEEL * (number + 1)) for number in range(100)]
+    wheels += [wheel(f"small{number}", LARGE_WHEEL - number - 1) for number in range(500)]
+    files = tuple(source(f"w/{number}.bin", LARGE_WEIGHTS + number, weights=True) for number in range(300))
+    found = plan(project(), *wheels, files=(*files, source("predict.py")))
+    kinds = [layer.kind for layer in found.layers]
+    assert kinds.count("packages") <= MOST_GROUPS
+    assert kinds.count("weights") == MOST_WEIGHTS + 1
+    assert len(kinds) < MOST_LAYERS - 10
+    assert sum(len(layer.files) for layer in found.layers) == 301
+    assert sum(len(layer.wheels) for layer in found.layers if layer.kind in {"package", "packages"}) == 600

@@ -177,6 +177,6 @@ def test_a_lying_directory_is_found_out(make_wheel: MakeWheel) -> None:
 def test_a_stream_is_read_from_the_place_the_directory_says(make_wheel: MakeWheel, tmp_path: Path) -> None:
     """An entry that does not begin with a local header is refused."""
     path = make_wheel({"demo.py": b"x" * 100})
-    stored = Stored(wheel=path, header=5, packed=10, size=100, crc=0, deflated=True)
+    stored = Stored(wheel=path, member="demo.py", header=5, packed=10, size=100, crc=0, deflated=True)
     with pytest.raises(HostilePackageError):
         list(stored.chunks())

@@ -167,3 +167,60 @@ def test_pruning_keeps_the_images_of_an_index(store: ImageStore) -> None:
     assert store.has(image)
     manifest = decode(store.read(image.digest), Manifest, what="it")
     assert all(store.has(each) for each in [manifest.config, *manifest.layers])
+
+
+def _variant(store: ImageStore, architecture: str) -> Descriptor:
+    layer = store.write(architecture.encode())
+    config = encode(ImageConfig(architecture=architecture, os="linux", rootfs=RootFs(diff_ids=[layer])))
+    own = Descriptor(media_type=CONFIG, digest=store.write(config), size=len(config))
+    above = Descriptor(media_type=LAYER_GZIP, digest=layer, size=len(architecture))
+    manifest = Manifest(schema_version=2, media_type=MANIFEST, config=own, layers=[above])
+    descriptor, data = describe(manifest, MANIFEST)
+    store.write(data)
+    return descriptor
+
+
+def test_a_name_may_mean_an_image_for_each_platform(store: ImageStore) -> None:
+    """All of them are found, and the one for this machine where one is wanted; none of their blobs is pruned."""
+    parts = [_variant(store, architecture) for architecture in ("riscv64", "amd64", "arm64")]
+    index, data = describe(Index(schema_version=2, media_type=INDEX, manifests=parts), INDEX)
+    store.write(data)
+    store.tag(NAME, index)
+    assert [each.config.architecture for each in store.images(NAME)] == ["riscv64", "amd64", "arm64"]
+    found = store.image(NAME)
+    assert found.config.architecture in {"amd64", "arm64"}
+    assert found.index is not None
+    assert found.index.digest == index.digest
+    assert store.prune() == 0
+    assert len(store.images(NAME)) == 3
+
+
+def test_what_is_attached_goes_with_its_image(store: ImageStore) -> None:
+    """It is found by the image's digest, replaced as a whole, kept while the image is, and pruned after it."""
+    image = put_image(store, NAME)
+    empty = Descriptor(media_type="application/vnd.oci.empty.v1+json", digest=store.write(b"{}"), size=2)
+
+    def about(text: bytes) -> Manifest:
+        blob = Descriptor(media_type="text/plain", digest=store.write(text), size=len(text))
+        return Manifest(
+            schema_version=2,
+            media_type=MANIFEST,
+            artifact_type="text/plain",
+            config=empty,
+            layers=[blob],
+            subject=image,
+        )
+
+    store.attach(image.digest, [about(b"old")])
+    store.attach(image.digest, [about(b"new"), about(b"other")])
+    found = store.referrers(image.digest)
+    assert [store.read(manifest.layers[0].digest) for _, manifest in found] == [b"new", b"other"]
+    assert all(descriptor.artifact_type == "text/plain" for descriptor, _ in found)
+    assert list(store.names()) == ["hello:latest"]
+    store.prune()
+    assert len(store.referrers(image.digest)) == 2
+    assert not store.path(digests.of(b"old")).exists()
+    store.untag(NAME)
+    store.prune()
+    assert store.referrers(image.digest) == ()
+    assert not store.path(digests.of(b"new")).exists()

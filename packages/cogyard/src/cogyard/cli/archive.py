@@ -115,7 +115,7 @@ def load(*, source: Path | None, tag: str | None, platform: str | None) -> None:
 
 
 def _architecture(platform: str | None) -> str:
-    from cogyard.image.build import local_platform
+    from cogyard.image.platforms import local_platform
 
     system, _, architecture = (platform or local_platform()).partition("/")
     if system != "linux" or not architecture:

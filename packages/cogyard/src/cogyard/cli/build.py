@@ -1,21 +1,30 @@
-"""`cog build`: make an image, with no container engine."""
+"""`cog build`: make an image, with a container engine only for what needs one."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cogyard.cli.builders import builder_option, means_of, secret_option
 from cogyard.cli.console import Console, Step
 from cogyard.cli.errors import MisuseError
 from cogyard.cli.options import Decorator, config_file
 
 if TYPE_CHECKING:
+    from cogyard.engine import Client
     from cogyard.image.build import BuiltImage
     from cogyard.oci.layout import ImageStore
 
+attest_option: Decorator = click.option(
+    "--attest/--no-attest",
+    default=True,
+    show_default=True,
+    help="Attach the image's contents (SPDX) and what it was built from (SLSA provenance).",
+)
 base_option: Decorator = click.option(
     "--base",
     metavar="BASE",
@@ -23,7 +32,9 @@ base_option: Decorator = click.option(
     "from Debian's packages. Without it: python:X.Y-slim, or assembled where no registry can be reached.",
 )
 platform_option: Decorator = click.option(
-    "--platform", metavar="OS/ARCH", help="linux/amd64 or linux/arm64; this machine's unless given."
+    "--platform",
+    metavar="OS/ARCH",
+    help="linux/amd64, linux/arm64, or both with a comma; this machine's unless given.",
 )
 refresh_option: Decorator = click.option(
     "--no-cache", "refresh", is_flag=True, help="Look up the base and the packages again, for newer ones."
@@ -41,9 +52,12 @@ refresh_option: Decorator = click.option(
     metavar="FILE",
     help="Also write the image as a tar for `docker load`, podman or skopeo.",
 )
+@builder_option
+@secret_option
 @base_option
 @platform_option
 @refresh_option
+@attest_option
 @click.option(
     "--openapi-schema",
     "schema_file",
@@ -59,31 +73,20 @@ def build(
     *,
     tag: str | None,
     output: Path | None,
-    base: str | None,
-    platform: str | None,
-    refresh: bool,
-    schema_file: Path | None,
     load: bool | None,
     filename: str,
+    **asked: Any,
 ) -> None:
     """Make an image of the model, with no container engine and without root.
 
-    The image goes into the local store (`cog images`), and into Docker where it runs on this machine.
+    The image goes into the local store (`cog images`), and into Docker where it runs on this machine. Commands of `run`
+    in cog.yaml, and system packages that set themselves up by scripts, need an engine: Docker or podman.
     """
     from cogyard.image.build import local_store
 
     console = Console()
     store = local_store()
-    built = build_image(
-        console,
-        store,
-        filename,
-        tag=tag,
-        base=base,
-        platform=platform,
-        refresh=refresh,
-        schema_file=schema_file,
-    )
+    built = build_image(console, store, filename, Wish(tag=tag, **asked))
     if output is not None:
         from cogyard.cli.archive import write
 
@@ -94,34 +97,45 @@ def build(
     click.echo(built.digest)
 
 
-def build_image(
-    console: Console,
-    store: ImageStore,
-    filename: str,
-    *,
-    tag: str | None,
-    base: str | None,
-    platform: str | None,
-    refresh: bool,
-    schema_file: Path | None = None,
-) -> BuiltImage:
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What was asked for on the command line; the names are those of the options."""
+
+    tag: str | None = None
+    base: str | None = None
+    platform: str | None = None
+    refresh: bool = False
+    schema_file: Path | None = None
+    builder: str = "auto"
+    secrets: tuple[str, ...] = ()
+    attest: bool = True
+    engine: Client | None = None
+    """The engine that is to run the image; it runs its steps, too."""
+
+
+def build_image(console: Console, store: ImageStore, filename: str, wish: Wish) -> BuiltImage:
     """Build the project of the current folder, saying how it goes."""
     from cogyard.cli.prepare import open_project
     from cogyard.image.build import build as build_project
     from cogyard.image.build import default_name
 
     project = open_project(filename, console)
-    name = tag or project.image or default_name(project)
-    with console.working(f"Building {name}") as step:
+    name = wish.tag or project.image or default_name(project)
+    with (
+        means_of(wish.builder, wish.secrets, wish.engine) as means,
+        console.working(f"Building {name}") as step,
+    ):
         built = build_project(
             project,
-            tag=tag,
+            tag=wish.tag,
             store=store,
-            base=base,
-            platform=platform,
-            schema=_schema(schema_file),
-            refresh=refresh,
+            base=wish.base,
+            platform=wish.platform,
+            schema=_schema(wish.schema_file),
+            refresh=wish.refresh,
             progress=Shown(console, step),
+            means=means,
+            attest=wish.attest,
         )
     console.done(f"Built {built.reference.familiar} ({size(built.size)} in {_layers(built)})")
     return built
@@ -158,7 +172,8 @@ def size(number: int) -> str:
 
 def _layers(built: BuiltImage) -> str:
     count = len(built.base.layers) + len(built.layers)
-    return f"{count} layers"
+    platforms = " and ".join(each.platform for each in built.images)
+    return f"{count} layers" if len(built.images) == 1 else f"{count} layers, for {platforms}"
 
 
 def _schema(path: Path | None) -> dict[str, object] | None:

@@ -172,13 +172,12 @@ def required(choice: str) -> engine.Client:
 
 def build_into(client: engine.Client, name: str, filename: str, console: Console) -> engine.ImageFacts | None:
     """Build the project's image and give it to the engine, where it does not have exactly this one."""
+    from cogyard.cli.build import Wish as BuildWish
     from cogyard.cli.build import build_image
     from cogyard.image.build import local_store
 
     store = local_store()
-    built = build_image(
-        console, store, filename, tag=name, base=None, platform=None, refresh=False, schema_file=None
-    )
+    built = build_image(console, store, filename, BuildWish(tag=name, engine=client))
     stored = store.image(built.reference)
     facts = client.image(name)
     if facts is None or facts.id not in {stored.manifest.config.digest, stored.descriptor.digest}:

@@ -39,7 +39,7 @@ def images(*, as_json: bool, quiet: bool, prune: bool) -> None:
         return
     now = datetime.now(UTC)
     table = [
-        (each.name, each.descriptor.digest[7:19], size(each.manifest.size), age(each.config.created, now))
+        (each.name, _named(each)[7:19], size(each.manifest.size), age(each.config.created, now))
         for each in found
     ]
     for row in _aligned([("NAME", "DIGEST", "SIZE", "CREATED"), *table] if table else []):
@@ -99,10 +99,14 @@ def summary(image: StoredImage) -> dict[str, Any]:
     """Return an image for machines."""
     return {
         "name": image.name,
-        "digest": image.descriptor.digest,
+        "digest": _named(image),
         "size": image.manifest.size,
         "created": image.config.created,
     }
+
+
+def _named(image: StoredImage) -> str:
+    return (image.index or image.descriptor).digest
 
 
 def age(created: str | None, now: datetime) -> str:

@@ -24,8 +24,12 @@ _LONG = 72
 @click.argument("image", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print manifest and configuration as JSON.")
 @click.option("--schema", "as_schema", is_flag=True, help="Print the model's OpenAPI document only.")
+@click.option("--sbom", is_flag=True, help="Print what it holds, as SPDX.")
+@click.option("--provenance", is_flag=True, help="Print what it was built from, as an in-toto statement.")
 @click.option("--remote", is_flag=True, help="Look in the image's registry, not on this machine.")
-def inspect(*, image: str | None, as_json: bool, as_schema: bool, remote: bool) -> None:
+def inspect(
+    *, image: str | None, as_json: bool, as_schema: bool, sbom: bool, provenance: bool, remote: bool
+) -> None:
     """Show how an image starts, its labels, its layers with their sizes, and what the model takes and gives.
 
     An image that is not on this machine is looked at in its registry, where it stays. Without IMAGE it is the one that
@@ -34,6 +38,9 @@ def inspect(*, image: str | None, as_json: bool, as_schema: bool, remote: bool) 
     found = find(image or own_name(), remote=remote)
     if as_schema:
         click.echo(found.config.labels.get("run.cog.openapi_schema") or _no_schema(found))
+        return
+    if sbom or provenance:
+        click.echo(_attached(found, sbom=sbom), nl=False)
         return
     if as_json:
         click.echo(json.dumps(_whole(found), indent=2))
@@ -44,8 +51,9 @@ def inspect(*, image: str | None, as_json: bool, as_schema: bool, remote: bool) 
 
 def find(name: str, *, remote: bool = False) -> StoredImage:
     """Return an image of this machine or of a registry."""
-    from cogyard.image.build import local_platform, local_store
+    from cogyard.image.build import local_store
     from cogyard.image.fetch import look_up
+    from cogyard.image.platforms import local_platform
     from cogyard.oci.reference import Reference
 
     architecture = local_platform().partition("/")[2]
@@ -67,9 +75,26 @@ def _no_schema(image: StoredImage) -> str:
     )
 
 
+def _attached(image: StoredImage, *, sbom: bool) -> str:
+    """Return a document that is attached to an image of this machine."""
+    from cogyard.image.attest import IN_TOTO, SPDX
+    from cogyard.image.build import local_store
+
+    store = local_store()
+    for descriptor, manifest in store.referrers(image.descriptor.digest):
+        if descriptor.artifact_type == (SPDX if sbom else IN_TOTO):
+            return store.read(manifest.layers[0].digest).decode() + "\n"
+    raise CommandError(
+        f"nothing of the kind is attached to {image.name} on this machine",
+        hint="`cog build` attaches it, unless it is told --no-attest.",
+    )
+
+
 def _described(image: StoredImage) -> list[str]:
     labels, run = image.config.labels, image.config.config
     lines = [image.name, image.descriptor.digest]
+    if image.index is not None:
+        lines.append(f"one of the platforms of {image.index.digest}")
     layers = image.manifest.layers
     lines.append(
         f"{image.config.os}/{image.config.architecture}, {size(image.manifest.size)} in {len(layers)} layers"

@@ -116,7 +116,7 @@ def _make(
 ) -> CogLock:
     from cogyard.environment.making import make_lock
     from cogyard.environment.reasons import canonical
-    from cogyard.image.build import local_platform
+    from cogyard.image.platforms import local_platform
 
     wanted = platforms or (previous.platforms if previous else ()) or (local_platform(),)
     with console.working("Locking") as step:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import click
 
-from cogyard.cli.build import base_option, build_image, platform_option, refresh_option, size
+from cogyard.cli.build import (
+    Wish,
+    attest_option,
+    base_option,
+    build_image,
+    platform_option,
+    refresh_option,
+    size,
+)
+from cogyard.cli.builders import builder_option, secret_option
 from cogyard.cli.console import Console
 from cogyard.cli.errors import MisuseError
 from cogyard.cli.options import config_file
@@ -16,9 +26,12 @@ from cogyard.cli.sending import sending
 
 @click.command(short_help="Build the image and send it to a registry.")
 @click.argument("image", required=False, metavar="[HOST/OWNER/NAME]")
+@builder_option
+@secret_option
 @base_option
 @platform_option
 @refresh_option
+@attest_option
 @click.option(
     "--check",
     "checked",
@@ -27,16 +40,7 @@ from cogyard.cli.sending import sending
 )
 @click.option("--force", is_flag=True, help="With --check: push a schema that breaks callers all the same.")
 @config_file
-def push(
-    *,
-    image: str | None,
-    base: str | None,
-    platform: str | None,
-    refresh: bool,
-    checked: bool,
-    force: bool,
-    filename: str,
-) -> None:
+def push(*, image: str | None, checked: bool, force: bool, filename: str, **asked: Any) -> None:
     """Build the image and send it to a registry, as HOST/OWNER/NAME.
 
     On a platform of Cogyard the push makes a version of the model; a model that is not there yet is made, private.
@@ -63,7 +67,7 @@ def push(
     target = Reference.parse(name)
     asyncio.run(check(target))
     store = local_store()
-    built = build_image(console, store, filename, tag=name, base=base, platform=platform, refresh=refresh)
+    built = build_image(console, store, filename, Wish(tag=name, **asked))
     if checked:
         check_schema(console, store.image(built.reference), target, force=force)
         check_examples(console, filename)

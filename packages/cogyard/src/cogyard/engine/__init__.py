@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from cogyard.engine.builder import Builder, builder_of
 from cogyard.engine.client import CHOICES, Client, ImageFacts, find
 from cogyard.engine.container import Container, Settings
 from cogyard.engine.errors import (
+    BuildFailedError,
     ContainerError,
     EngineError,
     EngineMissingError,
@@ -13,6 +15,8 @@ from cogyard.engine.errors import (
 
 __all__ = [
     "CHOICES",
+    "BuildFailedError",
+    "Builder",
     "Client",
     "Container",
     "ContainerError",
@@ -21,5 +25,6 @@ __all__ = [
     "ImageFacts",
     "ImageUnavailableError",
     "Settings",
+    "builder_of",
     "find",
 ]

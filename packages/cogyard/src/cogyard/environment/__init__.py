@@ -23,7 +23,7 @@ from cogyard.environment.locking import (
 )
 from cogyard.environment.python import find_python
 from cogyard.environment.resolve import resolve
-from cogyard.environment.server import server_lock
+from cogyard.environment.server import server_lock, steps_lock
 from cogyard.environment.target import Target
 from cogyard.environment.uv import Progress
 from cogyard.environment.wheels import own_wheel
@@ -54,4 +54,5 @@ __all__ = [
     "resolve",
     "server_lock",
     "server_lock_for",
+    "steps_lock",
 ]

@@ -1,4 +1,4 @@
-"""The model server's own packages, for an image's second environment."""
+"""Packages of ours in an image: the model server's, for its second environment, and those of build steps."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ def server_lock(target: Target, *, tracing: bool = False, on_progress: Progress 
     except UnresolvableError:
         asked = Asked(lines=tuple(lines), subject=NAME)
         return resolve_asked(asked, target, on_progress=on_progress)
+
+
+def steps_lock(target: Target) -> Lock:
+    """Return the lock of what the commands of `run` find in the model's environment: pip."""
+    return resolve_asked(Asked(lines=("pip",), subject="the build steps"), target)
 
 
 def _wanted(lines: list[str], *, tracing: bool) -> list[str]:

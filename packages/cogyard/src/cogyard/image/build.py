@@ -1,47 +1,70 @@
-"""Build a model's image: base, locks, plan, layers, documents. No container engine, no root."""
+"""Build a model's image: base, locks, plan, layers, documents. A container engine only for what needs one."""
 
 from __future__ import annotations
 
 import os
-import platform as machines
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from cogyard import environment
-from cogyard.environment.machine import MACHINES, Machine
-from cogyard.image.assemble import describe_config, image_config, image_manifest, labels
+from cogyard.image.assemble import describe_config, image_config, image_manifest
+from cogyard.image.attach import attach
 from cogyard.image.bases.base import Base
-from cogyard.image.bases.choose import SETTING, find_base
-from cogyard.image.bases.pin import choice_of, differs
-from cogyard.image.download import Downloader
-from cogyard.image.errors import BuildNotPossibleError
-from cogyard.image.layers import LayerMaker, MadeLayer
-from cogyard.image.plan import KIND, Plan, PlannedLayer, make_plan
+from cogyard.image.errors import BuildNotPossibleError, NeedsScriptsError
+from cogyard.image.layers import MadeLayer
+from cogyard.image.make import Making, make_layers
+from cogyard.image.plan import MOST_LAYERS
+from cogyard.image.platforms import local_platform, read_platforms
+from cogyard.image.prepare import Order, prepare
 from cogyard.image.progress import Progress, Silent
 from cogyard.image.site import Site
-from cogyard.image.wheels.select import select
-from cogyard.oci.descriptor import MANIFEST, Descriptor
+from cogyard.image.steps.engine import AUTO, DIRECT, Means, StepEngine
+from cogyard.oci.descriptor import INDEX, MANIFEST, Descriptor, Platform
 from cogyard.oci.layout import ImageStore, on_disk
-from cogyard.oci.manifest import describe, encode
+from cogyard.oci.manifest import Index, describe, encode
 from cogyard.oci.reference import Reference
 from cogyard.project import Project
-from cogyard.project.ignore import source_files
 
-#: Layers made at once. Compressing and hashing release Python's lock, so two keep two cores busy.
-_AT_ONCE = 2
+#: What an engine's images of half a build are called; the host's name keeps them from ever being pulled or pushed.
+_STEPS = "localhost/cogyard"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlatformImage:
+    """An image in the local store for one platform. `size` is what a registry would hold of it, in bytes."""
+
+    platform: str
+    descriptor: Descriptor
+    size: int
+    layers: tuple[MadeLayer, ...]
+    base: Base
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuiltImage:
-    """An image in the local store. `size` is what a registry would hold of it, in bytes."""
+    """What a name means after a build: one image, or an index over one for each platform."""
 
     reference: Reference
     digest: str
-    size: int
-    layers: tuple[MadeLayer, ...]
-    base: Base
+    images: tuple[PlatformImage, ...]
+
+    @property
+    def size(self) -> int:
+        """The bytes of all images, as a registry holds them; what they share counts for each."""
+        return sum(each.size for each in self.images)
+
+    @property
+    def layers(self) -> tuple[MadeLayer, ...]:
+        """The layers above the base, of the first platform."""
+        return self.images[0].layers
+
+    @property
+    def base(self) -> Base:
+        """The base of the first platform."""
+        return self.images[0].base
 
 
 def local_store() -> ImageStore:
@@ -59,18 +82,6 @@ def default_name(project: Project) -> str:
     return f"cog-{name or 'model'}"
 
 
-def local_platform() -> str:
-    """Return the platform of containers on this machine, `linux/amd64` or `linux/arm64`.
-
-    Raises BuildNotPossibleError on any other machine.
-    """
-    machine = machines.machine().lower()
-    for architecture, name in MACHINES.items():
-        if machine in {architecture, name}:
-            return f"linux/{architecture}"
-    raise BuildNotPossibleError(f"images cannot be built for this machine's architecture, {machine}")
-
-
 def build(
     project: Project,
     *,
@@ -81,160 +92,131 @@ def build(
     schema: Mapping[str, Any] | None = None,
     refresh: bool = False,
     progress: Progress | None = None,
+    means: Means | None = None,
+    attest: bool = True,
 ) -> BuiltImage:
     """Build the project's image into the store and name it.
 
-    `base` names another base; `platform` is `linux/amd64` or `linux/arm64`; `schema` stands for the one read from
-    the source; `refresh` asks registries and indexes again. Raises CogyardError subclasses; nothing is named then.
+    `base` names another base; `platform` is `linux/amd64`, `linux/arm64` or both with a comma, which gives an index;
+    `schema` stands for the one read from the source; `refresh` asks registries and indexes again; `means` says who
+    runs what only a container engine can; `attest` attaches an SPDX document and provenance. Raises CogyardError
+    subclasses; nothing is named then.
     """
     reference = Reference.parse(tag or project.image or default_name(project))
-    _refuse(project)
-    where = platform or local_platform()
-    _architecture(where)
-    document = _schema(project, schema)
+    means = means or Means()
+    platforms = read_platforms(platform)
+    engine = means.engine(project)
+    _check_steps(project, means, platforms)
     site = Site(store=store or local_store(), cache=environment.cache_dir(), progress=progress or Silent())
     with on_disk(site.cache), site.store.working():
-        found = _base(project, base, where, site, refresh=refresh)
-        target = environment.Target(python=project.python_version, platform=where)
-        lock = environment.lock_for(project, target, refresh=refresh)
-        for warning in lock.warnings:
-            site.progress.warn(warning)
-        server = environment.server_lock_for(project, target)
-        plan = _plan(project, found, lock, server, where)
-        epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
-        layers = _make(plan, found, site, lock=lock.text, schema=document, epoch=epoch, refresh=refresh)
-        described = labels(
-            version=_version(),
-            config=project.config.completed(),
-            schema=document,
-            freeze=lock.freeze(),
-            base=found,
-            has_init=bool(plan.entrypoint),
-            kinds={each.diff_id: each.kind for each in layers},
-        )
-        made = [(each.title, each.diff_id) for each in layers]
-        config = encode(image_config(found, plan, made, described, epoch=epoch))
-        own = describe_config(site.store.write(config), len(config))
-        manifest = image_manifest(own, found, [each.descriptor for each in layers])
-        descriptor, data = describe(manifest, MANIFEST)
-        site.store.write(data)
-        site.store.tag(reference, descriptor)
-    return BuiltImage(
-        reference=reference, digest=descriptor.digest, size=manifest.size, layers=tuple(layers), base=found
-    )
+        images = []
+        for each in platforms:
+            order = order_of(
+                project,
+                base=base,
+                platform=each,
+                schema=schema,
+                refresh=refresh,
+                means=means,
+                engine=engine,
+                attest=attest,
+            )
+            images.append(_build(order, site))
+        name = images[0].descriptor if len(images) == 1 else _index(images, site.store)
+        site.store.tag(reference, name)
+    return BuiltImage(reference=reference, digest=name.digest, images=tuple(images))
 
 
-def _base(project: Project, given: str | None, platform: str, site: Site, *, refresh: bool) -> Base:
-    """Return the base that is named, else that of the project's lock, else one that fits its Python."""
-    choice = given or os.environ.get(SETTING) or None
-    row = None if choice else _locked_base(project, platform)
-    wanted = choice_of(row) if row is not None else choice
-    found = find_base(wanted, project.python_version, _architecture(platform), site, refresh=refresh)
-    site.progress.done(f"Base {found.name}, Python {found.python_version}{' of cog.lock' if row else ''}")
-    if row is not None and differs(found, row):
-        site.progress.warn(
-            f"the base {found.name} is not the one of cog.lock any more; `cog lock --upgrade` takes it"
-        )
-    return found
+def order_of(
+    project: Project,
+    *,
+    base: str | None,
+    platform: str,
+    schema: Mapping[str, Any] | None = None,
+    refresh: bool = False,
+    means: Means | None = None,
+    engine: StepEngine | None = None,
+    attest: bool = False,
+) -> Order:
+    """Return what one image is built from; the schema is read from the source unless it is given.
 
-
-def _locked_base(project: Project, platform: str) -> Mapping[str, str] | None:
-    kept = environment.read_lock(project)
-    if kept is None or kept.own.get("asked", {}).get("python") != project.python_version:
-        return None
-    return kept.base(platform)
-
-
-def _plan(
-    project: Project, base: Base, lock: environment.Lock, server: environment.Lock, platform: str
-) -> Plan:
-    major, minor = (int(part) for part in base.python_version.split("."))
-    machine = Machine(python=(major, minor), architecture=base.architecture, glibc=base.glibc)
-    here = os.uname().sysname == "Linux" and platform == local_platform()
-    return make_plan(
-        project,
-        base,
-        model=select(lock.text, machine, local_builds=here),
-        server=select(server.text, machine, local_builds=here),
-        files=source_files(project),
-    )
-
-
-def _make(
-    plan: Plan, base: Base, site: Site, *, lock: str, schema: bytes, epoch: int, refresh: bool
-) -> list[MadeLayer]:
-    with (
-        Downloader(site.cache / "downloads") as downloader,
-        ThreadPoolExecutor(_AT_ONCE) as pool,
-        downloader.ending(),
-    ):
-        maker = LayerMaker(site.store, site.cache, base, downloader, lock=lock, schema=schema, epoch=epoch)
-
-        def make(planned: PlannedLayer) -> MadeLayer | None:
-            if planned.kind == "system":
-                return _system(planned, base, site, refresh=refresh)
-            return maker.make(planned, site.progress.detail)
-
-        made = []
-        for layer in pool.map(make, plan.layers):
-            if layer is not None:
-                made.append(layer)
-                site.progress.done(_line(layer))
-    return made
-
-
-def _system(planned: PlannedLayer, base: Base, site: Site, *, refresh: bool) -> MadeLayer | None:
-    from cogyard.image.bases.debian.base import add_system
-
-    added = add_system(base, planned.system_packages, site, refresh=refresh)
-    if added is None:
-        return None
-    assembled, made = added
-    descriptor = Descriptor(
-        media_type=assembled.layer.media_type,
-        digest=assembled.layer.digest,
-        size=assembled.layer.size,
-        annotations={KIND: "system", "run.cog.layer.title": planned.title},
-    )
-    return MadeLayer(
-        kind="system", title=planned.title, descriptor=descriptor, diff_id=assembled.diff_id, made=made
-    )
-
-
-def _line(layer: MadeLayer) -> str:
-    size = layer.descriptor.size
-    amount = f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
-    return f"{layer.kind.capitalize()} {layer.title} ({amount}{'' if layer.made else ', unchanged'})"
-
-
-def _refuse(project: Project) -> None:
-    if project.run:
-        raise BuildNotPossibleError(
-            f"cog.yaml has build steps of its own (run: {project.run[0].command[:60]!r}), which need a Docker builder, "
-            "and this release does not have it yet",
-            hint="Install Debian packages with system_packages and Python packages with python_packages instead.",
-        )
-
-
-def _architecture(platform: str) -> str:
-    system, _, architecture = platform.partition("/")
-    if system != "linux" or architecture not in MACHINES:
-        possible = " and ".join(f"linux/{each}" for each in MACHINES)
-        raise BuildNotPossibleError(f"images are built for {possible}, not for {platform!r}")
-    return architecture
-
-
-def _schema(project: Project, given: Mapping[str, Any] | None) -> bytes:
-    import msgspec
-
-    if given is None:
+    Raises ProjectError.
+    """
+    if schema is None:
         from cogyard.project.schema import static_schema
 
-        given = static_schema(project)
-    return msgspec.json.encode(given)
+        schema = static_schema(project)
+    return Order(
+        project=project,
+        base=base,
+        platform=platform,
+        schema=msgspec.json.encode(schema),
+        refresh=refresh,
+        means=means or Means(),
+        engine=engine,
+        attest=attest,
+    )
 
 
-def _version() -> str:
-    from importlib.metadata import version
+def _build(order: Order, site: Site) -> PlatformImage:
+    epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
+    by_engine = order.means.builder not in {AUTO, DIRECT}
+    ready = prepare(order, site, engine=by_engine)
+    making = Making(
+        base=ready.base, lock=ready.lock.text, schema=order.schema, epoch=epoch, refresh=order.refresh,
+        engine=order.engine, steps_name=f"{_STEPS}/{default_name(order.project)}", secrets=order.means.secrets,
+    )  # fmt: skip
+    try:
+        layers = make_layers(ready.plan, making, site)
+    except NeedsScriptsError as why:
+        if order.platform != local_platform():
+            raise
+        engine = order.means.for_packages(why)
+        site.progress.warn(f"{why.message}; {engine.name} installs the system packages instead")
+        ready = prepare(order, site, engine=True)
+        layers = make_layers(ready.plan, replace(making, engine=engine), site)
+    if (count := len(ready.base.layers) + len(layers)) > MOST_LAYERS:
+        raise BuildNotPossibleError(
+            f"the image would have {count} layers, and containers can be made of {MOST_LAYERS} at most",
+            hint="Join commands of `run` with &&: each makes a layer.",
+        )
+    described = ready.labels(order, {each.diff_id: each.kind for each in layers})
+    made = [(each.title, each.diff_id) for each in layers]
+    config = encode(image_config(ready.base, ready.plan, made, described, epoch=epoch))
+    own = describe_config(site.store.write(config), len(config))
+    manifest = image_manifest(own, ready.base, [each.descriptor for each in layers])
+    descriptor, data = describe(manifest, MANIFEST)
+    site.store.write(data)
+    if order.attest:
+        name = default_name(order.project)
+        attach(descriptor, name, site, order=order, ready=ready, layers=layers, epoch=epoch)
+    return PlatformImage(
+        platform=order.platform,
+        descriptor=descriptor,
+        size=manifest.size,
+        layers=tuple(layers),
+        base=ready.base,
+    )
 
-    return version("cogyard")
+
+def _index(images: Sequence[PlatformImage], store: ImageStore) -> Descriptor:
+    entries = []
+    for each in images:
+        system, _, architecture = each.platform.partition("/")
+        where = Platform(os=system, architecture=architecture)
+        entries.append(msgspec.structs.replace(each.descriptor, platform=where))
+    descriptor, data = describe(Index(schema_version=2, media_type=INDEX, manifests=entries), INDEX)
+    store.write(data)
+    return descriptor
+
+
+def _check_steps(project: Project, means: Means, platforms: Sequence[str]) -> None:
+    """Refuse steps for a machine that is not this one: an engine runs them on its own processor."""
+    foreign = [each for each in platforms if each != local_platform()]
+    by_engine = project.run or (project.system_packages and means.builder not in {AUTO, DIRECT})
+    if by_engine and foreign:
+        what = f"the step {project.run[0].command[:60]!r}" if project.run else "installing system packages"
+        raise BuildNotPossibleError(
+            f"{what} runs in a container of this machine, {local_platform()}, and not for {foreign[0]}",
+            hint=f"Build for {foreign[0]} on such a machine, or do without `run`.",
+        )

@@ -7,6 +7,8 @@ ImageError
 ├── SourceUnreadableError    a file of the project that cannot be packed
 ├── NoWheelError             a locked package has nothing that runs on the target
 ├── BuildNotPossibleError    the project asks for something this builder cannot do
+├── NeedsScriptsError        a system package that only its own scripts can set up (a BuildNotPossibleError)
+├── EngineArchiveError       an engine gave back something else than it was asked for
 ├── BaseError                no base image can be had, with what is possible
 └── DebianError              the Debian archive, a signature, or a dependency
 """
@@ -57,6 +59,18 @@ class BuildNotPossibleError(ImageError):
 
     code = "build_not_possible"
     exit_status = 2
+
+
+class NeedsScriptsError(BuildNotPossibleError):
+    """A system package sets itself up by scripts, which only a container engine can run."""
+
+    code = "needs_scripts"
+
+
+class EngineArchiveError(ImageError):
+    """A container engine gave back something else than it was asked for."""
+
+    code = "engine_archive"
 
 
 class BaseError(ImageError):

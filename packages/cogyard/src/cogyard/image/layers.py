@@ -6,25 +6,28 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
 from cogyard.environment import cache as kept
 from cogyard.environment import own_wheel
+from cogyard.environment.python import any_python
 from cogyard.image.bases.base import Base
 from cogyard.image.download import Downloader
 from cogyard.image.errors import SourceUnreadableError
 from cogyard.image.plan import KIND, LOCK_PATH, SCHEMA_PATH, SOURCE_ROOT, PlannedLayer
 from cogyard.image.wheels import fetch
-from cogyard.image.wheels.layer import write_wheels
+from cogyard.image.wheels.bytecode import Compiler
+from cogyard.image.wheels.layer import write_bytecode, write_wheels
 from cogyard.oci.descriptor import LAYER_GZIP, Descriptor
 from cogyard.oci.layer import CorruptStreamError, LayerWriter
 from cogyard.oci.layout import ImageStore
 from cogyard.project.ignore import SourceFile
 
 #: Changes when the same parts would make other bytes.
-RECIPE = "layer 2"
+RECIPE = "layer 3"
 _CHUNK = 1 << 20
 
 
@@ -47,6 +50,10 @@ class _Known(msgspec.Struct, frozen=True):
     diff_id: str
 
 
+#: Of bytecode that there is none.
+_NOTHING = _Known("", 0, "")
+
+
 class LayerMaker:
     """Make layers for one build."""
 
@@ -65,19 +72,27 @@ class LayerMaker:
         self._store, self._cache, self._base, self._downloader = store, cache, base, downloader
         self._lock, self._schema, self._epoch = lock, schema, epoch
 
-    def make(self, planned: PlannedLayer, on_fetched: Callable[[str], None] | None = None) -> MadeLayer:
+    def make(
+        self, planned: PlannedLayer, on_fetched: Callable[[str], None] | None = None
+    ) -> MadeLayer | None:
         """Return the layer, made now or found.
 
-        Raises ImageError.
+        None for bytecode where there is nothing to compile, or no Python here to compile with. Raises ImageError.
         """
         own = fetch.local(own_wheel(planned.own)) if planned.own else None
         key = self._key(planned, own)
         remembered = self._cache / "layers" / key
         known = _recall(remembered)
+        if known is not None and not known.digest:
+            return None
         made = known is None or not self._store.has(_describe(known, planned))
         if known is None or made:
-            known = self._write(planned, own, on_fetched)
+            if planned.kind == "bytecode" and self._compiler is None:
+                return None
+            known = self._write(planned, own, on_fetched, known)
             kept.write(remembered, msgspec.json.encode(known))
+            if not known.digest:
+                return None
         return MadeLayer(
             kind=planned.kind,
             title=planned.title,
@@ -100,9 +115,19 @@ class LayerMaker:
             parts.append(hashlib.sha256(self._schema).hexdigest())
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
+    @cached_property
+    def _compiler(self) -> Compiler | None:
+        python, fits = any_python(self._base.python_version)
+        return Compiler(python, self._cache / "bytecode", mtime=self._epoch) if fits else None
+
     def _write(
-        self, planned: PlannedLayer, own: fetch.Wheel | None, on_fetched: Callable[[str], None] | None
+        self,
+        planned: PlannedLayer,
+        own: fetch.Wheel | None,
+        on_fetched: Callable[[str], None] | None,
+        known: _Known | None,
     ) -> _Known:
+        """Write the layer; what is `known` of one that was made before and is gone saves unpacking it to hash it."""
         wheels: tuple[fetch.Wheel, ...] = ()
         if planned.wheels:
             wheels = fetch.fetch(
@@ -113,18 +138,37 @@ class LayerMaker:
                 (lambda file: on_fetched(file.name)) if on_fetched else None,
             )
         with self._store.writer() as blob:
-            layer = LayerWriter(blob.file, mtime=self._epoch)
-            if planned.layout is not None:
-                every = (*wheels, own) if own else wheels
-                write_wheels(layer, planned.layout, every, skeleton=self._base.python if own else None)
-            elif planned.kind == "lock":
-                _parents(layer, [LOCK_PATH])
-                layer.file(LOCK_PATH, self._lock.encode())
-            else:
-                self._files(layer, planned)
+            layer = LayerWriter(blob.file, mtime=self._epoch, diff_id=known.diff_id if known else None)
+            if not self._fill(layer, planned, wheels, own):
+                return _NOTHING
             summary = layer.finish()
-            blob.commit(summary.digest)
-        return _Known(summary.digest, summary.size, summary.diff_id)
+            if known is None or summary.digest == known.digest:
+                blob.commit(summary.digest)
+                return _Known(summary.digest, summary.size, summary.diff_id)
+        # The cache remembers another layer than these parts make, so it is wrong about the diffID as well.
+        return self._write(planned, own, on_fetched, None)
+
+    def _fill(
+        self,
+        layer: LayerWriter,
+        planned: PlannedLayer,
+        wheels: tuple[fetch.Wheel, ...],
+        own: fetch.Wheel | None,
+    ) -> bool:
+        """Write the layer's entries; False when there are none."""
+        every = (*wheels, own) if own else wheels
+        if planned.kind == "bytecode":
+            assert planned.layout is not None  # noqa: S101 - bytecode is of packages
+            assert self._compiler is not None  # noqa: S101 - asked before
+            return write_bytecode(layer, planned.layout, every, self._compiler)
+        if planned.layout is not None:
+            write_wheels(layer, planned.layout, every, skeleton=self._base.python if own else None)
+        elif planned.kind == "lock":
+            _parents(layer, [LOCK_PATH])
+            layer.file(LOCK_PATH, self._lock.encode())
+        else:
+            self._files(layer, planned)
+        return True
 
     def _files(self, layer: LayerWriter, planned: PlannedLayer) -> None:
         """Write the project's files, and the schema into the source."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from cogyard.image.bases.base import Base
+from cogyard.image.bases.debian.releases import RELEASES
+from cogyard.image.steps.dockerfile import Steps
 from cogyard.image.wheels.archive import Layout
 from cogyard.image.wheels.select import Selected
 from cogyard.project import Project
@@ -29,10 +31,17 @@ LARGE_WHEEL = 8 << 20
 MOST_LARGE = 16
 #: Small wheels gather in layers up to this size.
 GROUP = 64 << 20
+#: At most so many of those: beyond, the layers grow.
+MOST_GROUPS = 16
 #: A weights file from this size on is a layer of its own.
 LARGE_WEIGHTS = 64 << 20
+#: At most so many of them, the largest; the others share one.
+MOST_WEIGHTS = 32
+#: What containerd can mount of an image, its base included.
+MOST_LAYERS = 127
 
-_TINI = "/usr/bin/tini"
+#: Debian's package of the init, and where it is.
+_INIT, _TINI = "tini", "/usr/bin/tini"
 _SDK = "cogyard-sdk"
 _SERVER = "cogyard-model-server"
 
@@ -49,6 +58,8 @@ class PlannedLayer:
     """The distribution of ours whose wheel goes in, with the environment's skeleton."""
     files: tuple[SourceFile, ...] = ()
     system_packages: tuple[str, ...] = ()
+    steps: Steps | None = None
+    """What an engine runs over the layers below; each step becomes a layer."""
 
     @property
     def size(self) -> int:
@@ -78,13 +89,18 @@ def make_plan(
     model: Sequence[Selected],
     server: Sequence[Selected],
     files: Iterable[SourceFile],
+    tools: Sequence[Selected] = (),
+    engine: bool = False,
 ) -> Plan:
-    """Say what the layers are: what changes seldom below, what changes with every edit on top."""
+    """Say what the layers are: what changes seldom below, what changes with every edit on top.
+
+    `tools` are packages that only the commands of `run` need; `engine` lets an engine install the system packages.
+    """
     in_model = Layout(root=MODEL_ROOT, python=base.python_version)
     in_server = Layout(root=SERVER_ROOT, python=base.python_version)
     layers: list[PlannedLayer] = []
-    if project.system_packages:
-        wishes = tuple(sorted(set(project.system_packages)))
+    wishes = _wishes(project, base)
+    if wishes and not engine:
         layers.append(PlannedLayer(kind="system", title=" ".join(wishes), system_packages=wishes))
     layers.append(
         PlannedLayer(
@@ -93,6 +109,14 @@ def make_plan(
     )
     layers.extend(_packages(model, in_model))
     layers.append(PlannedLayer(kind="sdk", title=_SDK, layout=in_model, own=_SDK))
+    if tools:
+        names = " ".join(each.name for each in tools)
+        layers.append(PlannedLayer(kind="packages", title=names, layout=in_model, wheels=tuple(tools)))
+    layers = [made for each in layers for made in _with_bytecode(each)]
+    steps = _steps(project, base, wishes if engine else ())
+    if steps.titles():
+        title = _count(len(steps.titles()), "step")
+        layers.append(PlannedLayer(kind="run", title=title, steps=steps))
     layers.append(PlannedLayer(kind="lock", title=f"/{LOCK_PATH}"))
     listed = sorted(files, key=lambda each: each.name)
     layers.extend(_weights([each for each in listed if each.is_weights]))
@@ -101,9 +125,22 @@ def make_plan(
     return Plan(
         layers=tuple(layers),
         env=_environment(project, base),
-        entrypoint=(_TINI, "--") if base.has_tini else (),
+        entrypoint=(_TINI, "--") if base.has_tini or _INIT in wishes else (),
         cmd=(in_server.interpreter, "-m", "cog_server"),
     )
+
+
+def _wishes(project: Project, base: Base) -> tuple[str, ...]:
+    """Return the system packages to install; where there are any, an init comes along if the base has none."""
+    wishes = set(project.system_packages)
+    if wishes and not base.has_tini and base.status is not None:
+        wishes.add(_INIT)
+    return tuple(sorted(wishes))
+
+
+def _steps(project: Project, base: Base, wishes: tuple[str, ...]) -> Steps:
+    by_dpkg = base.codename in RELEASES
+    return Steps(dpkg=wishes if by_dpkg else (), apt=() if by_dpkg else wishes, commands=project.run)
 
 
 def _packages(wheels: Sequence[Selected], layout: Layout) -> list[PlannedLayer]:
@@ -116,12 +153,22 @@ def _packages(wheels: Sequence[Selected], layout: Layout) -> list[PlannedLayer]:
         for each in large
     ]
     group: list[Selected] = []
-    for each in sorted(set(wheels) - set(large), key=lambda one: one.name):
-        if group and sum(one.size or 0 for one in group) + (each.size or 0) > GROUP:
+    small = sorted(set(wheels) - set(large), key=lambda one: one.name)
+    # Any two groups that follow each other hold more than this, so there are at most twice as many as go into it.
+    most = max(GROUP, sum(each.size or 0 for each in small) // (MOST_GROUPS // 2 - 1))
+    for each in small:
+        if group and sum(one.size or 0 for one in group) + (each.size or 0) > most:
             layers.append(_group(group, layout))
             group = []
         group.append(each)
     return [*layers, _group(group, layout)] if group else layers
+
+
+def _with_bytecode(layer: PlannedLayer) -> Iterator[PlannedLayer]:
+    """Yield a layer, and above one of packages their bytecode: it depends on Python, the packages' layer does not."""
+    yield layer
+    if layer.layout is not None:
+        yield replace(layer, kind="bytecode", title=f"of {layer.kind} {layer.title}")
 
 
 def _group(wheels: list[Selected], layout: Layout) -> PlannedLayer:
@@ -129,12 +176,10 @@ def _group(wheels: list[Selected], layout: Layout) -> PlannedLayer:
 
 
 def _weights(files: list[SourceFile]) -> list[PlannedLayer]:
-    layers = [
-        PlannedLayer(kind="weights", title=each.name, files=(each,))
-        for each in files
-        if each.size >= LARGE_WEIGHTS
-    ]
-    small = tuple(each for each in files if each.size < LARGE_WEIGHTS)
+    by_size = sorted(files, key=lambda each: (-each.size, each.name))
+    large = {each for each in by_size[:MOST_WEIGHTS] if each.size >= LARGE_WEIGHTS}
+    layers = [PlannedLayer(kind="weights", title=each.name, files=(each,)) for each in files if each in large]
+    small = tuple(each for each in files if each not in large)
     if small:
         layers.append(PlannedLayer(kind="weights", title=_count(len(small), "file"), files=small))
     return layers

@@ -19,7 +19,7 @@ from cogyard.oci.exchange import Call, Flow
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.reference import Reference
 from cogyard.oci.settings import connect
-from cogyard.oci.transfer import Moved, push_image
+from cogyard.oci.transfer import Moved, push_image, push_index, push_referrers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +67,7 @@ async def push(
     client: RegistryClient | None = None,
     watcher: Watcher | None = None,
 ) -> PushedImage:
-    """Send the image `reference` of the store to `target`.
+    """Send the image `reference` of the store to `target`, for every platform it is there for, and what is attached.
 
     `client` talks to the target's registry; without one, the kept credentials and settings are used.
     Raises RegistryError, ImageNotFoundError.
@@ -76,8 +76,9 @@ async def push(
         raise ImageError(
             f"{target} names a digest; a push gives a tag", hint=f"Push to {target.name} instead."
         )
-    image = store.image(reference)
-    titles = {each.digest: _title(each) for each in image.manifest.layers}
+    images = store.images(reference)
+    index = images[0].index
+    titles = {each.digest: _title(each) for image in images for each in image.manifest.layers}
     sent = 0
 
     def title(blob: Descriptor) -> str:
@@ -95,7 +96,13 @@ async def push(
 
     with store.working():
         async with client or connect(target.host, os.environ) as registry:
-            digest = await push_image(registry, store, image, target, on_moved, on_sent=on_sent)
+            for image in images:
+                digest = await push_image(
+                    registry, store, image, target, on_moved, on_sent=on_sent, tagged=index is None
+                )
+                await push_referrers(registry, store, image.descriptor.digest, target)
+            if index is not None:
+                digest = await push_index(registry, store, index, target)
             page = await _page(registry, target)
     return PushedImage(reference=target, digest=digest, uploaded=sent, page=page)
 

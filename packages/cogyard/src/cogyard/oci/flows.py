@@ -184,6 +184,20 @@ def push_manifest(repository: str, target: str, data: bytes, media_type: str) ->
     return digest
 
 
+def push_referrer(repository: str, digest: str, data: bytes, media_type: str) -> Flow[bool]:
+    """Put a manifest that is about another one; return whether the registry lists it as such."""
+    answer = yield Call(
+        method="PUT",
+        url=f"/v2/{repository}/manifests/{digest}",
+        headers={"Content-Type": media_type},
+        body=data,
+        what=f"{repository}@{digest}",
+    )
+    if answer.status not in {200, 201}:
+        raise RegistryFailedError(f"the registry answered {answer.status} to the manifest {digest}")
+    return "oci-subject" in answer.headers
+
+
 def pull_manifest(repository: str, target: str) -> Flow[tuple[bytes, str]]:
     """Get a manifest or an index by tag or digest: its bytes, checked, and its media type."""
     what = f"{repository}:{target}" if not target.startswith("sha256:") else f"{repository}@{target}"

@@ -58,8 +58,13 @@ class CorruptStreamError(ValueError):
 class LayerWriter:
     """Write entries, in the order given, into a sink; `finish` says what came out."""
 
-    def __init__(self, sink: Sink, *, mtime: int = 0) -> None:
-        """`mtime` is the time of every entry, in seconds since the epoch."""
+    def __init__(self, sink: Sink, *, mtime: int = 0, diff_id: str | None = None) -> None:
+        """`mtime` is the time of every entry, in seconds since the epoch.
+
+        `diff_id` is the digest of the plain stream where it is known; then nothing is unpacked to find it, nor to
+        check it: the caller compares the digest of what is written.
+        """
+        self._known = diff_id
         self._sink = sink
         self._mtime = mtime
         self._outer = hashlib.sha256()
@@ -117,18 +122,30 @@ class LayerWriter:
         """
         self._header(path, tarfile.REGTYPE, size=size, mode=mode)
         self._flush()
-        self._member(path, inflate(path, raw, size), size, crc)
+        if self._known is None:
+            self._member(path, inflate(path, raw, size), size, crc)
+        else:
+            self._copied(raw, size, crc)
         self._pad(size)
+
+    def copy(self, tar: Iterable[bytes]) -> LayerSummary:
+        """Write a whole archive made elsewhere, and say what was written; the writer is done then."""
+        for chunk in tar:
+            self._put(chunk)
+        return self._end()
 
     def finish(self) -> LayerSummary:
         """Write the end of the archive and say what was written; the writer is done then."""
         self._put(b"\0" * (2 * BLOCK))
         self._put(b"\0" * (-self._plain % RECORD))
+        return self._end()
+
+    def _end(self) -> LayerSummary:
         self._flush()
         self._write(b"")
         return LayerSummary(
             digest="sha256:" + self._outer.hexdigest(),
-            diff_id="sha256:" + self._inner.hexdigest(),
+            diff_id=self._known or "sha256:" + self._inner.hexdigest(),
             size=self._size,
             plain_size=self._plain,
         )
@@ -153,7 +170,8 @@ class LayerWriter:
             return
         data = bytes(self._buffer)
         self._buffer.clear()
-        self._inner.update(data)
+        if self._known is None:
+            self._inner.update(data)
         if len(data) < _FLUSH_AT:
             self._write(_pack(data))
             return
@@ -170,7 +188,8 @@ class LayerWriter:
             if packed:
                 self._write(packed)
             if plain:
-                self._inner.update(plain)
+                if self._known is None:
+                    self._inner.update(plain)
                 seen = isal_zlib.crc32(plain, seen)
                 total += len(plain)
         if total != size or (crc is not None and seen != crc):
@@ -181,6 +200,14 @@ class LayerWriter:
                 + " announced"
             )
         self._write(struct.pack("<II", seen, size & 0xFFFFFFFF))
+        self._plain += size
+
+    def _copied(self, raw: Iterable[bytes], size: int, crc: int) -> None:
+        """Wrap a stream as a member without looking into it."""
+        self._write(_MEMBER_HEADER)
+        for packed in raw:
+            self._write(packed)
+        self._write(struct.pack("<II", crc, size & 0xFFFFFFFF))
         self._plain += size
 
     def _write(self, data: bytes) -> None:

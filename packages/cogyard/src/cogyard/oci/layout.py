@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import platform as machines
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -31,11 +32,14 @@ from cogyard.oci.errors import (
     StoreFullError,
     StoreUnusableError,
 )
-from cogyard.oci.manifest import MAX_MANIFEST, Index, Manifest, decode, decode_any, encode
+from cogyard.oci.manifest import MAX_MANIFEST, Index, Manifest, decode, decode_any, describe, encode
 from cogyard.oci.pending import PendingInFile
 from cogyard.oci.reference import Reference
 
 REF_NAME = "org.opencontainers.image.ref.name"
+#: Marks an entry of index.json that has no name, but is about an image of the store.
+SUBJECT = "run.cog.subject"
+_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 #: Repositories remembered for one blob: mounting needs one, and old ones go stale.
 _MOST_ORIGINS = 8
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -43,12 +47,16 @@ _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredImage:
-    """An image of the store: its name, manifest and configuration."""
+    """An image of the store: its name, manifest and configuration.
+
+    `index` is what the name means where that is several images, one for each platform; this is one of them.
+    """
 
     name: str
     descriptor: Descriptor
     manifest: Manifest
     config: ImageConfig
+    index: Descriptor | None = None
 
 
 class ImageStore:
@@ -140,7 +148,16 @@ class ImageStore:
         return found
 
     def image(self, reference: Reference) -> StoredImage:
-        """Return one image by name, or by digest.
+        """Return one image by name, or by digest; of several platforms this machine's, else the first.
+
+        Raises ImageNotFoundError with the names there are.
+        """
+        found = self.images(reference)
+        own = _ARCHITECTURES.get(machines.machine().lower())
+        return next((each for each in found if each.config.architecture == own), found[0])
+
+    def images(self, reference: Reference) -> tuple[StoredImage, ...]:
+        """Return what a name means: one image, or one for each platform.
 
         Raises ImageNotFoundError with the names there are.
         """
@@ -153,9 +170,50 @@ class ImageStore:
                 f"there is no image {reference.familiar!r} in the local store",
                 hint="`cog images` lists what there is; `cog build -t NAME` makes one.",
             )
-        manifest = decode(self.read(match[0].digest), Manifest, what=f"the manifest of {reference.familiar}")
+        what = f"the manifest of {reference.familiar}"
+        document = decode_any(self.read(match[0].digest), match[0].media_type, what=what)
+        if isinstance(document, Manifest):
+            return (self._stored(reference.familiar, match[0], document),)
+        found = [
+            self._stored(
+                reference.familiar, each, decode(self.read(each.digest), Manifest, what=what), match[0]
+            )
+            for each in document.manifests
+        ]
+        if not found:
+            raise InvalidDocumentError(f"{what} is an index of nothing")
+        return tuple(found)
+
+    def _stored(
+        self, name: str, descriptor: Descriptor, manifest: Manifest, index: Descriptor | None = None
+    ) -> StoredImage:
         config = decode(self.read(manifest.config.digest), ImageConfig, what="the image's configuration")
-        return StoredImage(name=reference.familiar, descriptor=match[0], manifest=manifest, config=config)
+        return StoredImage(name=name, descriptor=descriptor, manifest=manifest, config=config, index=index)
+
+    def attach(self, subject: str, referrers: Iterable[Manifest]) -> None:
+        """Keep manifests about the image `subject` beside it, in place of those that were there.
+
+        Their blobs are written before. They go when the image goes.
+        """
+        entries = []
+        for each in referrers:
+            descriptor, data = describe(each, media.MANIFEST)
+            self.write(data)
+            notes = {SUBJECT: subject}
+            entries.append(
+                msgspec.structs.replace(descriptor, annotations=notes, artifact_type=each.artifact_type)
+            )
+        with self._locked():
+            kept = [each for each in self._names() if (each.annotations or {}).get(SUBJECT) != subject]
+            self._replace_index([*kept, *entries])
+
+    def referrers(self, subject: str) -> tuple[tuple[Descriptor, Manifest], ...]:
+        """Return the manifests that are attached to an image."""
+        return tuple(
+            (each, decode(self.read(each.digest), Manifest, what=each.digest))
+            for each in self._names()
+            if (each.annotations or {}).get(SUBJECT) == subject
+        )
 
     def origins(self, digest: str) -> list[str]:
         """Return where the blob is known to be, as `HOST/repository`; the latest last."""
@@ -201,8 +259,15 @@ class ImageStore:
                 ) from None
             with self._locked():
                 used: set[str] = set()
-                for each in self._names():
+                names = self._names()
+                for each in names:
+                    if SUBJECT not in (each.annotations or {}):
+                        self._add_used(each, used)
+                kept = [each for each in names if (each.annotations or {}).get(SUBJECT, each.digest) in used]
+                for each in kept:
                     self._add_used(each, used)
+                if len(kept) < len(names):
+                    self._replace_index(kept)
                 freed = _remove(path for path in self._blobs.iterdir() if f"sha256:{path.name}" not in used)
                 _remove(
                     path for path in (self.root / "origins").glob("*") if f"sha256:{path.name}" not in used

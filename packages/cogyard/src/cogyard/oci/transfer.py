@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+import msgspec
+
 from cogyard.oci import flows
 from cogyard.oci.authorization import Scope
 from cogyard.oci.client import RegistryClient
 from cogyard.oci.config import ImageConfig
-from cogyard.oci.descriptor import INDEXES, MANIFEST, MANIFESTS, Descriptor
+from cogyard.oci.descriptor import INDEX, INDEXES, MANIFEST, MANIFESTS, Descriptor
 from cogyard.oci.digest import of
 from cogyard.oci.errors import BlobMissingError, InvalidDocumentError, RegistryNotFoundError
 from cogyard.oci.layout import ImageStore, StoredImage
-from cogyard.oci.manifest import Index, Manifest, decode, decode_any
+from cogyard.oci.manifest import Index, Manifest, decode, decode_any, encode
 from cogyard.oci.reference import Reference
 
 T = TypeVar("T")
@@ -52,13 +54,82 @@ async def push_image(
     on_moved: Callable[[Moved], None] | None = None,
     *,
     on_sent: Callable[[Descriptor, int], None] | None = None,
+    tagged: bool = True,
 ) -> str:
     """Send an image to `target` and return its digest there. Blobs first, so that nothing half-sent has a name.
 
-    `on_sent` hears how far the blobs are that are being sent, in bytes. A blob whose upload broke off, now or in an
-    earlier run, goes on where it was. Raises BlobMissingError, RegistryError.
+    Without `tagged` it is there under its digest alone, to be named by an index. `on_sent` hears how far the blobs are
+    that are being sent, in bytes. A blob whose upload broke off, now or in an earlier run, goes on where it was.
+    Raises BlobMissingError, RegistryError.
     """
-    blobs = list({each.digest: each for each in [image.manifest.config, *image.manifest.layers]}.values())
+    await _push_blobs(client, store, image.manifest, target, on_moved=on_moved, on_sent=on_sent)
+    media_type = image.manifest.media_type or image.descriptor.media_type
+    under = (target.tag or "latest") if tagged else image.descriptor.digest
+    data = store.read(image.descriptor.digest)
+    return await _push_document(client, data, media_type, target, under)
+
+
+async def push_index(client: RegistryClient, store: ImageStore, index: Descriptor, target: Reference) -> str:
+    """Name an index whose images are there already; return its digest."""
+    return await _push_document(
+        client, store.read(index.digest), index.media_type, target, target.tag or "latest"
+    )
+
+
+async def push_referrers(client: RegistryClient, store: ImageStore, subject: str, target: Reference) -> int:
+    """Send what is attached to an image; return how many documents that were.
+
+    A registry that lists no referrers gets the index that stands for the list (distribution 1.1, "referrers tag").
+    """
+    attached = store.referrers(subject)
+    unlisted: list[Descriptor] = []
+    for descriptor, manifest in attached:
+        await _push_blobs(client, store, manifest, target)
+        data = store.read(descriptor.digest)
+        listed = await client.run(
+            partial(flows.push_referrer, target.repository, descriptor.digest, data, descriptor.media_type),
+            Scope(repository=target.repository, actions="pull,push"),
+        )
+        if not listed:
+            unlisted.append(msgspec.structs.replace(descriptor, annotations=None))
+    if unlisted:
+        await _push_list(client, subject, unlisted, target)
+    return len(attached)
+
+
+async def _push_list(
+    client: RegistryClient, subject: str, entries: list[Descriptor], target: Reference
+) -> None:
+    """Add entries to the index that stands for the list of referrers."""
+    scope, tag = Scope(repository=target.repository, actions="pull,push"), subject.replace(":", "-")
+    try:
+        data, media_type = await client.run(partial(flows.pull_manifest, target.repository, tag), scope)
+        document = decode_any(data, media_type, what=f"the referrers of {subject}")
+        there = document.manifests if isinstance(document, Index) else []
+    except RegistryNotFoundError:
+        there = []
+    every = {each.digest: each for each in [*there, *entries]}
+    index = Index(schema_version=2, media_type=INDEX, manifests=list(every.values()))
+    await client.run(partial(flows.push_manifest, target.repository, tag, encode(index), INDEX), scope)
+
+
+async def _push_document(
+    client: RegistryClient, data: bytes, media_type: str, target: Reference, under: str
+) -> str:
+    scope = Scope(repository=target.repository, actions="pull,push")
+    return await client.run(lambda: flows.push_manifest(target.repository, under, data, media_type), scope)
+
+
+async def _push_blobs(
+    client: RegistryClient,
+    store: ImageStore,
+    manifest: Manifest,
+    target: Reference,
+    *,
+    on_moved: Callable[[Moved], None] | None = None,
+    on_sent: Callable[[Descriptor, int], None] | None = None,
+) -> None:
+    blobs = list({each.digest: each for each in [manifest.config, *manifest.layers]}.values())
     for blob in blobs:
         if not store.has(blob):
             raise BlobMissingError(f"the image store lacks {blob.digest}", hint="Build the image again.")
@@ -86,11 +157,6 @@ async def push_image(
     smallest = min(blobs, key=lambda each: each.size)
     await one(smallest)
     await each_of([blob for blob in blobs if blob is not smallest], one)
-    data = store.read(image.descriptor.digest)
-    media_type = image.manifest.media_type or image.descriptor.media_type
-    return await client.run(
-        lambda: flows.push_manifest(target.repository, target.tag or "latest", data, media_type), scope
-    )
 
 
 async def pull_image(

@@ -18,6 +18,7 @@ import msgspec
 from cogyard.image.bases.base import Base
 from cogyard.image.bases.image import base_of
 from cogyard.image.errors import BaseError
+from cogyard.image.pack import pack
 from cogyard.image.site import Site
 from cogyard.oci import descriptor as media
 from cogyard.oci import digest as digests
@@ -163,36 +164,9 @@ def _assembled(
 
 
 def _pack(store: ImageStore, path: Path) -> tuple[Descriptor, str]:
-    """Keep a tar, compressed or not, as a gzip layer whose bytes depend on the tar alone."""
-    inner = hashlib.sha256()
-    with _plain(path) as source, store.writer() as writer:
-        hashed = _Hashed(writer.file)
-        with gzip.GzipFile(filename="", mode="wb", fileobj=hashed, compresslevel=6, mtime=0) as packed:
-            while chunk := source.read(_CHUNK):
-                inner.update(chunk)
-                packed.write(chunk)
-        digest = f"sha256:{hashed.digest.hexdigest()}"
-        writer.commit(digest)
-    descriptor = Descriptor(media_type=media.LAYER_GZIP, digest=digest, size=hashed.size)
-    return descriptor, f"sha256:{inner.hexdigest()}"
-
-
-class _Hashed:
-    """A file to write to that knows the digest and the size of what was written."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.digest = hashlib.sha256()
-        self.size = 0
-
-    def write(self, data: bytes) -> int:
-        """Take the next bytes."""
-        self.digest.update(data)
-        self.size += len(data)
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        """Do nothing: the blob is flushed when it is kept."""
+    """Keep a tar, compressed or not, as a gzip layer."""
+    with _plain(path) as source:
+        return pack(store, source)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ class Stored:
     """A file's bytes inside a wheel: a raw deflate stream, or plain when it was stored as it is."""
 
     wheel: Path
+    member: str
     header: int
     packed: int
     size: int
@@ -146,6 +147,7 @@ def _member(member: zipfile.ZipInfo, path: Path, target: str) -> Installed:
     executable = bool((member.external_attr >> 16) & 0o111)
     stored = Stored(
         wheel=path,
+        member=member.filename,
         header=member.header_offset,
         packed=member.compress_size,
         size=member.file_size,

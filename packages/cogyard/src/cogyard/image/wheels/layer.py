@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from cogyard.image.errors import HostilePackageError
 from cogyard.image.wheels.archive import Installed, Layout, Stored, read_wheel
+from cogyard.image.wheels.bytecode import Compiler
 from cogyard.image.wheels.fetch import Wheel
 from cogyard.oci.layer import CorruptStreamError, LayerWriter
 
@@ -25,9 +26,7 @@ def write_wheels(
     }
     if skeleton is not None:
         entries.update(_skeleton(layout, skeleton))
-    for path in list(entries):
-        parts = path.split("/")[:-1]
-        entries.update({"/".join(parts[:count]): None for count in range(1, len(parts) + 1)})
+    entries.update(_folders(list(entries)))
     for path in sorted(entries):
         entry = entries[path]
         if entry is None:
@@ -36,6 +35,30 @@ def write_wheels(
             layer.symlink(path, entry)
         else:
             _write_file(layer, path, entry)
+
+
+def write_bytecode(layer: LayerWriter, layout: Layout, wheels: Iterable[Wheel], compiler: Compiler) -> bool:
+    """Write the bytecode of the wheels' modules; return whether there is any."""
+    entries: dict[str, bytes | None] = {}
+    for wheel in wheels:
+        entries.update(compiler.compile(wheel, layout))
+    entries.update(_folders(list(entries)))
+    for path in sorted(entries):
+        data = entries[path]
+        if data is None:
+            layer.directory(path)
+        else:
+            layer.file(path, data)
+    return bool(entries)
+
+
+def _folders(paths: Iterable[str]) -> dict[str, None]:
+    """Return every folder above the paths."""
+    found: dict[str, None] = {}
+    for path in paths:
+        parts = path.split("/")[:-1]
+        found.update(dict.fromkeys("/".join(parts[:count]) for count in range(1, len(parts) + 1)))
+    return found
 
 
 def _write_file(layer: LayerWriter, path: str, file: Installed) -> None:

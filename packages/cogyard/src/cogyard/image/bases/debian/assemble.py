@@ -19,14 +19,14 @@ from cogyard.image.bases.debian.resolver import resolve
 from cogyard.image.bases.debian.reviewed import REVIEWED
 from cogyard.image.bases.debian.tree import Tree
 from cogyard.image.download import Downloader
-from cogyard.image.errors import BuildNotPossibleError, HostilePackageError
+from cogyard.image.errors import BuildNotPossibleError, HostilePackageError, NeedsScriptsError
 from cogyard.image.site import Site
 from cogyard.oci.descriptor import LAYER_GZIP, Descriptor
 from cogyard.oci.layer import LayerSummary, LayerWriter
 from cogyard.oci.layout import ImageStore
 
 #: Changes when the same packages would make another tree.
-RECIPE = 4
+RECIPE = 5
 
 #: What a model's container has below its own packages: Python, a shell and small tools, certificates, an init.
 BASE_PACKAGES = (
@@ -91,10 +91,11 @@ def assemble_system(
                 known = package.name in REVIEWED or package.name in BASE_PACKAGES
                 effect = scripts.effects(deb.records, reviewed=known)
                 if effect.unknown is not None:
-                    raise BuildNotPossibleError(
+                    raise NeedsScriptsError(
                         f"the system package {package.name} sets itself up by a script "
                         f"({effect.unknown!r}), which the direct builder does not run",
-                        hint="Use another package, or a base image that has it (--base).",
+                        hint="A container engine runs it: start Docker or podman, or say --builder docker. Or use "
+                        "another package, or a base image that has it (--base).",
                     )
                 alternatives.extend(effect.alternatives)
                 unpacked.append(tree.unpack(deb, package.name))

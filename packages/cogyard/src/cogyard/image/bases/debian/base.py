@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from cogyard.image.bases.base import DEFAULT_GLIBC, Base, BaseLayer
 from cogyard.image.bases.debian import dpkg
-from cogyard.image.bases.debian.archive import open_archive
+from cogyard.image.bases.debian.archive import fetch, open_archive
 from cogyard.image.bases.debian.assemble import (
     Assembled,
     assemble_base,
@@ -16,8 +17,10 @@ from cogyard.image.bases.debian.assemble import (
     recall,
     system_record,
 )
+from cogyard.image.bases.debian.index import Universe
 from cogyard.image.bases.debian.mirror import find_mirror
 from cogyard.image.bases.debian.releases import RELEASES
+from cogyard.image.bases.debian.resolver import resolve
 from cogyard.image.download import Downloader
 from cogyard.image.errors import BaseError, BuildNotPossibleError
 from cogyard.image.site import Site
@@ -26,6 +29,14 @@ from cogyard.oci.config import RunConfig
 #: The C library of each release, for choosing wheels.
 _GLIBC: Mapping[str, tuple[int, int]] = {"bookworm": (2, 36), "trixie": (2, 41)}
 _ENV = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"]
+
+#: What Debian calls essential: every system has it, so that scripts name no dependency on it. Without `login`, which
+#: brings PAM into images where nobody logs in, and with the package that says that /bin is merged into /usr already.
+ESSENTIAL = (
+    "base-files", "base-passwd", "bash", "bsdutils", "coreutils", "dash", "debianutils", "diffutils", "dpkg",
+    "findutils", "grep", "gzip", "hostname", "init-system-helpers", "libc-bin", "ncurses-base", "ncurses-bin",
+    "perl-base", "sed", "sysvinit-utils", "tar", "usr-is-merged", "util-linux",
+)  # fmt: skip
 
 
 def release_for(python: str) -> str:
@@ -77,20 +88,42 @@ def add_system(
 
     Raises BuildNotPossibleError when the base is not Debian's, or a package needs its scripts.
     """
-    if base.status is None or base.codename is None or base.codename not in RELEASES:
-        raise BuildNotPossibleError(
-            f"system_packages need a base of Debian {' or '.join(RELEASES)}, and {base.name} is not one",
-            hint="Choose another base with --base, or a base that has the packages.",
-        )
+    codename = _release_of(base)
     if not refresh and (found := recall(system_record(wishes, base, site), site)) is not None:
         return found, False
     site.progress.detail(f"resolving {' '.join(wishes)}")
     with Downloader(cache_folder(site.cache)) as downloader:
-        universe = open_archive(
-            find_mirror(os.environ),
-            base.codename,
-            dpkg.architecture(base.status) or base.architecture,
-            downloader,
-        )
+        universe = _universe(base, codename, downloader)
         assembled = assemble_system(wishes, base, universe, downloader, site)
     return (assembled, True) if assembled is not None else None
+
+
+def fetch_system(base: Base, wishes: tuple[str, ...], site: Site) -> Mapping[str, Path]:
+    """Return the archives that installing `wishes` over a base takes, by file name; dpkg is to install them.
+
+    Raises BuildNotPossibleError when the base is not Debian's.
+    """
+    codename = _release_of(base)
+    site.progress.detail(f"resolving {' '.join(wishes)}")
+    with Downloader(cache_folder(site.cache)) as downloader:
+        universe = _universe(base, codename, downloader)
+        # Scripts may count on Debian's essential packages, which an assembled base does without where it can.
+        every = (*ESSENTIAL, *wishes)
+        packages = resolve(every, universe, dpkg.installed(base.status or ""))
+        files = fetch(packages, downloader, lambda package: site.progress.detail(package.name))
+    return {f"{name}.deb": path for name, path in files.items()}
+
+
+def _universe(base: Base, codename: str, downloader: Downloader) -> Universe:
+    architecture = dpkg.architecture(base.status or "") or base.architecture
+    return open_archive(find_mirror(os.environ), codename, architecture, downloader)
+
+
+def _release_of(base: Base) -> str:
+    if base.status is None or base.codename is None or base.codename not in RELEASES:
+        raise BuildNotPossibleError(
+            f"system_packages need a base of Debian {' or '.join(RELEASES)}, and {base.name} is not one",
+            hint="Choose another base with --base, or a base that has the packages; on a base that has apt, "
+            "--builder docker or podman installs them.",
+        )
+    return base.codename

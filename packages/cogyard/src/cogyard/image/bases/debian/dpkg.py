@@ -14,6 +14,7 @@ from cogyard.image.bases.debian.tree import Tree, Unpacked
 
 STATUS = "var/lib/dpkg/status"
 _INFO = "var/lib/dpkg/info"
+_LOADERS = "usr/lib64"
 #: Control records that dpkg keeps for later.
 _KEPT = frozenset(
     {"md5sums", "conffiles", "triggers", "shlibs", "symbols", "preinst", "postinst", "prerm", "postrm"}
@@ -34,6 +35,10 @@ def record(tree: Tree, packages: Iterable[Unpacked], *, before: str = "") -> Non
         if fields.get("Multi-Arch") == "same":
             name = f"{name}:{fields['Architecture']}"
         listing = "".join(f"/{path}\n" for path in package.paths)
+        if _LOADERS in package.paths:
+            # A link of the merged root, and the one that scripts ask dpkg about: what nobody owns they take away,
+            # and with it every program's loader.
+            listing += f"/{_LOADERS.removeprefix('usr/')}\n"
         tree.file(f"{_INFO}/{name}.list", f"/.\n{listing}".encode())
         for kind in sorted(_KEPT & package.records.keys()):
             mode = 0o755 if kind in {"preinst", "postinst", "prerm", "postrm"} else 0o644

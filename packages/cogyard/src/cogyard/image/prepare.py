@@ -1,0 +1,121 @@
+"""Find out everything that is known before a layer is made: the base, the packages, the plan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cogyard import environment
+from cogyard.environment.machine import Machine
+from cogyard.image.assemble import labels
+from cogyard.image.bases.base import Base
+from cogyard.image.bases.choose import SETTING, find_base
+from cogyard.image.bases.pin import choice_of, differs
+from cogyard.image.plan import Plan, make_plan
+from cogyard.image.platforms import architecture_of, local_platform
+from cogyard.image.site import Site
+from cogyard.image.steps.engine import Means, StepEngine
+from cogyard.image.wheels.select import Selected, select
+from cogyard.project import Project
+from cogyard.project.ignore import source_files
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What one image is built from, for one platform."""
+
+    project: Project
+    base: str | None
+    platform: str
+    schema: bytes
+    refresh: bool
+    means: Means
+    engine: StepEngine | None
+    attest: bool = False
+    """Whether what the image holds, and what it was built from, is to be attached to it."""
+
+    @property
+    def target(self) -> environment.Target:
+        """What the packages are resolved for."""
+        return environment.Target(python=self.project.python_version, platform=self.platform)
+
+
+def prepare(order: Order, site: Site, *, engine: bool) -> Prepared:
+    """Find the base and the packages, and plan; `engine` says that an engine installs the system packages."""
+    project, target = order.project, order.target
+    base = _base(order, site)
+    lock = environment.lock_for(project, target, refresh=order.refresh)
+    for warning in lock.warnings:
+        site.progress.warn(warning)
+    server = environment.server_lock_for(project, target)
+    major, minor = (int(part) for part in base.python_version.split("."))
+    machine = Machine(python=(major, minor), architecture=base.architecture, glibc=base.glibc)
+    here = os.uname().sysname == "Linux" and order.platform == local_platform()
+    model = select(lock.text, machine, local_builds=here)
+    own = select(server.text, machine, local_builds=here)
+    tools: tuple[Selected, ...] = ()
+    if project.run and not any(each.name == "pip" for each in model):
+        # Commands of `run` say `pip install`, and mean the model's environment.
+        tools = select(environment.steps_lock(target).text, machine)
+    plan = make_plan(
+        project,
+        base,
+        model=model,
+        server=own,
+        files=source_files(project),
+        tools=tools,
+        engine=engine,
+    )
+    return Prepared(base=base, lock=lock, plan=plan, model=(*model, *tools), server=own)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """Everything that is known before a layer is made."""
+
+    base: Base
+    lock: environment.Lock
+    plan: Plan
+    model: tuple[Selected, ...]
+    server: tuple[Selected, ...]
+
+    def labels(self, order: Order, kinds: Mapping[str, str]) -> dict[str, str]:
+        """Return the image's labels; `kinds` says of a diffID what the layer is for."""
+        return labels(
+            version=_version(),
+            config=order.project.config.completed(),
+            schema=order.schema,
+            freeze=self.lock.freeze(),
+            base=self.base,
+            has_init=bool(self.plan.entrypoint),
+            kinds=kinds,
+        )
+
+
+def _base(order: Order, site: Site) -> Base:
+    """Return the base that is named, else that of the project's lock, else one that fits its Python."""
+    project, platform = order.project, order.platform
+    choice = order.base or os.environ.get(SETTING) or None
+    row = None if choice else _locked_base(project, platform)
+    wanted = choice_of(row) if row is not None else choice
+    found = find_base(wanted, project.python_version, architecture_of(platform), site, refresh=order.refresh)
+    site.progress.done(f"Base {found.name}, Python {found.python_version}{' of cog.lock' if row else ''}")
+    if row is not None and differs(found, row):
+        site.progress.warn(
+            f"the base {found.name} is not the one of cog.lock any more; `cog lock --upgrade` takes it"
+        )
+    return found
+
+
+def _locked_base(project: Project, platform: str) -> Mapping[str, str] | None:
+    kept = environment.read_lock(project)
+    if kept is None or kept.own.get("asked", {}).get("python") != project.python_version:
+        return None
+    return kept.base(platform)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("cogyard")

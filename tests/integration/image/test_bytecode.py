@@ -1,0 +1,83 @@
+"""Bytecode is compiled ahead by a real Python: the same bytes each time, and such that the image's Python uses it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path
+
+import pytest
+from cogyard.image.wheels import fetch
+from cogyard.image.wheels.archive import Layout
+from cogyard.image.wheels.bytecode import Compiler
+
+VERSION = "{}.{}".format(*sys.version_info[:2])
+LAYOUT = Layout(root="opt/cog/model", python=VERSION)
+SITE = f"opt/cog/model/lib/python{VERSION}/site-packages"
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> fetch.Wheel:
+    """Give a wheel of 300 modules, one of which is not Python."""
+    path = tmp_path / "demo-1.0-py3-none-any.whl"
+    names = frozenset(f"key{number}" for number in range(50))
+    source = (
+        f"NAMES = {set(names)!r}\n\ndef found(name):\n    return name in {{'a', 'b', 'c'}}, NAMES, __file__\n"
+    )
+    files = {f"demo/m{number:03}.py": f"{source}NUMBER = {number}\n" for number in range(300)}
+    files |= {"demo/__init__.py": "", "demo/broken.py": "print 'Python 2'", "demo/data.txt": "not a module"}
+    files |= {"demo-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\n", "demo-1.0.dist-info/RECORD": ""}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return fetch.local(path)
+
+
+def compiled(wheel: fetch.Wheel, cache: Path, mtime: int = 0) -> dict[str, bytes]:
+    """Compile the wheel with this very Python."""
+    return dict(Compiler(Path(sys.executable), cache, mtime=mtime).compile(wheel, LAYOUT))
+
+
+def test_every_module_has_its_file(wheel: fetch.Wheel, tmp_path: Path) -> None:
+    """Beside each module, under the name its Python looks for; what does not compile is left out, as installers do."""
+    found = compiled(wheel, tmp_path / "cache")
+    tag = f"cpython-{VERSION.replace('.', '')}"
+    assert len(found) == 301
+    assert f"{SITE}/demo/__pycache__/m007.{tag}.pyc" in found
+    assert f"{SITE}/demo/__pycache__/broken.{tag}.pyc" not in found
+    assert all(data.startswith(MAGIC_NUMBER) for data in found.values())
+
+
+def test_the_same_wheel_gives_the_same_bytes(wheel: fetch.Wheel, tmp_path: Path) -> None:
+    """Two runs without what the first remembered agree to the byte; a third takes what is remembered."""
+    first = compiled(wheel, tmp_path / "one")
+    assert compiled(wheel, tmp_path / "two") == first
+    (tmp_path / "kept").mkdir()
+    wheel.path.rename(tmp_path / "kept" / wheel.path.name)
+    assert compiled(wheel, tmp_path / "one") == first
+
+
+def test_python_takes_it_for_the_module(wheel: fetch.Wheel, tmp_path: Path) -> None:
+    """The file holds the module's time and size, so it is used as it is, and not once the module is changed."""
+    root = tmp_path / "root"
+    found = compiled(wheel, tmp_path / "cache", mtime=1_000_000)
+    with zipfile.ZipFile(wheel.path) as archive:
+        archive.extractall(root / SITE)
+    for path, data in found.items():
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_bytes(data)
+    for module in (root / SITE / "demo").glob("*.py"):
+        os.utime(module, (1_000_000, 1_000_000))
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import demo.m007 as m; print(m.NUMBER, m.found('a')[0])"
+    )
+    command = [sys.executable, "-v", "-B", "-c", code, str(root / SITE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "7 True\n"
+    assert "m007" in next(line for line in done.stderr.splitlines() if "matches" in line and "m007" in line)
+    os.utime(root / SITE / "demo/m007.py", (2_000_000, 2_000_000))
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not [line for line in done.stderr.splitlines() if "matches" in line and "m007" in line]

@@ -1,0 +1,242 @@
+"""Docker's two builders and podman run steps, and images made with and without them agree."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cogyard.engine import Client, builder_of
+from cogyard.image.build import BuiltImage, build
+from cogyard.image.site import Site
+from cogyard.image.steps.engine import Means, StepEngine
+from cogyard.image.steps.layers import Below
+from cogyard.oci.layout import ImageStore
+from cogyard.project import load_project
+from cogyard.testing.steps import StepEngineContract
+
+from tests.docker import Docker
+from tests.integration.image.conftest import CONFIG, PREDICT, Built
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.network,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.xdist_group("docker"),
+]
+
+#: Settings with which podman runs where cgroups are not to be had, as inside another container.
+_CONTAINERS = """[containers]
+netns = "host"
+cgroups = "disabled"
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[engine.runtimes]
+runc = ["/usr/sbin/runc", "/usr/bin/runc"]
+"""
+ENGINES = ["buildkit", "older", "podman"]
+Engines = Callable[[str], StepEngine]
+
+
+@pytest.fixture
+def engines(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engines]:
+    """Give a function from one of ENGINES to an engine, which skips where there is none."""
+    monkeypatch.setenv("DOCKER_HOST", docker.host)
+    monkeypatch.setenv("DOCKER_CONFIG", str(docker.config))
+
+    stack = ExitStack()
+
+    def find(name: str) -> StepEngine:
+        if name == "podman":
+            # Not below pytest's folder: what podman mounts there would stay in the way of later runs.
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="cogyard-podman-"))
+            return builder_of(stack.enter_context(_podman(Path(folder), monkeypatch)), os.environ)
+        # Debian's own command builds with BuildKit by itself; a newer one first in PATH may lack its plugin.
+        program = Path("/usr/bin/docker") if Path("/usr/bin/docker").exists() else shutil.which("docker")
+        client = Client(name="docker", program=Path(str(program)))
+        found = builder_of(client, {"DOCKER_BUILDKIT": "1" if name == "buildkit" else "0"})
+        if name == "buildkit" and builder_of(client, {}).mounts is False:
+            pytest.skip("this docker command has no BuildKit")
+        return replace(found, network="host")
+
+    with stack:
+        yield find
+
+
+@contextmanager
+def _podman(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    program = shutil.which("podman")
+    if program is None or os.geteuid() != 0 or shutil.which("runc") is None:
+        pytest.skip("podman and runc are not installed, or this is not root")
+    (folder / "containers.conf").write_text(_CONTAINERS)
+    monkeypatch.setenv("CONTAINERS_CONF", str(folder / "containers.conf"))
+    monkeypatch.setenv("CONTAINERS_STORAGE_CONF", str(folder / "storage.conf"))
+    client = Client(name="podman", program=Path(program))
+    try:
+        for driver in ("overlay", "vfs"):  # the second works anywhere, and copies everything
+            storage = f'driver = "{driver}"\nrunroot = "{folder}/run"\ngraphroot = "{folder}/{driver}"\n'
+            (folder / "storage.conf").write_text(f"[storage]\n{storage}")
+            done = client.call("info")
+            if done.returncode == 0:
+                yield client
+                return
+        pytest.skip(f"podman does not work here: {done.stderr[-300:]}")
+    finally:
+        # It mounts its folder over itself, which nobody could remove otherwise.
+        subprocess.run(["umount", str(folder / "overlay" / "overlay")], check=False, capture_output=True)
+        subprocess.run(["umount", str(folder / "overlay")], check=False, capture_output=True)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+class TestStepEngines(StepEngineContract):
+    @pytest.fixture
+    def engine(self, engines: Engines, name: str) -> StepEngine:
+        """Give the engine."""
+        return engines(name)
+
+    @pytest.fixture
+    def site(self, built: Built, tmp_path: Path) -> Site:
+        """Work in the store that holds the base, and remember elsewhere."""
+        return Site(store=built.store, cache=tmp_path)
+
+    @pytest.fixture
+    def below(self, built: Built) -> Below:
+        """Stand on the base."""
+        base = built.image.base
+        layers = [(each.descriptor, each.diff_id) for each in base.layers]
+        return Below(architecture=base.architecture, layers=layers, env=base.run.env or [])
+
+
+@pytest.fixture
+def project(built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give the small project in a folder of its own, with the caches of the session."""
+    monkeypatch.setenv("COGYARD_CACHE_DIR", str(built.cache))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
+    (tmp_path / "hello").mkdir()
+    (tmp_path / "hello" / "cog.yaml").write_text(CONFIG)
+    (tmp_path / "hello" / "predict.py").write_text(PREDICT)
+    yield tmp_path / "hello"
+    ImageStore(built.cache / "images").prune()
+
+
+def test_the_builders_agree(built: Built, project: Path, engines: Engines, docker: Docker) -> None:
+    """Built directly, with each engine, and by docker from the Dockerfile: the same labels and the same prediction."""
+    config = CONFIG.replace("  python_packages", "  system_packages: [libmagic1]\n  python_packages")
+    (project / "cog.yaml").write_text(config)
+    images = {"direct": build(load_project(project), base="assemble", tag="agree-direct")}
+    for name in ENGINES[:2]:
+        engine = engines(name)
+        means = Means(builder="docker", find=lambda _, found=engine: found)  # type: ignore[misc] # mypy and defaults
+        shutil.rmtree(built.cache / "steps", ignore_errors=True)  # each engine is to run them itself
+        images[name] = build(load_project(project), base="assemble", tag=f"agree-{name}", means=means)
+    labels = {name: _labels(built.store, image) for name, image in images.items()}
+    assert labels["buildkit"] == labels["older"] == labels["direct"]
+    kinds = {name: sorted(layer.kind for layer in image.layers) for name, image in images.items()}
+    assert kinds["buildkit"] == kinds["older"] == kinds["direct"]
+    answers = {name: _predicted(docker, built.store, image) for name, image in images.items()}
+    assert set(answers.values()) == {"hello &lt;you&gt;"}
+
+
+@pytest.mark.parametrize("name", ["buildkit", "podman"])
+def test_a_secret_is_read_and_stays_out(
+    built: Built, project: Path, engines: Engines, tmp_path: Path, name: str
+) -> None:
+    """A step reads the mounted file; no layer holds it, and neither do labels nor what the build says."""
+    secret = "open-sesame-8461"
+    (tmp_path / "token").write_text(secret)
+    step = '{command: "sha256sum < /run/token > /proof", mounts: [{type: secret, id: token, target: /run/token}]}'
+    (project / "cog.yaml").write_text(
+        CONFIG.replace("  python_packages", f"  run: [{step}]\n  python_packages")
+    )
+    engine, heard = engines(name), Heard()
+    shutil.rmtree(built.cache / "steps", ignore_errors=True)
+    means = Means(find=lambda _: engine, secrets={"token": tmp_path / "token"})
+    image = build(load_project(project), base="assemble", tag="secret", means=means, progress=heard)
+    whole = b"".join(_plain(built.store, layer.descriptor.digest) for layer in image.layers)
+    assert hashlib.sha256(secret.encode()).hexdigest().encode() in whole
+    assert secret.encode() not in whole
+    assert secret not in json.dumps(_labels(built.store, image)) + "".join(heard.lines)
+
+
+def test_an_edit_runs_no_step_again(built: Built, project: Path, engines: Engines) -> None:
+    """Steps are below the source: an edited line is a new source layer, and the engine is not asked for anything."""
+    (project / "cog.yaml").write_text(
+        CONFIG.replace("  python_packages", '  run: ["echo made > /made"]\n  python_packages')
+    )
+    engine = engines("older")
+    first = build(load_project(project), base="assemble", tag="edit", means=Means(find=lambda _: engine))
+    (project / "predict.py").write_text(PREDICT + "\n# edited\n")
+    gone = replace(engine, client=Client(name="docker", program=Path("/nowhere")))  # type: ignore[type-var] # a Builder
+    second = build(load_project(project), base="assemble", tag="edit", means=Means(find=lambda _: gone))
+    assert [layer.kind for layer in second.layers if layer.made] == ["source"]
+    runs = [[layer.diff_id for layer in each.layers if layer.kind == "run"] for each in (first, second)]
+    assert runs[0] == runs[1]
+    assert len(runs[0]) == 1
+
+
+class Heard:
+    """Progress that is written down."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def done(self, text: str) -> None:
+        """Take a line."""
+        self.lines.append(text)
+
+    detail = warn = done
+
+
+def _labels(store: ImageStore, image: BuiltImage) -> dict[str, str]:
+    labels = dict(store.image(image.reference).config.labels)
+    labels.pop("run.cog.layers")  # diffIDs of layers that an engine made
+    return labels
+
+
+def _plain(store: ImageStore, digest: str) -> bytes:
+    import gzip
+
+    return gzip.decompress(store.path(digest).read_bytes())
+
+
+def _predicted(docker: Docker, store: ImageStore, image: BuiltImage) -> str:
+    from cogyard.image.archive import write_archive
+
+    client = Client(name="docker", program=Path(shutil.which("docker") or ""))
+    stored = store.image(image.reference)
+    client.load(lambda out: write_archive(store, stored, out))
+    code = (
+        "import json, time, urllib.request as u\n"
+        "body = json.dumps({'input': {'text': '<you>'}}).encode()\n"
+        "call = u.Request('http://127.0.0.1:5000/predictions', body, {'Content-Type': 'application/json'})\n"
+        "for _ in range(300):\n"
+        "    try:\n"
+        "        print(json.load(u.urlopen(call))['output'])\n"
+        "        break\n"
+        "    except OSError:\n"
+        "        time.sleep(0.1)\n"
+    )
+    started = docker("run", "--detach", "--network", "none", stored.name)
+    assert started.returncode == 0, started.stderr
+    container = started.stdout.decode().strip()
+    try:
+        done = docker("exec", container, "python", "-c", code)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode().strip()
+    finally:
+        docker("rm", "--force", container)
+        subprocess.run(
+            ["docker", "--host", docker.host, "rmi", "--force", stored.name], check=False, capture_output=True
+        )
