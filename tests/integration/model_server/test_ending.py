@@ -138,12 +138,12 @@ def test_settings_come_from_the_environment_and_arguments_win() -> None:
     env = {"PORT": "8080", "COG_PREDICT_TYPE_STUB": "run.py:Runner", "COG_PYTHON": "/opt/p", "COG_PROJECT": "/",
            "COG_MAX_CONCURRENCY": "3", "COG_QUEUE_SIZE": "7", "COG_STRICT_CAPACITY": "1",
            "COG_SETUP_TIMEOUT": "9", "COG_UPLOAD_URL": "http://u/", "COG_INPUT_HOSTS": "a,b",
-           "COG_TRAIN_TYPE_STUB": "train.py:train"}  # fmt: skip
+           "COG_TRAIN_TYPE_STUB": "train.py:train", "COG_LOG_LEVEL": "Info", "LOG_FORMAT": "json"}  # fmt: skip
     found = options(["--port", "9"], env)
     assert found == ServerOptions(
         port=9, ref="run.py:Runner", python=Path("/opt/p"), project=Path("/"), concurrency=3, queue=7,
         strict_capacity=True, setup_timeout=9.0, upload_url="http://u/", input_hosts="a,b",
-        train_ref="train.py:train",
+        train_ref="train.py:train", log_level="info", log_format="json",
     )  # fmt: skip
 
 

@@ -12,6 +12,8 @@ from cog_server.errors import StartError
 from cog_server.origin import TraceHeader
 from cog_server.serving import ServerOptions, explain, serve
 
+LEVELS = ("trace", "debug", "info", "warn", "warning", "error")
+"""Those of `cog_server.logs`, which is loaded after the worker was started."""
 _TRUE = {"1", "true", "yes", "on"}
 
 
@@ -51,7 +53,15 @@ def options(arguments: list[str], env: dict[str, str]) -> ServerOptions:
         header = trace_header(env)
     except ValueError as exc:
         parser.error(str(exc))
+    level = (env.get("COG_LOG_LEVEL") or "warning").lower()
+    form = (env.get("LOG_FORMAT") or "console").lower()
+    if form not in ("console", "json"):
+        parser.error(f"LOG_FORMAT is {form!r}; it may be console or json")
+    if level not in LEVELS:
+        parser.error(f"COG_LOG_LEVEL is {level!r}; it may be {', '.join(LEVELS)}")
     return ServerOptions(
+        log_level=level,
+        log_format=form,
         strict_capacity=is_set(env, "COG_STRICT_CAPACITY"),
         trace=is_set(env, "COG_TRACE_ENABLED"),
         trace_header=header,

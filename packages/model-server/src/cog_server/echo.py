@@ -10,6 +10,9 @@ import contextlib
 import queue
 import sys
 import threading
+import time
+
+from cog_server.logs import JsonLines
 
 _WAITING = 10_000
 """Pieces of text that may wait to be written."""
@@ -19,7 +22,8 @@ _CLOSE_SECONDS = 1.0
 class Echo:
     """Write text in a thread; call it as `on_log(source, text)`, then `close()`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_json: bool = False) -> None:
+        self._lines = JsonLines() if as_json else None
         self._queue: queue.Queue[tuple[str, str] | None] = queue.Queue(_WAITING)
         self._dropped = 0
         self._thread = threading.Thread(target=self._run, name="cog-echo", daemon=True)
@@ -50,7 +54,16 @@ class Echo:
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
             source, text = item
-            stream = sys.stderr if source == "stderr" else sys.stdout
-            with contextlib.suppress(OSError, ValueError):
-                stream.write(text)
-                stream.flush()
+            if self._lines is None:
+                _write(source, text)
+            elif lines := self._lines.feed(source, text, time.time()):
+                _write(source, lines)
+        if self._lines is not None and (lines := self._lines.rest(time.time())):
+            _write("stdout", lines)
+
+
+def _write(source: str, text: str) -> None:
+    stream = sys.stderr if source == "stderr" else sys.stdout
+    with contextlib.suppress(OSError, ValueError):
+        stream.write(text)
+        stream.flush()

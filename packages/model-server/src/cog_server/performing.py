@@ -61,6 +61,7 @@ class Performer:
         self._webhooks = webhooks
         self.slots = 1
         self.draining = False
+        self._tells = log.isEnabledFor(logging.INFO)
         self.statistics = Statistics("training" if training else "prediction")
         self._folders = folders
         self._fetcher = fetcher
@@ -343,6 +344,8 @@ class Performer:
         # Whoever waits is told first: the rest is done while the client reads.
         prediction.emit(COMPLETED)
         self._count(prediction, status, now)
+        if self._tells:
+            self._tell(prediction, status)
         prediction.value = None
         prediction.places = []
         prediction.input_raw = b""
@@ -362,6 +365,13 @@ class Performer:
                 if not future.done():
                     future.set_result(None)
             self._idle.clear()
+
+    def _tell(self, prediction: Prediction, status: str) -> None:
+        noun = self.statistics.noun
+        fields: dict[str, object] = {noun: prediction.id, "request": prediction.request_id}
+        fields |= {"status": status, "seconds": prediction.predict_time}
+        words = " ".join(f"{name}={value}" for name, value in fields.items() if value is not None)
+        log.info("%s ended %s", noun, words, extra={"fields": fields})
 
     def _count(self, prediction: Prediction, status: str, now: float) -> None:
         created, started = prediction.created_at, prediction.started_at

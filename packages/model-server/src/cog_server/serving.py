@@ -58,6 +58,9 @@ class ServerOptions:
     predict_timeout: float | None = None
     token: str | None = None
     webhook_interval: float = 0.5
+    log_level: str | None = None
+    """From which level on the server's own log is told, a name of `logs.LEVELS`; None leaves logging as it is."""
+    log_format: str = "console"
     trace: bool = False
     trace_header: TraceHeader | None = None
     ready_file: Path | None = None
@@ -197,13 +200,16 @@ def address_of(sock: socket.socket) -> str:
 async def _serve(options: ServerOptions, listener: socket.socket, process: WorkerProcess | None) -> int:
     import asyncio
 
+    from cog_server import logs
     from cog_server.app import MAX_BODY, App
     from cog_server.echo import Echo
     from cog_server.front.server import FrontServer
     from cog_server.ready_file import ReadyFile, chosen
     from cog_server.runner import Runner
 
-    echo = Echo()
+    if options.log_level is not None:
+        logs.set_up(options.log_level, options.log_format)
+    echo = Echo(as_json=options.log_format == "json")
     found = chosen(options.ready_file, os.environ)
     ready_file = None if found is None else ReadyFile(found)
     runner = Runner(_runner_options(options, echo, None if ready_file is None else ready_file.show))

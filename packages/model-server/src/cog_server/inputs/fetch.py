@@ -51,6 +51,7 @@ class Fetcher:
         self._rule = rule
         self._max_bytes = max_bytes
         self._resolve = resolver
+        self._agent = os.environ.get("COG_USER_AGENT") or "cog-server"
         self._client: httpx.AsyncClient | None = None
         self._places = asyncio.Semaphore(_AT_ONCE)
 
@@ -114,8 +115,7 @@ class Fetcher:
                 await response.aclose()
         raise InputFetchError(f"{where.host} did not answer")
 
-    @staticmethod
-    def _request(client: httpx.AsyncClient, url: str, where: Target, address: str) -> httpx.Request:
+    def _request(self, client: httpx.AsyncClient, url: str, where: Target, address: str) -> httpx.Request:
         """Build a request that goes to `address` and still names the host, in its header and its certificate."""
         from cog_server.http_client import httpx
 
@@ -127,7 +127,7 @@ class Fetcher:
         extensions: dict[str, Any] = {"sni_hostname": where.host} if where.scheme == "https" else {}
         headers = {
             "Host": host_header,
-            "User-Agent": "cog-server",
+            "User-Agent": self._agent,
             "Accept": "*/*",
             "Accept-Encoding": "identity",
         }
