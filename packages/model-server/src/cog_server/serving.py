@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _BACKLOG = 2048
 _REAP_SECONDS = 2.0
 _CLOSE_SECONDS = 10
-_HURRIED_SECONDS = 2.0
+_HURRIED_SECONDS = 5.0
 """Seconds that the last webhooks may take where somebody waits for the end."""
 
 
