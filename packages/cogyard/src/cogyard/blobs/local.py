@@ -17,7 +17,8 @@ import asyncio
 import fcntl
 import os
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -28,9 +29,15 @@ from cogyard.blobs.libc import keep_large_buffers
 from cogyard.blobs.writing import HashingFile, storage_full
 from cogyard.domain.blobs import DigestMismatchError, TooLargeError, is_digest
 
-READ_CHUNK, LONG_CHUNK, LONG = 256 << 10, 1 << 20, 4 << 20
-"""Bytes read at a time, at first and once `LONG` bytes have gone out: a short read must not cost much memory when many
-are read at once, a long one not many hand-overs. Two pieces of each reader are in memory."""
+READ_CHUNK, LONG_CHUNK, LONG = 256 << 10, 2 << 20, 4 << 20
+"""Bytes read at a time, at first and once `LONG` bytes have gone out: a short read must not cost much memory, a long
+one not many hand-overs."""
+
+FEW = 16
+"""Readers up to which each may read `LONG_CHUNK` at a time; what all of them hold stays below some 200 MiB."""
+
+AHEAD = 3
+"""Pieces of each reader that are in memory: with two, a thread that is woken late holds up the network."""
 
 THREADS = 8
 """For reading, and as many for hashing and writing: apart, since a reader must not wait for an fsync of gigabytes."""
@@ -43,6 +50,7 @@ class LocalBlobs:
         self.root = root
         self.threads = threads
         self._readers = readers
+        self._reading = 0
         self._endings: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -81,7 +89,7 @@ class LocalBlobs:
             return None
 
     async def read(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
-        """Yield bytes `start` to `stop`, the next piece being read while the caller deals with this one."""
+        """Yield bytes `start` to `stop`, the next pieces being read while the caller deals with this one."""
         place = self.place(digest)
         if place is None:
             raise KeyError(digest)
@@ -89,28 +97,26 @@ class LocalBlobs:
             fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             raise KeyError(digest) from None
-        loop = asyncio.get_running_loop()
-        ahead: asyncio.Future[bytes] | None = None
+        loop, ahead = asyncio.get_running_loop(), deque[asyncio.Future[bytes]]()
+        self._reading += 1
         try:
             size = os.fstat(fd).st_size
             end = size if stop is None else min(stop, size)
             position = start
-            while position < end:
-                piece = READ_CHUNK if position - start < LONG else LONG_CHUNK
-                length = min(piece, end - position)
-                following = loop.run_in_executor(self._readers, os.pread, fd, length, position)
-                position += length
-                previous, ahead = ahead, following
-                if previous is not None:
-                    yield previous.result()
-                await asyncio.shield(ahead)
-            if ahead is not None:
-                yield ahead.result()
+            while True:
+                while position < end and len(ahead) < AHEAD:
+                    long = position - start >= LONG and self._reading <= FEW
+                    piece = LONG_CHUNK if long else READ_CHUNK
+                    length = min(piece, end - position)
+                    ahead.append(loop.run_in_executor(self._readers, os.pread, fd, length, position))
+                    position += length
+                if not ahead:
+                    return
+                await asyncio.shield(ahead[0])
+                yield ahead.popleft().result()
         finally:
-            if ahead is None or ahead.done():
-                os.close(fd)
-            else:
-                ahead.add_done_callback(lambda read: _close_after(read, fd))
+            self._reading -= 1
+            _close_after(ahead, fd)
 
     async def write(
         self, chunks: AsyncIterable[bytes], *, expected: str | None = None, limit: int | None = None
@@ -197,10 +203,13 @@ def _create_locked(path: Path) -> int:
     return fd
 
 
-def _close_after(read: asyncio.Future[bytes], fd: int) -> None:
-    os.close(fd)
-    if not read.cancelled():
-        read.exception()  # nobody is left to hear it
+def _close_after(reads: Iterable[asyncio.Future[bytes]], fd: int) -> None:
+    """Close the file when no thread reads it any more; nobody is left to hear what came of that."""
+    reading = asyncio.gather(*reads, return_exceptions=True)
+    if reading.done():
+        os.close(fd)
+    else:
+        reading.add_done_callback(lambda _: os.close(fd))
 
 
 def _remove_leftovers(folder: Path) -> None:

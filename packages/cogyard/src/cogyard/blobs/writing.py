@@ -1,9 +1,9 @@
 """Write a stream to a file and hash it beside the write, away from the event loop.
 
-Theory of operation: sha256 runs at about a gigabyte a second and a disk's page cache takes more than that; both
-leave the interpreter lock. So pieces are gathered to a batch of 1 MiB, and each batch is hashed by one thread and
-written by another while the loop gathers the next one: at most two batches are in memory, whatever the size of the
-whole. Every 32 MiB a third thread asks the kernel to begin writing to the disk, so that the fsync at the end is short.
+Theory of operation: sha256 runs at about a gigabyte a second and a disk's page cache takes more than that; both leave
+the interpreter lock. So pieces are gathered to a batch of 1 MiB, and each batch is hashed in one lane and written in
+another while the loop gathers the next ones: at most `DEPTH` batches are in memory, whatever the size of the whole.
+Every 32 MiB a third thread asks the kernel to begin writing to the disk, so that the fsync at the end is short.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+from cogyard.blobs.lanes import Lane
 from cogyard.blobs.libc import start_writeback
 from cogyard.domain.blobs import StorageFullError
 
@@ -47,9 +49,11 @@ class HashingFile:
         self.failed: OSError | None = None
         """What the disk said when something could not be written; the file is then worth nothing."""
         self._threads = threads
+        self._hashing = Lane(threads, self._hash)
+        self._writing = Lane(threads, partial(_write, fd))
         self._batch: list[bytes] = []
         self._batched = 0
-        self._work: list[asyncio.Future[Any]] = []
+        self._running: asyncio.Future[None] | None = None
         self._writeback: asyncio.Future[None] | None = None
         self._unstarted = 0
 
@@ -70,42 +74,50 @@ class HashingFile:
         """Wait until all pieces are hashed and written (not yet durable)."""
         if self._batch:
             await self._hand_over()
-        await self._wait()
+        with self._noting():
+            await self._hashing.finish()
+            await self._writing.finish()
 
     async def run(self, function: Callable[..., None], *arguments: object) -> None:
         """Do something blocking with the finished file; `close()` waits for it even when the caller is cancelled."""
-        self._work = [asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)]
-        await self._wait()
+        self._running = asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+        with self._noting():
+            # Not cancelled with the caller: a thread's work cannot be, and close() must still see it.
+            await asyncio.shield(self._running)
 
     async def close(self) -> None:
         """Wait for the threads, whatever came of their work, and close the file."""
-        pending = [*self._work, *([self._writeback] if self._writeback else [])]
-        self._work, self._writeback = [], None
+        pending = [each for each in (self._running, self._writeback) if each is not None]
+        self._running = self._writeback = None
+        await self._hashing.stop()
+        await self._writing.stop()
         await asyncio.gather(*pending, return_exceptions=True)
         os.close(self.fd)
 
+    def _hash(self, batch: Sequence[bytes]) -> None:
+        for chunk in batch:
+            self.hasher.update(chunk)
+
     async def _hand_over(self) -> None:
-        await self._wait()
         batch, self._batch, self._batched = self._batch, [], 0
-        loop = asyncio.get_running_loop()
-        self._work = [
-            loop.run_in_executor(self._threads, _hash, self.hasher, batch),
-            loop.run_in_executor(self._threads, _write, self.fd, batch),
-        ]
+        with self._noting():
+            await self._hashing.room()
+            await self._writing.room()
+        self._hashing.put(batch)
+        self._writing.put(batch)
         self._unstarted += sum(map(len, batch))
         if self._unstarted >= WRITEBACK_EVERY and (self._writeback is None or self._writeback.done()):
             self._unstarted = 0
+            loop = asyncio.get_running_loop()
             self._writeback = loop.run_in_executor(self._threads, start_writeback, self.fd)
 
-    async def _wait(self) -> None:
-        # gather() would cancel nothing: a thread's work cannot be, and close() must still see these futures.
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
         try:
-            for work in self._work:
-                await asyncio.shield(work)
+            yield
         except OSError as error:
             self.failed = error
             raise
-        self._work = []
 
 
 def storage_full(error: OSError, where: Path) -> StorageFullError | None:
@@ -117,11 +129,6 @@ def storage_full(error: OSError, where: Path) -> StorageFullError | None:
     except OSError:
         free = 0
     return StorageFullError(where=where.name, free=free)
-
-
-def _hash(hasher: hashlib._Hash, batch: Sequence[bytes]) -> None:
-    for chunk in batch:
-        hasher.update(chunk)
 
 
 def _write(fd: int, batch: Sequence[bytes]) -> None:
