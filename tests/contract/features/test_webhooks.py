@@ -15,20 +15,21 @@ from typing import Any
 
 import pytest
 from cogyard.domain.ids import new_id
+from cogyard.domain.paging import Window
 from cogyard.domain.values import Prediction, Status
 from cogyard.features.accounts.ports import NewAccount
 from cogyard.features.accounts.service import Accounts
 from cogyard.features.predictions.moves import waiting
 from cogyard.features.predictions.queue import Queue
-from cogyard.features.webhooks.ports import CallFailedError
+from cogyard.features.webhooks.ports import CallFailedError, Letter
 from cogyard.features.webhooks.service import Deliveries
 from cogyard.features.world import World
 from cogyard.instances.work import Outcome
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.database import Database
-from cogyard.store.outbox import SqlOutbox
+from cogyard.store.outbox import SqlDeliveryLog, SqlOutbox
 from cogyard.store.predictions import SqlPredictions
-from cogyard.testing.outbox import MemoryOutbox
+from cogyard.testing.outbox import MemoryDeliveryLog, MemoryOutbox
 from cogyard.testing.predictions import MemoryPredictions
 from cogyard.testing.stores import MemoryAccounts
 
@@ -117,7 +118,7 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     clock, target = Clock(), Target()
     world = World(now=clock)
 
-    async def made(predictions: Any, outbox: Any, accounts: Any) -> Scene:
+    async def made(predictions: Any, outbox: Any, log: Any, accounts: Any) -> Scene:
         new = NewAccount(
             username="ann", name="Ann", type="user", is_admin=False, password_hash=None, created_at=clock()
         )
@@ -127,6 +128,7 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             predictions=predictions,
             accounts=Accounts(store=accounts, world=world),
             caller=target,
+            log=log,
             world=world,
         )
         queue = Queue(store=predictions, world=world, on_message=deliveries.ring)
@@ -134,10 +136,12 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
     if request.param == "memory":
         memory = MemoryPredictions()
-        yield await made(memory, MemoryOutbox(memory), MemoryAccounts())
+        yield await made(memory, MemoryOutbox(memory), MemoryDeliveryLog(memory), MemoryAccounts())
         return
     with Database.open(tmp_path / "cogyard.db") as database:
-        yield await made(SqlPredictions(database), SqlOutbox(database), SqlAccounts(database))
+        yield await made(
+            SqlPredictions(database), SqlOutbox(database), SqlDeliveryLog(database), SqlAccounts(database)
+        )
 
 
 async def test_start_and_end_are_told_in_order(scene: Scene) -> None:
@@ -222,3 +226,51 @@ async def test_the_loop_delivers_when_it_is_rung(scene: Scene) -> None:
     loop.cancel()
     await asyncio.gather(loop, return_exceptions=True)
     assert [event for event, _ in scene.target.told] == ["start", "completed"]
+
+
+async def test_every_try_is_noted(scene: Scene) -> None:
+    """With its answer or why there was none, newest first; after a week it is forgotten."""
+    scene.target.answers = [500, 0, 200]
+    prediction = await scene.predict("completed")
+    await scene.run()
+    for _ in range(3):
+        await scene.deliveries.deliver()
+        scene.clock.moment += timedelta(hours=1)
+    log = scene.deliveries.log
+    page = await log.deliveries(scene.account_id, Window(limit=2))
+    assert [(each.attempt, each.status, each.problem) for each in page.items] == [
+        (3, 200, None),
+        (2, None, "broken"),
+    ]
+    rest = await log.deliveries(scene.account_id, Window(limit=2, key=page.next), prediction_id=prediction.id)
+    assert [(each.attempt, each.status) for each in rest.items] == [(1, 500)]
+    assert {each.message_id for each in (*page.items, *rest.items)} == {
+        headers["webhook-id"] for _, _, headers in scene.target.calls
+    }
+    assert (await log.deliveries(scene.account_id + 1, Window(limit=9))).items == ()
+    assert (await log.deliveries(scene.account_id, Window(limit=9), prediction_id="x")).items == ()
+    scene.clock.moment += timedelta(days=7, hours=-2)
+    assert await scene.deliveries.prune() == 1
+    assert len((await log.deliveries(scene.account_id, Window(limit=9))).items) == 2
+
+
+async def test_an_event_is_told_once_more_with_its_id(scene: Scene) -> None:
+    """The receiver knows it by its `webhook-id`; while it waits to be told it is not put in twice."""
+    prediction = await scene.predict("completed")
+    await scene.run()
+    await scene.deliveries.deliver()
+    (told,) = (await scene.deliveries.log.deliveries(scene.account_id, Window(limit=9))).items
+    letter = Letter(
+        rank=0,
+        message_id=told.message_id,
+        prediction_id=prediction.id,
+        event="completed",
+        attempts=0,
+        due_at=scene.clock(),
+    )
+    assert await scene.deliveries.log.again(letter)
+    assert not await scene.deliveries.log.again(letter)
+    await scene.deliveries.deliver()
+    first, second = scene.target.calls
+    assert first[2]["webhook-id"] == second[2]["webhook-id"]
+    assert first[1] == second[1]

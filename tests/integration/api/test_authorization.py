@@ -35,6 +35,7 @@ BODIES: dict[str, Any] = {
     "models.predictions.create": {"input": {"text": "x"}},
     "models.update": {"description": "d"},
     "deployments.create": DEPLOYMENT,
+    "predictions.webhooks.replay": {},
     "collections.put": {"name": "Chosen"},
     "trainings.create": {"destination": "owner/hidden", "input": {"text": "x"}},
     "deployments.update": {"max_instances": 2},
@@ -47,6 +48,9 @@ BODIES: dict[str, Any] = {
 RULES: dict[str, tuple[int, int, int]] = {
     "account.get": (200, 200, 200),
     "webhooks.default.secret.get": (200, 200, 200),
+    "webhooks.deliveries.list": (200, 200, 200),
+    # The owner's has no webhook; of another's nobody hears.
+    "predictions.webhooks.replay": (404, 409, 404),
     "hardware.list": (200, 200, 200),
     "collections.list": (200, 200, 200),
     "collections.get": (200, 200, 200),

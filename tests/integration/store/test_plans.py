@@ -56,6 +56,10 @@ QUESTIONS = {
         ),
         "predictions_trainings (account_id=? AND id<?)",
     ),
+    "a page of webhooks' tries": (
+        "SELECT * FROM webhook_calls WHERE account_id = ? AND (rank) < (?) ORDER BY rank DESC LIMIT 9",
+        "webhook_calls_by_account (account_id=? AND rank<?)",
+    ),
     "a page of deployments": (
         "SELECT * FROM deployments WHERE owner_id = ? AND (id) < (?) ORDER BY id DESC LIMIT 9",
         "deployments_by_owner (owner_id=? AND id<?)",

@@ -45,6 +45,7 @@ from cogyard.features.trainings.finishing import TrainingWork
 from cogyard.features.trainings.service import Trainings
 from cogyard.features.versions.service import Versions
 from cogyard.features.webhooks.calling import HttpCaller
+from cogyard.features.webhooks.calls import WebhookCalls
 from cogyard.features.webhooks.ports import Caller
 from cogyard.features.webhooks.service import Deliveries
 from cogyard.fleet.controller import ControllerOptions
@@ -60,7 +61,7 @@ from cogyard.store.examples import SqlExamples
 from cogyard.store.figures import SqlFigures
 from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
-from cogyard.store.outbox import SqlOutbox
+from cogyard.store.outbox import SqlDeliveryLog, SqlOutbox
 from cogyard.store.predictions import SqlPredictions
 from cogyard.store.registry import SqlRepositories
 from cogyard.web.application import create_application
@@ -128,8 +129,13 @@ def make_services(
     models = Models(
         store=model_store, accounts=account_store, hardware=hardware, repositories=kept.repositories
     )
+    log = SqlDeliveryLog(kept.database)
     webhooks = Deliveries(
-        outbox=SqlOutbox(kept.database), predictions=store, accounts=accounts, caller=caller
+        outbox=SqlOutbox(kept.database),
+        predictions=store,
+        accounts=accounts,
+        caller=caller,
+        log=log,
     )
     predictions = Predictions(
         queue=Queue(store=store, on_message=webhooks.ring, on_end=ended),
@@ -156,6 +162,7 @@ def make_services(
         files=files,
         hardware=hardware,
         webhooks=webhooks,
+        calls=WebhookCalls(log=log, predictions=predictions, ring=webhooks.ring),
     )
 
 

@@ -142,6 +142,7 @@ class Platform:
         self._background.begin("queue", queue.run)
         if self.services.webhooks is not None:
             self._background.begin("webhooks", self.services.webhooks.run)
+            self._background.begin("webhook log", partial(every, _SWEEP, self.services.webhooks.prune))
         self._background.begin("files", partial(every, _SWEEP, self.services.files.sweep))
         if self._retention is not None:
             self._background.begin("retention", partial(every, _SWEEP, self._retention.sweep))

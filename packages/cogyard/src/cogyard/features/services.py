@@ -15,6 +15,7 @@ from cogyard.features.models.service import Models
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.trainings.service import Trainings
 from cogyard.features.versions.service import Versions
+from cogyard.features.webhooks.calls import WebhookCalls
 from cogyard.features.webhooks.service import Deliveries
 
 
@@ -34,5 +35,6 @@ class Services:
     hardware: HardwareList
     audit: Audit | None = None
     """What notes who did what; None where nothing is noted."""
+    calls: WebhookCalls
     webhooks: Deliveries | None = None
     """What tells other servers; None on a platform that calls nobody."""

@@ -1,14 +1,18 @@
 """The outbox in SQL."""
 
+# Statements are put together from constants of this file; values are always bound.
+# ruff: noqa: S608
+
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from cogyard.features.webhooks.ports import Letter
+from cogyard.domain.paging import Slice, Window, cut
+from cogyard.features.webhooks.ports import Delivery, Letter
 from cogyard.store.database import Database
-from cogyard.store.rows import run
+from cogyard.store.rows import run, seek
 from cogyard.store.times import moment, stored
 
 # The oldest letter of each prediction: later ones wait for it, also while it waits to be tried again.
@@ -21,6 +25,16 @@ _NEXT = """
 SELECT min(due_at) FROM outbox AS o
 WHERE NOT EXISTS (SELECT 1 FROM outbox e WHERE e.prediction_id = o.prediction_id AND e.rank < o.rank)
 """
+
+
+_NOTE = (
+    "INSERT INTO webhook_calls (account_id, prediction_id, message_id, event, attempt, at, status, problem,"
+    " milliseconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_AGAIN = (
+    "INSERT INTO outbox (message_id, prediction_id, event, due_at, created_at) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT DO NOTHING"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,59 @@ class SqlOutbox:
         """Try a letter again then."""
         sql = "UPDATE outbox SET attempts = ?, due_at = ? WHERE rank = ?"
         await self.database.write(run(sql, attempts, stored(due_at), rank))
+
+
+@dataclass(frozen=True, slots=True)
+class SqlDeliveryLog:
+    """What was tried, and what is to be tried once more."""
+
+    database: Database
+
+    async def note(self, delivery: Delivery) -> None:
+        """Keep a try."""
+        values = (
+            *(delivery.account_id, delivery.prediction_id, delivery.message_id, delivery.event),
+            *(delivery.attempt, stored(delivery.at), delivery.status, delivery.problem),
+            delivery.milliseconds,
+        )
+        await self.database.write(run(_NOTE, *values))
+
+    async def deliveries(
+        self, account_id: int, window: Window, *, prediction_id: str | None = None
+    ) -> Slice[Delivery]:
+        """Return tries, newest first."""
+        where, sort, values = seek(window, ("rank",))
+        one = "" if prediction_id is None else " AND prediction_id = ?"
+        sql = f"SELECT * FROM webhook_calls WHERE account_id = ?{one} AND {where} ORDER BY {sort} LIMIT ?"
+        given = (account_id, *(() if prediction_id is None else (prediction_id,)), *values, window.fetch)
+        rows = await self.database.read(lambda db: db.execute(sql, given).fetchall())
+        return cut(list(map(_delivery, rows)), window, lambda each: (each.rank,))
+
+    async def prune(self, before: datetime) -> int:
+        """Forget old tries."""
+        sql = "DELETE FROM webhook_calls WHERE at < ?"
+        return await self.database.write(lambda db: db.execute(sql, (stored(before),)).rowcount)
+
+    async def again(self, letter: Letter) -> bool:
+        """Put a letter into the outbox."""
+        due = stored(letter.due_at)
+        values = (letter.message_id, letter.prediction_id, letter.event, due, due)
+        return await self.database.write(lambda db: db.execute(_AGAIN, values).rowcount == 1)
+
+
+def _delivery(row: sqlite3.Row) -> Delivery:
+    return Delivery(
+        rank=row["rank"],
+        account_id=row["account_id"],
+        prediction_id=row["prediction_id"],
+        message_id=row["message_id"],
+        event=row["event"],
+        attempt=row["attempt"],
+        at=moment(row["at"]),
+        milliseconds=row["milliseconds"],
+        status=row["status"],
+        problem=row["problem"],
+    )
 
 
 def _letter(row: sqlite3.Row) -> Letter:

@@ -34,6 +34,7 @@ from cogyard.features.predictions.service import Predictions
 from cogyard.features.services import Services
 from cogyard.features.trainings.service import Trainings
 from cogyard.features.versions.service import Versions
+from cogyard.features.webhooks.calls import WebhookCalls
 from cogyard.features.world import World
 from cogyard.instances.work import Outcome
 from cogyard.store.accounts import SqlAccounts
@@ -44,6 +45,7 @@ from cogyard.store.deployments import SqlDeployments
 from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
+from cogyard.store.outbox import SqlDeliveryLog
 from cogyard.store.predictions import SqlPredictions
 from cogyard.web.application import create_application
 from cogyard.web.settings import WebSettings
@@ -248,6 +250,7 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
         trainings=Trainings(versions=versions, predictions=predictions),
         files=files,
         hardware=hardware,
+        calls=WebhookCalls(log=SqlDeliveryLog(database), predictions=predictions, world=world),
     )
 
 

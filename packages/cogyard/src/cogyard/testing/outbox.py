@@ -2,11 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from cogyard.features.webhooks.ports import Letter
+from cogyard.domain.paging import Slice, Window
+from cogyard.features.predictions.ports import Message
+from cogyard.features.webhooks.ports import Delivery, Letter
 from cogyard.testing.predictions import MemoryPredictions
+from cogyard.testing.stores import sliced
+
+
+@dataclass
+class MemoryDeliveryLog:
+    """Keeps the promises of `cogyard.features.webhooks.ports.DeliveryLog`."""
+
+    predictions: MemoryPredictions
+    tried: list[Delivery] = field(default_factory=list)
+
+    async def note(self, delivery: Delivery) -> None:
+        """Keep a try."""
+        self.tried.append(replace(delivery, rank=len(self.tried) + 1))
+
+    async def deliveries(
+        self, account_id: int, window: Window, *, prediction_id: str | None = None
+    ) -> Slice[Delivery]:
+        """Return tries, newest first."""
+        found = [
+            each
+            for each in self.tried
+            if each.account_id == account_id and prediction_id in {None, each.prediction_id}
+        ]
+        return sliced(found, window, lambda each: (each.rank,))
+
+    async def prune(self, before: datetime) -> int:
+        """Forget old tries."""
+        kept = [each for each in self.tried if each.at >= before]
+        gone, self.tried = len(self.tried) - len(kept), kept
+        return gone
+
+    async def again(self, letter: Letter) -> bool:
+        """Put a letter into the outbox."""
+        key = (letter.prediction_id, letter.event)
+        if key in self.predictions.outbox:
+            return False
+        self.predictions.outbox[key] = Message(id=letter.message_id, event=letter.event, due_at=letter.due_at)
+        return True
 
 
 @dataclass

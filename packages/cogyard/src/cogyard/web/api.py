@@ -21,6 +21,7 @@ from cogyard.features.predictions import routes as predictions
 from cogyard.features.predictions import streams
 from cogyard.features.trainings import routes as trainings
 from cogyard.features.versions import routes as versions
+from cogyard.features.webhooks import routes as webhooks
 from cogyard.http.endpoints import Endpoint, route
 from cogyard.http.errors import MethodNotAllowedError, NotFoundError
 from cogyard.http.problems import problem_of
@@ -35,6 +36,7 @@ _FEATURES: tuple[Endpoint, ...] = (
     *predictions.ENDPOINTS,
     *trainings.ENDPOINTS,
     *versions.ENDPOINTS,
+    *webhooks.ENDPOINTS,
     *collections.ENDPOINTS,
     *deployments.ENDPOINTS,
     *examples.ENDPOINTS,

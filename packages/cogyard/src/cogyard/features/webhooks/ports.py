@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from cogyard.domain.paging import Slice, Window
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:
@@ -37,6 +39,45 @@ class Outbox(Protocol):
 
     async def later(self, rank: int, attempts: int, due_at: datetime) -> None:
         """Try a letter again then."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """One try to tell an event. Without a `status` nobody answered, and `problem` says why."""
+
+    account_id: int
+    prediction_id: str
+    message_id: str
+    event: str
+    attempt: int
+    at: datetime
+    milliseconds: int
+    status: int | None = None
+    problem: str | None = None
+    rank: int = 0
+    """Its place among all, given by the log."""
+
+
+class DeliveryLog(Protocol):
+    """Keeps what was tried, for a while."""
+
+    async def note(self, delivery: Delivery) -> None:
+        """Keep a try."""
+        ...
+
+    async def deliveries(
+        self, account_id: int, window: Window, *, prediction_id: str | None = None
+    ) -> Slice[Delivery]:
+        """Return an account's tries, or those of one prediction of it, newest first."""
+        ...
+
+    async def prune(self, before: datetime) -> int:
+        """Forget tries from before then; return how many."""
+        ...
+
+    async def again(self, letter: Letter) -> bool:
+        """Put a letter into the outbox (its rank is not used); False when that event waits there already."""
         ...
 
 

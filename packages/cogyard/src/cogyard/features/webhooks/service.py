@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import msgspec
 
@@ -18,13 +19,14 @@ from cogyard.features.accounts.service import Accounts
 from cogyard.features.predictions.ports import PredictionStore, Record
 from cogyard.features.predictions.shown import shown
 from cogyard.features.predictions.wire import prediction_json
-from cogyard.features.webhooks.ports import Caller, CallFailedError, Letter, Outbox
+from cogyard.features.webhooks.ports import Caller, CallFailedError, Delivery, DeliveryLog, Letter, Outbox
 from cogyard.features.world import World
 from cogyard.http.addresses import Addresses
 
 _log = logging.getLogger(__name__)
 
 AT_ONCE = 16
+LOG_LIFE = timedelta(days=7)
 # However long the next try is away, look again after this: the clock may have been set.
 LONGEST_SLEEP, SHORTEST_SLEEP = 60.0, 0.05
 
@@ -37,6 +39,7 @@ class Deliveries:
     predictions: PredictionStore
     accounts: Accounts
     caller: Caller
+    log: DeliveryLog
     world: World = field(default_factory=World)
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -61,6 +64,10 @@ class Deliveries:
         finally:
             for task in flying.values():
                 task.cancel()
+
+    async def prune(self) -> int:
+        """Forget tries of more than a week ago."""
+        return await self.log.prune(self.world.now() - LOG_LIFE)
 
     async def deliver(self) -> int:
         """Try every letter that is due, once; return how many there were."""
@@ -94,11 +101,25 @@ class Deliveries:
         if record is None or record.prediction.webhook is None:
             await self.outbox.told(letter.rank)
             return
+        began, at = self.world.elapsed(), self.world.now()
         try:
             status = await self._send(letter, record)
             reason = f"it answered {status}"
         except CallFailedError as error:
             status, reason = 0, str(error)
+        await self.log.note(
+            Delivery(
+                account_id=record.prediction.account_id,
+                prediction_id=letter.prediction_id,
+                message_id=letter.message_id,
+                event=letter.event,
+                attempt=letter.attempts + 1,
+                at=at,
+                milliseconds=round((self.world.elapsed() - began) * 1000),
+                status=status or None,
+                problem=None if status else reason,
+            )
+        )
         if 200 <= status < 300:
             await self.outbox.told(letter.rank)
             return

@@ -11,6 +11,7 @@ from cogyard.features.examples.routes import NewExample
 from cogyard.features.models.routes import ModelChanges, NewModel
 from cogyard.features.predictions.creating import Asked
 from cogyard.features.trainings.routes import NewTraining
+from cogyard.features.webhooks.routes import Replay
 from cogyard.web.openapi.schemas import (
     MOMENT,
     OBJECT,
@@ -94,6 +95,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "openapi.get": Operation(answers={200: OBJECT}),
     "account.get": Operation(answers={200: ref("Account")}),
     "webhooks.default.secret.get": Operation(answers={200: ref("WebhookSecret")}),
+    "webhooks.deliveries.list": _list(ref("Delivery"), query={"prediction": TEXT}),
+    "predictions.webhooks.replay": Operation(
+        answers={202: record({"id": TEXT, "event": TEXT})}, refuses=(*_BODY, 404, 409), body=Replay
+    ),
     "hardware.list": Operation(answers={200: array(ref("Hardware"))}),
     "collections.list": _list(ref("Collection")),
     "collections.get": _get(ref("CollectionWithModels")),

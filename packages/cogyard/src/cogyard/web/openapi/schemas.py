@@ -151,6 +151,18 @@ ANSWERS: Mapping[str, Schema] = {
     "CollectionWithModels": record(
         {**_COLLECTION, "full_description": maybe(TEXT), "models": array(ref("Model"))}
     ),
+    "Delivery": record(
+        {
+            "id": TEXT,
+            "prediction": ID,
+            "event": TEXT,
+            "attempt": NUMBER,
+            "created_at": MOMENT,
+            "status": maybe(NUMBER),
+            "error": maybe(TEXT),
+            "milliseconds": NUMBER,
+        }
+    ),
     "WebhookSecret": record({"key": {"type": "string", "pattern": "^whsec_[A-Za-z0-9+/]+=*$"}}),
     "SearchResult": record(
         {

@@ -1,0 +1,78 @@
+"""The webhooks API: what was told, and telling it once more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cogyard.features.page import services_of
+from cogyard.features.webhooks.ports import Delivery
+from cogyard.http.bodies import read_json
+from cogyard.http.caller import require_account
+from cogyard.http.endpoints import Access, Endpoint, reply
+from cogyard.http.moments import written
+from cogyard.http.pages import page, window
+
+PER_PAGE = 100
+BODY_LIMIT = 10_000
+
+
+class Replay(msgspec.Struct):
+    """The body of predictions.webhooks.replay."""
+
+    event: str = "completed"
+
+
+def delivery_json(delivery: Delivery) -> dict[str, Any]:
+    """Shape a try; `id` is the `webhook-id` that its receiver saw."""
+    return {
+        "id": delivery.message_id,
+        "prediction": delivery.prediction_id,
+        "event": delivery.event,
+        "attempt": delivery.attempt,
+        "created_at": written(delivery.at),
+        "status": delivery.status,
+        "error": delivery.problem,
+        "milliseconds": delivery.milliseconds,
+    }
+
+
+async def listing(request: Request) -> Response:
+    """List the tries to tell the caller's webhooks, newest first."""
+    prediction = request.query_params.get("prediction")
+    found = await services_of(request).calls.list(
+        require_account(request),
+        window(request, limit=PER_PAGE, key_types=(int,)),
+        prediction_id=prediction,
+    )
+    return reply(page(request, found, delivery_json, path="/webhooks/deliveries", prediction=prediction))
+
+
+async def replay(request: Request) -> Response:
+    """Tell an event of a prediction once more."""
+    body = await read_json(request, Replay, limit=BODY_LIMIT)
+    letter = await services_of(request).calls.replay(
+        require_account(request), request.path_params["id"], body.event
+    )
+    return reply({"id": letter.message_id, "event": letter.event}, 202)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/webhooks/deliveries",
+        handler=listing,
+        access=Access.ACCOUNT,
+        operation="webhooks.deliveries.list",
+    ),
+    Endpoint(
+        method="POST",
+        path="/predictions/{id}/webhooks/replay",
+        handler=replay,
+        access=Access.ACCOUNT,
+        operation="predictions.webhooks.replay",
+    ),
+)
