@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Account
-from cogyard.features.accounts.ports import NameTakenError, NewSession, NewToken
+from cogyard.features.accounts.ports import Holder, NameTakenError, NewSession, NewToken
 
 from tests.contract.store.conftest import NOW, Stores
 
@@ -53,17 +54,19 @@ async def test_tokens_live_until_they_expire_or_are_revoked(stores: Stores) -> N
     """Only their own account revokes them, once."""
     ann, bob = await stores.account("ann"), await stores.account("bob")
     first = await stores.accounts.add_token(_token(ann, b"1"))
-    second = await stores.accounts.add_token(_token(ann, b"2", expires_at=NOW + timedelta(hours=1)))
-    assert await stores.accounts.account_of_token(b"1", NOW) == ann
-    assert await stores.accounts.account_of_token(b"2", NOW) == ann
-    assert await stores.accounts.account_of_token(b"2", NOW + timedelta(hours=1)) is None
-    assert await stores.accounts.account_of_token(b"3", NOW) is None
+    second = await stores.accounts.add_token(
+        _token(ann, b"2", expires_at=NOW + timedelta(hours=1), scope=Scope.RUN)
+    )
+    assert await stores.accounts.holder_of_token(b"1", NOW) == Holder(account=ann, scope=Scope.WRITE)
+    assert await stores.accounts.holder_of_token(b"2", NOW) == Holder(account=ann, scope=Scope.RUN)
+    assert await stores.accounts.holder_of_token(b"2", NOW + timedelta(hours=1)) is None
+    assert await stores.accounts.holder_of_token(b"3", NOW) is None
     assert await stores.accounts.tokens(ann.id) == (second, first)
     assert await stores.accounts.tokens(bob.id) == ()
     assert not await stores.accounts.revoke_token(bob.id, first.id, NOW)
     assert await stores.accounts.revoke_token(ann.id, first.id, NOW)
     assert not await stores.accounts.revoke_token(ann.id, first.id, NOW)
-    assert await stores.accounts.account_of_token(b"1", NOW) is None
+    assert await stores.accounts.holder_of_token(b"1", NOW) is None
     assert await stores.accounts.tokens(ann.id) == (second,)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cogyard.domain.deployments import Configuration
+from cogyard.domain.scopes import Scope
 from cogyard.features.collections.ports import Collection
 from cogyard.http.endpoints import Access
 from cogyard.testing.api import TRAINABLE_SCHEMA, ApiPlatform, add_version
@@ -35,6 +36,7 @@ BODIES: dict[str, Any] = {
     "models.predictions.create": {"input": {"text": "x"}},
     "models.update": {"description": "d"},
     "deployments.create": DEPLOYMENT,
+    "tokens.create": {"name": "more"},
     "predictions.webhooks.replay": {},
     "collections.put": {"name": "Chosen"},
     "trainings.create": {"destination": "owner/hidden", "input": {"text": "x"}},
@@ -47,6 +49,10 @@ BODIES: dict[str, Any] = {
 # operation: (other, owner, root). Of what is private others hear what they would hear if it were not there.
 RULES: dict[str, tuple[int, int, int]] = {
     "account.get": (200, 200, 200),
+    "tokens.list": (200, 200, 200),
+    "tokens.create": (201, 201, 201),
+    # The token that the owner asks with: it ends with that.
+    "tokens.revoke": (404, 204, 404),
     "webhooks.default.secret.get": (200, 200, 200),
     "webhooks.deliveries.list": (200, 200, 200),
     # The owner's has no webhook; of another's nobody hears.
@@ -177,6 +183,11 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         revoked = await services.accounts.create_token(owner, "revoked")
         newest = (await services.accounts.tokens(owner))[0]
         await services.accounts.revoke(owner, newest.id)
+        scoped = {
+            person: await services.accounts.create_token(owner, person, scope=scope)
+            for person, scope in (("reader", Scope.READ), ("runner", Scope.RUN))
+        }
+        spare = (await services.accounts.tokens(owner))[-1]
         parts = {
             "all": {"owner": "owner", "version": VERSION, "lease": claim.lease_token},
             "files": {"id": file.id, "name": file.name, "token": file.token},
@@ -185,6 +196,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
             "streams": {"token": done.stream_token},
             "models": {"name": "hidden", "id": done.id},
             "deployments": {"name": "front"},
+            "tokens": {"id": str(spare.id)},
             "collections": {"name": "hidden", "slug": "chosen"},
             "trainings": {"name": "hidden", "id": training.id},
             "internal": {"name": "out.png"},
@@ -194,7 +206,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
             bodies={**BODIES, **bodies},
             platform=platform,
             parts=parts,
-            tokens={**platform.tokens, "revoked": revoked},
+            tokens={**platform.tokens, **scoped, "revoked": revoked},
         )
 
 
@@ -214,11 +226,14 @@ async def test_who_may_do_what(scene: Scene, endpoint: Any) -> None:
     path = "/v1" + scene.path(endpoint.operation, endpoint.path)
     other, owner, root = RULES[endpoint.operation]
     expected = {"anonymous": 401, "revoked": 401, "other": other, "root": root, "owner": owner}
+    for person, scope in (("reader", Scope.READ), ("runner", Scope.RUN)):
+        # The owner's tokens that reach less far: as the owner, or not at all.
+        expected[person] = owner if scope.covers(endpoint.needs) else 403
     if endpoint.operation == "models.create":
         expected["owner"] = 409
     found = {
         person: await scene.ask(person, endpoint.method, path, endpoint.operation)
-        for person in ("anonymous", "revoked", "other", "root", "owner")
+        for person in ("anonymous", "revoked", "other", "reader", "runner", "root", "owner")
     }
     assert found == expected
 

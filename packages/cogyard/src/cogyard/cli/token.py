@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -21,14 +22,25 @@ def token() -> None:
 @token.command()
 @click.argument("username")
 @click.option("--name", default="command line", show_default=True, help="What the token is for.")
+@click.option(
+    "--scope",
+    type=click.Choice(["read", "run", "write"]),
+    default="write",
+    show_default=True,
+    help="How far it reaches: only look; also run models and upload files; everything.",
+)
+@click.option("--days", type=click.IntRange(1, 3650), help="After how many days it ends; never without this.")
 @data_dir
-def create(username: str, *, name: str, data_dir: Path | None) -> None:
+def create(username: str, *, name: str, scope: str, days: int | None, data_dir: Path | None) -> None:
     """Make a token for USERNAME and print it; it is not shown again."""
     from cogyard.compose.administration import accounts_in, record
+    from cogyard.domain.scopes import Scope
 
     folder = open_folder(data_dir)
+    ends = None if days is None else datetime.now(UTC) + timedelta(days=days)
     with accounts_in(folder) as accounts:
-        secret = asyncio.run(accounts.create_token(find(accounts, username), name))
+        account = find(accounts, username)
+        secret = asyncio.run(accounts.create_token(account, name, scope=Scope(scope), expires_at=ends))
     record(folder, "tokens.create", f"{username}: {name}")
     click.echo(secret)
 
@@ -37,13 +49,15 @@ def create(username: str, *, name: str, data_dir: Path | None) -> None:
 @click.argument("username")
 @data_dir
 def list_tokens(username: str, *, data_dir: Path | None) -> None:
-    """List USERNAME's tokens: number, last characters, day made, name."""
+    """List USERNAME's tokens: number, last characters, day made, last day, scope, name."""
     from cogyard.compose.administration import accounts_in
 
     with accounts_in(open_folder(data_dir)) as accounts:
         found = asyncio.run(accounts.tokens(find(accounts, username)))
     for one in found:
-        click.echo(f"{one.id:<8} …{one.tail}  {one.created_at:%Y-%m-%d}  {one.name}")
+        ends = f"{one.expires_at:%Y-%m-%d}" if one.expires_at is not None else "no end    "
+        scope = f"{one.scope.value:<5}"
+        click.echo(f"{one.id:<8} …{one.tail}  {one.created_at:%Y-%m-%d}  {ends}  {scope}  {one.name}")
 
 
 @token.command()

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from cogyard.domain.scopes import Scope
+
 
 class Visibility(StrEnum):
     """Who may know that a model exists."""
@@ -63,6 +65,7 @@ class ApiToken:
     tail: str
     created_at: datetime
     expires_at: datetime | None = None
+    scope: Scope = Scope.WRITE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

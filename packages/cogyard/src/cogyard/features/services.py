@@ -33,8 +33,8 @@ class Services:
     trainings: Trainings
     files: Files
     hardware: HardwareList
+    calls: WebhookCalls
     audit: Audit | None = None
     """What notes who did what; None where nothing is noted."""
-    calls: WebhookCalls
     webhooks: Deliveries | None = None
     """What tells other servers; None on a platform that calls nobody."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 from starlette.requests import HTTPConnection
 
+from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Account
 from cogyard.http.errors import UnauthenticatedError
 
@@ -20,6 +21,8 @@ class Caller:
 
     account: Account | None = None
     via: Literal["token", "session"] | None = None
+    scope: Scope = Scope.WRITE
+    """How far the caller's token reaches; a session reaches as far as its account."""
 
 
 NOBODY = Caller()

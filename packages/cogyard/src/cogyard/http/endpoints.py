@@ -15,7 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cogyard.http.caller import require_account
+from cogyard.domain.scopes import Scope
+from cogyard.http.caller import caller_of, require_account
+from cogyard.http.errors import ForbiddenError
 from cogyard.http.problems import problem_of
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -42,6 +44,14 @@ class Endpoint:
     operation: str
     """The operation's name in the reference, such as `predictions.create`."""
 
+    scope: Scope | None = None
+    """How far a token must reach, where that does not follow from the method."""
+
+    @property
+    def needs(self) -> Scope:
+        """How far a token must reach: who only looks needs least, and what nobody thought about needs most."""
+        return self.scope or (Scope.READ if self.method in {"GET", "QUERY"} else Scope.WRITE)
+
 
 def route(endpoint: Endpoint) -> Route:
     """Return the route of an endpoint: the door first, then the handler, and every error as a problem document."""
@@ -51,11 +61,17 @@ def route(endpoint: Endpoint) -> Route:
         try:
             if endpoint.access is Access.ACCOUNT:
                 require_account(request)
+                _require_scope(caller_of(request).scope, endpoint.needs)
             return await endpoint.handler(request)
         except Exception as error:  # noqa: BLE001 - what is not ours is logged by problem_of and said to be our fault
             return problem_of(error)
 
     return Route(endpoint.path, answer, methods=[endpoint.method], name=endpoint.operation)
+
+
+def _require_scope(held: Scope, needed: Scope) -> None:
+    if not held.covers(needed):
+        raise ForbiddenError(f"This token's scope is {held.value!r}; this needs {needed.value!r}.")
 
 
 def reply(body: Any, status: int = 200, **headers: str) -> Response:

@@ -9,13 +9,14 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
+from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Account, ApiToken
-from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewSession, NewToken
+from cogyard.features.accounts.ports import Holder, NameTakenError, NewAccount, NewSession, NewToken
 from cogyard.store.database import Database
 from cogyard.store.times import moment, stored
 
 _ACCOUNT = "a.id, a.username, a.name, a.type, a.is_admin, a.avatar_url, a.github_url, a.created_at"
-_KEY_COLUMNS = "id, account_id, name, tail, created_at, expires_at"
+_KEY_COLUMNS = "id, account_id, name, tail, created_at, expires_at, scope"
 _WHERE_VALID = (
     "JOIN tokens t ON t.account_id = a.id"
     " WHERE t.hash = ? AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?)"
@@ -101,18 +102,20 @@ class SqlAccounts:
     async def add_token(self, token: NewToken) -> ApiToken:
         """Keep a token."""
         sql = (
-            "INSERT INTO tokens (account_id, name, hash, tail, created_at, expires_at)"
-            f" VALUES (?, ?, ?, ?, ?, ?) RETURNING {_KEY_COLUMNS}"
+            "INSERT INTO tokens (account_id, name, hash, tail, created_at, expires_at, scope)"
+            f" VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING {_KEY_COLUMNS}"
         )
         values = (
             *(token.account_id, token.name, token.hash, token.tail),
-            *(stored(token.created_at), stored(token.expires_at)),
+            *(stored(token.created_at), stored(token.expires_at), token.scope.value),
         )
         return token_of(await self.database.write(lambda db: db.execute(sql, values).fetchone()))
 
-    async def account_of_token(self, hash: bytes, now: datetime) -> Account | None:
+    async def holder_of_token(self, hash: bytes, now: datetime) -> Holder | None:
         """Return whose valid token this is."""
-        return await self._one(_WHERE_VALID, hash, stored(now))
+        sql = f"SELECT {_ACCOUNT}, t.scope FROM accounts a {_WHERE_VALID}"
+        row = await self.database.read(lambda db: db.execute(sql, (hash, stored(now))).fetchone())
+        return None if row is None else Holder(account=account_of(row), scope=Scope(row["scope"]))
 
     async def tokens(self, account_id: int) -> tuple[ApiToken, ...]:
         """Return an account's tokens that are not revoked, newest first."""
@@ -212,4 +215,5 @@ def token_of(row: sqlite3.Row) -> ApiToken:
         tail=row["tail"],
         created_at=moment(row["created_at"]),
         expires_at=moment(row["expires_at"]),
+        scope=Scope(row["scope"]),
     )

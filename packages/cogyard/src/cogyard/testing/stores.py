@@ -13,7 +13,7 @@ from cogyard.domain.deployments import Deployment
 from cogyard.domain.paging import Key, Slice, Window, cut
 from cogyard.domain.search import spaced
 from cogyard.domain.values import Account, ApiToken, Model, StoredFile, Version, Visibility
-from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewSession, NewToken
+from cogyard.features.accounts.ports import Holder, NameTakenError, NewAccount, NewSession, NewToken
 from cogyard.features.models.ports import (
     DeploymentsLeftError,
     ModelExistsError,
@@ -114,16 +114,18 @@ class MemoryAccounts:
             tail=token.tail,
             created_at=token.created_at,
             expires_at=token.expires_at,
+            scope=token.scope,
         )
         self.kept_tokens[token.hash] = made
         return made
 
-    async def account_of_token(self, hash: bytes, now: datetime) -> Account | None:
+    async def holder_of_token(self, hash: bytes, now: datetime) -> Holder | None:
         """Return whose valid token this is."""
         token = self.kept_tokens.get(hash)
         if token is None or (token.expires_at is not None and token.expires_at <= now):
             return None
-        return await self.by_id(token.account_id)
+        account = await self.by_id(token.account_id)
+        return None if account is None else Holder(account=account, scope=token.scope)
 
     async def tokens(self, account_id: int) -> tuple[ApiToken, ...]:
         """Return an account's tokens that are not revoked, newest first."""

@@ -55,8 +55,8 @@ class Identity:
     async def _caller(self, connection: HTTPConnection) -> Caller:
         token = token_of(connection.headers.get("authorization"))
         if token is not None:
-            account = await self.services.accounts.authenticate(token) if len(token) <= TOKEN_LIMIT else None
-            return NOBODY if account is None else Caller(account=account, via="token")
+            held = await self.services.accounts.holder(token) if len(token) <= TOKEN_LIMIT else None
+            return NOBODY if held is None else Caller(account=held.account, via="token", scope=held.scope)
         secret = connection.session.get(SESSION_KEY)
         account = await self.services.accounts.of_session(secret) if isinstance(secret, str) else None
         return NOBODY if account is None else Caller(account=account, via="session")

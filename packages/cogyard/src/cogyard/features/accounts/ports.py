@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Account, ApiToken
 
 
@@ -35,6 +36,15 @@ class NewToken:
     tail: str
     created_at: datetime
     expires_at: datetime | None = None
+    scope: Scope = Scope.WRITE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holder:
+    """Whose token one is, and how far it reaches."""
+
+    account: Account
+    scope: Scope
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +100,7 @@ class TokenStore(Protocol):
         """Keep a token."""
         ...
 
-    async def account_of_token(self, hash: bytes, now: datetime) -> Account | None:
+    async def holder_of_token(self, hash: bytes, now: datetime) -> Holder | None:
         """Return whose token this is, unless it is revoked or has expired."""
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from cogyard.domain.guesses import Attempt, SignIns
@@ -19,10 +19,11 @@ from cogyard.domain.ids import (
     new_webhook_secret,
 )
 from cogyard.domain.names import username_problem
+from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Account, ApiToken
 from cogyard.features.accounts import passwords
 from cogyard.features.accounts.ports import Accounts as Store
-from cogyard.features.accounts.ports import NameTakenError, NewAccount, NewSession, NewToken
+from cogyard.features.accounts.ports import Holder, NameTakenError, NewAccount, NewSession, NewToken
 from cogyard.features.accounts.turns import Turns
 from cogyard.features.world import World
 from cogyard.http.errors import BusyError, ConflictError, InvalidError
@@ -86,11 +87,16 @@ class Accounts:
         """Whether there is an account at all: a platform without one has never been started."""
         return await self.store.any_account()
 
-    async def authenticate(self, token: str) -> Account | None:
+    async def holder(self, token: str) -> Holder | None:
         """Return whose API token this is, or None; a revoked one is nobody's from the next request on."""
         if not token.startswith(TOKEN_PREFIX) or len(token) > SECRET_LIMIT:
             return None
-        return await self.store.account_of_token(fingerprint(token), self.world.now())
+        return await self.store.holder_of_token(fingerprint(token), self.world.now())
+
+    async def authenticate(self, token: str) -> Account | None:
+        """Return whose API token this is when it reaches as far as its account: for doors that know no scopes."""
+        found = await self.holder(token)
+        return found.account if found is not None and found.scope is Scope.WRITE else None
 
     async def verify_password(self, username: str, password: str, *, client: str = "") -> Account | None:
         """Return the account when the password is its; takes as long when there is no such account.
@@ -117,24 +123,39 @@ class Accounts:
         """Replace the account's password and end all of its sessions. Raises InvalidError."""
         await self.store.set_password(account.id, await self._hashed(password))
 
-    async def create_token(self, account: Account, name: str) -> str:
+    async def create_token(
+        self,
+        account: Account,
+        name: str,
+        *,
+        scope: Scope = Scope.WRITE,
+        expires_at: datetime | None = None,
+    ) -> str:
         """Make an API token and return it, this once. Raises InvalidError for a name that is too long."""
+        return (await self.make_token(account, name, scope=scope, expires_at=expires_at))[0]
+
+    async def make_token(
+        self, account: Account, name: str, *, scope: Scope, expires_at: datetime | None
+    ) -> tuple[str, ApiToken]:
+        """Make an API token; return its secret, this once, and what is kept of it. Raises InvalidError."""
         name = name.strip() or "unnamed"
         if len(name) > TOKEN_NAME_LIMIT:
             raise InvalidError(
                 f"The token's name has {len(name)} characters; at most {TOKEN_NAME_LIMIT} are allowed."
             )
         token = new_token(self.world.random(TOKEN_RANDOM_BYTES))
-        await self.store.add_token(
+        kept = await self.store.add_token(
             NewToken(
                 account_id=account.id,
                 name=name,
                 hash=fingerprint(token),
                 tail=token[-4:],
                 created_at=self.world.now(),
+                expires_at=expires_at,
+                scope=scope,
             )
         )
-        return token
+        return token, kept
 
     async def tokens(self, account: Account) -> tuple[ApiToken, ...]:
         """Return the account's tokens, newest first; without their secrets."""

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cogyard.domain.deployments import Configuration, Split
+from cogyard.domain.scopes import Scope
 from cogyard.features.deployments.service import Wanted
 from cogyard.features.deployments.wire import deployment_json, release_json
 from cogyard.features.page import services_of
@@ -155,9 +156,16 @@ def _path(request: Request) -> tuple[str, str]:
 _ONE = "/deployments/{owner}/{name}"
 
 
-def _endpoint(method: str, path: str, handler: Handler, operation: str) -> Endpoint:
+def _endpoint(
+    method: str, path: str, handler: Handler, operation: str, scope: Scope | None = None
+) -> Endpoint:
     return Endpoint(
-        method=method, path=path, handler=handler, access=Access.ACCOUNT, operation=f"deployments.{operation}"
+        method=method,
+        path=path,
+        handler=handler,
+        access=Access.ACCOUNT,
+        operation=f"deployments.{operation}",
+        scope=scope,
     )
 
 
@@ -167,7 +175,7 @@ ENDPOINTS = (
     _endpoint("GET", _ONE, get, "get"),
     _endpoint("PATCH", _ONE, update, "update"),
     _endpoint("DELETE", _ONE, delete, "delete"),
-    _endpoint("POST", f"{_ONE}/predictions", predict, "predictions.create"),
+    _endpoint("POST", f"{_ONE}/predictions", predict, "predictions.create", Scope.RUN),
     _endpoint("GET", f"{_ONE}/predictions", predictions, "predictions.list"),
     _endpoint("GET", f"{_ONE}/releases", releases, "releases.list"),
     _endpoint("POST", f"{_ONE}/rollback", roll_back, "rollback"),

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from cogyard.domain.depth import deeper_than
 from cogyard.domain.fileref import NAME_LIMIT
+from cogyard.domain.scopes import Scope
 from cogyard.features.files.delivery import delivered
 from cogyard.features.files.wire import file_json
 from cogyard.features.page import services_of
@@ -176,7 +177,14 @@ async def _chunks(content: UploadFile) -> AsyncIterator[bytes]:
 _ONE = "/files/{id}"
 ENDPOINTS = (
     Endpoint(method="GET", path="/files", handler=listing, access=Access.ACCOUNT, operation="files.list"),
-    Endpoint(method="POST", path="/files", handler=create, access=Access.ACCOUNT, operation="files.create"),
+    Endpoint(
+        method="POST",
+        path="/files",
+        handler=create,
+        access=Access.ACCOUNT,
+        operation="files.create",
+        scope=Scope.RUN,
+    ),
     Endpoint(method="GET", path=_ONE, handler=get, access=Access.ACCOUNT, operation="files.get"),
     Endpoint(method="DELETE", path=_ONE, handler=delete, access=Access.ACCOUNT, operation="files.delete"),
     Endpoint(

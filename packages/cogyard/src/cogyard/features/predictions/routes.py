@@ -7,6 +7,7 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Status, Version
 from cogyard.features.page import services_of
 from cogyard.features.predictions.creating import Asked, created, shaped
@@ -110,6 +111,7 @@ ENDPOINTS = (
         handler=create,
         access=Access.ACCOUNT,
         operation="predictions.create",
+        scope=Scope.RUN,
     ),
     Endpoint(
         method="GET",
@@ -128,6 +130,7 @@ ENDPOINTS = (
         handler=cancel,
         access=Access.ACCOUNT,
         operation="predictions.cancel",
+        scope=Scope.RUN,
     ),
     Endpoint(
         method="POST",
@@ -135,5 +138,6 @@ ENDPOINTS = (
         handler=create_for_model,
         access=Access.ACCOUNT,
         operation="models.predictions.create",
+        scope=Scope.RUN,
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cogyard.features.accounts.routes import AskedToken
 from cogyard.features.collections.routes import CollectionTexts
 from cogyard.features.deployments.routes import Back, DeploymentChanges, NewDeployment
 from cogyard.features.examples.routes import NewExample
@@ -93,6 +94,9 @@ def _predict(*refuses: int) -> Operation:
 
 OPERATIONS: Mapping[str, Operation] = {
     "openapi.get": Operation(answers={200: OBJECT}),
+    "tokens.list": Operation(answers={200: page_of(ref("Token"))}),
+    "tokens.create": Operation(answers={201: ref("TokenWithSecret")}, refuses=_BODY, body=AskedToken),
+    "tokens.revoke": Operation(answers={204: None}, refuses=(404,)),
     "account.get": Operation(answers={200: ref("Account")}),
     "webhooks.default.secret.get": Operation(answers={200: ref("WebhookSecret")}),
     "webhooks.deliveries.list": _list(ref("Delivery"), query={"prediction": TEXT}),

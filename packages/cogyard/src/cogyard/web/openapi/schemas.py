@@ -83,6 +83,14 @@ _ACCOUNT = record(
         "github_url": maybe(TEXT),
     }
 )
+_TOKEN: Mapping[str, Schema] = {
+    "id": TEXT,
+    "name": TEXT,
+    "scope": {"enum": ["read", "run", "write"]},
+    "tail": TEXT,
+    "created_at": MOMENT,
+    "expires_at": maybe(MOMENT),
+}
 _COLLECTION: Mapping[str, Schema] = {"name": TEXT, "slug": TEXT, "description": TEXT}
 _CONFIGURATION = record(
     {"hardware": TEXT, "min_instances": NUMBER, "max_instances": NUMBER},
@@ -163,6 +171,8 @@ ANSWERS: Mapping[str, Schema] = {
             "milliseconds": NUMBER,
         }
     ),
+    "Token": record(_TOKEN),
+    "TokenWithSecret": record({**_TOKEN, "token": TEXT}),
     "WebhookSecret": record({"key": {"type": "string", "pattern": "^whsec_[A-Za-z0-9+/]+=*$"}}),
     "SearchResult": record(
         {
