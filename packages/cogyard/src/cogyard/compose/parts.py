@@ -50,6 +50,7 @@ from cogyard.features.webhooks.ports import Caller
 from cogyard.features.webhooks.service import Deliveries
 from cogyard.fleet.controller import ControllerOptions
 from cogyard.fleet.reasons import Lookout
+from cogyard.http.rates import Rates
 from cogyard.instances.run import Work
 from cogyard.registry.app import Registry, create_registry
 from cogyard.store.accounts import SqlAccounts
@@ -176,6 +177,7 @@ def make_application(
         trusted_proxies=settings.trusted_proxies,
         tls=settings.tls_cert is not None,
         metrics_token=settings.metrics_token,
+        rates=Rates(creates=settings.rate_creates, others=settings.rate_requests),
     )
     registry = make_registry(kept, services, settings, secret)
     return create_application(services, web, registry=registry, meter=metrics)

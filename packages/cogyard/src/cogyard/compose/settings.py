@@ -271,6 +271,16 @@ class Settings:
     log_format: str = _setting(
         _one_of("text", "json"), "One line for people, or one JSON object, for each event.", default="text"
     )
+    rate_creates: int | None = _setting(
+        _whole(1, 1_000_000),
+        "How many predictions and trainings an account may ask for in a minute; no limit without it.",
+        default=None,
+    )
+    rate_requests: int | None = _setting(
+        _whole(1, 1_000_000),
+        "How many other requests an account may send in a minute; no limit without it.",
+        default=None,
+    )
     access_log: bool = _setting(_truth, "Log every request.", default=False)
 
 

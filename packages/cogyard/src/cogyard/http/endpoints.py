@@ -5,7 +5,7 @@ Who may touch what is the services' matter (a private model answers as an absent
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -19,7 +19,17 @@ from cogyard.domain.scopes import Scope
 from cogyard.http.caller import caller_of, require_account
 from cogyard.http.errors import ForbiddenError
 from cogyard.http.problems import problem_of
+from cogyard.http.rates import Rates
 
+#: What makes work for instances has a limit of its own.
+MAKE_WORK = frozenset(
+    {
+        "predictions.create",
+        "models.predictions.create",
+        "deployments.predictions.create",
+        "trainings.create",
+    }
+)
 Handler = Callable[[Request], Awaitable[Response]]
 
 _encoder = msgspec.json.Encoder(enc_hook=dict)
@@ -62,11 +72,23 @@ def route(endpoint: Endpoint) -> Route:
             if endpoint.access is Access.ACCOUNT:
                 require_account(request)
                 _require_scope(caller_of(request).scope, endpoint.needs)
-            return await endpoint.handler(request)
+            limits = _limits(request, endpoint)
+            response = await endpoint.handler(request)
+            response.headers.update(limits)
+            return response  # noqa: TRY300 - whatever fails here is a problem document too
         except Exception as error:  # noqa: BLE001 - what is not ours is logged by problem_of and said to be our fault
             return problem_of(error)
 
     return Route(endpoint.path, answer, methods=[endpoint.method], name=endpoint.operation)
+
+
+def _limits(request: Request, endpoint: Endpoint) -> Mapping[str, str]:
+    """Count a request of an account and return what its answer says of limits. Raises BusyError."""
+    account = caller_of(request).account
+    rates = getattr(getattr(request.app.state, "web", None), "rates", None)
+    if account is None or not isinstance(rates, Rates):
+        return {}
+    return rates.admit(account.id, creates=endpoint.operation in MAKE_WORK)
 
 
 def _require_scope(held: Scope, needed: Scope) -> None:

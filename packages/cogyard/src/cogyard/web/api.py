@@ -49,7 +49,10 @@ CAPABILITIES: tuple[Endpoint, ...] = (*delivery.ENDPOINTS, *streams.INTERNAL_END
 API: tuple[Endpoint, ...] = (*_FEATURES, endpoint_for(_FEATURES, CAPABILITIES))
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY")
-_READABLE = ("Location", "Preference-Applied", "Retry-After", "Content-Range", "ETag")
+_READABLE = (
+    *("Location", "Preference-Applied", "Retry-After", "Content-Range", "ETag"),
+    *("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"),
+)
 _SENT = (
     "Authorization",
     "Content-Type",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from cogyard.http.rates import Rates
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -16,6 +18,8 @@ class WebSettings:
     public_url: str | None = None
     #: Whose X-Forwarded-* headers are believed.
     trusted_proxies: tuple[Network, ...] = ()
+    #: How often an account may call the API.
+    rates: Rates = field(default_factory=Rates)
     #: Whether the platform itself answers by https.
     tls: bool = False
     #: What opens /metrics besides an administrator's own token; None: nothing does.

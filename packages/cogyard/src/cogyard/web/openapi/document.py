@@ -81,7 +81,7 @@ def _operation(endpoint: Endpoint, said: Operation) -> dict[str, Any]:
             **{str(status): _answer(said.media, schema) for status, schema in said.answers.items()},
             **{
                 str(status): _problem(status, JSON if status in said.plain else PROBLEM)
-                for status in sorted({*said.refuses, *((401, 403) if closed else ())})
+                for status in sorted({*said.refuses, *((401, 403, 429) if closed else ())})
             },
         },
     }

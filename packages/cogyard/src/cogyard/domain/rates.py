@@ -1,0 +1,47 @@
+"""How often an account may ask: a bucket that fills evenly and is emptied by requests. Pure; time is an argument.
+
+A bucket holds a minute's worth, so that a burst of that many goes through at once and the rate holds over time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What was left at a moment, in seconds of a clock that nobody sets."""
+
+    left: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of a request: `wait` is 0 when it may go on, else the seconds until one may."""
+
+    bucket: Bucket
+    limit: int
+    wait: float
+
+    @property
+    def remaining(self) -> int:
+        """How many more may come at once."""
+        return int(self.bucket.left)
+
+    @property
+    def reset(self) -> int:
+        """In how many seconds the bucket is full again."""
+        return round((self.limit - self.bucket.left) * MINUTE / self.limit)
+
+
+def take(before: Bucket | None, limit: int, now: float) -> Taken:
+    """Take one request out of a bucket of `limit` a minute; None is one that nobody has used."""
+    left = float(limit)
+    if before is not None:
+        left = min(left, before.left + max(now - before.at, 0.0) * limit / MINUTE)
+    if left >= 1:
+        return Taken(Bucket(left - 1, now), limit, 0.0)
+    return Taken(Bucket(left, now), limit, (1 - left) * MINUTE / limit)

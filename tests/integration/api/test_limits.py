@@ -1,0 +1,50 @@
+"""Limits on how often an account may ask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cogyard.http.rates import Rates
+from cogyard.testing.api import SECRET, ApiPlatform
+from cogyard.web.settings import WebSettings
+
+from tests.integration.api import documented
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_too_many_in_a_minute_are_told_when_to_come_back(tmp_path: Path) -> None:
+    """Creates and the rest are counted apart, each account by itself; the answer says how much is left (gotcha 19)."""
+    now = [0.0]
+    rates = Rates(creates=2, others=3, elapsed=lambda: now[0])
+    settings = WebSettings(session_secret=SECRET, rates=rates)
+    async with (
+        ApiPlatform.open(tmp_path, settings=settings) as platform,
+        platform.client() as client,
+        platform.client("other") as other,
+    ):
+        body = {"version": platform.version.id, "input": {"text": "x"}}
+        first = await client.post("/v1/predictions", json=body)
+        assert {name: value for name, value in first.headers.items() if name.startswith("ratelimit")} == {
+            "ratelimit-limit": "2",
+            "ratelimit-remaining": "1",
+            "ratelimit-reset": "30",
+        }
+        assert (await client.post("/v1/predictions", json=body)).status_code == 201
+        refused = await client.post("/v1/predictions", json=body)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+        documented.check("predictions.create", refused)
+        assert (await other.post("/v1/predictions", json=body)).status_code == 201
+        for left in ("2", "1", "0"):
+            assert (await client.get("/v1/account")).headers["ratelimit-remaining"] == left
+        assert (await client.get("/v1/account")).status_code == 429
+        now[0] += 30
+        assert (await client.post("/v1/predictions", json=body)).status_code == 201
+
+
+async def test_without_a_limit_nothing_is_said(platform: ApiPlatform) -> None:
+    """One's own machine has none unless its operator says so."""
+    async with platform.client() as client:
+        answer = await client.get("/v1/account")
+    assert not [name for name in answer.headers if name.startswith("ratelimit")]
