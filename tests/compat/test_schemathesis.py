@@ -14,8 +14,8 @@ TOOL = "schemathesis==4.32.5"
 # What fits a schema may still name what is not there or not the caller's, which is a 422 of ours as well as a 404; so
 # that all valid data be taken is not asked. Nothing else is left out.
 LEFT_OUT = "positive_data_acceptance"
-# Streams end when their prediction does, and the tool waits for ends; uploads' parts are held to account elsewhere.
-SKIPPED = ("streams.get", "streams.files.get")
+# Streams end when their prediction does, and the tool waits for ends. It must not end the token that it asks with.
+SKIPPED = ("streams.get", "streams.files.get", "tokens.revoke")
 
 
 def test_the_whole_api_answers_as_its_document_says(
