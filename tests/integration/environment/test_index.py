@@ -65,3 +65,13 @@ def test_the_servers_lock_has_what_the_release_was_tested_with() -> None:
     found = {one.name: one.version for one in lock.packages}
     for name in ("httptools", "msgspec", "pybase64"):
         assert found[name] == version(name)
+    assert not any(name.startswith("opentelemetry") for name in found)
+
+
+@pytest.mark.network
+@pytest.mark.usefixtures("online")
+def test_a_server_that_traces_has_what_that_needs() -> None:
+    """OpenTelemetry comes into the image of a model whose cog.yaml asks for traces, and into no other."""
+    target = Target(python="3.10", platform="linux/arm64")
+    found = {one.name for one in asked(lambda: server_lock(target, tracing=True)).packages}
+    assert {"opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http", "msgspec", "httpx"} <= found

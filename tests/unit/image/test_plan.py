@@ -127,6 +127,15 @@ def test_the_projects_own_variables_win() -> None:
     assert (env["LANG"], env["HF_HOME"], env["COG_MAX_CONCURRENCY"]) == ("de", "/src/hf", "8")
 
 
+def test_traces_that_cog_yaml_asks_for_are_on_in_the_image() -> None:
+    """The server's variables are in the image; without traces there is none of them."""
+    made = project(observability={"config": "tracing.py", "traces": {"enabled": True}})
+    env = dict(each.split("=", 1) for each in plan(made).env)
+    assert (env["COG_TRACE_ENABLED"], env["COG_OBSERVABILITY_CONFIG"]) == ("1", "tracing.py")
+    assert env["OTEL_TRACES_SAMPLER"] == "parentbased_always_off"
+    assert not any(each.startswith(("COG_TRACE", "OTEL")) for each in plan(project()).env)
+
+
 def test_there_are_never_too_many_layers() -> None:
     """Only the largest wheels stand alone, the rest gather in groups of bounded size."""
     wheels = [wheel(f"p{number:03}", LARGE_WHEEL + number) for number in range(100)]
