@@ -98,7 +98,7 @@ ARRAYS = """
 import numpy
 from PIL import Image
 from typing import Any
-from cog import BaseModel
+from cog import BaseModel, Input
 
 class Output(BaseModel):
     matrix: numpy.ndarray
@@ -106,7 +106,8 @@ class Output(BaseModel):
     picture: Image.Image
     whole: Any
 
-def run() -> Output:
+def run(weights: numpy.ndarray = Input(default=[[1.0]])) -> Output:
+    assert isinstance(weights, numpy.ndarray) and weights.shape == (2, 2) and weights.sum() == 10
     picture = Image.fromarray(numpy.zeros((2, 3, 3), dtype=numpy.uint8))
     matrix = numpy.arange(4).reshape(2, 2)
     return Output(matrix=matrix, scalar=numpy.float32(1.5), picture=picture, whole=numpy.int64(7))
@@ -115,8 +116,8 @@ def run() -> Output:
 
 @pytest.mark.parametrize("numpy", ["numpy==1.26.4", "numpy>=2"])
 def test_arrays_and_pictures_are_outputs(cog: Command, numpy: str) -> None:
-    """NumPy's arrays and scalars are JSON, a picture is a file, wherever in the output they stand."""
+    """NumPy's arrays and scalars are JSON, a picture is a file, wherever in the output they stand; an array goes in."""
     (cog.folder / "predict.py").write_text(ARRAYS)
-    found = json.loads(run(cog, [numpy, "pillow"], ref="run"))
+    found = json.loads(run(cog, [numpy, "pillow"], "-i", "weights=[[1, 2], [3, 4]]", ref="run"))
     assert (found["matrix"], found["scalar"], found["whole"]) == ([[0, 1], [2, 3]], 1.5, 7)
     assert (cog.folder / found["picture"]).read_bytes().startswith(b"\x89PNG")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import sys
+import types
 from dataclasses import dataclass, field
 from pathlib import Path as OsPath
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict
@@ -299,3 +301,25 @@ def test_any_json_is_taken_or_refused(kind: Any, value: Any) -> None:
         one(kind, value)
     except InputError:
         return
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "maker"), [("numpy", "ndarray", "asarray"), ("torch", "Tensor", "tensor")]
+)
+def test_an_array_arrives_as_one(monkeypatch: pytest.MonkeyPatch, module: str, name: str, maker: str) -> None:
+    """The package makes it, and is not imported for a model that does not name it."""
+    made = types.ModuleType(module)
+    kind = type(name, (list,), {"__module__": module})
+    setattr(made, name, kind)
+    setattr(made, maker, kind)
+    monkeypatch.setitem(sys.modules, module, made)
+
+    def predict(x: Any = Input(default=[[1]])) -> str:  # noqa: B008 - the author's way
+        return str(x)
+
+    predict.__annotations__["x"] = kind
+    arguments = Arguments(read_object(predict))
+    for sent, expected in (({"x": [[1, 2]]}, [[1, 2]]), ({}, [[1]])):
+        value = arguments(sent)["x"]
+        assert type(value) is kind
+        assert value == expected

@@ -192,10 +192,24 @@ def _key(value: Any) -> tuple[bool, Any]:
     return isinstance(value, bool), value
 
 
+def _ndarray(value: Any) -> Any:
+    import numpy as np  # type: ignore[import-not-found,unused-ignore]
+
+    return np.asarray(value)
+
+
+def _tensor(value: Any) -> Any:
+    import torch  # type: ignore[import-not-found,unused-ignore]
+
+    return torch.tensor(value)
+
+
 _FORMS: dict[str, Callable[[Any], Any]] = {
     "list": list,
     "tuple": tuple,
     "set": set,
+    "ndarray": _ndarray,
+    "tensor": _tensor,
 }
 
 

@@ -47,8 +47,8 @@ _ITERATORS = (
 #: Classes recognised by name, so that their packages are never imported for it.
 _FOREIGN: dict[str, t.Type] = {
     "PIL.Image.Image": t.FileType("image"),
-    "numpy.ndarray": t.ArrayType(t.AnyType()),
-    "torch.Tensor": t.ArrayType(t.AnyType()),
+    "numpy.ndarray": t.ArrayType(t.AnyType(), "ndarray"),
+    "torch.Tensor": t.ArrayType(t.AnyType(), "tensor"),
     "datetime.datetime": t.TextType("date-time"),
     "datetime.date": t.TextType("date"),
     "datetime.time": t.TextType("time"),

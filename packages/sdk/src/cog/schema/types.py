@@ -54,7 +54,7 @@ class ObjectType:
 
 @dataclass(frozen=True)
 class ArrayType:
-    """A list. `form` is the Python class: "list", "tuple" or "set"."""
+    """A list. `form` is the Python class: "list", "tuple", "set", numpy's "ndarray" or torch's "tensor"."""
 
     items: Type
     form: str = "list"
