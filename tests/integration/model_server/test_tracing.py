@@ -95,12 +95,15 @@ def test_the_pause_between_webhooks_can_be_set(tmp_path: Path) -> None:
     for interval in ("0", "5"):
         env = {"COG_THROTTLE_RESPONSE_INTERVAL": interval}
         with peer() as hook, serving(tmp_path, "predict.py:predict", env=env) as server:
-            server.result({}, webhook=hook.url("/h"), webhook_events_filter=["output", "completed"])
-            server.until(
-                lambda: [json.loads(one.body)["status"] for one in hook.received], lambda s: "succeeded" in s
-            )
+            for _ in range(2):  # the first one loads what webhooks need
+                hook.received.clear()
+                server.result({}, webhook=hook.url("/h"), webhook_events_filter=["output", "completed"])
+                server.until(
+                    lambda: [json.loads(one.body)["status"] for one in hook.received],
+                    lambda s: "succeeded" in s,
+                )
             counts[interval] = len(hook.received)
-    assert counts["0"] > 2 >= counts["5"]
+    assert counts["0"] > 3 > counts["5"]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ last, and the most patiently retried.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import time
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from cog_server.ids import make_id
 from cog_server.signing import key_of, signed_headers
+from cog_server.threads import in_thread
 
 if TYPE_CHECKING:
     from cog_server.http_client import httpx
@@ -57,6 +59,9 @@ class WebhookClient:
 
     async def post(self, url: str, body: bytes, id: str, headers: Mapping[str, str] = _NONE) -> int | None:
         """Send one request; return its status, or None when nobody answered. `id` names the message over all tries."""
+        if self._client is None:
+            # A third of a second in which predictions go on, so not on the loop.
+            await in_thread(importlib.import_module, "cog_server.http_client")
         from cog_server.http_client import httpx
 
         if self._client is None:
