@@ -15,8 +15,12 @@ from pathlib import Path
 
 import pytest
 from cogyard.engine import Client, builder_of
-from cogyard.image.build import BuiltImage, build
+from cogyard.image.build import BuiltImage, build, order_of
+from cogyard.image.make import Making
+from cogyard.image.platforms import local_platform
+from cogyard.image.prepare import prepare
 from cogyard.image.site import Site
+from cogyard.image.steps.context import describe, write_context
 from cogyard.image.steps.engine import Means, StepEngine
 from cogyard.image.steps.layers import Below
 from cogyard.oci.layout import ImageStore
@@ -149,6 +153,44 @@ def test_the_builders_agree(built: Built, project: Path, engines: Engines, docke
     assert answers == ["hello &lt;you&gt;"] * 2
 
 
+@pytest.mark.parametrize("name", ["buildkit", "older"])
+def test_a_dockerfile_alone_makes_the_image(
+    built: Built, project: Path, engines: Engines, docker: Docker, name: str
+) -> None:
+    """What `cog debug -o` writes is built by docker without us: the same labels and the same prediction."""
+    (project / "cog.yaml").write_text(
+        CONFIG.replace("  python_packages", '  run: ["echo made > /made"]\n  python_packages')
+    )
+    engine, folder = engines(name), project.parent / "context"
+    site = Site(store=built.store, cache=built.cache)
+    order = order_of(load_project(project), base="assemble", platform=local_platform())
+    ready = prepare(order, site, engine=False)
+    making = Making(base=ready.base, lock=ready.lock.text, schema=order.schema, epoch=0)
+    write_context(folder, describe(order, ready, mounts=engine.mounts), ready, making, site)
+    command = [
+        "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker",
+        "build",
+        "--tag",
+        "debug-alone",
+    ]
+    environment = {**os.environ, "DOCKER_BUILDKIT": "1" if name == "buildkit" else "0"}
+    # The one label of several lines is given beside the file, as its first line says.
+    freeze = ready.lock.freeze()
+    command += ["--network", "host", "--label", f"run.cog.pip_freeze={freeze}", str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    config = json.loads(docker("image", "inspect", "debug-alone").stdout)[0]["Config"]
+    expected = ready.labels(order, {})
+    expected.pop("run.cog.layers")
+    assert config["Labels"] == expected
+    assert config["Env"] == list(ready.plan.env)
+    assert (config["Entrypoint"], config["Cmd"]) == (list(ready.plan.entrypoint), list(ready.plan.cmd))
+    try:
+        assert _asked(docker, "debug-alone") == "hello &lt;you&gt;"
+    finally:
+        docker("rmi", "--force", "debug-alone")
+
+
 @pytest.mark.parametrize("name", ["buildkit", "podman"])
 def test_a_secret_is_read_and_stays_out(
     built: Built, project: Path, engines: Engines, tmp_path: Path, name: str
@@ -217,6 +259,13 @@ def _predicted(docker: Docker, store: ImageStore, image: BuiltImage) -> str:
     client = Client(name="docker", program=Path(shutil.which("docker") or ""))
     stored = store.image(image.reference)
     client.load(lambda out: write_archive(store, stored, out))
+    try:
+        return _asked(docker, stored.name)
+    finally:
+        docker("rmi", "--force", stored.name)
+
+
+def _asked(docker: Docker, name: str) -> str:
     code = (
         "import json, time, urllib.request as u\n"
         "body = json.dumps({'input': {'text': '<you>'}}).encode()\n"
@@ -228,7 +277,7 @@ def _predicted(docker: Docker, store: ImageStore, image: BuiltImage) -> str:
         "    except OSError:\n"
         "        time.sleep(0.1)\n"
     )
-    started = docker("run", "--detach", "--network", "none", stored.name)
+    started = docker("run", "--detach", "--network", "none", name)
     assert started.returncode == 0, started.stderr
     container = started.stdout.decode().strip()
     try:
@@ -237,6 +286,3 @@ def _predicted(docker: Docker, store: ImageStore, image: BuiltImage) -> str:
         return done.stdout.decode().strip()
     finally:
         docker("rm", "--force", container)
-        subprocess.run(
-            ["docker", "--host", docker.host, "rmi", "--force", stored.name], check=False, capture_output=True
-        )

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from cogyard.environment import cache as kept
 from cogyard.image.attest import EMPTY_CONFIG, IN_TOTO, SPDX, Contents, artifact, provenance, spdx
 from cogyard.image.bases.base import Base
-from cogyard.image.bases.facts import read_facts
 from cogyard.image.layers import MadeLayer
 from cogyard.image.prepare import Order, Prepared
 from cogyard.image.site import Site
@@ -65,6 +64,9 @@ def _status(base: Base, layers: Sequence[MadeLayer], site: Site) -> str:
         try:
             status = path.read_text("utf-8")
         except FileNotFoundError:
+            # Debian's formats take a tenth of a second to import.
+            from cogyard.image.bases.facts import read_facts
+
             facts = read_facts([(layer.descriptor, site.store.path(digest))], layer.title)
             status = facts.status or ""
             kept.write(path, status.encode())
