@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -50,6 +52,12 @@ class _PassingError(Exception):
         self.retry_after = retry_after
 
 
+@cache
+def _certificates(*, trust_env: bool) -> ssl.SSLContext:
+    """Read the trusted certificates once: a push makes two clients, and this is a good part of what one costs."""
+    return httpx2.create_ssl_context(trust_env=trust_env)
+
+
 class RegistryClient:
     """A connection to one registry; use as an async context manager."""
 
@@ -72,6 +80,7 @@ class RegistryClient:
         self._http = httpx2.AsyncClient(
             timeout=_TIMEOUT,
             transport=transport,
+            verify=True if transport is not None else _certificates(trust_env=not is_loopback(host)),
             headers={"Accept-Encoding": "identity"},
             trust_env=not is_loopback(host),  # no proxy stands between us and this machine
         )

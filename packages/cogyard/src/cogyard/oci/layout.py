@@ -224,7 +224,10 @@ class ImageStore:
 
     def add_origin(self, digest: str, name: str) -> None:
         """Remember that the repository `HOST/repository` has the blob."""
-        known = [each for each in self.origins(digest) if each != name][-_MOST_ORIGINS + 1 :]
+        before = self.origins(digest)
+        if before[-1:] == [name]:
+            return
+        known = [each for each in before if each != name][-_MOST_ORIGINS + 1 :]
         path = self.root / "origins" / digests.hex_of(digest)
         with on_disk(self.root):
             path.parent.mkdir(exist_ok=True)

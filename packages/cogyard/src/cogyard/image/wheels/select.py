@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import unquote, urlsplit
 
 from packaging.pylock import (
@@ -17,6 +18,7 @@ from packaging.pylock import (
     PylockSelectError,
     PylockValidationError,
 )
+from packaging.tags import Tag
 
 from cogyard.environment.machine import Machine, environment, tags
 from cogyard.image.errors import BuildNotPossibleError, NoWheelError
@@ -45,9 +47,7 @@ def select(lock: str, machine: Machine, *, local_builds: bool = False) -> tuple[
     try:
         parsed = Pylock.from_dict(tomllib.loads(lock))
         chosen = list(
-            parsed.select(
-                environment=environment(machine), tags=list(tags(machine, local_builds=local_builds))
-            )
+            parsed.select(environment=environment(machine), tags=_tags(machine, local_builds=local_builds))
         )
     except (PylockValidationError, PylockSelectError, tomllib.TOMLDecodeError) as error:
         raise NoWheelError(
@@ -56,6 +56,12 @@ def select(lock: str, machine: Machine, *, local_builds: bool = False) -> tuple[
         ) from None
     found = [_selected(package, file) for package, file in chosen]
     return tuple(sorted(found, key=lambda each: each.name))
+
+
+@cache
+def _tags(machine: Machine, *, local_builds: bool) -> list[Tag]:
+    """Return the machine's thousand tags, made once for the model's packages and the server's."""
+    return list(tags(machine, local_builds=local_builds))
 
 
 def _selected(
