@@ -28,7 +28,12 @@ def wheel(tmp_path: Path) -> fetch.Wheel:
         f"NAMES = {set(names)!r}\n\ndef found(name):\n    return name in {{'a', 'b', 'c'}}, NAMES, __file__\n"
     )
     files = {f"demo/m{number:03}.py": f"{source}NUMBER = {number}\n" for number in range(300)}
-    files |= {"demo/__init__.py": "", "demo/broken.py": "print 'Python 2'", "demo/data.txt": "not a module"}
+    files |= {
+        "demo/__init__.py": "",
+        "demo/broken.py": "print 'Python 2'",
+        "demo/data.txt": "not a module",
+        "demo/tests/test_it.py": "",
+    }
     files |= {"demo-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\n", "demo-1.0.dist-info/RECORD": ""}
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in files.items():
@@ -42,12 +47,13 @@ def compiled(wheel: fetch.Wheel, cache: Path, mtime: int = 0) -> dict[str, bytes
 
 
 def test_every_module_has_its_file(wheel: fetch.Wheel, tmp_path: Path) -> None:
-    """Beside each module, under the name its Python looks for; what does not compile is left out, as installers do."""
+    """Beside each module, under the name its Python looks for; what does not compile is left out, and so are tests."""
     found = compiled(wheel, tmp_path / "cache")
     tag = f"cpython-{VERSION.replace('.', '')}"
     assert len(found) == 301
     assert f"{SITE}/demo/__pycache__/m007.{tag}.pyc" in found
     assert f"{SITE}/demo/__pycache__/broken.{tag}.pyc" not in found
+    assert not [path for path in found if "tests" in path]
     assert all(data.startswith(MAGIC_NUMBER) for data in found.values())
 
 

@@ -27,7 +27,7 @@ from cogyard.oci.layout import ImageStore
 from cogyard.project.ignore import SourceFile
 
 #: Changes when the same parts would make other bytes.
-RECIPE = "layer 3"
+RECIPE = "layer 4"
 _CHUNK = 1 << 20
 
 
