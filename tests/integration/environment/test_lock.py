@@ -146,3 +146,22 @@ def test_a_wheel_of_the_project_is_locked_by_its_content(
         .warnings[0]
         .startswith("cog.lock is stale: own-1.0-py3-none-any.whl changed")
     )
+
+
+def test_a_new_wheel_in_a_folder_of_the_project_is_seen(project: Callable[..., Project]) -> None:
+    """`--find-links` names a folder, and what is in it may change."""
+    one = project("gamma")
+    (one.root / "wheels").mkdir()
+    wheel(one.root / "wheels", "gamma", "1.0")
+    config = (
+        (one.root / "cog.yaml")
+        .read_text()
+        .replace('python_packages: ["gamma"]', "python_requirements: r.txt")
+    )
+    (one.root / "cog.yaml").write_text(config)
+    (one.root / "r.txt").write_text("--find-links wheels\ngamma\n")
+    assert freeze(lock_for(load_project(one.root), Target(python=HERE))) == ["gamma 1.0"]
+    wheel(one.root / "wheels", "gamma", "2.0")
+    assert freeze(lock_for(load_project(one.root), Target(python=HERE))) == ["gamma 2.0"]
+    made = locked(load_project(one.root))
+    assert made.packages[0]["wheels"][0]["path"] == "wheels/gamma-2.0-py3-none-any.whl"

@@ -91,7 +91,8 @@ def test_a_release_that_is_none() -> None:
 def test_a_name_that_is_none() -> None:
     """Not a word about versions."""
     assert said("toorch") == (
-        "No index has a package `toorch` for any Python: is it spelt right, and on this index?"
+        "No index has a package `toorch`, or none that lets you in: is it spelt right, "
+        "and does the index want a user and password?"
     )
 
 

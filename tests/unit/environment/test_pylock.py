@@ -73,19 +73,24 @@ def test_the_most_specific_wheel_is_taken() -> None:
     assert [Path(one["path"]).name for one in found["wheels"]] == [names[-1]]
 
 
-def test_a_shared_package_has_no_password_and_no_place_of_this_machine() -> None:
+def test_no_password_is_kept_and_no_place_of_this_machine() -> None:
     """Addresses lose users and passwords, files of the project count from its folder; git's own user stays."""
     package = {
         "name": "a",
-        "wheels": [{"url": "https://me:s3cret@x.example:8443/a.whl"}, {"path": "/root/w/a.whl"}],
+        "wheels": [{"url": "https://me:s3cret@x.example:8443/a.whl"}, {"path": "w/a.whl"}],
         "archive": {"path": "/elsewhere/b.whl"},
         "vcs": {"type": "git", "url": "https://token@x.example/a.git"},
     }
-    found = shared(package, Path("/root"))
-    assert found["wheels"] == [{"url": "https://x.example:8443/a.whl"}, {"path": "w/a.whl"}]
-    assert found["archive"] == {"path": "/elsewhere/b.whl"}
+    (found,) = absolute({"packages": [package]}, Path("/root"))["packages"]
+    assert found["wheels"] == [{"url": "https://x.example:8443/a.whl"}, {"path": "/root/w/a.whl"}]
     assert found["vcs"]["url"] == "https://x.example/a.git"
     assert without_credentials("ssh://git@x.example/a.git") == "ssh://git@x.example/a.git"
+    again = shared(found, Path("/root"))
+    assert [one.get("path") for one in (*again["wheels"], again["archive"])] == [
+        None,
+        "w/a.whl",
+        "/elsewhere/b.whl",
+    ]
 
 
 def test_the_text_is_the_same_every_time() -> None:

@@ -95,3 +95,35 @@ def test_a_wrong_line_is_shown_where_it_stands(tmp_path: Path, text: str, place:
     (problem,) = caught.value.problems
     assert problem.place == place
     assert said in problem.message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://me:s3cret@x.example/simple",
+        "--extra-index-url https://:s3cret@x.example/simple",
+        "--find-links https://me:s3cret@x.example/flat",
+        "a @ https://me:s3cret@x.example/a-1.0-py3-none-any.whl",
+        "a @ git+https://me:s3cret@x.example/a.git",
+    ],
+)
+def test_a_password_in_an_address_is_told_without_repeating_it(tmp_path: Path, line: str) -> None:
+    """Whoever gets the file can read it; the message is not another place where it stands."""
+    project = load(tmp_path, f"idna\n{line}\n")
+    (problem,) = project.exposed
+    assert problem.place == "r.txt:2:1"
+    assert problem in project.warnings
+    assert "s3cret" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://${USER}:${PASSWORD}@x.example/simple",
+        "--index-url https://x.example:8443/simple",
+        "a @ git+ssh://git@x.example/a.git",
+    ],
+)
+def test_a_variable_is_no_password(tmp_path: Path, line: str) -> None:
+    """Neither are ports and git's own user."""
+    assert load(tmp_path, f"{line}\n").exposed == ()

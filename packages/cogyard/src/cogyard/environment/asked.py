@@ -79,7 +79,7 @@ class Asked:
     def question(self) -> list[str | bytes]:
         """Return everything the answer depends on, as far as it can be known without asking."""
         settings = [f"{name}={os.environ.get(name, '')}" for name in INDEX_SETTINGS]
-        files = [f"{path} {_stamp(path)}" for path in self._files()]
+        files = [f"{path} {_stamp(path)}" for path in (*self._files(), *self._folders())]
         question: list[str | bytes] = [
             "requirements",
             *self.lines,
@@ -91,7 +91,7 @@ class Asked:
             # paths of local packages count from its folder, which therefore is part of the question
             question += ["pyproject", str(self.pyproject.path), self.pyproject.path.read_bytes()]
             question += [self.pyproject.lock.read_bytes()] if self.pyproject.lock else []
-        return [*question, *settings, *files]
+        return [*question, *settings, *files, repr(self.wish)]
 
     def record(self, root: Path) -> dict[str, Any]:
         """Return it for a lock that is shared: no password, no path of this machine, files by what is in them."""
@@ -107,6 +107,13 @@ class Asked:
             if self.pyproject.lock is not None:
                 found["files"][_place(self.pyproject.lock, root)] = _digest(self.pyproject.lock)
         return {name: value for name, value in found.items() if value}
+
+    def _folders(self) -> Iterator[Path]:
+        """Yield the wheels in folders of `--find-links`: a new one may be the answer."""
+        for option in self.options:
+            name, _, value = option.partition(" ")
+            if name == "--find-links" and "://" not in value and Path(value).is_dir():
+                yield from sorted(Path(value).iterdir())
 
     def _files(self) -> Iterator[Path]:
         for line in (*self.lines, *self.constraints):

@@ -60,7 +60,8 @@ def compile_in(
     own += ["--python-version", target.python]
     if target.uv_platform is not None:
         own += ["--python-platform", target.uv_platform]
-    settings = {"UV_HTTP_CONNECT_TIMEOUT": "4", "UV_HTTP_RETRIES": "1"} if quick else {}
+    soon = {"UV_HTTP_CONNECT_TIMEOUT": "4", "UV_HTTP_RETRIES": "1"} if quick else {}
+    settings = {name: value for name, value in soon.items() if name not in os.environ}
     return uv.run(
         [*own, *build.arguments, *arguments, *_sources(asked, build, folder)],
         folder=folder,

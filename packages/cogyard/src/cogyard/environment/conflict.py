@@ -82,7 +82,8 @@ def _alone(one: _Line, python: str, oracle: Oracle) -> str:
     if fits is None:
         if newest is None:
             return (
-                f"No index has a package `{one.name}` for any Python: is it spelt right, and on this index?"
+                f"No index has a package `{one.name}`, or none that lets you in: is it spelt right, "
+                "and does the index want a user and password?"
             )
         return f"There is no {one.text}: the newest for Python {python} is {one.name}=={newest[one.key]}."
     sentence = f"{one.text} has no wheel for Python {python}: set python_version to {fits} in cog.yaml"

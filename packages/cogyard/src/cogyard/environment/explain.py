@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from cogyard.environment import uv
 from cogyard.environment.asked import Asked
 from cogyard.environment.compiling import compile_in
+from cogyard.environment.credentials import Credentials
 from cogyard.environment.exported import annotated
 from cogyard.environment.metadata import read_needs
 from cogyard.environment.reasons import Origin, Reasons, asked_by, read_annotations
@@ -33,7 +35,7 @@ def explain(
     packages = found.document["packages"]
     return Reasons(
         origins=_origins(asked, target, found),
-        needs=read_needs(packages),
+        needs=read_needs(packages, Credentials.of(asked, os.environ)),
         versions={str(one["name"]): str(one.get("version", "")) for one in packages},
         asked=asked_by(asked.record(root).get("requirements", ())),
         source=source,

@@ -73,20 +73,28 @@ def _make(root: Path, lock: Lock, python: Path, wheel: Path, on_progress: uv.Pro
         _uv(["venv", "--quiet", "--no-project", "--python", str(python), str(root)], folder, on_progress)
         inside = str(_python(root))
         if lock.packages:
-            _install(["pip", "sync", "--python", inside, "pylock.toml"], folder, on_progress)
+            settings = lock.credentials.settings(os.environ)
+            _install(["pip", "sync", "--python", inside, "pylock.toml"], folder, settings, on_progress)
         _uv(["pip", "install", "--quiet", "--no-deps", "--no-index", "--python", inside, str(wheel)], folder)
     (root / _COMPLETE).write_text(f"{lock.python}\n")
 
 
-def _install(arguments: list[str], folder: Path, on_progress: uv.Progress) -> None:
+def _install(
+    arguments: list[str], folder: Path, settings: Mapping[str, str], on_progress: uv.Progress
+) -> None:
     # uv asks about every file of a lock again, and fetches it again where the index sends no caching headers (as many
     # mirrors do): what its cache holds is taken first, by hash and without the network.
     if uv.run([*arguments, "--offline"], folder=folder).status != 0:
-        _uv(arguments, folder, on_progress)
+        _uv(arguments, folder, on_progress, settings)
 
 
-def _uv(arguments: list[str], folder: Path, on_progress: uv.Progress = uv.silent) -> None:
-    outcome = uv.run(arguments, folder=folder, on_progress=on_progress)
+def _uv(
+    arguments: list[str],
+    folder: Path,
+    on_progress: uv.Progress = uv.silent,
+    settings: Mapping[str, str] | None = None,
+) -> None:
+    outcome = uv.run(arguments, folder=folder, settings=settings, on_progress=on_progress)
     if outcome.status != 0:
         raise InstallingFailedError(
             "the packages could not be installed:",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from cogyard.environment.credentials import Credentials
 from cogyard.environment.errors import PreparingError
 
 
@@ -51,6 +52,8 @@ class Lock:
     """The file it was read from, such as cog.lock; None when the index was asked."""
     warnings: tuple[str, ...] = ()
     """What a person should know about it."""
+    credentials: Credentials = field(default_factory=Credentials, repr=False, compare=False)
+    """How its files are fetched; never a part of its text."""
 
     @cached_property
     def packages(self) -> tuple[LockedPackage, ...]:

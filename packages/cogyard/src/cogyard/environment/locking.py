@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from typing import Any
 from cogyard.environment import cache, coglock, uv
 from cogyard.environment.asked import Asked
 from cogyard.environment.coglock import CogLock
+from cogyard.environment.credentials import Credentials
 from cogyard.environment.lock import Lock
 from cogyard.environment.resolve import machine_name, resolve
 from cogyard.environment.server import NAME as SERVER
@@ -63,7 +65,8 @@ def lock_for(
     )
     narrowed = cache.cache_dir() / "locks" / key / "pylock.toml"
     if data and narrowed.is_file():  # reading a large lock takes longer than a warm start may
-        return Lock(narrowed.read_text("utf-8"), target.python, target.platform, origin=path.name)
+        text = narrowed.read_text("utf-8")
+        return Lock(text, target.python, target.platform, origin=path.name, credentials=_credentials(project))
     kept = coglock.read(path)
     if kept is None:
         return resolve(project, target, refresh=refresh, on_progress=on_progress)
@@ -71,9 +74,13 @@ def lock_for(
     found = None if changes else kept.lock(target, path.name)
     if found is not None:
         cache.write(narrowed, found.text.encode())
-        return found
+        return replace(found, credentials=_credentials(project))
     fresh = resolve(project, target, refresh=refresh, on_progress=on_progress)
     return replace(fresh, warnings=(_why_not(kept, changes, path.name, target), *fresh.warnings))
+
+
+def _credentials(project: Project) -> Credentials:
+    return Credentials.of(Asked.by(project), os.environ)
 
 
 def _why_not(kept: CogLock, changes: Sequence[str], name: str, target: Target) -> str:

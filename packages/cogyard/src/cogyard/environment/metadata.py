@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from cogyard.environment.credentials import Credentials
 from cogyard.environment.lock import file_name
 from cogyard.environment.ranged import RangedFile
 
@@ -30,13 +31,14 @@ _SECONDS = 10.0
 _MAX_BYTES = 4 << 20
 
 
-def read_needs(packages: Iterable[Table]) -> dict[str, list[str]]:
+def read_needs(packages: Iterable[Table], credentials: Credentials | None = None) -> dict[str, list[str]]:
     """Return each locked package's requirement texts, as far as its wheel's metadata can be had.
 
     A package that is source, or whose wheel cannot be reached or read in pieces, is left out.
     """
     import httpx2
 
+    logins = credentials or Credentials()
     wheels = {str(one["name"]): wheel for one in packages if (wheel := _wheel(one)) is not None}
     with (
         httpx2.Client(timeout=_SECONDS, follow_redirects=True) as client,
@@ -46,7 +48,7 @@ def read_needs(packages: Iterable[Table]) -> dict[str, list[str]]:
         def read(item: tuple[str, Table]) -> tuple[str, list[str] | None]:
             name, wheel = item
             try:
-                data = _local(wheel) or _remote(wheel, client)
+                data = _local(wheel) or _remote(wheel, client, logins)
             except (OSError, httpx2.HTTPError, zipfile.BadZipFile, ValueError):
                 return name, None
             return name, None if data is None else requirements(data)
@@ -74,15 +76,16 @@ def _local(wheel: Table) -> bytes | None:
         return _inside(file)
 
 
-def _remote(wheel: Table, client: httpx2.Client) -> bytes | None:
+def _remote(wheel: Table, client: httpx2.Client, credentials: Credentials) -> bytes | None:
     parts = urlsplit(str(wheel.get("url", "")))
     if parts.scheme not in {"http", "https"}:
         return None
     beside = parts._replace(path=f"{parts.path}.metadata", fragment="").geturl()
-    with client.stream("GET", beside) as response:
+    login = credentials.find(beside)
+    with client.stream("GET", beside, auth=login) as response:
         if response.status_code == 200:
             return _limited(response)
-    ranged = RangedFile(parts._replace(fragment="").geturl(), client)
+    ranged = RangedFile(parts._replace(fragment="").geturl(), client, login)
     return _inside(io.BufferedReader(ranged))
 
 

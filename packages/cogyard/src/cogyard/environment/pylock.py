@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from cogyard.environment.lock import LockInvalidError
 from cogyard.environment.machine import Machine, environment, tags
@@ -37,7 +37,7 @@ def render(document: Mapping[str, Any]) -> str:
 def narrowed(document: Mapping[str, Any], machine: Machine, folder: Path) -> Table:
     """Return what of a lock `machine` installs: one file of each package, and no package of other platforms.
 
-    Relative paths count from `folder`. Raises LockInvalidError.
+    Relative paths count from `folder`; addresses lose users and passwords. Raises LockInvalidError.
     """
     try:
         chosen = [
@@ -62,18 +62,16 @@ def for_target(document: Table, target: Target, folder: Path) -> Table:
 
 
 def absolute(document: Table, folder: Path) -> Table:
-    """Return the document with every path absolute, counted from `folder`."""
+    """Return the document with every path absolute, counted from `folder`, and without passwords."""
     return {**document, "packages": [_placed(one, folder) for one in document.get("packages", [])]}
 
 
 def shared(package: Mapping[str, Any], root: Path) -> Table:
-    """Return a package as a lock that is shared holds it: no passwords, paths inside `root` relative to it."""
+    """Return a package as a lock that is shared holds it: paths inside `root` are relative to it."""
     found = dict(package)
     for name in _FILES:
         if name in found:
             found[name] = _shared_file(found[name], root)
-    if "vcs" in found and "url" in found["vcs"]:
-        found["vcs"] = {**found["vcs"], "url": without_credentials(str(found["vcs"]["url"]))}
     if "wheels" in found:
         found["wheels"] = [_shared_file(one, root) for one in found["wheels"]]
     return found
@@ -88,13 +86,9 @@ def without_credentials(url: str) -> str:
 
 
 def _shared_file(entry: Mapping[str, Any], root: Path) -> Table:
-    found = dict(entry)
-    if "url" in found:
-        found["url"] = without_credentials(str(found["url"]))
-    path = Path(str(found.get("path", "")))
-    if "path" in found and path.is_relative_to(root):
-        found["path"] = path.relative_to(root).as_posix()
-    return found
+    path = Path(str(entry.get("path", "")))
+    inside = "path" in entry and path.is_relative_to(root)
+    return {**entry, "path": path.relative_to(root).as_posix()} if inside else dict(entry)
 
 
 def _wanted(package: Mapping[str, Any], machine: Machine) -> bool:
@@ -122,6 +116,8 @@ def _placed(package: Mapping[str, Any], folder: Path) -> Table:
     for name in _FILES:
         if name in found:
             found[name] = _file(found[name], folder)
+    if "url" in found.get("vcs", {}):
+        found["vcs"] = {**found["vcs"], "url": without_credentials(str(found["vcs"]["url"]))}
     if "wheels" in found:
         found["wheels"] = [_file(one, folder) for one in found["wheels"]]
     return found
@@ -132,6 +128,11 @@ def _file(entry: Mapping[str, Any], folder: Path) -> Table:
     found = {name: value for name, value in entry.items() if name != "upload-time"}
     if "path" in found:
         found["path"] = str((folder / found["path"]).resolve())
+    url = str(found.get("url", ""))
+    if url.startswith("file:"):  # of a folder of wheels; a path can be made relative
+        found["path"] = unquote(urlsplit(found.pop("url")).path)
+    elif url:
+        found["url"] = without_credentials(url)
     return found
 
 

@@ -20,8 +20,8 @@ class NoRangesError(OSError):
 class RangedFile(io.RawIOBase):
     """A seekable file over HTTP range requests. Raises NoRangesError and httpx2.HTTPError from reads."""
 
-    def __init__(self, url: str, client: httpx2.Client) -> None:
-        self._url, self._client = url, client
+    def __init__(self, url: str, client: httpx2.Client, login: tuple[str, str] | None = None) -> None:
+        self._url, self._client, self._login = url, client, login
         self._blocks: dict[int, bytes] = {}
         self._at = 0
         self._size = self._learn_size()
@@ -70,7 +70,7 @@ class RangedFile(io.RawIOBase):
         return self._blocks[number]
 
     def _get(self, wanted: str) -> httpx2.Response:
-        with self._client.stream("GET", self._url, headers={"Range": wanted}) as answer:
+        with self._client.stream("GET", self._url, headers={"Range": wanted}, auth=self._login) as answer:
             if answer.status_code != 206:  # the whole file is on its way: leave it
                 raise NoRangesError(f"the server answered {answer.status_code} to a request for a part")
             answer.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sysconfig
 import tempfile
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from cogyard.environment import accelerate, cache, pylock, uv
 from cogyard.environment.asked import Asked
 from cogyard.environment.compiling import NO_SOLUTION, PLAIN, Build, builds, compile_in
+from cogyard.environment.credentials import Credentials
 from cogyard.environment.errors import ResolvingFailedError, UnresolvableError
 from cogyard.environment.exported import export
 from cogyard.environment.lock import Lock
@@ -43,12 +45,14 @@ def resolve_asked(
     place = target.platform or machine_name()
     name = cache.key("lock 3", uv.version(), target.python, place, *asked.question())
     kept = cache.cache_dir() / "locks" / name / "pylock.toml"
+    credentials = Credentials.of(asked, os.environ)
     if not refresh and kept.is_file():
-        return Lock(kept.read_text("utf-8"), target.python, target.platform)
+        text = kept.read_text("utf-8")
+        return Lock(text, target.python, target.platform, credentials=credentials)
     found = answer(asked, target, on_progress=on_progress)
     text = pylock.render(found.document)
     cache.write(kept, text.encode())
-    return Lock(text, target.python, target.platform, warnings=found.warnings)
+    return Lock(text, target.python, target.platform, warnings=found.warnings, credentials=credentials)
 
 
 def answer(

@@ -57,10 +57,10 @@ def run(
 ) -> Outcome:
     """Run uv in `folder` to its end, passing on its lines as they come. Ctrl-C ends it too.
 
-    `settings` are variables of uv's, for what a person has not set.
+    `settings` are variables of uv's for this run.
     """
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    environment = {**(settings or {}), **environment}
+    environment |= settings or {}
     environment |= {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_PREVIEW_FEATURES": "pylock"}
     process = subprocess.Popen(
         [_binary(), *arguments],

@@ -27,6 +27,7 @@ from cogyard.oci.layout import ImageStore, on_disk
 from cogyard.oci.manifest import Index, describe, encode
 from cogyard.oci.reference import Reference
 from cogyard.project import Project
+from cogyard.project.ignore import source_files
 
 #: What an engine's images of half a build are called; the host's name keeps them from ever being pulled or pushed.
 _STEPS = "localhost/cogyard"
@@ -105,6 +106,7 @@ def build(
     reference = Reference.parse(tag or project.image or default_name(project))
     means = means or Means()
     platforms = read_platforms(platform)
+    _refuse_passwords(project)
     engine = means.engine(project)
     _check_steps(project, means, platforms)
     site = Site(store=store or local_store(), cache=environment.cache_dir(), progress=progress or Silent())
@@ -163,7 +165,7 @@ def _build(order: Order, site: Site) -> PlatformImage:
     by_engine = order.means.builder not in {AUTO, DIRECT}
     ready = prepare(order, site, engine=by_engine)
     making = Making(
-        base=ready.base, lock=ready.lock.text, schema=order.schema, epoch=epoch, refresh=order.refresh,
+        base=ready.base, lock=ready.lock.text, login=ready.lock.credentials.find, schema=order.schema, epoch=epoch, refresh=order.refresh,
         engine=order.engine, steps_name=f"{_STEPS}/{default_name(order.project)}", secrets=order.means.secrets,
     )  # fmt: skip
     try:
@@ -208,6 +210,18 @@ def _index(images: Sequence[PlatformImage], store: ImageStore) -> Descriptor:
     descriptor, data = describe(Index(schema_version=2, media_type=INDEX, manifests=entries), INDEX)
     store.write(data)
     return descriptor
+
+
+def _refuse_passwords(project: Project) -> None:
+    if not project.exposed:
+        return
+    shown = {file.name for file in source_files(project)} | {project.config_file.name}
+    exposed = [one for one in project.exposed if one.file in shown]
+    if exposed:
+        raise BuildNotPossibleError(
+            f"{exposed[0].place}: {exposed[0].message}, and everybody who has the image would see it",
+            hint=exposed[0].hint,
+        )
 
 
 def _check_steps(project: Project, means: Means, platforms: Sequence[str]) -> None:

@@ -27,12 +27,31 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+Login = Callable[[str], tuple[str, str] | None]
+"""Gives user and password for an address."""
+
+
+def nobody(_: str) -> tuple[str, str] | None:
+    """Give no user for any address."""
+    return None
+
+
 class Downloader:
     """Fetch over http(s); use as a context manager."""
 
-    def __init__(self, cache: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
-        """`cache` is the folder for files named by their sha256; `pause` waits between attempts."""
+    def __init__(
+        self,
+        cache: Path,
+        *,
+        login: Login = nobody,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`cache` is the folder for files named by their sha256; `pause` waits between attempts.
+
+        `login` gives user and password for an address, where its server wants them.
+        """
         self._cache = cache
+        self._login = login
         self._pause = pause
         self._opened: httpx2.Client | None = None
         self._opening = threading.Lock()
@@ -93,7 +112,7 @@ class Downloader:
         return self._cache / sha256[:2] / sha256
 
     def _document(self, url: str, limit: int) -> bytes | None:
-        with self._client.stream("GET", url) as response:
+        with self._client.stream("GET", url, auth=self._login(url)) as response:
             if response.status_code in {404, 410}:
                 return None
             response.raise_for_status()
@@ -110,7 +129,7 @@ class Downloader:
         part = path.with_name(f"{sha256}.{secrets.token_hex(4)}.part")
         digest, total = hashlib.sha256(), 0
         try:
-            with self._client.stream("GET", url) as response, part.open("xb") as file:
+            with self._client.stream("GET", url, auth=self._login(url)) as response, part.open("xb") as file:
                 response.raise_for_status()
                 for chunk in response.iter_bytes(_CHUNK):
                     if self._ended:

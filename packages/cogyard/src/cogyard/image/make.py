@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cogyard.image.bases.base import Base
-from cogyard.image.download import Downloader
+from cogyard.image.download import Downloader, Login, nobody
 from cogyard.image.layers import LayerMaker, MadeLayer
 from cogyard.image.plan import KIND, Plan, PlannedLayer
 from cogyard.image.site import Site
@@ -30,6 +30,7 @@ class Making:
     refresh: bool = False
     engine: StepEngine | None = None
     steps_name: str = ""
+    login: Login = nobody
     secrets: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -39,7 +40,7 @@ def make_layers(plan: Plan, making: Making, site: Site) -> list[MadeLayer]:
     Raises ImageError; NeedsScriptsError for a system package that only an engine can install.
     """
     with (
-        Downloader(site.cache / "downloads") as downloader,
+        Downloader(site.cache / "downloads", login=making.login) as downloader,
         ThreadPoolExecutor(_AT_ONCE) as pool,
         downloader.ending(),
     ):

@@ -36,6 +36,8 @@ class Project:
     dropped_requirements: tuple[str, ...] = ()
     pyproject: Pyproject | None = None
     """Where the packages come from, when it is not cog.yaml or a requirements file."""
+    exposed: tuple[Problem, ...] = ()
+    """Passwords that stand in its files."""
     warnings: tuple[Problem, ...] = ()
 
     @property
@@ -141,7 +143,8 @@ def load_project(folder: Path, filename: str = CONFIG_NAME) -> Project:
         requirement_files=tuple(wanted.files),
         dropped_requirements=tuple(wanted.dropped),
         pyproject=pyproject,
-        warnings=(*reader.warnings, *_dropped(wanted, filename)),
+        exposed=tuple(wanted.exposed),
+        warnings=(*reader.warnings, *_dropped(wanted, filename), *wanted.exposed),
     )
 
 

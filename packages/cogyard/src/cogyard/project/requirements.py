@@ -24,9 +24,13 @@ _WITH_VALUE = {
     },
 }
 _ALONE = frozenset({"--no-index", "--pre", "--prefer-binary", "--require-hashes"})
+"""Options without a value. Of these uv does the last two in any case."""
 _FILES = {"-r": "-r", "--requirement": "-r", "-c": "-c", "--constraint": "-c"}
 _LOCAL = re.compile(r"^(\.{0,2}/|[A-Za-z]:[\\/]|[^@;\[\]]*\.(whl|tar\.gz|zip)$)")
 _MAX_DEPTH = 8
+_PASSWORD = re.compile(r"\w+://[^/\s:@]*:(?P<password>[^/\s@]+)@")
+_VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
+_EXPOSED_HINT = "Write ${NAME} in its place and set the variable, or put the password into ~/.netrc."
 
 
 @dataclass(kw_only=True)
@@ -38,6 +42,8 @@ class Requirements:
     constraints: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    exposed: list[Problem] = field(default_factory=list)
+    """Passwords that stand in addresses, for whoever gets the file to read."""
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, line: str, problem_at: Problem, folder: Path, *, constraint: bool = False) -> None:
@@ -49,6 +55,7 @@ class Requirements:
         from packaging.utils import canonicalize_name
 
         target = self.constraints if constraint else self.lines
+        self.look_for_passwords(line, problem_at)
         requirement, _, rest = line.partition(" --hash")
         requirement = requirement.strip()
         if _LOCAL.match(requirement) and "://" not in requirement:
@@ -68,6 +75,12 @@ class Requirements:
             self.dropped.append(requirement)
         else:
             target.append(f"{requirement} --hash{rest}" if rest else requirement)
+
+    def look_for_passwords(self, line: str, at: Problem) -> None:
+        """Note a password that stands in an address; `${NAME}` in its place is a variable's, and fine."""
+        found = _PASSWORD.search(line)
+        if found is not None and not _VARIABLE.fullmatch(found["password"]):
+            self.exposed.append(at.saying("a password stands in the address", _EXPOSED_HINT))
 
     def _add_local(self, line: str, problem_at: Problem, folder: Path, target: list[str]) -> None:
         path = place_of(folder, line)
@@ -120,6 +133,7 @@ def _option(into: Requirements, line: str, here: Problem, *, path: Path, root: P
                 into.problems.append(here.saying(f"`{shorten(value)}`: there is no such folder"))
                 return
             value = str(found_at)
+        into.look_for_passwords(value, here)
         into.options.append(f"{name} {value}")
     elif option in _ALONE and not value:
         if option in {"--pre", "--no-index"}:
