@@ -104,3 +104,21 @@ def test_a_damaged_lock_stops_a_run_and_is_written_anew(model: Command) -> None:
     assert "`cog lock` writes cog.lock anew" in done.stderr
     assert model("lock", "--no-base").returncode == 0
     assert model("lock", "--check").returncode == 0
+
+
+def test_the_doctor_knows_the_lock(model: Command) -> None:
+    """With one that matches, versions need not be exact; a stale one is a warning, a damaged one an error."""
+    assert "may be another version on another day" in model("doctor").stdout
+    model("lock", "--no-base")
+    well = model("doctor").stdout
+    assert "✓ lock" in well
+    assert "may be another version on another day" not in well
+    config = model.folder / "cog.yaml"
+    config.write_text(config.read_text().replace("[alpha]", '[alpha, "beta<2"]'))
+    stale = model("doctor")
+    assert "cog.lock: warning: is stale: beta<2 was added" in stale.stdout
+    assert stale.returncode == 0
+    (model.folder / "cog.lock").write_text("<<<<<<< HEAD\n")
+    damaged = model("doctor")
+    assert "cog.lock: error: cannot be read" in damaged.stdout
+    assert damaged.returncode == 1

@@ -85,9 +85,21 @@ def test_markers_speak_of_the_image_not_of_this_machine() -> None:
     assert names(text) == ["b-1.0-py3-none-any.whl"]
 
 
-def test_a_package_from_version_control_is_refused() -> None:
-    """What cannot be fetched by address and hash is said so, with a way out."""
-    vcs = '[[packages]]\nname = "v"\nvcs = {type = "git", url = "https://x.example/v", commit-id = "abc"}\n'
+def test_a_git_repository_is_taken_by_its_commit() -> None:
+    """It is built where the image is; its address and commit say what of it."""
+    vcs = 'vcs = {type = "git", url = "https://x.example/v", commit-id = "abc", subdirectory = "s"}'
+    (found,) = select(lock(f'[[packages]]\nname = "v"\n{vcs}\n'), AMD)
+    assert (found.url, found.commit, found.subdirectory, found.is_wheel) == (
+        "https://x.example/v",
+        "abc",
+        "s",
+        False,
+    )
+
+
+def test_another_version_control_is_refused() -> None:
+    """What cannot be fetched is said so, with a way out."""
+    vcs = '[[packages]]\nname = "v"\nvcs = {type = "hg", url = "https://x.example/v", commit-id = "abc"}\n'
     with pytest.raises(BuildNotPossibleError) as caught:
         select(lock(vcs), AMD)
     assert "wheel" in (caught.value.hint or "")

@@ -48,10 +48,12 @@ def doctor(*, fix: bool, as_json: bool, filename: str) -> None:
 
 
 def _examine(root: Path, filename: str) -> tuple[Project | None, list[Finding]]:
-    from cogyard.cli import machine
+    from cogyard.cli import locked, machine
     from cogyard.project import doctor
 
     project, findings = doctor.examine(root, filename)
+    if project is not None:
+        findings = [*locked.settled(project, findings), *locked.examine(project)]
     return project, [*findings, *machine.examine(project)]
 
 
@@ -95,7 +97,7 @@ def _mend(edits: Sequence[Edit]) -> list[Edit]:
 def _report(findings: Sequence[Finding], fixed: Sequence[Edit], root: Path, *, readable: bool) -> None:
     import sys
 
-    from cogyard.cli import machine
+    from cogyard.cli import locked, machine
     from cogyard.project import doctor
 
     out = Console(stream=sys.stdout)
@@ -105,7 +107,7 @@ def _report(findings: Sequence[Finding], fixed: Sequence[Edit], root: Path, *, r
         out.say(f"{out.paint('fixed', GREEN)}  {name}: {edit.old.strip()}: {now}")
     if fixed:
         out.say()
-    for check in (*doctor.CHECKS, *machine.CHECKS):
+    for check in (*doctor.CHECKS, *locked.CHECKS, *machine.CHECKS):
         own = [finding for finding in findings if finding.check == check]
         if not own and not readable and check in doctor.NEED_PROJECT:
             out.say(f"- {check}: not looked at while the configuration cannot be read")

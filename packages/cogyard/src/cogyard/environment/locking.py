@@ -14,6 +14,7 @@ from cogyard.environment import cache, coglock, uv
 from cogyard.environment.asked import Asked
 from cogyard.environment.coglock import CogLock
 from cogyard.environment.credentials import Credentials
+from cogyard.environment.errors import PreparingError
 from cogyard.environment.lock import Lock
 from cogyard.environment.resolve import machine_name, resolve
 from cogyard.environment.server import NAME as SERVER
@@ -75,8 +76,14 @@ def lock_for(
     if found is not None:
         cache.write(narrowed, found.text.encode())
         return replace(found, credentials=_credentials(project))
-    fresh = resolve(project, target, refresh=refresh, on_progress=on_progress)
-    return replace(fresh, warnings=(_why_not(kept, changes, path.name, target), *fresh.warnings))
+    why = _why_not(kept, changes, path.name, target)
+    try:
+        fresh = resolve(project, target, refresh=refresh, on_progress=on_progress)
+    except PreparingError as error:
+        error.hint = " ".join(part for part in (error.hint, f"({why}.)") if part)
+        raise
+    said = f"{why}. The packages were resolved without it; `cog lock` brings it up to date"
+    return replace(fresh, warnings=(said, *fresh.warnings))
 
 
 def _credentials(project: Project) -> Credentials:
@@ -86,11 +93,9 @@ def _credentials(project: Project) -> Credentials:
 def _why_not(kept: CogLock, changes: Sequence[str], name: str, target: Target) -> str:
     if changes:
         more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
-        why = f"{name} is stale: {'; '.join(changes[:_SHOWN])}{more}"
-    else:
-        where = target.platform or "this machine"
-        why = f"{name} holds nothing for {where}, only for {', '.join(kept.platforms)}"
-    return f"{why}. The packages were resolved without it; `cog lock` brings it up to date"
+        return f"{name} is stale: {'; '.join(changes[:_SHOWN])}{more}"
+    where = target.platform or "this machine"
+    return f"{name} holds nothing for {where}, only for {', '.join(kept.platforms)}"
 
 
 def server_lock_for(project: Project, target: Target, *, on_progress: uv.Progress = uv.silent) -> Lock:

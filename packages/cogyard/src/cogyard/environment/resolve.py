@@ -119,8 +119,9 @@ def _compile(asked: Asked, target: Target, prefer: pylock.Table | None, on_progr
 
 
 def _way_out(asked: Asked, target: Target, on_progress: uv.Progress) -> str | None:
-    if asked.wish is None:
-        return None  # our own packages, which are tried again in another way
+    if asked.wish is None or os.environ.get("UV_OFFLINE"):
+        # our own packages are tried again in another way; without the network, what is not there may well exist
+        return None
     from cogyard.environment.conflict import explain
     from cogyard.environment.oracle import UvOracle
 

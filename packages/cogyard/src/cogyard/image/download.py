@@ -51,7 +51,7 @@ class Downloader:
         `login` gives user and password for an address, where its server wants them.
         """
         self._cache = cache
-        self._login = login
+        self.login = login
         self._pause = pause
         self._opened: httpx2.Client | None = None
         self._opening = threading.Lock()
@@ -112,7 +112,7 @@ class Downloader:
         return self._cache / sha256[:2] / sha256
 
     def _document(self, url: str, limit: int) -> bytes | None:
-        with self._client.stream("GET", url, auth=self._login(url)) as response:
+        with self._client.stream("GET", url, auth=self.login(url)) as response:
             if response.status_code in {404, 410}:
                 return None
             response.raise_for_status()
@@ -129,7 +129,7 @@ class Downloader:
         part = path.with_name(f"{sha256}.{secrets.token_hex(4)}.part")
         digest, total = hashlib.sha256(), 0
         try:
-            with self._client.stream("GET", url, auth=self._login(url)) as response, part.open("xb") as file:
+            with self._client.stream("GET", url, auth=self.login(url)) as response, part.open("xb") as file:
                 response.raise_for_status()
                 for chunk in response.iter_bytes(_CHUNK):
                     if self._ended:

@@ -65,7 +65,7 @@ class Unpinned:
 
 
 #: The checks, of the machine too, that need a cog.yaml that can be read.
-NEED_PROJECT = frozenset({"requirements", "schema", "imports", "secrets", "python", "gpu"})
+NEED_PROJECT = frozenset({"requirements", "schema", "imports", "secrets", "lock", "python", "gpu"})
 #: The checks of files, in the order of the report.
 CHECKS = ("configuration", "old keys", "requirements", "schema", "imports", "secrets", "examples")
 

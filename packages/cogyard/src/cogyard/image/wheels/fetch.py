@@ -16,6 +16,7 @@ import uv
 from cogyard.environment import cache as kept
 from cogyard.image.download import Downloader
 from cogyard.image.errors import ChecksumError, DownloadError, NoWheelError
+from cogyard.image.wheels.checkout import checkout
 from cogyard.image.wheels.select import Selected
 from cogyard.oci import digest as digests
 
@@ -107,6 +108,8 @@ def _local_path(file: Selected) -> Path | None:
 
 def _build(file: Selected, downloader: Downloader, python: str, built: Path) -> Wheel:
     """Build a wheel from source with uv, once for each source and Python."""
+    if file.commit is not None:
+        return _build_commit(file, downloader, python, built)
     if file.path is not None and Path(file.path).is_dir():
         source, key = Path(file.path), None
     else:
@@ -119,17 +122,29 @@ def _build(file: Selected, downloader: Downloader, python: str, built: Path) -> 
             named = Path(folder) / file.filename
             named.symlink_to(source)
             source = named
-        out = Path(folder) / "out"
-        command = [uv.find_uv_bin(), "build", "--wheel", "--python", python, "--no-progress", "-o", str(out)]
-        done = subprocess.run(
-            [*command, str(source)], check=False, capture_output=True, text=True, cwd=folder
-        )
-        wheels = sorted(out.glob("*.whl"))
-        if done.returncode != 0 or not wheels:
-            tail = "\n".join(f"  {line}" for line in done.stderr.splitlines()[-20:])
-            raise NoWheelError(
-                f"{file.name} has no wheel for the image, and could not be built here:\n{tail}"
-            )
-        target = (built / key if key else Path(tempfile.mkdtemp(prefix="cogyard-"))) / wheels[0].name
-        kept.write(target, wheels[0].read_bytes())
+        return _built(source, file, python, Path(folder) / "out", built / key if key else None)
+
+
+def _build_commit(file: Selected, downloader: Downloader, python: str, built: Path) -> Wheel:
+    """Build a wheel from a commit of a git repository, once for each Python."""
+    key = hashlib.sha256(f"{file.url} {file.commit} {file.subdirectory} {python}".encode()).hexdigest()[:32]
+    if wheels := sorted((built / key).glob("*.whl")):
+        return local(wheels[0])
+    with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
+        source = checkout(str(file.url), str(file.commit), Path(folder) / "source", downloader.login)
+        place = source / file.subdirectory if file.subdirectory else source
+        return _built(place, file, python, Path(folder) / "out", built / key)
+
+
+def _built(source: Path, file: Selected, python: str, out: Path, kept_in: Path | None) -> Wheel:
+    command = [uv.find_uv_bin(), "build", "--wheel", "--python", python, "--no-progress", "-o", str(out)]
+    done = subprocess.run(
+        [*command, str(source)], check=False, capture_output=True, text=True, cwd=out.parent
+    )
+    wheels = sorted(out.glob("*.whl"))
+    if done.returncode != 0 or not wheels:
+        tail = "\n".join(f"  {line}" for line in done.stderr.splitlines()[-20:])
+        raise NoWheelError(f"{file.name} has no wheel for the image, and could not be built here:\n{tail}")
+    target = (kept_in or Path(tempfile.mkdtemp(prefix="cogyard-"))) / wheels[0].name
+    kept.write(target, wheels[0].read_bytes())
     return local(target)

@@ -36,13 +36,17 @@ class Selected:
     url: str | None
     path: str | None
     is_wheel: bool = True
+    commit: str | None = None
+    """Of a git repository at `url`."""
+    subdirectory: str | None = None
+    """Where in its source it is built."""
 
 
 def select(lock: str, machine: Machine, *, local_builds: bool = False) -> tuple[Selected, ...]:
     """Return what to install from a pylock.toml, in the order of the names.
 
     `local_builds` accepts wheels that were built on a machine like the target. Raises NoWheelError naming the
-    package, BuildNotPossibleError for a package that comes from version control.
+    package, BuildNotPossibleError for a package that comes from version control other than git.
     """
     try:
         parsed = Pylock.from_dict(tomllib.loads(lock))
@@ -69,10 +73,15 @@ def _selected(
 ) -> Selected:
     version = str(package.version) if package.version is not None else None
     if isinstance(file, PackageVcs):
-        raise BuildNotPossibleError(
-            f"{package.name} comes from version control, which the direct builder does not fetch",
-            hint="Build a wheel of it, put it into the project and name the wheel in the requirements.",
-        )
+        if file.type != "git" or file.url is None:
+            raise BuildNotPossibleError(
+                f"{package.name} comes from {file.type}, which the direct builder does not fetch",
+                hint="Build a wheel of it, put it into the project and name the wheel in the requirements.",
+            )
+        return Selected(
+            name=package.name, version=version, filename=package.name, sha256=None, size=None, url=file.url,
+            path=None, is_wheel=False, commit=file.commit_id, subdirectory=file.subdirectory,
+        )  # fmt: skip
     if isinstance(file, PackageDirectory):
         return Selected(
             name=package.name, version=version, filename=package.name, sha256=None, size=None,
