@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "reference" / "cog-compatibility.md"
 SECTIONS = [
     *(f"1.{n}" for n in range(3, 7)),
+    "2",
     "2.3",
     *(f"3.{n}" for n in range(1, 6)),
     *(f"4.{n}" for n in range(1, 12)),
