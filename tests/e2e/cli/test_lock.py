@@ -122,3 +122,16 @@ def test_the_doctor_knows_the_lock(model: Command) -> None:
     damaged = model("doctor")
     assert "cog.lock: error: cannot be read" in damaged.stdout
     assert damaged.returncode == 1
+
+
+def test_which_cuda_is_known_without_an_index(model: Command) -> None:
+    """By the table of this release, for a framework that is pinned; said to be that."""
+    config = model.folder / "cog.yaml"
+    config.write_text(config.read_text().replace("[alpha]", '["torch==2.3.1"]'))
+    done = model("why", "cuda")
+    assert done.returncode == 0
+    assert done.stdout == (
+        "CUDA 12.1, cuDNN 8.9\n  because torch 2.3.1 was built for it, by this release's own table\n"
+    )
+    assert "Warning: the packages cannot be resolved now" in done.stderr
+    assert model("why", "torch").returncode == 1

@@ -26,7 +26,7 @@ def why(*, name: str, filename: str) -> None:
     """
     from cogyard.cli.lock import make
     from cogyard.cli.prepare import open_project
-    from cogyard.environment import ResolvingFailedError, asked_of, read_lock
+    from cogyard.environment import PreparingError, asked_of, read_lock
 
     console = Console()
     project = open_project(filename, console)
@@ -34,10 +34,11 @@ def why(*, name: str, filename: str) -> None:
     if kept is None or kept.changes(asked_of(project)):
         try:
             kept = make(project, console)
-        except ResolvingFailedError:
+        except PreparingError:
+            # offline, uv cannot tell a package that is not there from one that is not in its cache
             if name.lower() not in {"cuda", "cudnn"} or not (lines := _expected(project)):
                 raise
-            console.warn("the package index cannot be reached, so this is what is known without it")
+            console.warn("the packages cannot be resolved now; this is what is known without the index")
             click.echo("\n".join(lines))
             return
     click.echo("\n".join(answer(kept, name)))
