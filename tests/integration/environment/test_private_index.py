@@ -17,8 +17,9 @@ from cogyard.environment import (
     resolve,
 )
 from cogyard.environment.making import make_lock
-from cogyard.image.build import build, local_platform
+from cogyard.image.build import build
 from cogyard.image.errors import BuildNotPossibleError
+from cogyard.image.platforms import local_platform
 from cogyard.project import Project, load_project
 
 from tests.integration.environment.conftest import wheel

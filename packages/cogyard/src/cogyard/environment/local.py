@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cogyard.environment import cache as caching
-from cogyard.environment import uv
+from cogyard.environment import pylock, uv
 from cogyard.environment.errors import InstallingFailedError
 from cogyard.environment.lock import Lock
 from cogyard.environment.python import find_python
@@ -69,14 +70,42 @@ def _make(root: Path, lock: Lock, python: Path, wheel: Path, on_progress: uv.Pro
     shutil.rmtree(root, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="cogyard-") as temporary:
         folder = Path(temporary)
-        (folder / "pylock.toml").write_text(lock.text, "utf-8")
+        whole = _with_own(lock.text, wheel)
+        (folder / "pylock.toml").write_text(whole or lock.text, "utf-8")
         _uv(["venv", "--quiet", "--no-project", "--python", str(python), str(root)], folder, on_progress)
         inside = str(_python(root))
-        if lock.packages:
+        if whole is not None or lock.packages:
             settings = lock.credentials.settings(os.environ)
             _install(["pip", "sync", "--python", inside, "pylock.toml"], folder, settings, on_progress)
-        _uv(["pip", "install", "--quiet", "--no-deps", "--no-index", "--python", inside, str(wheel)], folder)
+        if whole is None:
+            alone = ["pip", "install", "--quiet", "--no-deps", "--no-index", "--python", inside, str(wheel)]
+            _uv(alone, folder)
     (root / _COMPLETE).write_text(f"{lock.python}\n")
+
+
+def _with_own(text: str, wheel: Path) -> str | None:
+    """Return a lock with our SDK in it, so that one run of uv installs all; None for one that cannot be added to.
+
+    A lock out of an image may be anybody's: it may hold an SDK already, or values that we do not write.
+    """
+    document = pylock.parse(text)
+    packages = document.get("packages", [])
+    if not isinstance(packages, list) or any(_is_own(one) for one in packages):
+        return None
+    hashes = {"sha256": hashlib.sha256(wheel.read_bytes()).hexdigest()}
+    own = {
+        "name": SDK,
+        "version": wheel.name.split("-")[1],
+        "archive": {"path": str(wheel), "hashes": hashes},
+    }
+    try:
+        return pylock.render({**document, "packages": [*packages, own]})
+    except TypeError:
+        return None
+
+
+def _is_own(package: object) -> bool:
+    return not isinstance(package, dict) or package.get("name") == SDK
 
 
 def _install(

@@ -165,7 +165,8 @@ def _build(order: Order, site: Site) -> PlatformImage:
     by_engine = order.means.builder not in {AUTO, DIRECT}
     ready = prepare(order, site, engine=by_engine)
     making = Making(
-        base=ready.base, lock=ready.lock.text, login=ready.lock.credentials.find, schema=order.schema, epoch=epoch, refresh=order.refresh,
+        base=ready.base, lock=ready.lock.text, schema=order.schema, epoch=epoch, refresh=order.refresh,
+        login=ready.lock.credentials.find,
         engine=order.engine, steps_name=f"{_STEPS}/{default_name(order.project)}", secrets=order.means.secrets,
     )  # fmt: skip
     try:
