@@ -166,15 +166,26 @@ def once(connection: Connection) -> float:
 def stream(connection: Connection, marker: bytes) -> tuple[float, float, int]:
     """Read one stream to its end; return (seconds to the first token, seconds in all, tokens).
 
-    `marker` stands once for each token.
+    `marker` stands once for each token. A refused request is sent again, and the time starts anew. Raises ValueError
+    when the answer is an error.
     """
-    begun = time.perf_counter()
-    connection.socket.sendall(connection.request)
-    first, seen, tail = 0.0, 0, b""
     while True:
+        begun = time.perf_counter()
+        connection.socket.sendall(connection.request)
         size = connection.socket.recv_into(_INTO)
-        if not size:
-            raise ConnectionError("the stream broke off")
+        status = bytes(_INTO[9:12])
+        if status == b"200":
+            return _read_stream(connection, marker, begun, size)
+        if status not in (b"409", b"429", b"503"):
+            raise ValueError(f"the server answered {status.decode(errors='replace')}")
+        _skip(connection, size)
+        time.sleep(RETRY_SECONDS)
+
+
+def _read_stream(connection: Connection, marker: bytes, begun: float, size: int) -> tuple[float, float, int]:
+    """Read on from the first `size` bytes."""
+    first, seen, tail = 0.0, 0, b""
+    while size:
         text = tail + _INTO[:size]
         count = text.count(marker)
         if count and not first:
@@ -184,3 +195,18 @@ def stream(connection: Connection, marker: bytes) -> tuple[float, float, int]:
             return first, time.perf_counter() - begun, seen
         # What may be half of a marker is looked at again; a whole marker is not.
         tail = b"" if text.endswith(marker) else text[1 - len(marker) :]
+        size = connection.socket.recv_into(_INTO)
+    raise ConnectionError("the stream broke off")
+
+
+def _skip(connection: Connection, size: int) -> None:
+    """Read a refusal to its end."""
+    answer = bytes(_INTO[:size])
+    while size:
+        head, end, body = answer.partition(b"\r\n\r\n")
+        length = _LENGTH.search(head)
+        if end and length is not None and len(body) >= int(length[1]):
+            return
+        size = connection.socket.recv_into(_INTO)
+        answer += _INTO[:size]
+    raise ConnectionError("the server closed the connection")
