@@ -156,7 +156,7 @@ def _minor(config: Config) -> str:
 def _pyproject(parsed: Parsed, root: Path) -> Path | None:
     """Return the pyproject.toml the packages come from: the one that is named, or the one there is when none are.
 
-    An empty `python_packages: []` says that the model needs none (docs/decisions/0017).
+    An empty `python_packages: []` says that the model needs none (docs/decisions/0023).
     """
     name = parsed.config.build.python_requirements
     if name is not None:
