@@ -15,6 +15,7 @@ from cogyard.instances.gate import App, Gate, Offers
 from cogyard.instances.layers import LayerCache
 from cogyard.instances.limits import InstanceLimits
 from cogyard.instances.probe import SandboxSupport, probe_sandbox
+from cogyard.instances.reach import Keep
 from cogyard.instances.sandbox import SandboxOptions, SandboxRuntime
 from cogyard.instances.unpack import AsRoot
 from cogyard.testing.blobs import MemoryBlobs
@@ -45,6 +46,7 @@ async def sandbox_runtime(
     grouped: bool = True,
     platform: App | None = None,
     input_hosts: tuple[str, ...] = (),
+    keep: Keep | None = None,
 ) -> SandboxRuntime:
     """Make one over blobs in memory; `platform` answers behind its gates."""
     found = supported()
@@ -65,6 +67,7 @@ async def sandbox_runtime(
         mark=folder.name,
         base="http://127.0.0.1:1",
         offer=offers.add,
+        keep=keep or keep_nothing,
         user=found.user,
         overlay=overlay,
         network=network,
@@ -86,3 +89,8 @@ def _make(folder: Path) -> None:
 async def nothing(scope: object, receive: object, send: object) -> None:
     """Answer nobody."""
     raise AssertionError("nobody asks the platform in this test")
+
+
+async def keep_nothing(lease: str, url: str) -> str:
+    """Keep no file."""
+    raise AssertionError(f"{url[:40]} was to be kept for {lease}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 from urllib.parse import urlsplit
 
 from cog_server.inputs.addresses import AddressRule
@@ -12,13 +14,16 @@ from cog_server.inputs.fetch import Fetcher
 
 from cogyard.compose.datadir import DataDir
 from cogyard.compose.gates import UnixGates
+from cogyard.compose.keeping import KeptOutputs
 from cogyard.compose.parts import Kept, make_work
 from cogyard.compose.registry import PushedImages
 from cogyard.compose.runtimes import Choice, Offer, choose
 from cogyard.compose.settings import Settings, instance_memory
+from cogyard.engine import Client, EngineError, find
 from cogyard.features.services import Services
 from cogyard.fleet.local import LocalFleet
 from cogyard.instances.cgroups import Cgroups
+from cogyard.instances.docker import DockerOptions, DockerRuntime, end_orphans, unfit
 from cogyard.instances.environments import UvEnvironments
 from cogyard.instances.gate import App, Gate, Offers
 from cogyard.instances.host import HostOptions
@@ -67,6 +72,7 @@ def make_fleet(ground: Ground) -> tuple[LocalFleet, Choice]:
         ground.settings.runtime,
         {
             "sandbox": partial(_sandbox_offer, ground),
+            "docker": partial(_docker_offer, ground),
             "process": lambda: Offer(make=partial(_process, ground)),
         },
     )
@@ -113,6 +119,7 @@ def _sandbox(ground: Ground, support: SandboxSupport) -> SandboxRuntime:
         mark=folder.mark,
         base=ground.base,
         offer=offers.add,
+        keep=KeptOutputs(ground.application).keep,
         user=support.user,
         overlay=support.overlay,
         network=settings.sandbox_network,
@@ -125,6 +132,38 @@ def _sandbox(ground: Ground, support: SandboxSupport) -> SandboxRuntime:
     layers = LayerCache(folder.image_layers, ground.kept.images, as_root=AsRoot(owner=support.user))
     gates = UnixGates(Gate(offers, fetcher, ground.application))
     return SandboxRuntime(options, ground.images, layers, gates)
+
+
+def _docker_offer(ground: Ground) -> Offer:
+    try:
+        client = find("docker")
+        reason = "there is no Docker engine" if client is None else unfit(client, os.environ)
+    except EngineError as error:
+        client, reason = None, error.message
+    return Offer(reason=reason, make=lambda: _docker(ground, cast("Client", client)))
+
+
+def _docker(ground: Ground, client: Client) -> DockerRuntime:
+    folder, settings = ground.folder, ground.settings
+    with suppress(EngineError):
+        end_orphans(client, folder.mark)
+    offers = Offers()
+    fetcher = Fetcher(AddressRule.parse(",".join(settings.input_hosts)))
+    options = DockerOptions(
+        client=client,
+        sockets=folder.sockets,
+        mark=folder.mark,
+        offer=offers.add,
+        keep=KeptOutputs(ground.application).keep,
+        network=settings.sandbox_network,
+        input_hosts=ground.input_hosts,
+        setup_timeout=settings.setup_timeout,
+        limits=instance_limits(settings),
+        gpus=settings.docker_gpus,
+    )
+    return DockerRuntime(
+        options, ground.images, ground.kept.images, UnixGates(Gate(offers, fetcher, ground.application))
+    )
 
 
 def instance_limits(settings: Settings) -> InstanceLimits:

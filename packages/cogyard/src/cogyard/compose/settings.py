@@ -198,17 +198,22 @@ class Settings:
         _path, "A PEM file with the certificate's private key, without a passphrase.", default=None
     )
     runtime: str = _setting(
-        _one_of("auto", "sandbox", "process"),
+        _one_of("auto", "sandbox", "docker", "process"),
         "How instances run. `auto` is the most isolated one that this machine has. `sandbox`: the version's image in "
-        "namespaces made by bubblewrap, without a network. `process`: as your own user, for your own models: it "
-        "isolates nothing.",
+        "namespaces made by bubblewrap, without a network. `docker`: as a container without a network. `process`: as "
+        "your own user, for your own models: it isolates nothing.",
         default="auto",
     )
     sandbox_network: bool = _setting(
         _truth,
         "Let models that ask for it (`COGYARD_NETWORK=1` in `environment` of cog.yaml) use this machine's network from "
-        "their sandbox. They then reach what this machine reaches, the platform's own port among it.",
+        "their sandbox or container. They then reach what this machine reaches, the platform's own port among it.",
         default=False,
+    )
+    docker_gpus: str | None = _setting(
+        _text,
+        "GPUs for containers of the `docker` runtime, as `docker run --gpus` takes them: `all`, `2`, `device=0`.",
+        default=None,
     )
     sandbox_scratch: int = _setting(
         _whole(0, 1 << 45),

@@ -44,8 +44,12 @@ def arrange(
     setup_timeout: float,
     mark: str,
     home: str = "/root",
+    tied: bool = False,
 ) -> Inside:
-    """Return command and environment for an image. `listen` is where its callers come in, as relay.py takes it."""
+    """Return command and environment for an image.
+
+    `listen` is where its callers come in, as relay.py takes it; `tied` ends it when its stdin closes.
+    """
     ours = image.is_ours
     words = ["python3", "-I", RELAY]
     if gated:
@@ -53,6 +57,7 @@ def arrange(
     words += ["--relay", f"{listen}={_OUR_SOCKET if ours else _PORT}"]
     for name, value in limits.items():
         words += ["--limit", f"{name}={value}"]
+    words += ["--tied"] if tied else []
     words += ["--", *image.command]
     if ours:
         words += ["--uds", _OUR_SOCKET, "--setup-timeout", f"{setup_timeout:g}"]

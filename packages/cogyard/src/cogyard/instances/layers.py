@@ -92,25 +92,30 @@ class LayerCache:
             await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
 
     async def _archive(self, layer: Layer, work: Path) -> Path:
-        local = self._blobs.path(layer.digest) if isinstance(self._blobs, _WithFiles) else None
-        if local is not None:
-            return local
-        archive = work / "layer"
-        try:
-            with archive.open("wb") as file:
-                async for chunk in self._blobs.read(layer.digest):
-                    file.write(chunk)
-        except KeyError as error:
-            raise ImageRefusedError(
-                f"Layer {layer.digest} is not in the registry's storage.", hint="Push the image again."
-            ) from error
-        return archive
+        return await blob_file(self._blobs, layer.digest, work)
 
     def _limits_here(self) -> UnpackLimits:
         free = shutil.disk_usage(self._root).free - _RESERVE
         return UnpackLimits(
             max_bytes=max(0, min(self._limits.max_bytes, free)), max_entries=self._limits.max_entries
         )
+
+
+async def blob_file(blobs: BlobStore, digest: str, folder: Path) -> Path:
+    """Return a blob as a file: the store's own, or a copy in `folder`. Raises ImageRefusedError."""
+    local = blobs.path(digest) if isinstance(blobs, _WithFiles) else None
+    if local is not None:
+        return local
+    copy = folder / digest.replace(":", "-")
+    try:
+        with await asyncio.to_thread(copy.open, "wb") as file:
+            async for chunk in blobs.read(digest):
+                file.write(chunk)
+    except KeyError as error:
+        raise ImageRefusedError(
+            f"Layer {digest} is not in the registry's storage.", hint="Push the image again."
+        ) from error
+    return copy
 
 
 @runtime_checkable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -13,6 +13,10 @@ from cogyard.domain.fileref import presented, replaced
 _DEEPEST = 16
 #: What is given to predict() and to train().
 _INPUTS = ("Input", "TrainingInput")
+
+
+#: Stores a data URL for whoever holds a lease, and returns the reference of the file.
+Keep = Callable[[str, str], Awaitable[str]]
 
 
 class Reach(Protocol):
@@ -26,6 +30,10 @@ class Reach(Protocol):
         """Say where the model server sends the files it makes while it holds this lease."""
         ...
 
+    async def kept(self, output: Any, lease_token: str) -> Any:
+        """Return an output whose files the platform has."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class DirectReach:
@@ -37,6 +45,10 @@ class DirectReach:
         """Replace each reference to a file of ours by its address; other addresses are the model server's to fetch."""
         return presented(dict(given), lambda ref: f"{self.base}/delivery/{ref.token}/{quote(ref.name)}")
 
+    async def kept(self, output: Any, lease_token: str) -> Any:  # noqa: ARG002 - the server has sent them
+        """Return the output as it is."""
+        return output
+
     def outputs(self, lease_token: str) -> str:
         """Say where outputs go."""
         return f"{self.base}/internal/outputs/{lease_token}/"
@@ -47,12 +59,14 @@ class GatedReach:
     """Through a gate, for a model server without a network: what its input names elsewhere is fetched for it.
 
     `offer` makes an address a path behind the gate; `files` names the inputs that are files: an address in any other
-    input is a text of the caller's, and stays as it is.
+    input is a text of the caller's, and stays as it is. `keep` is for a server that sends no files but answers with
+    them as data URLs, as Cog's does.
     """
 
     base: str
     offer: Callable[[str], str]
     files: frozenset[str]
+    keep: Keep | None = None
 
     def inputs(self, given: Mapping[str, Any]) -> Any:
         """Replace references to our files, and addresses elsewhere in inputs that are files."""
@@ -65,6 +79,21 @@ class GatedReach:
     def outputs(self, lease_token: str) -> str:
         """Say where outputs go."""
         return DirectReach(self.base).outputs(lease_token)
+
+    async def kept(self, output: Any, lease_token: str) -> Any:
+        """Store the data URLs in an output as files, if the server does not send them itself."""
+        if self.keep is None:
+            return output
+        found: list[str] = []
+
+        def note(text: str) -> str:
+            found.append(text)
+            return text
+
+        replaced(output, note)
+        urls = [text for text in dict.fromkeys(found) if _is_file(text)]
+        stored = {url: await self.keep(lease_token, url) for url in urls}
+        return replaced(output, lambda text: stored.get(text, text))
 
     def _behind(self, text: str) -> str:
         elsewhere = text.startswith(("http://", "https://")) and not text.startswith(self.base + "/")
@@ -95,6 +124,10 @@ def _parts(document: Mapping[str, Any], value: Any, depth: int) -> Iterator[Mapp
         yield from _parts(document, _at(document, *reference[2:].split("/")), depth - 1)
     for key in ("items", "anyOf", "allOf", "oneOf", "additionalProperties"):
         yield from _parts(document, value.get(key), depth - 1)
+
+
+def _is_file(text: str) -> bool:
+    return text.startswith("data:") and ";base64," in text[:200]
 
 
 def _at(value: Any, *keys: str) -> Any:

@@ -143,6 +143,13 @@ def limit(name: str, value: int) -> None:
     resource.setrlimit(which, (top, top))
 
 
+def _tie() -> None:
+    """End at once, and with us a container, when stdin closes: whoever started us is gone."""
+    while os.read(0, 1024):
+        pass
+    os._exit(1)
+
+
 def wait(child: int) -> int:
     """Return a child's exit status, or minus its signal; others that end meanwhile are buried."""
     while True:
@@ -156,11 +163,12 @@ def _arguments(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser()
     parser.add_argument("--relay", action="append", default=[], metavar="FROM=TO")
     parser.add_argument("--limit", action="append", default=[], metavar="NAME=NUMBER")
+    parser.add_argument("--tied", action="store_true")
     return parser.parse_args(words[:cut]), words[cut + 1 :]
 
 
 def main(words: list[str]) -> int:
-    """Run `[--relay FROM=TO]… [--limit NAME=NUMBER]… -- COMMAND…` until the command ends."""
+    """Run `[--relay FROM=TO]… [--limit NAME=NUMBER]… [--tied] -- COMMAND…` until the command ends."""
     options, command = _arguments(words)
     for pair in options.limit:
         name, _, number = pair.partition("=")
@@ -171,7 +179,10 @@ def main(words: list[str]) -> int:
         source, _, target = pair.partition("=")
         # What must listen before the server starts does; what the server itself offers is waited for.
         listening.append((listen(source), patient(target, _PATIENCE)))
-    child = subprocess.Popen(command)  # the image's own command
+    # The image's own command. Its stdin is empty: ours may be the tie to whoever started us.
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    if options.tied:
+        _thread(_tie)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, _frame: os.kill(child.pid, got))
     for sock, connecting in listening:

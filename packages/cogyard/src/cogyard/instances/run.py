@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from cogyard.domain.values import Kind
 from cogyard.instances.errors import NotAcceptedError, ServerLostError
@@ -126,19 +127,22 @@ class PredictionRun:
         async for event in self._served.server.predict(request):
             match event:
                 case OutputEvent():
-                    self._reporter.output(event.chunk)
+                    self._reporter.output(await self._kept(event.chunk))
                 case LogEvent():
                     self._reporter.log(event.text)
                 case CompletedEvent():
                     streamed = self._reporter.streamed
                     return Outcome(
                         status=event.status,
-                        output=None if streamed else event.output,
+                        output=None if streamed else await self._kept(event.output),
                         streamed=streamed,
                         error=event.error,
                         metrics=event.metrics,
                     )
         raise ServerLostError("The model server ended the answer before the prediction was complete.")
+
+    async def _kept(self, output: Any) -> Any:
+        return await self._served.reach.kept(output, self._claim.lease_token)
 
     async def _guard(self) -> None:
         """Renew the lease; stop the prediction when somebody asks or it is no longer ours."""

@@ -28,7 +28,7 @@ from cogyard.instances.inside import GATE_BASE, GATE_SOCKET, RELAY, RELAY_FILE, 
 from cogyard.instances.layers import Layers
 from cogyard.instances.limits import InstanceLimits
 from cogyard.instances.orphans import MARK, kill_marked
-from cogyard.instances.reach import DirectReach, GatedReach, Reach, file_inputs
+from cogyard.instances.reach import DirectReach, GatedReach, Keep, Reach, file_inputs
 from cogyard.instances.running import RunningProcess
 from cogyard.instances.runtime import Progress, silent
 from cogyard.instances.server import shut_down
@@ -65,6 +65,8 @@ class SandboxOptions:
     base: str
     #: Makes an address elsewhere a path behind the gate.
     offer: Callable[[str], str]
+    #: Stores what a server answers with as data URLs.
+    keep: Keep
     #: Who root becomes, who owns the unpacked layers; None when we are not root.
     user: int | None = None
     overlay: bool = True
@@ -148,7 +150,8 @@ class PreparedSandbox:
         """How its model servers reach the platform: through a gate, unless they have a network."""
         if self.networked:
             return DirectReach(self.options.base)
-        return GatedReach(GATE_BASE, self.options.offer, file_inputs(self.image.schema))
+        keep = None if self.image.is_ours else self.options.keep
+        return GatedReach(GATE_BASE, self.options.offer, file_inputs(self.image.schema), keep)
 
     async def start(self, instance: str) -> RunningProcess:
         """Start a model server in a sandbox of its own. Raises PrepareFailedError."""

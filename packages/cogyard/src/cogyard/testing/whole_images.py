@@ -118,6 +118,13 @@ def tar_layer(kind: str, files: Mapping[str, bytes]) -> TestLayer:
     return TestLayer(kind, buffer.getvalue())
 
 
+def folder_layer(kind: str, folder: Path, place: str, linked: Iterable[Path] = ()) -> TestLayer:
+    """Make a layer of a folder's files below `place`, and of the libraries that some of them are linked to."""
+    files: list[Entry] = [(f"{place}/{name}", path) for name, path in _files(folder)]
+    libraries: list[Entry] = [(str(path).lstrip("/"), path.resolve()) for path in _libraries(linked)]
+    return _layer(kind, [*files, *libraries])
+
+
 def link_layer(links: Mapping[str, str]) -> TestLayer:
     """Make a layer of symbolic links."""
     return _layer("", ((name, target.encode()) for name, target in links.items()))

@@ -1,0 +1,361 @@
+"""The docker runtime with a real engine: the common promises, what a container may, Cog's own images, orphans."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uv
+from cog_server.inputs.addresses import AddressRule
+from cog_server.inputs.fetch import Fetcher
+from cogyard.compose.gates import UnixGates
+from cogyard.engine import Client, find
+from cogyard.instances.docker import NAME, DockerOptions, DockerRuntime, end_orphans, unfit
+from cogyard.instances.events import CompletedEvent, LogEvent
+from cogyard.instances.gate import Gate, Offers
+from cogyard.instances.limits import InstanceLimits
+from cogyard.instances.server import HttpModelServer, Run
+from cogyard.oci.config import RunConfig
+from cogyard.testing.blobs import MemoryBlobs
+from cogyard.testing.images import HELLO, TestImage, TestVersions, schema_of
+from cogyard.testing.instances import RuntimeContract
+from cogyard.testing.whole_images import (
+    VERSION,
+    assemble_image,
+    base_layers,
+    folder_layer,
+    make_whole_image,
+    tar_layer,
+)
+
+from tests.docker import Docker
+from tests.sandboxes import nothing, sandbox_runtime
+
+pytestmark = [pytest.mark.anyio, pytest.mark.docker]
+
+COUNTING = """
+from typing import Iterator
+from cog import BasePredictor
+
+class Predictor(BasePredictor):
+    def predict(self, n: int = 3) -> Iterator[int]:
+        yield from range(n)
+"""
+ENDLESS = """
+import time
+from typing import Iterator
+from cog import BasePredictor
+
+class Predictor(BasePredictor):
+    def predict(self) -> Iterator[str]:
+        yield "begun"
+        time.sleep(600)
+"""
+BROKEN = """
+from cog import BasePredictor
+
+class Predictor(BasePredictor):
+    def setup(self) -> None:
+        print("loading weights")
+        raise RuntimeError("no such weights")
+
+    def predict(self) -> str:
+        return ""
+"""
+HOSTILE = """
+import ctypes, json, os, signal, socket, time
+from cog import BasePredictor
+
+class Predictor(BasePredictor):
+    def predict(self, code: str) -> str:
+        names = dict(globals(), found=None)
+        exec(code, names)
+        return json.dumps(names["found"])
+"""
+#: As authors write for Cog 0.23: its own SDK, a file out.
+FOR_COG = """
+from cog import BasePredictor, Input, Path
+
+class Predictor(BasePredictor):
+    def setup(self):
+        self.greeting = "hello"
+
+    def predict(self, text: str = Input(default="you"), file: Path = Input(default=None)) -> Path:
+        print("greeting")
+        out = Path("/tmp/out.txt")
+        out.write_text(f"{self.greeting} {text}" + (file.read_text() if file else ""))
+        return out
+"""
+PREDICTORS = {
+    "hello": HELLO,
+    "counting": COUNTING,
+    "endless": ENDLESS,
+    "broken": BROKEN,
+    "hostile": HOSTILE,
+}
+LIMITS = replace(InstanceLimits(), memory=512 << 20, processes=60, scratch=64 << 20, cpus=1.0)
+_BLOBS = MemoryBlobs()
+
+
+@functools.cache
+def _image(name: str) -> TestImage:
+    return make_whole_image(PREDICTORS[name])
+
+
+@pytest.fixture
+def client(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Give the engine as an operator has it; the tests' own images are removed afterwards."""
+    monkeypatch.setenv("DOCKER_HOST", docker.host)
+    monkeypatch.setenv("DOCKER_CONFIG", str(docker.config))
+    found = find("docker")
+    assert found is not None
+    return found
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tidy(docker: Docker) -> Iterator[None]:
+    yield
+    listed = docker("images", "--quiet", NAME).stdout.decode().split()
+    if listed:
+        docker("rmi", "--force", *listed)
+
+
+async def _runtime(client: Client, folder: Path, *images: TestImage, **more: Any) -> DockerRuntime:
+    for image in images:
+        await image.put(_BLOBS)
+    offers = Offers()
+    options = DockerOptions(
+        client=client,
+        sockets=folder / "s",
+        mark=folder.name.replace("_", ""),
+        offer=offers.add,
+        keep=more.pop("keep", _keep),
+        limits=LIMITS,
+        setup_timeout=60,
+        **more,
+    )
+    gates = UnixGates(Gate(offers, Fetcher(AddressRule()), nothing))
+    return DockerRuntime(options, TestVersions(*images), _BLOBS, gates)
+
+
+async def _keep(lease: str, url: str) -> str:
+    content = base64.b64decode(url.partition(",")[2])
+    return f"kept:{lease}:{content.decode()}"
+
+
+@asynccontextmanager
+async def _live(runtime: Any, image: TestImage, name: str = "one") -> AsyncIterator[HttpModelServer]:
+    running = await (await runtime.prepare(image.version)).start(name)
+    server = HttpModelServer(running.address)
+    try:
+        await _until_ready(server, running)
+        yield server
+    finally:
+        await server.aclose()
+        await running.stop(grace=0)
+
+
+def _is_link(address: str) -> bool:
+    return Path(address.removeprefix("unix:")).is_symlink()
+
+
+async def _until_ready(server: HttpModelServer, running: Any) -> None:
+    death = asyncio.create_task(running.wait())
+    async with asyncio.timeout(90):
+        while (health := await server.health()) is None or not health.ready:
+            assert not death.done(), running.logs()
+            assert health is None or not health.broken, running.logs()
+            await asyncio.wait([death], timeout=0.05)
+    death.cancel()
+
+
+class TestDockerRuntime(RuntimeContract):
+    @pytest.fixture
+    async def runtime(self, client: Client, tmp_path: Path) -> DockerRuntime:
+        """Make the real one."""
+        return await _runtime(client, tmp_path, *(_image(name) for name in PREDICTORS))
+
+    @pytest.fixture
+    def connect(self) -> object:
+        """Speak HTTP over the instance's socket."""
+        return HttpModelServer
+
+    @pytest.fixture
+    def hello(self) -> str:
+        """Name the version that greets."""
+        return _image("hello").version
+
+    @pytest.fixture
+    def counting(self) -> str:
+        """Name the version that counts."""
+        return _image("counting").version
+
+    @pytest.fixture
+    def endless(self) -> str:
+        """Name the version that never ends."""
+        return _image("endless").version
+
+    @pytest.fixture
+    def broken(self) -> str:
+        """Name the version whose setup fails."""
+        return _image("broken").version
+
+
+async def test_a_container_has_no_network_and_no_power(client: Client, tmp_path: Path) -> None:
+    """A loopback, no capability, a bounded number of processes and amount of memory."""
+    runtime = await _runtime(client, tmp_path, _image("hostile"))
+    code = """
+def forks():
+    count = 0
+    try:
+        while count < 500:
+            pid = os.fork()
+            if pid == 0:
+                time.sleep(600)
+            count += 1
+            children.append(pid)
+    except OSError:
+        pass
+    return count
+children = []
+found = {
+    "net": sorted(line.split(":")[0].strip() for line in open("/proc/net/dev").readlines()[2:]),
+    "caps": [l.split()[1] for l in open("/proc/self/status") if l.startswith("CapEff")],
+    "forks": forks(),
+}
+for pid in children:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+"""
+    async with _live(runtime, _image("hostile")) as server:
+        found = json.loads((await _end(server, {"code": code})).output)
+        assert found["net"] == ["lo"]
+        assert found["caps"] == ["0000000000000000"]
+        assert 5 < found["forks"] < 60
+        eaten = await _end(server, {"code": "found = len(b'x' * (2 << 30))"})
+        assert eaten.status == "failed"
+
+
+async def test_a_socket_that_is_a_link_is_not_followed(client: Client, tmp_path: Path) -> None:
+    """A model that puts a link where its socket was cannot make the platform speak to another."""
+    runtime = await _runtime(client, tmp_path, _image("hostile"))
+    code = "os.remove('/run/cogyard/in/model.sock'); os.symlink('/var/run/docker.sock', '/run/cogyard/in/model.sock')"
+    running = await (await runtime.prepare(_image("hostile").version)).start("link")
+    first, second = HttpModelServer(running.address), HttpModelServer(running.address)
+    try:
+        await _until_ready(first, running)
+        assert (await _end(first, {"code": code})).status == "succeeded"
+        assert _is_link(running.address)
+        assert await second.health() is None
+    finally:
+        await first.aclose()
+        await second.aclose()
+        await running.stop(grace=0)
+
+
+async def test_orphans_are_found_by_their_label(client: Client, tmp_path: Path) -> None:
+    """Containers of a platform that was killed are ended by the next of the same folder, and no others."""
+    name = tmp_path.name.replace("_", "")
+    image = _image("hello")
+    runtime = await _runtime(client, tmp_path, image)
+    await runtime.prepare(image.version)
+    for mark in (name, f"other{name}"):
+        label = f"run.cog.instance={mark}/x"
+        words = ["run", "--detach", "--rm", "--label", label, "--network", "none", "--entrypoint", "python3"]
+        done = client.call(*words, f"{NAME}:{image.version}", "-c", "import time; time.sleep(600)")
+        assert done.returncode == 0, done.stderr
+    assert end_orphans(client, name) == 1
+    assert end_orphans(client, name) == 0
+    assert end_orphans(client, f"other{name}") == 1
+
+
+async def test_a_container_ends_with_whoever_started_it(client: Client, tmp_path: Path) -> None:
+    """When the pipe to the first process closes, as when the platform is killed, the container is gone."""
+    image = _image("hello")
+    runtime = await _runtime(client, tmp_path, image)
+    running = await (await runtime.prepare(image.version)).start("tied")
+    server = HttpModelServer(running.address)
+    await _until_ready(server, running)
+    async with asyncio.timeout(60):
+        assert running._process.stdin is not None
+        running._process.stdin.close()
+        assert (await running.wait()).code != 0
+    await server.aclose()
+    await running.stop()
+
+
+async def test_an_engine_elsewhere_is_not_for_instances(client: Client) -> None:
+    """Sockets are shared with an engine on this machine only."""
+    assert unfit(client, {"DOCKER_HOST": "unix:///x.sock"}) is None
+    assert "on another machine" in (unfit(client, {"DOCKER_HOST": "tcp://192.0.2.1:2375"}) or "")
+
+
+@functools.cache
+def _cog_image() -> TestImage:
+    """Make an image as Cog 0.23 does: coglet inside, Cog's labels, nothing of ours. Skips without a package index."""
+    folder = Path(tempfile.mkdtemp(prefix="cogyard-"))
+    command = [uv.find_uv_bin(), "pip", "install", "-q", "--python", sys.executable, "--target", str(folder)]
+    done = subprocess.run([*command, "cog==0.23.1"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"coglet could not be fetched: {done.stderr.strip().splitlines()[-1:]}")
+    linked = [path for path in folder.rglob("*.so*") if path.is_file()]
+    schema = json.dumps(schema_of(FOR_COG))
+    config = {"build": {"python_version": VERSION}, "predict": "predict.py:Predictor"}
+    return assemble_image(
+        [
+            base_layers()[0],
+            folder_layer("", folder, f"usr/local/lib/python{VERSION}/site-packages", linked),
+            tar_layer(
+                "", {"src/predict.py": FOR_COG.encode(), "src/cog.yaml": b"predict: predict.py:Predictor\n"}
+            ),
+        ],
+        RunConfig(
+            cmd=["python", "-m", "cog.server.http"],
+            working_dir="/src",
+            env=["PATH=/usr/local/bin:/usr/bin:/bin", "COG_PREDICT_TYPE_STUB=predict.py:Predictor"],
+            labels={
+                "run.cog.version": "0.23.1",
+                "run.cog.config": json.dumps(config),
+                "run.cog.openapi_schema": schema,
+                "run.cog.has_init": "false",
+            },
+        ),
+    )
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("kind", ["docker", "sandbox"])
+async def test_cogs_own_image_runs(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
+    """An image with coglet inside answers, streams nothing it was not made for, and its files are kept."""
+    image = _cog_image()
+    if kind == "docker":
+        runtime: Any = await _runtime(request.getfixturevalue("client"), tmp_path, image)
+    else:
+        runtime = await sandbox_runtime(tmp_path, image, keep=_keep)
+    prepared = await runtime.prepare(image.version)
+    async with _live(runtime, image) as server:
+        for number in range(3):
+            events = [e async for e in server.predict(Run(id=f"p{number}", input={"text": "Alice"}))]
+            end = events[-1]
+            assert isinstance(end, CompletedEvent)
+            assert end.status == "succeeded", end.error
+            assert "greeting" in "".join(e.text for e in events if isinstance(e, LogEvent))
+            assert await prepared.reach.kept(end.output, "lease") == "kept:lease:hello Alice"
+
+
+async def _end(server: HttpModelServer, inputs: dict[str, Any]) -> CompletedEvent:
+    events = [event async for event in server.predict(Run(id=os.urandom(6).hex(), input=inputs))]
+    assert isinstance(events[-1], CompletedEvent)
+    return events[-1]
