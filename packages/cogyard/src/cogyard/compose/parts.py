@@ -168,9 +168,15 @@ def make_services(
 
 
 def make_application(
-    kept: Kept, services: Services, settings: Settings, secret: str, metrics: Metrics
+    kept: Kept,
+    services: Services,
+    settings: Settings,
+    secret: str,
+    metrics: Metrics,
+    *,
+    prefetch: Callable[[str], None],
 ) -> ASGIApp:
-    """Make the application: API, pages, registry, files."""
+    """Make the application: API, pages, registry, files. `prefetch` is told of each version that was pushed."""
     web = WebSettings(
         session_secret=secret,
         public_url=settings.public_url,
@@ -179,11 +185,13 @@ def make_application(
         metrics_token=settings.metrics_token,
         rates=Rates(creates=settings.rate_creates, others=settings.rate_requests),
     )
-    registry = make_registry(kept, services, settings, secret)
+    registry = make_registry(kept, services, settings, secret, prefetch)
     return create_application(services, web, registry=registry, meter=metrics)
 
 
-def make_registry(kept: Kept, services: Services, settings: Settings, secret: str) -> Registry:
+def make_registry(
+    kept: Kept, services: Services, settings: Settings, secret: str, prefetch: Callable[[str], None]
+) -> Registry:
     """Make the registry over the same accounts and models."""
     return create_registry(
         blobs=kept.images,
@@ -191,7 +199,7 @@ def make_registry(kept: Kept, services: Services, settings: Settings, secret: st
         repositories=kept.repositories,
         identity=AccountIdentity(services),
         access=ModelAccess(services),
-        pushes=VersionsFromPushes(services),
+        pushes=VersionsFromPushes(services, prefetch),
         pins=VersionPins(services),
         secret=secret,
         max_blob=settings.max_layer,

@@ -27,6 +27,7 @@ from cogyard.compose.parts import (
     make_work,
     secret_of,
 )
+from cogyard.compose.prefetching import Prefetch
 from cogyard.compose.runtimes import Choice
 from cogyard.compose.settings import Settings
 from cogyard.compose.status import StatusFile
@@ -60,12 +61,14 @@ class Platform:
         counter: LogCounter,
         retention: Retention | None,
         runtime: Choice,
+        prefetch: Prefetch,
         collect: ImageCollection,
     ) -> None:
         self.app = app
         self.services = services
         #: What instances run in, and why not in another.
         self.runtime = runtime
+        self._prefetch = prefetch
         self._kept = kept
         self._caller = caller
         self._fleet = fleet
@@ -90,7 +93,10 @@ class Platform:
                 ended=metrics.prediction_ended,
                 lookout=lookout,
             )
-            app = make_application(kept, services, settings, secret_of(folder), metrics)
+            prefetch = Prefetch()
+            app = make_application(
+                kept, services, settings, secret_of(folder), metrics, prefetch=prefetch.ask
+            )
             ground = Ground(
                 kept=kept,
                 services=services,
@@ -125,6 +131,7 @@ class Platform:
             counter=LogCounter(metrics),
             retention=make_retention(services, settings),
             runtime=choice,
+            prefetch=prefetch,
             collect=ImageCollection(kept=kept, grace=timedelta(seconds=settings.keep_unused_layers)),
         )
 
@@ -150,12 +157,13 @@ class Platform:
             self._background.begin("audit", partial(every, _AUDIT_PRUNE, self.services.audit.prune))
         self._background.begin("images", partial(every, EVERY, self._collect))
         self._background.begin("status", self._status.run)
+        self._background.begin("prefetch", partial(self._prefetch.run, self.runtime.runtime))
         self._background.begin("controller", self._controller.run)
         return recovered
 
     async def drain(self, *, grace: float) -> None:
         """Start no more instances, let what runs finish for `grace` seconds, end the rest."""
-        await self._background.stop("controller")
+        await self._background.stop("controller", "prefetch")
         interrupted = await self._fleet.stop(grace=grace)
         if interrupted:
             _log.warning("instances_interrupted", extra={"instances": interrupted})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,8 @@ class VersionsFromPushes:
     """The registry's PushObserver: an image that describes its model's inputs and output is a version."""
 
     services: Services
+    #: Told of each version that was pushed.
+    prefetch: Callable[[str], None] = lambda _version: None
 
     async def pushed(self, push: Push) -> None:
         """Make the version; the same digest again changes nothing."""
@@ -106,6 +108,7 @@ class VersionsFromPushes:
             cog_version=push.labels.get(_COG_VERSION, ""),
             size=push.size,
         )
+        self.prefetch(version.id)
         _log.info("version_pushed", extra={"model": model.path, "version": version.id, "size": push.size})
 
 
