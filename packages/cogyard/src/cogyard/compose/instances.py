@@ -18,7 +18,8 @@ from cogyard.compose.keeping import KeptOutputs
 from cogyard.compose.parts import Kept, make_work
 from cogyard.compose.registry import PushedImages
 from cogyard.compose.runtimes import Choice, Offer, choose
-from cogyard.compose.settings import Settings, instance_memory
+from cogyard.compose.settings import Settings, SettingsError, instance_memory, machine
+from cogyard.compose.skus import too_large
 from cogyard.engine import Client, EngineError, find
 from cogyard.features.services import Services
 from cogyard.fleet.local import LocalFleet
@@ -67,7 +68,12 @@ class Ground:
 
 
 def make_fleet(ground: Ground) -> tuple[LocalFleet, Choice]:
-    """Choose a runtime and make the fleet over it. Blocks a moment; raises RuntimeMissingError."""
+    """Choose a runtime and make the fleet over it. Blocks a moment; raises RuntimeMissingError and SettingsError."""
+    if lack := too_large(ground.settings.hardware, machine()):
+        raise SettingsError(
+            f"hardware: {lack} that this machine has for models.",
+            hint="Make the kind smaller, or leave it out: an instance of it could never start.",
+        )
     choice = choose(
         ground.settings.runtime,
         {
@@ -81,6 +87,7 @@ def make_fleet(ground: Ground) -> tuple[LocalFleet, Choice]:
         work=make_work(ground.kept, ground.services, ground.folder),
         options=HostOptions(setup_timeout=ground.settings.setup_timeout + _BACKSTOP),
         connect=HttpModelServer,
+        gpus=machine().gpus,
     )
     return fleet, choice
 

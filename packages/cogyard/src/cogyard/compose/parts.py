@@ -21,7 +21,7 @@ from cogyard.compose.registry import (
     VersionPins,
     VersionsFromPushes,
 )
-from cogyard.compose.settings import Settings
+from cogyard.compose.settings import Settings, machine
 from cogyard.compose.trainings import TrainedVersions
 from cogyard.compose.upgrade import open_database
 from cogyard.domain.autoscale import Limits, Scale
@@ -125,7 +125,7 @@ def make_services(
         SqlModels(kept.database),
         SqlPredictions(kept.database),
     )
-    accounts, hardware = Accounts(store=account_store), HardwareList()
+    accounts, hardware = Accounts(store=account_store), _hardware(settings)
     files = Files(store=SqlFiles(kept.database), blobs=kept.files, upload_limit=settings.max_file)
     models = Models(
         store=model_store, accounts=account_store, hardware=hardware, repositories=kept.repositories
@@ -165,6 +165,11 @@ def make_services(
         webhooks=webhooks,
         calls=WebhookCalls(log=log, predictions=predictions, ring=webhooks.ring),
     )
+
+
+def _hardware(settings: Settings) -> HardwareList:
+    offered = tuple(each.hardware for each in settings.hardware)
+    return HardwareList(offered=offered) if offered else HardwareList()
 
 
 def make_application(
@@ -224,7 +229,9 @@ def make_work(kept: Kept, services: Services, folder: DataDir) -> Work:
 def controller_options(settings: Settings) -> ControllerOptions:
     """Return how this machine scales."""
     return ControllerOptions(
-        limits=Limits(max_instances=settings.max_instances),
+        limits=Limits(
+            max_instances=settings.max_instances, capacity=machine() if settings.hardware else None
+        ),
         scale=Scale(idle_timeout=timedelta(seconds=settings.idle_timeout)),
     )
 

@@ -30,7 +30,9 @@ from cogyard.compose.parts import (
 from cogyard.compose.prefetching import Prefetch
 from cogyard.compose.runtimes import Choice
 from cogyard.compose.settings import Settings
+from cogyard.compose.skus import HardwareNeeds
 from cogyard.compose.status import StatusFile
+from cogyard.compose.wishes import WishedHardware
 from cogyard.features.predictions.retention import Retention
 from cogyard.features.services import Services
 from cogyard.features.webhooks.calling import HttpCaller
@@ -113,6 +115,7 @@ class Platform:
                 make_work(kept, services, folder),
                 controller_options(settings),
                 scales=make_scales(services, settings),
+                needs=HardwareNeeds(settings.hardware, WishedHardware(services)),
                 observe=_telling(status.observe, metrics.observe, lookout.observe),
                 record=partial(_record, history, metrics),
             )

@@ -49,6 +49,6 @@ def choose(wanted: str, offers: Mapping[str, Callable[[], Offer]]) -> Choice:
             return Choice(name=name, runtime=offer.make(), passed_over=passed_over)
         passed_over[name] = offer.reason
     raise RuntimeMissingError(
-        f"The runtime {wanted} does not work here: {passed_over[wanted]}.",
+        f"The runtime {wanted} does not work here: {passed_over[wanted].rstrip('.?')}.",
         hint="`--runtime auto` takes the most isolated one that does.",
     )

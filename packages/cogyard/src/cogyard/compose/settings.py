@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from cogyard.compose.skus import Sku, parse_skus
+from cogyard.domain.capacity import Resources
 from cogyard.errors import CogyardError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -48,8 +50,14 @@ def default_max_instances() -> int:
 
 def instance_memory(instances: int) -> int:
     """Return the bytes of memory that each of so many instances may have, with some left for the platform."""
+    return machine().memory // instances
+
+
+def machine() -> Resources:
+    """Return what this machine has to give out: all but a part of the memory, which is the platform's."""
     whole = _machine_memory()
-    return (whole - min(_OWN_MEMORY, whole // 4)) // instances
+    gpus = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+    return Resources(cpus=float(os.cpu_count() or 1), memory=whole - min(_OWN_MEMORY, whole // 4), gpus=gpus)
 
 
 def _machine_memory() -> int:
@@ -219,6 +227,14 @@ class Settings:
         _whole(0, 1 << 45),
         "Bytes that one instance may write in its sandbox; they are kept in memory. 0: half of its memory.",
         default=0,
+    )
+    hardware: tuple[Sku, ...] = _setting(
+        parse_skus,
+        "The kinds of machine that models and deployments may ask for: in the file, tables `[[hardware]]` with `sku`, "
+        "`name`, `cpus`, `memory` (bytes, or such as `8GiB`) and `gpus`; elsewhere the same as JSON. What runs is "
+        "added up, and no more is started than this machine has. A model whose kind is not listed gets the first. "
+        "None: one kind `cpu`, and instances are only counted.",
+        default=(),
     )
     max_instances: int = _setting(
         _whole(1, 10_000),

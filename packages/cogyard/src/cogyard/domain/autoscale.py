@@ -15,6 +15,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from math import ceil
 
+from cogyard.domain.capacity import NOTHING, Resources, Room
+
 
 class Phase(StrEnum):
     """Where an instance is in its life."""
@@ -39,6 +41,8 @@ class Limits:
 
     max_instances: int
     patience: timedelta = timedelta(seconds=30)
+    #: What there is to give out; None when only instances are counted.
+    capacity: Resources | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +53,8 @@ class Demand:
     waiting_since: datetime | None = None
     not_before: datetime | None = None
     scale: Scale = Scale()
+    #: What one instance holds of the machine while it lives.
+    needs: Resources = NOTHING
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,13 +68,15 @@ class InstanceView:
     slots: int = 1
     busy: int = 0
     idle_since: datetime | None = None
+    holds: Resources = NOTHING
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """Start one more instance of this deployable."""
+    """Start one more instance of this deployable, with so much of the machine."""
 
     deployable: str
+    needs: Resources = NOTHING
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,18 +98,28 @@ def decide(
     retired = _retire(demands, alive, now)
     kept = [instance for instance in alive if instance.id not in {action.instance for action in retired}]
     actions: list[Action] = list(retired)
-    room = limits.max_instances - len(instances)
+    whole = Room(places=limits.max_instances, resources=limits.capacity)
+    room = whole.without(*(instance.holds for instance in instances))
+    coming = whole.without(*(instance.holds for instance in kept))
     for deployable in _wanting(demands, kept, now):
-        if room > 0:
-            actions.append(Start(deployable=deployable))
-            room -= 1
+        needs = demands[deployable].needs
+        if room.holds(needs):
+            actions.append(Start(deployable=deployable, needs=needs))
+            room, coming = room.without(needs), coming.without(needs)
             continue
-        if len(instances) - len(kept) > sum(isinstance(action, Start) for action in actions):
-            continue  # A place is being freed already; the next decision uses it.
+        if coming.holds(needs):
+            # Room is being made already; the next decision uses it. What is there of it is not given to others.
+            room, coming = room.without(needs), coming.without(needs)
+            continue
+        if limits.capacity is not None and not needs.fits_in(limits.capacity):
+            continue  # It never will fit: nobody gives way to it in vain.
         victim = _victim(demands, deployable, kept, limits, now)
         if victim is not None:
             actions.append(victim)
+            freed = [instance.holds for instance in kept if instance.id == victim.instance]
             kept = [instance for instance in kept if instance.id != victim.instance]
+            # Kept for whoever it is made for, else small ones would take each part of it as it comes.
+            room, coming = room.without(needs), coming.with_freed(*freed).without(needs)
     return actions
 
 

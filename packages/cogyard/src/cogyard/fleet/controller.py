@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -24,6 +24,7 @@ from cogyard.domain.autoscale import (
     decide,
     next_change,
 )
+from cogyard.domain.capacity import NOTHING, Resources
 from cogyard.domain.deployments import scale_of
 from cogyard.fleet.local import Ended
 from cogyard.fleet.trouble import Fault, Trouble, after_failure, explain
@@ -51,8 +52,8 @@ class Fleet(Protocol):
         """Return every instance that lives."""
         ...
 
-    def start(self, deployable: str) -> str:
-        """Begin one more instance and return its id."""
+    def start(self, deployable: str, needs: Resources = NOTHING) -> str:
+        """Begin one more instance, with so much of the machine, and return its id."""
         ...
 
     def drain(self, instance: str) -> None:
@@ -66,6 +67,22 @@ class Scales(Protocol):
     async def scales(self) -> Mapping[str, Scale]:
         """Return how deployments' instances grow and shrink, by deployable."""
         ...
+
+
+class Needs(Protocol):
+    """What instances hold of the machine."""
+
+    async def needs(self, deployables: Iterable[str]) -> Mapping[str, Resources]:
+        """Return what one instance of each needs; one that is left out needs nothing that is counted."""
+        ...
+
+
+class NoNeeds:
+    """For a machine where nothing is counted but instances."""
+
+    async def needs(self, deployables: Iterable[str]) -> Mapping[str, Resources]:  # noqa: ARG002 - of none
+        """Return nothing."""
+        return {}
 
 
 class NoScales:
@@ -106,6 +123,7 @@ class Controller:
         options: ControllerOptions,
         *,
         scales: Scales | None = None,
+        needs: Needs | None = None,
         now: Callable[[], datetime] = utc_now,
         observe: Callable[[Overview], None] = lambda _overview: None,
         record: Callable[[Ended], None] = lambda _ended: None,
@@ -115,6 +133,7 @@ class Controller:
         self._work = work
         self._options = options
         self._scales = scales or NoScales()
+        self._needs = needs or NoNeeds()
         self._now = now
         self._observe = observe
         self._record = record
@@ -150,11 +169,11 @@ class Controller:
         waiting = {name: left for name, count in waiting.items() if (left := await self._refuse(name, count))}
         own = await self._scales.scales()
         views = self._fleet.views()
-        demands = self._demands(waiting, views, own, now)
+        demands = await self._with_needs(self._demands(waiting, views, own, now))
         for action in decide(demands, views, self._options.limits, now):
             match action:
                 case Start():
-                    self._fleet.start(action.deployable)
+                    self._fleet.start(action.deployable, action.needs)
                 case Drain():
                     _log.info("instance_draining", extra={"instance": action.instance, "why": action.reason})
                     self._fleet.drain(action.instance)
@@ -206,6 +225,10 @@ class Controller:
             )
             for name in names
         }
+
+    async def _with_needs(self, demands: Mapping[str, Demand]) -> dict[str, Demand]:
+        needs = await self._needs.needs(demands)
+        return {name: replace(demand, needs=needs.get(name, NOTHING)) for name, demand in demands.items()}
 
     def _present(self, views: list[InstanceView]) -> dict[str, Trouble]:
         """Return the troubles of versions that have no ready instance: of the others they are past."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cogyard.domain.autoscale import InstanceView
+from cogyard.domain.capacity import NOTHING, Grant, Resources, free_devices
 from cogyard.domain.deployables import version_of
 from cogyard.instances.errors import InstanceError
 from cogyard.instances.host import Host, HostOptions, utc_now
@@ -52,7 +53,9 @@ class LocalFleet:
         options: HostOptions,
         connect: Callable[[str], ModelServer],
         now: Callable[[], datetime] = utc_now,
+        gpus: int = 0,
     ) -> None:
+        self._gpus = gpus
         self._runtime = runtime
         self._work = work
         self._options = options
@@ -66,8 +69,9 @@ class LocalFleet:
         """Return every instance that lives, those being prepared among them."""
         return [placed.host.view() for placed in self._placed.values()]
 
-    def start(self, deployable: str) -> str:
+    def start(self, deployable: str, needs: Resources = NOTHING) -> str:
         """Begin one more instance and return its id; how it goes is told to `ended` and `changed`."""
+        taken = [number for placed in self._placed.values() for number in placed.host.grant.devices]
         instance = f"{deployable[:12]}-{secrets.token_hex(4)}"
         host = Host(
             instance=instance,
@@ -77,6 +81,7 @@ class LocalFleet:
             connect=self._connect,
             now=self._now,
             changed=lambda: self.changed(),  # noqa: PLW0108 - it may be set after the start
+            grant=Grant(resources=needs, devices=free_devices(self._gpus, taken, needs.gpus)),
         )
         started_at = self._now()
         task = asyncio.create_task(self._live(host, started_at), name=f"instance {instance}")

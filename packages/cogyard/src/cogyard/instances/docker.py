@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from cogyard.domain.blobs import BlobStore
+from cogyard.domain.capacity import UNCOUNTED, Grant
 from cogyard.engine import Client, EngineError
 from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
 from cogyard.instances.image import Image, find_image
@@ -131,7 +132,7 @@ class PreparedDocker:
         keep = None if self.image.is_ours else self.options.keep
         return GatedReach(GATE_BASE, self.options.offer, file_inputs(self.image.schema), keep)
 
-    async def start(self, instance: str) -> RunningProcess:
+    async def start(self, instance: str, grant: Grant = UNCOUNTED) -> RunningProcess:
         """Start a model server in a container of its own. Raises PrepareFailedError."""
         left = _Left(self.options, instance)
         try:
@@ -139,7 +140,7 @@ class PreparedDocker:
             left.close_gate = await self.gates.open(left.gate)
             process = await asyncio.create_subprocess_exec(
                 str(self.options.client.program),
-                *self.arguments(left),
+                *self.arguments(left, grant),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
@@ -154,9 +155,10 @@ class PreparedDocker:
             raise
         return RunningProcess(process, address=f"unix:{left.socket}", ask=left.ask, tidy=left.tidy)
 
-    def arguments(self, left: _Left) -> list[str]:
+    def arguments(self, left: _Left, grant: Grant = UNCOUNTED) -> list[str]:
         """Return the words after `docker`."""
-        options, limits = self.options, self.options.limits
+        options, limits = self.options, self.options.limits.within(grant)
+        gpus = f'"device={",".join(map(str, grant.devices))}"' if grant.resources.gpus else options.gpus
         inside = arrange(
             self.image,
             listen=f"{_INLET}/{_SOCKET}",
@@ -176,7 +178,7 @@ class PreparedDocker:
         words += ["--pids-limit", str(limits.processes)]
         words += ["--shm-size", str(min(limits.scratch, 1 << 30))]
         words += ["--cpus", f"{limits.cpus:g}"] if limits.cpus is not None else []
-        words += ["--gpus", options.gpus] if options.gpus is not None else []
+        words += ["--gpus", gpus] if gpus is not None else []
         words += ["--volume", f"{left.folder}:{_INLET}", "--volume", f"{left.gate}:{GATE_SOCKET}"]
         words += ["--volume", f"{RELAY_FILE}:{RELAY}:ro"]
         for name, value in inside.environment.items():

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cogyard.domain.autoscale import InstanceView, Phase
+from cogyard.domain.capacity import UNCOUNTED, Grant
 from cogyard.instances.errors import SetupFailedError, SetupKilledError
 from cogyard.instances.run import PredictionRun, RunOptions, Served, Work
 from cogyard.instances.runtime import Exit, Prepared, Running
@@ -60,8 +61,11 @@ class Host:
         connect: Callable[[str], ModelServer],
         now: Callable[[], datetime] = utc_now,
         changed: Callable[[], None] = lambda: None,
+        grant: Grant = UNCOUNTED,
     ) -> None:
         self.id = instance
+        #: What it holds of the machine while it lives.
+        self.grant = grant
         self.deployable = deployable
         #: Whether it has ever taken work.
         self.was_ready = False
@@ -91,6 +95,7 @@ class Host:
             slots=self._slots,
             busy=self._busy,
             idle_since=self._idle_since,
+            holds=self.grant.resources,
         )
 
     def drain(self) -> None:
@@ -106,7 +111,7 @@ class Host:
         if self._draining.is_set():
             return None
         self._slots = prepared.slots
-        running = await prepared.start(self.id)
+        running = await prepared.start(self.id, self.grant)
         server = self._connect(running.address)
         served = Served(
             instance=self.id,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from cogyard.domain.capacity import Grant
 
 _GIB = 1 << 30
 
@@ -21,6 +23,12 @@ class InstanceLimits:
     scratch: int = 2 * _GIB
     #: Open files of one process.
     files: int = 65_536
+
+    def within(self, grant: Grant) -> InstanceLimits:
+        """Return these limits, narrowed or widened to what an instance was given."""
+        given = grant.resources
+        memory = given.memory or self.memory
+        return replace(self, memory=memory, cpus=given.cpus or self.cpus, scratch=min(self.scratch, memory))
 
     def for_process(self, *, grouped: bool) -> dict[str, int]:
         """Return what is set for each process (see setrlimit(2)). `grouped`: control groups hold memory together."""

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from cogyard.domain.capacity import UNCOUNTED, Grant
 from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
 from cogyard.instances.image import Image, find_image
 from cogyard.instances.layers import Layers
@@ -140,7 +141,7 @@ class PreparedProcess:
         """How its model servers reach the platform: over the network, as whatever else."""
         return DirectReach(self.options.base)
 
-    async def start(self, instance: str) -> RunningProcess:
+    async def start(self, instance: str, grant: Grant = UNCOUNTED) -> RunningProcess:
         """Start a model server in a folder of its own. Raises PrepareFailedError."""
         folder = self.options.root / instance
         socket = self.options.sockets / f"{instance}.sock"
@@ -151,7 +152,7 @@ class PreparedProcess:
             process = await asyncio.create_subprocess_exec(
                 *self._command(folder / "project", socket),
                 cwd=folder / "project",
-                env=self._environ(folder, instance),
+                env={**self._environ(folder, instance), **_devices(grant)},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
@@ -214,6 +215,12 @@ class PreparedProcess:
             **dict.fromkeys(("NO_PROXY", "no_proxy"), _no_proxy()),
             MARK: f"{self.options.mark}/{instance}",
         }
+
+
+def _devices(grant: Grant) -> dict[str, str]:
+    if not grant.resources.gpus:
+        return {}
+    return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, grant.devices))}
 
 
 def _no_proxy() -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from cogyard.domain.capacity import UNCOUNTED, Grant
 from cogyard.instances.reach import Reach
 
 #: Receives one line of progress, such as "installing 12 packages".
@@ -69,8 +70,8 @@ class Prepared(Protocol):
         """How its model servers reach the platform."""
         ...
 
-    async def start(self, instance: str) -> Running:
-        """Start one model server; it is not ready yet. Raises PrepareFailedError."""
+    async def start(self, instance: str, grant: Grant = UNCOUNTED) -> Running:
+        """Start one model server within what it was given; it is not ready yet. Raises PrepareFailedError."""
         ...
 
 

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from cogyard.domain.capacity import UNCOUNTED, Grant
 from cogyard.instances.cgroups import Cgroups, Group
 from cogyard.instances.enclose import ROOT, Enclosure
 from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
@@ -153,17 +154,23 @@ class PreparedSandbox:
         keep = None if self.image.is_ours else self.options.keep
         return GatedReach(GATE_BASE, self.options.offer, file_inputs(self.image.schema), keep)
 
-    async def start(self, instance: str) -> RunningProcess:
-        """Start a model server in a sandbox of its own. Raises PrepareFailedError."""
+    async def start(self, instance: str, grant: Grant = UNCOUNTED) -> RunningProcess:
+        """Start a model server in a sandbox of its own. Raises PrepareFailedError, ImageRefusedError without GPUs."""
+        if grant.resources.gpus:
+            raise ImageRefusedError(
+                "This model's hardware has GPUs, which sandboxes can't hand on.",
+                hint="The operator may start the platform with `--runtime docker`.",
+            )
+        limits = self.options.limits.within(grant)
         left = _Left(self.options, instance)
         try:
             self.options.sockets.mkdir(parents=True, exist_ok=True)
             if self.options.cgroups is not None:
-                left.group = self.options.cgroups.make(left.name, self.options.limits)
+                left.group = self.options.cgroups.make(left.name, limits)
             if not self.networked:
                 left.close_gate = await self.gates.open(left.gate)
             with closing(_listening(left.inlet)) as listening:
-                process = await self._spawn(listening, left)
+                process = await self._spawn(listening, left, limits)
         except BaseException as error:
             await left.tidy()
             if isinstance(error, OSError):
@@ -174,7 +181,9 @@ class PreparedSandbox:
         address = f"unix:{left.inlet}"
         return RunningProcess(process, address=address, ask=partial(shut_down, address), tidy=left.tidy)
 
-    async def _spawn(self, listening: socket.socket, left: _Left) -> asyncio.subprocess.Process:
+    async def _spawn(
+        self, listening: socket.socket, left: _Left, limits: InstanceLimits
+    ) -> asyncio.subprocess.Process:
         options = self.options
         handle = listening.fileno()
         inside = arrange(
@@ -182,7 +191,7 @@ class PreparedSandbox:
             listen=f"fd:{handle}",
             gated=not self.networked,
             input_hosts=options.input_hosts,
-            limits=options.limits.for_process(grouped=left.group is not None),
+            limits=limits.for_process(grouped=left.group is not None),
             setup_timeout=options.setup_timeout,
             mark=left.mark,
             home="/root" if options.overlay else "/tmp",  # noqa: S108 - inside
@@ -193,7 +202,7 @@ class PreparedSandbox:
             parent=os.getpid(),
             layers=tuple(str(folder) for folder in self.folders),
             overlay=options.overlay,
-            scratch=options.limits.scratch,
+            scratch=limits.scratch,
             shown=tuple(shown),
             writable=_WRITABLE,
             user=options.user,
@@ -204,7 +213,7 @@ class PreparedSandbox:
                 inside.environment,
                 folder=self.image.working_dir,
                 networked=self.networked,
-                shared_memory=min(options.limits.scratch, _SHARED_MEMORY),
+                shared_memory=min(limits.scratch, _SHARED_MEMORY),
             ),
         )
         return await spawn(enclosure, options.interpreter, keep=(handle,), mark=left.mark)

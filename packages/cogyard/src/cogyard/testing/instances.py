@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cogyard.domain.capacity import UNCOUNTED, Grant
 from cogyard.instances.errors import ImageRefusedError, NotAcceptedError, ServerLostError
 from cogyard.instances.events import CompletedEvent, OutputEvent, ServerEvent
 from cogyard.instances.reach import DirectReach, Reach
@@ -91,7 +92,7 @@ class _FakePrepared:
     def reach(self) -> Reach:
         return DirectReach("http://127.0.0.1:1")
 
-    async def start(self, instance: str) -> Running:
+    async def start(self, instance: str, grant: Grant = UNCOUNTED) -> Running:  # noqa: ARG002 - it has no limits
         self.model.starts += 1
         running = FakeRunning(self.model, f"fake:{instance}", self.runtime)
         self.runtime.live[running.address] = running
