@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from cogyard.instances.probe import probe_sandbox
 
 MODELS = Path(__file__).parent / "models"
 BIN = Path(sys.executable).parent
@@ -117,6 +118,9 @@ def live_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlat
         home / "data",
         "--admin",
         "tester",
+        # The same on machines with Docker and without: giving it each image would be most of these tests' time.
+        "--runtime",
+        "sandbox" if probe_sandbox().reason is None else "process",
     ]
     log = (home / "platform.log").open("wb")
     child = subprocess.Popen(
