@@ -41,11 +41,17 @@ class Sending:
         if self._bars is not None and blob.digest in self._tasks:
             self._bars.remove_task(self._tasks.pop(blob.digest))
         if how == "uploaded":
-            self._console.say(f"  {title[:60]} sent ({size(blob.size)})")
+            self._say(f"  {title[:60]} sent ({size(blob.size)})")
         else:
             self.spared += blob.size
             if how == "mounted":
-                self._console.say(f"  {title[:60]} taken from another model there ({size(blob.size)})")
+                self._say(f"  {title[:60]} taken from another model there ({size(blob.size)})")
+
+    def _say(self, line: str) -> None:
+        if self._bars is None:
+            self._console.say(line)
+        else:
+            self._bars.console.print(line, markup=False, highlight=False)  # above the bars
 
 
 @contextmanager
@@ -66,6 +72,5 @@ def sending(console: Console, text: str) -> Iterator[Sending]:
         TransferSpeedColumn(),
     )
     console.say(text)
-    # Lines that are said meanwhile go above the bars.
     with Progress(*columns, console=rich, transient=True, redirect_stdout=False) as bars:
         yield Sending(console, bars)
