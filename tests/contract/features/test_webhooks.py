@@ -17,6 +17,7 @@ import pytest
 from cogyard.domain.ids import new_id
 from cogyard.domain.paging import Window
 from cogyard.domain.values import Prediction, Status
+from cogyard.domain.webhooks import signature
 from cogyard.features.accounts.ports import NewAccount
 from cogyard.features.accounts.service import Accounts
 from cogyard.features.predictions.moves import waiting
@@ -274,3 +275,22 @@ async def test_an_event_is_told_once_more_with_its_id(scene: Scene) -> None:
     first, second = scene.target.calls
     assert first[2]["webhook-id"] == second[2]["webhook-id"]
     assert first[1] == second[1]
+
+
+async def test_a_rotated_secret_signs_beside_the_one_before_for_a_day(scene: Scene) -> None:
+    """A receiver that knows either accepts the call; after a day only the new one signs."""
+    accounts = scene.deliveries.accounts
+    account = await accounts.by_id(scene.account_id)
+    assert account is not None
+    before = await accounts.webhook_secret(account.id)
+    after = await accounts.rotate_webhook_secret(account)
+    await scene.predict("completed")
+    await scene.run()
+    await scene.deliveries.deliver()
+    _, body, headers = scene.target.calls[0]
+    timestamp = int(headers["webhook-timestamp"])
+    assert headers["webhook-signature"].split(" ") == [
+        signature(secret, headers["webhook-id"], timestamp, body) for secret in (after, before)
+    ]
+    scene.clock.moment += timedelta(days=1)
+    assert await accounts.signing_secrets(account.id) == (after,)

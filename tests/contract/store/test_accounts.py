@@ -127,3 +127,16 @@ async def test_the_signing_secret_is_made_once(stores: Stores) -> None:
     ann = await stores.account("ann")
     assert await stores.accounts.webhook_secret(ann.id, "one", NOW) == "one"
     assert await stores.accounts.webhook_secret(ann.id, "two", NOW) == "one"
+
+
+async def test_a_rotated_secret_is_remembered_for_a_while(stores: Stores) -> None:
+    """What was before it, as long as it was replaced after the moment that is asked about."""
+    ann, bob = await stores.account("ann"), await stores.account("bob")
+    assert await stores.accounts.webhook_secret(ann.id, "first", NOW) == "first"
+    await stores.accounts.rotate_webhook_secret(ann.id, "second", NOW)
+    assert await stores.accounts.webhook_secret(ann.id, "unused", NOW) == "second"
+    assert await stores.accounts.previous_webhook_secret(ann.id, NOW - timedelta(days=1)) == "first"
+    assert await stores.accounts.previous_webhook_secret(ann.id, NOW) is None
+    await stores.accounts.rotate_webhook_secret(bob.id, "only", NOW)
+    assert await stores.accounts.webhook_secret(bob.id, "unused", NOW) == "only"
+    assert await stores.accounts.previous_webhook_secret(bob.id, NOW - timedelta(days=1)) is None

@@ -54,6 +54,7 @@ RULES: dict[str, tuple[int, int, int]] = {
     # The token that the owner asks with: it ends with that.
     "tokens.revoke": (404, 204, 404),
     "webhooks.default.secret.get": (200, 200, 200),
+    "webhooks.default.secret.rotate": (200, 200, 200),
     "webhooks.deliveries.list": (200, 200, 200),
     # The owner's has no webhook; of another's nobody hears.
     "predictions.webhooks.replay": (404, 409, 404),

@@ -13,6 +13,7 @@ from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Account, ApiToken
 from cogyard.features.accounts.ports import Holder, NameTakenError, NewAccount, NewSession, NewToken
 from cogyard.store.database import Database
+from cogyard.store.rows import run
 from cogyard.store.times import moment, stored
 
 _ACCOUNT = "a.id, a.username, a.name, a.type, a.is_admin, a.avatar_url, a.github_url, a.created_at"
@@ -87,17 +88,31 @@ class SqlAccounts:
     async def webhook_secret(self, account_id: int, fresh: str, now: datetime) -> str:
         """Return the account's signing secret, making `fresh` it when there is none."""
         select = "SELECT secret FROM webhook_secrets WHERE account_id = ?"
+        insert = "INSERT OR IGNORE INTO webhook_secrets (account_id, secret, created_at) VALUES (?, ?, ?)"
         row = await self.database.read(lambda db: db.execute(select, (account_id,)).fetchone())
         if row is not None:
             return str(row[0])
 
         def work(db: sqlite3.Connection) -> str:
-            db.execute(
-                "INSERT OR IGNORE INTO webhook_secrets VALUES (?, ?, ?)", (account_id, fresh, stored(now))
-            )
+            db.execute(insert, (account_id, fresh, stored(now)))
             return str(db.execute(select, (account_id,)).fetchone()[0])
 
         return await self.database.write(work)
+
+    async def rotate_webhook_secret(self, account_id: int, fresh: str, now: datetime) -> None:
+        """Make `fresh` the account's signing secret, and remember the one before."""
+        sql = (
+            "INSERT INTO webhook_secrets (account_id, secret, created_at) VALUES (?1, ?2, ?3)"
+            " ON CONFLICT (account_id) DO UPDATE SET previous = secret, secret = ?2, rotated_at = ?3"
+        )
+        await self.database.write(run(sql, account_id, fresh, stored(now)))
+
+    async def previous_webhook_secret(self, account_id: int, since: datetime) -> str | None:
+        """Return the secret that was replaced after `since`."""
+        sql = "SELECT previous FROM webhook_secrets WHERE account_id = ? AND rotated_at > ?"
+        values = (account_id, stored(since))
+        row = await self.database.read(lambda db: db.execute(sql, values).fetchone())
+        return None if row is None else row[0]
 
     async def add_token(self, token: NewToken) -> ApiToken:
         """Keep a token."""

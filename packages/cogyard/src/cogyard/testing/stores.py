@@ -55,6 +55,7 @@ class MemoryAccounts:
     kept_tokens: dict[bytes, ApiToken] = field(default_factory=dict)
     links: dict[bytes, tuple[int, datetime]] = field(default_factory=dict)
     secrets: dict[int, str] = field(default_factory=dict)
+    old_secrets: dict[int, tuple[str, datetime]] = field(default_factory=dict)
     sessions: dict[bytes, NewSession] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -104,6 +105,17 @@ class MemoryAccounts:
         """Return the account's signing secret."""
         del now
         return self.secrets.setdefault(account_id, fresh)
+
+    async def rotate_webhook_secret(self, account_id: int, fresh: str, now: datetime) -> None:
+        """Make `fresh` the account's signing secret, and remember the one before."""
+        if account_id in self.secrets:
+            self.old_secrets[account_id] = (self.secrets[account_id], now)
+        self.secrets[account_id] = fresh
+
+    async def previous_webhook_secret(self, account_id: int, since: datetime) -> str | None:
+        """Return the secret that was replaced after `since`."""
+        secret, replaced_at = self.old_secrets.get(account_id, (None, since))
+        return secret if replaced_at > since else None
 
     async def add_token(self, token: NewToken) -> ApiToken:
         """Keep a token."""

@@ -93,6 +93,18 @@ class AccountStore(Protocol):
         ...
 
 
+class SecretStore(Protocol):
+    """Keeps what accounts sign their webhooks with."""
+
+    async def rotate_webhook_secret(self, account_id: int, fresh: str, now: datetime) -> None:
+        """Make `fresh` the account's signing secret, and remember the one before."""
+        ...
+
+    async def previous_webhook_secret(self, account_id: int, since: datetime) -> str | None:
+        """Return the secret that was replaced after `since`, or None."""
+        ...
+
+
 class TokenStore(Protocol):
     """Keeps what lets accounts in."""
 
@@ -137,5 +149,5 @@ class SessionStore(Protocol):
         ...
 
 
-class Accounts(AccountStore, TokenStore, SessionStore, Protocol):
-    """All three."""
+class Accounts(AccountStore, SecretStore, TokenStore, SessionStore, Protocol):
+    """All of them."""

@@ -44,6 +44,11 @@ async def webhook_secret(request: Request) -> Response:
     return reply({"key": secret})
 
 
+async def rotate_webhook_secret(request: Request) -> Response:
+    """Give the caller a new signing secret; the one before signs beside it for a day."""
+    return reply({"key": await services_of(request).accounts.rotate_webhook_secret(require_account(request))})
+
+
 class AskedToken(msgspec.Struct):
     """The body of tokens.create. `expires_in` is in seconds; without it the token does not expire."""
 
@@ -93,6 +98,13 @@ async def revoke_token(request: Request) -> Response:
 
 
 ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/webhooks/default/secret/rotate",
+        handler=rotate_webhook_secret,
+        access=Access.ACCOUNT,
+        operation="webhooks.default.secret.rotate",
+    ),
     # A token that only looks must not show what else there is to steal.
     Endpoint(
         method="GET",

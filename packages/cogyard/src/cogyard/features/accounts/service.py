@@ -34,6 +34,8 @@ SESSION_LIFE = timedelta(days=14)
 MOST_SESSIONS = 100
 TOKEN_NAME_LIMIT = 100
 SECRET_LIMIT = 200
+# How long a receiver of webhooks has to learn a new signing secret.
+SECRET_OVERLAP = timedelta(days=1)
 WEBHOOK_SECRET_BYTES = 24
 
 
@@ -211,6 +213,18 @@ class Accounts:
         """Return what the account's webhooks are signed with; made at the first call."""
         fresh = new_webhook_secret(self.world.random(WEBHOOK_SECRET_BYTES))
         return await self.store.webhook_secret(account_id, fresh, self.world.now())
+
+    async def rotate_webhook_secret(self, account: Account) -> str:
+        """Give the account a new signing secret; the one before goes on signing beside it for a day."""
+        fresh = new_webhook_secret(self.world.random(WEBHOOK_SECRET_BYTES))
+        await self.store.rotate_webhook_secret(account.id, fresh, self.world.now())
+        return fresh
+
+    async def signing_secrets(self, account_id: int) -> tuple[str, ...]:
+        """Return all that the account's webhooks are signed with now, the newest first."""
+        current = await self.webhook_secret(account_id)
+        before = await self.store.previous_webhook_secret(account_id, self.world.now() - SECRET_OVERLAP)
+        return (current,) if before is None else (current, before)
 
     def _refuse_guessing(self, username: str, client: str) -> Attempt:
         attempt = Attempt(username, client, self.world.elapsed())

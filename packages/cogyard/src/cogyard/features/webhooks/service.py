@@ -135,12 +135,13 @@ class Deliveries:
         prediction = shown(record, None)
         body = msgspec.json.encode(prediction_json(prediction, Addresses(prediction.origin)), enc_hook=dict)
         timestamp = int(self.world.now().timestamp())
-        secret = await self.accounts.webhook_secret(prediction.account_id)
+        secrets = await self.accounts.signing_secrets(prediction.account_id)
+        signatures = [signature(secret, letter.message_id, timestamp, body) for secret in secrets]
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "cogyard-webhooks",
             "webhook-id": letter.message_id,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": signature(secret, letter.message_id, timestamp, body),
+            "webhook-signature": " ".join(signatures),
         }
         return await self.caller.post(prediction.webhook or "", body, headers)

@@ -99,6 +99,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "tokens.revoke": Operation(answers={204: None}, refuses=(404,)),
     "account.get": Operation(answers={200: ref("Account")}),
     "webhooks.default.secret.get": Operation(answers={200: ref("WebhookSecret")}),
+    "webhooks.default.secret.rotate": Operation(answers={200: ref("WebhookSecret")}),
     "webhooks.deliveries.list": _list(ref("Delivery"), query={"prediction": TEXT}),
     "predictions.webhooks.replay": Operation(
         answers={202: record({"id": TEXT, "event": TEXT})}, refuses=(*_BODY, 404, 409), body=Replay
