@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,3 +135,11 @@ def test_what_is_under_way_ends_with_the_build(
     with pytest.raises(DownloadError):
         downloader.file(f"{server.url}/a.whl", SHA256)
     assert leftovers(tmp_path) == []
+
+
+def test_many_who_ask_for_one_file_fetch_it_once(server: Server, downloader: Downloader) -> None:
+    """A layer that needs what is being fetched ahead waits for it, instead of fetching it beside."""
+    with ThreadPoolExecutor(8) as pool:
+        paths = set(pool.map(lambda _: downloader.file(f"{server.url}/a", SHA256, len(DATA)), range(8)))
+    assert len(paths) == 1
+    assert server.seen == ["/a"]

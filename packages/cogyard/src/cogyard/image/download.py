@@ -55,6 +55,7 @@ class Downloader:
         self._pause = pause
         self._opened: httpx2.Client | None = None
         self._opening = threading.Lock()
+        self._fetching: dict[str, threading.Lock] = {}
         self._ended = False
 
     def __enter__(self) -> Self:
@@ -94,7 +95,15 @@ class Downloader:
         """
         if (found := self.cached(sha256)) is not None:
             return found
-        return self._retrying(url, lambda: self._file(url, sha256, size, name or url.rsplit("/", 1)[-1]))
+        with self._one_of(sha256):
+            if (found := self.cached(sha256)) is not None:  # somebody else has fetched it meanwhile
+                return found
+            return self._retrying(url, lambda: self._file(url, sha256, size, name or url.rsplit("/", 1)[-1]))
+
+    def _one_of(self, sha256: str) -> threading.Lock:
+        """Return the lock of a file, so that it is fetched once however many ask for it."""
+        with self._opening:
+            return self._fetching.setdefault(sha256, threading.Lock())
 
     @property
     def _client(self) -> httpx2.Client:

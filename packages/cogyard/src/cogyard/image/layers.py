@@ -21,6 +21,7 @@ from cogyard.image.plan import KIND, LOCK_PATH, SCHEMA_PATH, SOURCE_ROOT, Planne
 from cogyard.image.wheels import fetch
 from cogyard.image.wheels.bytecode import Compiler
 from cogyard.image.wheels.layer import write_bytecode, write_wheels
+from cogyard.image.wheels.select import Selected
 from cogyard.oci.descriptor import LAYER_GZIP, Descriptor
 from cogyard.oci.layer import CorruptStreamError, LayerWriter
 from cogyard.oci.layout import ImageStore
@@ -71,6 +72,7 @@ class LayerMaker:
         """`lock` is the text of the model's lock, `schema` its OpenAPI document, `epoch` the time of all entries."""
         self._store, self._cache, self._base, self._downloader = store, cache, base, downloader
         self._lock, self._schema, self._epoch = lock, schema, epoch
+        self._ours: dict[str, fetch.Wheel] = {}
 
     def make(
         self, planned: PlannedLayer, on_fetched: Callable[[str], None] | None = None
@@ -79,7 +81,7 @@ class LayerMaker:
 
         None for bytecode where there is nothing to compile, or no Python here to compile with. Raises ImageError.
         """
-        own = fetch.local(own_wheel(planned.own)) if planned.own else None
+        own = self._own(planned)
         key = self._key(planned, own)
         remembered = self._cache / "layers" / key
         known = _recall(remembered)
@@ -100,6 +102,21 @@ class LayerMaker:
             diff_id=known.diff_id,
             made=made,
         )
+
+    def missing(self, planned: PlannedLayer) -> tuple[Selected, ...]:
+        """Return the wheels that `make` will need: all of the layer's, or none when it is there."""
+        if not planned.wheels:
+            return ()
+        known = _recall(self._cache / "layers" / self._key(planned, self._own(planned)))
+        there = known is not None and (not known.digest or self._store.has(_describe(known, planned)))
+        return () if there else planned.wheels
+
+    def _own(self, planned: PlannedLayer) -> fetch.Wheel | None:
+        if planned.own is None:
+            return None
+        if planned.own not in self._ours:
+            self._ours[planned.own] = fetch.local(own_wheel(planned.own))
+        return self._ours[planned.own]
 
     def _key(self, planned: PlannedLayer, own: fetch.Wheel | None) -> str:
         parts = [RECIPE, str(self._epoch), planned.kind]

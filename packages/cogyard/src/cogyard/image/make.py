@@ -13,10 +13,14 @@ from cogyard.image.layers import LayerMaker, MadeLayer
 from cogyard.image.plan import KIND, Plan, PlannedLayer
 from cogyard.image.site import Site
 from cogyard.image.steps.engine import StepEngine
+from cogyard.image.wheels import fetch
+from cogyard.image.wheels.select import Selected
 from cogyard.oci.descriptor import Descriptor
 
 #: Layers made at once. Compressing and hashing release Python's lock, so two keep two cores busy.
 _AT_ONCE = 2
+#: Wheels fetched at once before their layers are made.
+_AHEAD = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +45,7 @@ def make_layers(plan: Plan, making: Making, site: Site) -> list[MadeLayer]:
     """
     with (
         Downloader(site.cache / "downloads", login=making.login) as downloader,
+        ThreadPoolExecutor(_AHEAD) as ahead,
         ThreadPoolExecutor(_AT_ONCE) as pool,
         downloader.ending(),
     ):
@@ -54,6 +59,8 @@ def make_layers(plan: Plan, making: Making, site: Site) -> list[MadeLayer]:
                 return _system(planned, making, site)
             return maker.make(planned, site.progress.detail)
 
+        for wheel in _ahead(plan, maker):
+            ahead.submit(fetch.fetch_one, wheel, downloader)
         # The steps wait for their turn; everything else is begun at once.
         begun = [(each, None if each.steps else pool.submit(make, each)) for each in plan.layers]
         made: list[MadeLayer] = []
@@ -68,9 +75,16 @@ def make_layers(plan: Plan, making: Making, site: Site) -> list[MadeLayer]:
                     made.append(each)
                     site.progress.done(_line(each))
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for executor in (ahead, pool):
+                executor.shutdown(wait=False, cancel_futures=True)
             raise
     return made
+
+
+def _ahead(plan: Plan, maker: LayerMaker) -> list[Selected]:
+    """Return the wheels that layers will ask for, the largest first: fetching need not wait for a layer's turn."""
+    missing = {wheel for layer in plan.layers for wheel in maker.missing(layer)}
+    return sorted(missing, key=lambda each: (-(each.size or 0), each.name))
 
 
 def _system(planned: PlannedLayer, making: Making, site: Site) -> MadeLayer | None:

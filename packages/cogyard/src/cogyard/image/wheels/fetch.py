@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import uv
 
 from cogyard.environment import cache as kept
+from cogyard.errors import CogyardError
 from cogyard.image.download import Downloader
 from cogyard.image.errors import ChecksumError, DownloadError, NoWheelError
 from cogyard.image.wheels.checkout import checkout
@@ -53,6 +55,18 @@ def fetch(
 
     with ThreadPoolExecutor(_AT_ONCE) as pool, downloader.ending():
         return tuple(pool.map(one, selected))
+
+
+def fetch_one(file: Selected, downloader: Downloader) -> None:
+    """Fetch a wheel that has an address into the cache; what is wrong with it is said when it is used."""
+    if (
+        file.is_wheel
+        and file.url is not None
+        and file.sha256 is not None
+        and not file.url.startswith("file:")
+    ):
+        with suppress(CogyardError):
+            downloader.file(file.url, file.sha256, file.size, name=file.filename)
 
 
 def local(path: Path) -> Wheel:
