@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from cogyard.environment import Target, UnresolvableError, make_environment, resolve, uv
+from cogyard.environment.making import make_lock
 from cogyard.project import Project, load_project
 
 from tests.integration.environment.conftest import wheel
+from tests.integration.environment.index_server import serving
 
 HERE = "{}.{}".format(*sys.version_info[:2])
 PYPROJECT = f"""\
@@ -80,3 +82,23 @@ def test_a_change_of_either_file_is_seen(folder: Path, project: Callable[..., Pr
     (folder / "pyproject.toml").write_text(text.replace('"alpha"', '"alpha<2"'))
     after = resolve(load_project(folder), Target(python=HERE))
     assert before.text != after.text
+
+
+def test_a_cog_lock_of_a_uv_lock_says_why_and_from_where(
+    folder: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The versions are uv.lock's; who wants them and which index they came from is said as for any other."""
+    monkeypatch.delenv("UV_OFFLINE")
+    monkeypatch.delenv("UV_FIND_LINKS")
+    with serving(index) as server:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", server.simple)
+        lock(folder)
+        made = make_lock(load_project(folder), ["linux/amd64", "linux/arm64"])
+        simple = server.simple
+    alpha, beta, local = made.packages
+    assert (alpha["version"], alpha["index"]) == ("1.0", simple)
+    assert made.because("alpha") == ("pyproject.toml asks for alpha",)
+    assert made.because("beta") == ("alpha 1.0 requires beta>=1",)
+    assert beta["index"] == simple
+    assert local["archive"]["path"] == "wheels/local-1.0-py3-none-any.whl"
+    assert "index" not in local

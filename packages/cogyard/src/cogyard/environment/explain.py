@@ -11,7 +11,7 @@ from cogyard.environment import uv
 from cogyard.environment.asked import Asked
 from cogyard.environment.compiling import compile_in
 from cogyard.environment.credentials import Credentials
-from cogyard.environment.exported import annotated
+from cogyard.environment.exported import annotated, indexes
 from cogyard.environment.metadata import read_needs
 from cogyard.environment.reasons import Origin, Reasons, asked_by, read_annotations
 from cogyard.environment.resolve import Answer
@@ -44,7 +44,9 @@ def explain(
 
 def _origins(asked: Asked, target: Target, found: Answer) -> dict[str, Origin]:
     if asked.pyproject is not None and asked.locked_by_uv:
-        return read_annotations(*annotated(asked.pyproject, target))
+        known = indexes(asked.pyproject, target)
+        found_in = read_annotations(*annotated(asked.pyproject, target))
+        return {name: replace(one, index=known.get(name)) for name, one in found_in.items()}
     pins = [
         f"{one['name']}=={one['version']}"
         for one in found.document["packages"]

@@ -35,6 +35,16 @@ def annotated(pyproject: Pyproject, target: Target) -> tuple[str, tuple[str]]:
         return _export(pyproject, target, Path(folder), arguments, uv.silent), (pyproject.name,)
 
 
+def indexes(pyproject: Pyproject, target: Target) -> dict[str, str]:
+    """Return the index that each package came from, by name."""
+    with tempfile.TemporaryDirectory(prefix="cogyard-") as temporary:
+        folder = Path(temporary)
+        arguments = ["--format", "pylock.toml", "--output-file", "pylock.toml"]
+        _export(pyproject, target, folder, arguments, uv.silent)
+        document = pylock.parse((folder / "pylock.toml").read_text("utf-8"))
+    return {str(one["name"]): str(one["index"]) for one in document.get("packages", []) if "index" in one}
+
+
 def _export(
     pyproject: Pyproject, target: Target, folder: Path, arguments: Sequence[str], on_progress: uv.Progress
 ) -> str:
