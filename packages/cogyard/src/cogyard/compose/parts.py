@@ -35,6 +35,7 @@ from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
+from cogyard.features.instances.service import InstanceRecords, Records
 from cogyard.features.models.service import Models
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.queue import Queue
@@ -117,9 +118,18 @@ def make_metrics(kept: Kept, folder: DataDir) -> Metrics:
 
 
 def make_services(
-    kept: Kept, settings: Settings, caller: Caller, *, ended: Callable[[Prediction], None], lookout: Lookout
+    kept: Kept,
+    settings: Settings,
+    caller: Caller,
+    *,
+    ended: Callable[[Prediction], None],
+    lookout: Lookout,
+    history: Records,
 ) -> Services:
-    """Make what the platform can do; `ended` hears of each prediction's end, `lookout` knows why others wait."""
+    """Make what the platform can do.
+
+    `ended` hears of each prediction's end, `lookout` knows why others wait, `history` how instances ended.
+    """
     account_store, model_store, store = (
         SqlAccounts(kept.database),
         SqlModels(kept.database),
@@ -163,6 +173,7 @@ def make_services(
         files=files,
         hardware=hardware,
         webhooks=webhooks,
+        instances=InstanceRecords(versions=versions, records=history),
         calls=WebhookCalls(log=log, predictions=predictions, ring=webhooks.ring),
     )
 

@@ -88,12 +88,14 @@ class Platform:
         try:
             metrics, caller = make_metrics(kept, folder), make_caller(settings)
             lookout = Lookout(settings.max_instances)
+            history = History(folder.history)
             services = make_services(
                 kept,
                 settings,
                 metrics.measuring(caller),
                 ended=metrics.prediction_ended,
                 lookout=lookout,
+                history=history,
             )
             prefetch = Prefetch()
             app = make_application(
@@ -108,7 +110,7 @@ class Platform:
                 application=app,
             )
             fleet, choice = make_fleet(ground)
-            status, history = StatusFile(folder.status_file), History(folder.history)
+            status = StatusFile(folder.status_file)
             controller = Controller(
                 fleet,
                 services.predictions.queue,

@@ -11,6 +11,7 @@ from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
+from cogyard.features.instances.service import InstanceRecords
 from cogyard.features.models.service import Models
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.trainings.service import Trainings
@@ -34,6 +35,7 @@ class Services:
     files: Files
     hardware: HardwareList
     calls: WebhookCalls
+    instances: InstanceRecords
     audit: Audit | None = None
     """What notes who did what; None where nothing is noted."""
     webhooks: Deliveries | None = None

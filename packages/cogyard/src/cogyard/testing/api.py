@@ -27,6 +27,7 @@ from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
+from cogyard.features.instances.service import InstanceRecords, NoRecords
 from cogyard.features.models.service import Models
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.queue import Claim, Queue
@@ -250,6 +251,7 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
         trainings=Trainings(versions=versions, predictions=predictions),
         files=files,
         hardware=hardware,
+        instances=InstanceRecords(versions=versions, records=NoRecords()),
         calls=WebhookCalls(log=SqlDeliveryLog(database), predictions=predictions, world=world),
     )
 

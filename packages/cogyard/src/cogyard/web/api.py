@@ -16,6 +16,7 @@ from cogyard.features.examples import routes as examples
 from cogyard.features.files import delivery
 from cogyard.features.files import routes as files
 from cogyard.features.hardware import routes as hardware
+from cogyard.features.instances import routes as instances
 from cogyard.features.models import routes as models
 from cogyard.features.predictions import routes as predictions
 from cogyard.features.predictions import streams
@@ -35,6 +36,7 @@ _FEATURES: tuple[Endpoint, ...] = (
     *hardware.ENDPOINTS,
     *predictions.ENDPOINTS,
     *trainings.ENDPOINTS,
+    *instances.ENDPOINTS,
     *versions.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *collections.ENDPOINTS,
