@@ -57,7 +57,10 @@ def test_during_the_first_setup(project: Path, mark: str, how: str) -> None:
     """A model that dies before it was ever ready is a failed setup, told with the cause; the server stays."""
     (project / mark).write_text(how)
     with started(project, "frail.py:Frail", ready=False) as server:
-        server.wait_for("SETUP_FAILED")
+        told = server.wait_for("SETUP_FAILED")["setup"].get("signal")
+        assert told == {"kill": 9, "segv": 11, "abort": 6}.get(how), (
+            "whoever started the server may try again"
+        )
         answer = server.post({"text": "a"})
         assert answer.status_code == 503
         assert HOW[how] in answer.json()["detail"]

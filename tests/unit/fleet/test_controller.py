@@ -117,9 +117,10 @@ async def test_a_failing_setup_fails_what_waits() -> None:
         assert stage.overview.troubles == {} or stage.overview.troubles[VERSION].failures == 1
 
 
-async def test_who_is_killed_in_setup_is_started_again_before_anything_fails() -> None:
+@pytest.mark.parametrize("setup", ["killed", "worker-killed"])
+async def test_who_is_killed_in_setup_is_started_again_before_anything_fails(setup: str) -> None:
     """A kill from outside says nothing about the model: what waits is served by the next start, if that comes to it."""
-    async with _Stage({VERSION: FakeModel(setup="killed")}) as stage:
+    async with _Stage({VERSION: FakeModel(setup=setup)}) as stage:
         waiting = stage.queue.add(VERSION)
         await stage.until(lambda: stage.runtime.models[VERSION].starts == 1 and stage.fleet.views() == [])
         stage.runtime.models[VERSION].setup = "ok"

@@ -232,6 +232,7 @@ async def test_leases_are_renewed_while_the_model_works() -> None:
         ("fail", "setup() failed"),
         ("die", "ended with exit status 1 during"),
         ("killed", "was killed (signal 9"),
+        ("worker-killed", "was killed (signal 9"),
         ("hang", "not ready after 0.05 seconds"),
     ],
 )

@@ -97,6 +97,7 @@ async def health(kind: Kind) -> dict[str, Any]:
             "completed_at": timestamp(setup.completed_at),
             "status": setup.status,
             "logs": setup.logs,
+            **({} if setup.signal is None else {"signal": setup.signal}),
         },
         "version": {
             "cog_server": release(),

@@ -162,6 +162,10 @@ class Host:
         """Say whether the model is ready; raise SetupFailedError when it never will be."""
         self.setup_logs = health.setup_logs
         if health.broken:
+            if health.setup_signal == signal.SIGKILL:
+                raise self._failed(
+                    "The model was killed (signal 9) during setup().", running, SetupKilledError
+                )
             raise self._failed("The model's setup() failed.", running)
         return health.ready
 

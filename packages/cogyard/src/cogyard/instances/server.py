@@ -35,6 +35,8 @@ class Health:
 
     status: str
     setup_logs: str = ""
+    #: The signal that ended setup(), where one did.
+    setup_signal: int | None = None
 
     @property
     def ready(self) -> bool:
@@ -84,6 +86,7 @@ class ModelServer(Protocol):
 
 class _Setup(msgspec.Struct):
     logs: str | None = None
+    signal: int | None = None
 
 
 class _Whole(msgspec.Struct):
@@ -112,7 +115,8 @@ class HttpModelServer:
             answer = msgspec.json.decode(response.content[:_MAX_HEALTH], type=_HealthCheck)
         except (httpx2.HTTPError, msgspec.DecodeError, OSError):
             return None
-        return Health(status=answer.status, setup_logs=(answer.setup and answer.setup.logs) or "")
+        setup = answer.setup or _Setup()
+        return Health(status=answer.status, setup_logs=setup.logs or "", setup_signal=setup.signal)
 
     async def predict(self, run: Run) -> AsyncIterator[ServerEvent]:
         """Run a prediction by `PUT /predictions/{id}`, or a training by `PUT /trainings/{id}`, and yield its events."""

@@ -47,7 +47,7 @@ async def forever(run: Run) -> AsyncIterator[ServerEvent]:
 
 @dataclass
 class FakeModel:
-    """A version as the FakeRuntime runs it. `setup` is `ok`, `fail`, `hang`, `die` or `killed`; it may change."""
+    """A version as the FakeRuntime runs it. `setup` is `ok`, `fail`, `hang`, `die`, `killed` or `worker-killed`."""
 
     behaviour: Behaviour = echo
     slots: int = 1
@@ -142,8 +142,13 @@ class _FakeServer:
     async def health(self) -> Health | None:
         if self._running.dead:
             return None
-        status = {"ok": "READY", "fail": "SETUP_FAILED"}.get(self._running.model.setup, "STARTING")
-        return Health(status=status, setup_logs=self._running.model.setup_logs)
+        setup = self._running.model.setup
+        broken = {"fail": "SETUP_FAILED", "worker-killed": "SETUP_FAILED"}
+        return Health(
+            status={"ok": "READY", **broken}.get(setup, "STARTING"),
+            setup_logs=self._running.model.setup_logs,
+            setup_signal=9 if setup == "worker-killed" else None,
+        )
 
     async def predict(self, run: Run) -> AsyncIterator[ServerEvent]:
         if self._running.dead:

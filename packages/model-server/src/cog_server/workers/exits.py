@@ -18,6 +18,11 @@ class Exit:
     by_us: str | None = None
     """Why the server itself killed it, when it did."""
 
+    @property
+    def signal(self) -> int | None:
+        """The signal that ended it from outside: not by us, and not because the memory it may have ran out."""
+        return -self.status if self.status < 0 and self.by_us is None and not self.out_of_memory else None
+
     def describe(self) -> str:
         """Return one sentence for the person whose model it is."""
         if self.by_us is not None:

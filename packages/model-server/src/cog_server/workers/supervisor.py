@@ -61,6 +61,8 @@ class Setup:
         self.started_at = time.time()
         self.completed_at: float | None = None
         self.status = "starting"
+        #: The signal that ended the worker in it.
+        self.signal: int | None = None
         self._logs: list[str] = []
         self._size = 0
 
@@ -273,6 +275,7 @@ class Supervisor:
             self._begin()
             return
         if was_ready is None:
+            self.setup.signal = how.signal
             self._start_failed(self.failure or how.describe())
             return
         lived = time.monotonic() - self._ready_at
