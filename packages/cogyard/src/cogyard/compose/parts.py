@@ -67,6 +67,7 @@ from cogyard.store.outbox import SqlDeliveryLog, SqlOutbox
 from cogyard.store.predictions import SqlPredictions
 from cogyard.store.registry import SqlRepositories
 from cogyard.web.application import create_application
+from cogyard.web.measuring import Meter
 from cogyard.web.settings import WebSettings
 
 
@@ -188,7 +189,7 @@ def make_application(
     services: Services,
     settings: Settings,
     secret: str,
-    metrics: Metrics,
+    meter: Meter,
     *,
     prefetch: Callable[[str], None],
 ) -> ASGIApp:
@@ -202,7 +203,7 @@ def make_application(
         rates=Rates(creates=settings.rate_creates, others=settings.rate_requests),
     )
     registry = make_registry(kept, services, settings, secret, prefetch)
-    return create_application(services, web, registry=registry, meter=metrics)
+    return create_application(services, web, registry=registry, meter=meter)
 
 
 def make_registry(

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 from starlette.types import ASGIApp
 
@@ -32,14 +33,17 @@ from cogyard.compose.runtimes import Choice
 from cogyard.compose.settings import Settings
 from cogyard.compose.skus import HardwareNeeds
 from cogyard.compose.status import StatusFile
+from cogyard.compose.tracing import Spans, Traced, make_spans
 from cogyard.compose.wishes import WishedHardware
 from cogyard.features.predictions.retention import Retention
 from cogyard.features.services import Services
 from cogyard.features.webhooks.calling import HttpCaller
-from cogyard.fleet.controller import Controller, Overview
+from cogyard.fleet.controller import Controller
 from cogyard.fleet.history import History
 from cogyard.fleet.local import Ended, LocalFleet
 from cogyard.fleet.reasons import Lookout
+
+T = TypeVar("T")
 
 _log = logging.getLogger("cogyard.platform")
 
@@ -61,6 +65,7 @@ class Platform:
         controller: Controller,
         status: StatusFile,
         counter: LogCounter,
+        spans: Spans | None,
         retention: Retention | None,
         runtime: Choice,
         prefetch: Prefetch,
@@ -77,6 +82,7 @@ class Platform:
         self._controller = controller
         self._status = status
         self._counter = counter
+        self._spans = spans
         self._retention = retention
         self._collect = collect
         self._background = Background()
@@ -87,20 +93,20 @@ class Platform:
         kept = Kept.open(folder)
         try:
             metrics, caller = make_metrics(kept, folder), make_caller(settings)
+            spans = make_spans() if settings.traces else None
             lookout = Lookout(settings.max_instances)
             history = History(folder.history)
             services = make_services(
                 kept,
                 settings,
                 metrics.measuring(caller),
-                ended=metrics.prediction_ended,
+                ended=_telling(metrics.prediction_ended, *([spans.prediction] if spans else [])),
                 lookout=lookout,
                 history=history,
             )
             prefetch = Prefetch()
-            app = make_application(
-                kept, services, settings, secret_of(folder), metrics, prefetch=prefetch.ask
-            )
+            meter = Traced(metrics, spans) if spans else metrics
+            app = make_application(kept, services, settings, secret_of(folder), meter, prefetch=prefetch.ask)
             ground = Ground(
                 kept=kept,
                 services=services,
@@ -134,6 +140,7 @@ class Platform:
             controller=controller,
             status=status,
             counter=LogCounter(metrics),
+            spans=spans,
             retention=make_retention(services, settings),
             runtime=choice,
             prefetch=prefetch,
@@ -181,12 +188,14 @@ class Platform:
         await self._caller.close()
         await asyncio.to_thread(self._kept.close)
         logging.getLogger().removeHandler(self._counter)
+        if self._spans is not None:
+            await asyncio.to_thread(self._spans.close)
 
 
-def _telling(*observers: Callable[[Overview], None]) -> Callable[[Overview], None]:
-    def observe(overview: Overview) -> None:
+def _telling(*observers: Callable[[T], None]) -> Callable[[T], None]:
+    def observe(news: T) -> None:
         for each in observers:
-            each(overview)
+            each(news)
 
     return observe
 

@@ -285,6 +285,12 @@ class Settings:
         " own tokens open it too.",
         default=None,
     )
+    traces: bool = _setting(
+        _truth,
+        "Send a span for each request and prediction by OpenTelemetry, where `OTEL_EXPORTER_OTLP_ENDPOINT` and its"
+        " other variables say. Needs `cogyard[tracing]`.",
+        default=False,
+    )
     audit_days: int = _setting(_whole(1, 36500), "Days that the audit log keeps who did what.", default=400)
     log_level: str = _setting(
         _one_of("debug", "info", "warning", "error"), "What is logged, to stderr.", default="info"

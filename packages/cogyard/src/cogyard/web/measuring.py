@@ -29,6 +29,8 @@ class Answered:
     method: str
     status: int
     seconds: float
+    #: The trace that the caller says the request is part of, as W3C has it.
+    traceparent: str = ""
 
 
 class Meter(Protocol):
@@ -80,8 +82,14 @@ class Measured:
                     method=method if method in _METHODS else "other",
                     status=status,
                     seconds=time.perf_counter() - begun,
+                    traceparent=_traceparent(scope),
                 )
             )
+
+
+def _traceparent(scope: Scope) -> str:
+    found = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
+    return str(found[:100].decode("latin-1"))
 
 
 class MetricsDoor:

@@ -47,6 +47,15 @@ def make(environ: Mapping[str, str]) -> SpanTracer | None:
 
     Raises StartError for an exporter or a protocol that is not there.
     """
+    provider = make_provider(environ, service=_SERVICE)
+    return None if provider is None else SpanTracer(provider)
+
+
+def make_provider(environ: Mapping[str, str], *, service: str) -> TracerProvider | None:
+    """Return what makes and sends spans under a name, unless OTEL_* names another; None when nothing is wanted.
+
+    Raises StartError for an exporter or a protocol that is not there.
+    """
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return None
     exporter = _exporter(environ)
@@ -54,10 +63,10 @@ def make(environ: Mapping[str, str]) -> SpanTracer | None:
         return None
     resource = Resource.create()
     if str(resource.attributes.get(SERVICE_NAME, "")).startswith("unknown_service"):
-        resource = resource.merge(Resource({SERVICE_NAME: _SERVICE}))
+        resource = resource.merge(Resource({SERVICE_NAME: service}))
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(exporter))
-    return SpanTracer(provider)
+    return provider
 
 
 def _exporter(environ: Mapping[str, str]) -> SpanExporter | None:
