@@ -1,7 +1,8 @@
 """Write the generated pages, or with `--check` say which are stale and which prose names things that are not there.
 
 Checked: generated pages equal what their generator gives; every repository path named in prose exists; every relative
-link leads somewhere; each page that has a Chinese twin has as many headings and code blocks as it.
+link leads somewhere; each page that has a Chinese twin has as many headings and code blocks as it; no two decisions
+have one number.
 """
 
 from __future__ import annotations
@@ -78,6 +79,18 @@ def untranslated() -> Iterator[str]:
                 yield f"{name} has {counts[0]} {what} and {twin} has {counts[1]}"
 
 
+def misnumbered() -> Iterator[str]:
+    """Yield a line for each decision whose number another one has, or whose title has another number."""
+    seen: dict[str, str] = {}
+    for page in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
+        number = page.name[:4]
+        if number in seen:
+            yield f"{page.name}: {seen[number]} has that number already"
+        seen[number] = page.name
+        if not page.read_text(encoding="utf-8").startswith(f"# {number}. "):
+            yield f"{page.name}: its title does not begin with {number}"
+
+
 def main() -> int:
     """Write or check; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -87,6 +100,7 @@ def main() -> int:
         *stale(write=not check),
         *(line for page in pages() for line in missing(page)),
         *untranslated(),
+        *misnumbered(),
     ]
     print("\n".join(problems) or "docs: every page is as it should be")
     return 1 if problems else 0
