@@ -17,7 +17,7 @@ class Finder:
         if name == "click":
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Finder())
-sys.argv = ["cog", "--help"]
+sys.argv = ["cog", "schema"]
 from cogyard.cli.start import cog
 cog()
 """

@@ -263,7 +263,7 @@ def test_files_go_in_and_come_out(write: Callable[[str], Command]) -> None:
     assert (cog.folder / "mine.txt").read_text() == "xyxy"
     done = cog("predict", "-i", "image=@inn.txt")
     assert done.returncode == 2
-    assert "Did you mean `in.txt`?" in done.stderr
+    assert "Did you mean `@in.txt`?" in done.stderr
     answer = json.loads(cog("predict", "--json", '{"image": "@in.txt"}').stdout)
     assert answer["output"] == "data:text/plain;base64,YWJhYg=="
     assert answer["status"] == "succeeded"

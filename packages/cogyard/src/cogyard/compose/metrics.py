@@ -135,7 +135,10 @@ class Metrics:
     def observe(self, overview: Overview) -> None:
         """Take the controller's newest look: how long starts took is seen in it."""
         self._overview = overview
-        for view in overview.instances:
+        self._note_starts(overview.instances)
+
+    def _note_starts(self, views: Iterable[InstanceView]) -> None:
+        for view in views:
             if view.phase is Phase.STARTING:
                 self._starting.setdefault(view.id, view.since)
             elif (began := self._starting.pop(view.id, None)) is not None and view.phase is Phase.READY:
@@ -162,11 +165,13 @@ class Metrics:
     async def exposition(self) -> tuple[str, bytes]:
         """Look everything up and return (content type, text)."""
         disk = shutil.disk_usage(self._folder)
-        overview = self._overview
+        overview, views = self._overview, tuple(self.views())
+        # What became ready since the controller looked is in the gauges, so it is among the starts, too.
+        self._note_starts(views)
         self._looked = Looked(
             now=self._now(),
             figures=await self._figures.read(),
-            instances=tuple(self.views()),
+            instances=views,
             troubles={name: one.failures for name, one in overview.troubles.items()} if overview else {},
             disk_free=disk.free,
             disk_size=disk.total,

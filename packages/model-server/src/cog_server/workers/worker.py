@@ -55,6 +55,7 @@ class Worker(asyncio.Protocol):
         self._poll = select.poll()
         self._pipes: dict[int, str] = {process.stdout: "stdout", process.stderr: "stderr"}
         self._kill_reason: str | None = None
+        self._broken = False
         self._memory_kills = out_of_memory_kills()
         self._status: int | None = None
         self._reported = False
@@ -106,12 +107,15 @@ class Worker(asyncio.Protocol):
         self._transport.set_write_buffer_limits(0)  # type: ignore[union-attr]  # set just above
 
     def data_received(self, data: bytes) -> None:
-        """Cut frames and pass them on; a worker that breaks the protocol is killed."""
+        """Cut frames and pass them on; a worker that breaks the protocol is killed, and not listened to any more."""
+        if self._broken:
+            return
         try:
             received = self._decoder.feed(data)
             if received:
                 self._listener.frames_received(received)
         except ProtocolError as exc:
+            self._broken = True
             self.kill(exc.message)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's own signature
