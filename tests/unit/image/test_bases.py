@@ -24,6 +24,7 @@ from cogyard.oci.errors import OciError
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.manifest import Manifest, describe, encode
 from cogyard.oci.reference import Reference
+from cogyard.testing.compressed import zstd
 
 STATUS = "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2.41-12\n"
 FILES = {
@@ -100,16 +101,27 @@ def test_a_layers_facts_are_read(tmp_path: Path) -> None:
     assert (above.python("3.12"), above.python("3.11")) == (None, "/usr/bin/python3.11")
 
 
-def test_layers_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
-    """A broken layer and one in zstd are said so."""
+@pytest.mark.parametrize(
+    "data", [b"\x1f\x8b broken", b"\x28\xb5\x2f\xfd broken", zstd(root())[:-20], b"no tar"]
+)
+def test_layers_that_cannot_be_read_are_refused(tmp_path: Path, data: bytes) -> None:
+    """A broken layer is said so, however it is compressed."""
     path = tmp_path / "x"
-    path.write_bytes(b"\x1f\x8b broken")
-    for kind in (LAYER_GZIP, LAYER_ZSTD):
-        with pytest.raises(BaseError):
-            read_facts([(Descriptor(media_type=kind, digest=of(b""), size=1), path)], "x")
+    path.write_bytes(data)
+    with pytest.raises(BaseError, match="a layer of x cannot be read"):
+        read_facts([(Descriptor(media_type=LAYER_GZIP, digest=of(b""), size=1), path)], "x")
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress, bz2.compress])
+def test_layers_of_zstd_are_read(tmp_path: Path) -> None:
+    """Also several frames one after another, with one between them that is to be skipped."""
+    path, whole = tmp_path / "x", root()
+    skipped = b"\x50\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"abc"
+    path.write_bytes(zstd(whole[:1024]) + skipped + zstd(whole[1024:]))
+    facts = read_facts([(Descriptor(media_type=LAYER_ZSTD, digest=of(b""), size=1), path)], "x")
+    assert (facts.codename, facts.python("3.11")) == ("trixie", "/usr/bin/python3.11")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress, bz2.compress, zstd])
 def test_a_root_folder_in_a_tar_is_a_base(site: Site, tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     """Compressed or not, it becomes one gzip layer whose bytes depend on the tar alone."""
     path = tmp_path / "root.tar"

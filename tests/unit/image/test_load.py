@@ -15,11 +15,12 @@ from cogyard.image.archive import write_archive
 from cogyard.image.errors import ImageError
 from cogyard.image.load import ArchiveError, load
 from cogyard.oci.config import ImageConfig, RootFs
-from cogyard.oci.descriptor import CONFIG, LAYER, MANIFEST, Descriptor
+from cogyard.oci.descriptor import CONFIG, LAYER, LAYER_GZIP, LAYER_ZSTD, MANIFEST, Descriptor
 from cogyard.oci.digest import of
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.manifest import Manifest, describe, encode
 from cogyard.oci.reference import Reference
+from cogyard.testing.compressed import zstd
 
 LAYER_DATA = b"layer" * 1000
 
@@ -89,7 +90,7 @@ def docker_config(*layers: bytes) -> bytes:
     return json.dumps(document).encode()
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd])
 def test_what_was_saved_is_loaded(store: ImageStore, tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     """Under its name and digest, byte for byte, compressed or not."""
     descriptor = put_image(store, "a.example/me/model:v1")
@@ -116,6 +117,17 @@ def test_an_archive_of_docker_is_loaded(store: ImageStore) -> None:
         b"base",
     ]
     assert {each.media_type for each in found.manifest.layers} == {LAYER}
+
+
+def test_compressed_layers_of_docker_are_loaded(store: ImageStore) -> None:
+    """As they are, and called what their bytes say: the archive itself does not tell."""
+    config = docker_config(b"one", b"two")
+    take(store, tar(
+        ("1", gzip.compress(b"one")), ("2", zstd(b"two")),
+        (f"{of(config).removeprefix('sha256:')}.json", config), docker(config, ["1", "2"], ["m:1"]),
+    ))  # fmt: skip
+    found = store.image(Reference.parse("m:1"))
+    assert [each.media_type for each in found.manifest.layers] == [LAYER_GZIP, LAYER_ZSTD]
 
 
 def test_an_image_without_a_name_needs_one(store: ImageStore) -> None:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cogyard.instances.errors import UnsafeLayerError
+from cogyard.instances.errors import LayerTooLargeError, UnsafeLayerError
 from cogyard.instances.unpack import UnpackLimits, unpack
+from cogyard.testing.compressed import zstd
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -31,12 +32,12 @@ def _entry(name: str, kind: bytes, link: str = "") -> Member:
     return info, None
 
 
-def _archive(path: Path, *members: Member, compress: bool = True) -> Path:
+def _archive(path: Path, *members: Member, compress: Callable[[bytes], bytes] = gzip.compress) -> Path:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for info, data in members:
             archive.addfile(info, io.BytesIO(data) if data is not None else None)
-    path.write_bytes(gzip.compress(buffer.getvalue()) if compress else buffer.getvalue())
+    path.write_bytes(compress(buffer.getvalue()))
     return path
 
 
@@ -47,8 +48,8 @@ def _unpack(tmp_path: Path, *members: Member, limits: UnpackLimits | None = None
     return target
 
 
-@pytest.mark.parametrize("compress", [True, False])
-def test_an_ordinary_layer_unpacks(tmp_path: Path, compress: bool) -> None:
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, zstd])
+def test_an_ordinary_layer_unpacks(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
     """Folders, files, modes and links inside come out, read-only because they are shared."""
     target = tmp_path / "tree"
     target.mkdir()
@@ -73,13 +74,23 @@ def test_an_ordinary_layer_unpacks(tmp_path: Path, compress: bool) -> None:
 
 def test_several_gzip_members_are_one_layer(tmp_path: Path) -> None:
     """Our own layers are many gzip members one after another."""
-    whole = _archive(tmp_path / "whole", _file("src/a", b"a" * 5000), compress=False).read_bytes()
+    whole = _archive(tmp_path / "whole", _file("src/a", b"a" * 5000), compress=bytes).read_bytes()
     (tmp_path / "layer").write_bytes(
         b"".join(gzip.compress(whole[at : at + 700]) for at in range(0, len(whole), 700))
     )
     (tmp_path / "tree").mkdir()
     unpack(tmp_path / "layer", tmp_path / "tree", UnpackLimits())
     assert (tmp_path / "tree/src/a").read_bytes() == b"a" * 5000
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstd])
+def test_a_bomb_ends_at_the_limit(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
+    """Zeros compress a thousand times and more; what counts is what comes out."""
+    bomb = _archive(tmp_path / "layer", _file("src/a", bytes(8 << 20)), compress=compress)
+    assert bomb.stat().st_size < 20_000
+    (tmp_path / "tree").mkdir()
+    with pytest.raises(LayerTooLargeError, match="more than 1048576 bytes"):
+        unpack(bomb, tmp_path / "tree", UnpackLimits(max_bytes=1 << 20))
 
 
 def test_a_later_entry_replaces_an_earlier_one(tmp_path: Path) -> None:
@@ -183,7 +194,7 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
 
 def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
     """An archive that ends in the middle of a file does not count as that file."""
-    whole = _archive(tmp_path / "whole", _file("src/a", b"a" * 5000), compress=False).read_bytes()
+    whole = _archive(tmp_path / "whole", _file("src/a", b"a" * 5000), compress=bytes).read_bytes()
     (tmp_path / "layer").write_bytes(whole[:3000])
     (tmp_path / "tree").mkdir()
     with pytest.raises(UnsafeLayerError):

@@ -8,15 +8,12 @@ is refused. An image gets its name when everything it needs is here.
 from __future__ import annotations
 
 import hashlib
-import io
 import posixpath
 import tarfile
-import zlib
 from dataclasses import dataclass, field
 from typing import IO, cast
 
 import msgspec
-from isal import igzip
 
 from cogyard.image.errors import ImageError
 from cogyard.oci import descriptor as media
@@ -26,6 +23,7 @@ from cogyard.oci.errors import InvalidReferenceError, OciError
 from cogyard.oci.forward import ForwardReader
 from cogyard.oci.layout import REF_NAME, ImageStore
 from cogyard.oci.manifest import MAX_MANIFEST, Document, Index, Manifest, decode, decode_any, describe
+from cogyard.oci.plain import BROKEN, GZIP, TELLING, ZSTD, plain
 from cogyard.oci.reference import Reference
 
 MOST_MEMBERS = 10_000
@@ -34,6 +32,7 @@ MOST_BYTES = 1 << 40
 
 _CONTAINERD_NAME = "io.containerd.image.name"
 _CHUNK = 1 << 20
+_UNREADABLE: tuple[type[Exception], ...] = (*BROKEN, UnicodeError)
 
 
 class ArchiveError(ImageError):
@@ -54,7 +53,8 @@ class _Saved(msgspec.Struct, rename={"config": "Config", "layers": "Layers", "ta
 class _File:
     digest: str
     size: int
-    gzip: bool
+    kind: str
+    """Its media type, if it is a layer."""
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class _Contents:
 def load(
     store: ImageStore, stream: IO[bytes], *, architecture: str, tag: Reference | None = None
 ) -> tuple[Reference, ...]:
-    """Keep every image of a tar, compressed by gzip or not, under its own name, or the only one under `tag`.
+    """Keep every image of a tar, compressed by gzip or zstd or not, under its own name, or the only one under `tag`.
 
     Of an index the image for linux on `architecture` is kept. Raises ArchiveError, and the store's errors; nothing is
     named then.
@@ -120,27 +120,20 @@ def _named(
 def _read(store: ImageStore, stream: IO[bytes]) -> _Contents:
     contents = _Contents()
     try:
-        reader = ForwardReader(_plain(stream), MOST_BYTES, refuse=ArchiveError, too_large=_too_large)
+        reader = ForwardReader(plain(stream), MOST_BYTES, refuse=ArchiveError, too_large=_too_large)
         with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r:") as archive:
             for count, member in enumerate(archive, start=1):
                 if count > MOST_MEMBERS:
                     raise ArchiveError(f"the archive has more than {MOST_MEMBERS} members")
                 _take(store, archive, member, contents)
                 archive.members = []  # type: ignore[attr-defined] # tarfile keeps every member otherwise
-    except (tarfile.TarError, EOFError, igzip.BadGzipFile, zlib.error, UnicodeError) as error:
+    except _UNREADABLE as error:
         raise ArchiveError(f"the archive cannot be read: {error}") from None
     return contents
 
 
 def _too_large(limit: int) -> ArchiveError:
     return ArchiveError(f"the archive has more than {limit} bytes")
-
-
-def _plain(stream: IO[bytes]) -> IO[bytes]:
-    buffered = io.BufferedReader(cast("io.RawIOBase", stream), _CHUNK)
-    if not buffered.peek(2).startswith(b"\x1f\x8b"):
-        return buffered
-    return cast("IO[bytes]", igzip.IGzipFile(fileobj=buffered))  # type: ignore[no-untyped-call] # no stubs
 
 
 def _take(store: ImageStore, archive: tarfile.TarFile, member: tarfile.TarInfo, contents: _Contents) -> None:
@@ -165,7 +158,7 @@ def _take(store: ImageStore, archive: tarfile.TarFile, member: tarfile.TarInfo, 
     with store.writer() as writer:
         left = member.size
         while left and (chunk := source.read(min(left, _CHUNK))):
-            first = first or chunk[:2]
+            first = first or chunk[:TELLING]
             left -= len(chunk)
             digest.update(chunk)
             writer.file.write(chunk)
@@ -175,7 +168,13 @@ def _take(store: ImageStore, archive: tarfile.TarFile, member: tarfile.TarInfo, 
         if name.startswith("blobs/") and name != f"blobs/sha256/{found.removeprefix('sha256:')}":
             raise ArchiveError(f"{name[:100]!r} holds something else: its digest is {found}")
         writer.commit(found)
-    contents.files[name] = _File(digest=found, size=member.size, gzip=first == b"\x1f\x8b")
+    contents.files[name] = _File(digest=found, size=member.size, kind=_kind(first))
+
+
+def _kind(first: bytes) -> str:
+    if first.startswith(GZIP):
+        return media.LAYER_GZIP
+    return media.LAYER_ZSTD if first.startswith(ZSTD) else media.LAYER
 
 
 def _of_layout(
@@ -237,14 +236,9 @@ def _saved(store: ImageStore, contents: _Contents, saved: _Saved) -> Descriptor:
     if len(files) != len(config.rootfs.diff_ids):
         raise ArchiveError(f"an image has {len(files)} layers and {len(config.rootfs.diff_ids)} diffIDs")
     for layer, expected in zip(files, config.rootfs.diff_ids, strict=True):
-        if not layer.gzip and layer.digest != expected:
+        if layer.kind == media.LAYER and layer.digest != expected:
             raise ArchiveError(f"a layer has the digest {layer.digest}, not {expected} as its image says")
-    layers = [
-        Descriptor(
-            media_type=media.LAYER_GZIP if each.gzip else media.LAYER, digest=each.digest, size=each.size
-        )
-        for each in files
-    ]
+    layers = [Descriptor(media_type=each.kind, digest=each.digest, size=each.size) for each in files]
     manifest = Manifest(
         schema_version=2,
         media_type=media.MANIFEST,

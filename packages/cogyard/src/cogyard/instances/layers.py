@@ -62,11 +62,6 @@ class LayerCache:
             shutil.rmtree(leftover, ignore_errors=True)
 
     async def _make(self, layer: Layer, final: Path) -> None:
-        if layer.media_type.endswith("zstd"):
-            raise ImageRefusedError(
-                f"Layer {layer.digest} is compressed with zstd, which no runtime here reads but Docker's.",
-                hint="Build the image with gzip layers, as `cog build` does.",
-            )
         work = self._root / f"unfinished-{uuid.uuid4().hex}"
         limits = self._limits
         try:

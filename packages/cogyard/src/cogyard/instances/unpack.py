@@ -17,23 +17,19 @@ import errno
 import os
 import stat
 import tarfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from isal import igzip, isal_zlib
-
 from cogyard.instances.errors import LayerTooLargeError, UnsafeLayerError
 from cogyard.oci.forward import ForwardReader
+from cogyard.oci.plain import BROKEN, open_plain
 
 _CHUNK = 1 << 20
 #: A full or broken disk is not the layer's fault.
 _OURS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EROFS})
 #: How a layer says that a lower layer's file, or all that a folder held, is gone (OCI image layers).
 _REMOVED, _REMOVED_ALL = ".wh.", ".wh..wh..opq"
-_GZIP_MAGIC = b"\x1f\x8b"
-_INFLATE_ERROR: type[Exception] = isal_zlib.error  # type: ignore[assignment] # the stub says an instance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +48,7 @@ class AsRoot:
 
 
 def unpack(archive: Path, target: Path, limits: UnpackLimits, root: AsRoot | None = None) -> int:
-    """Unpack a tar or tar+gzip file into an empty folder; return the plain bytes written.
+    """Unpack a tar, tar+gzip or tar+zstd file into an empty folder; return the plain bytes written.
 
     As files of a project, or, with `root`, as a part of a root file system.
 
@@ -60,17 +56,10 @@ def unpack(archive: Path, target: Path, limits: UnpackLimits, root: AsRoot | Non
     the caller's to remove.
     """
     try:
-        with archive.open("rb") as raw:
-            magic = raw.read(2)
-            raw.seek(0)
-            plain = _inflated(raw) if magic == _GZIP_MAGIC else raw
-            return _Unpacking(target, limits, root).run(plain)
-    except (tarfile.TarError, EOFError, igzip.BadGzipFile, zlib.error, _INFLATE_ERROR) as error:
+        with open_plain(archive) as stream:
+            return _Unpacking(target, limits, root).run(stream)
+    except BROKEN as error:
         raise UnsafeLayerError(f"The layer is not a readable archive: {error}") from error
-
-
-def _inflated(raw: IO[bytes]) -> IO[bytes]:
-    return cast("IO[bytes]", igzip.IGzipFile(fileobj=raw))  # type: ignore[no-untyped-call] # no stubs
 
 
 def _too_large(limit: int) -> LayerTooLargeError:
@@ -132,7 +121,7 @@ class _Unpacking:
                 self._files.discard(name)
             self._place(archive, member, name, path)
         except OSError as error:
-            if isinstance(error, igzip.BadGzipFile) or error.errno in _OURS:
+            if isinstance(error, BROKEN) or error.errno in _OURS:
                 raise
             raise UnsafeLayerError(f"{_shown(name)} could not be unpacked: {error.strerror}.") from error
 

@@ -7,14 +7,12 @@ import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, cast
-
-from isal import igzip
 
 from cogyard.image.bases.debian.deb import merge
 from cogyard.image.bases.debian.linker import CACHE
 from cogyard.image.errors import BaseError
-from cogyard.oci.descriptor import LAYER_ZSTD, Descriptor
+from cogyard.oci.descriptor import Descriptor
+from cogyard.oci.plain import BROKEN, open_plain
 
 _PYTHON = re.compile(r"(?:usr/local/bin|usr/bin|opt/[\w.-]{1,40}/bin)/python(3\.\d{1,2})\Z")
 _STATUS = "var/lib/dpkg/status"
@@ -22,6 +20,7 @@ _RELEASES = ("usr/lib/os-release", "etc/os-release")
 _TINI = "usr/bin/tini"
 #: dpkg's status of the largest systems is a few megabytes.
 _MAX_STATUS = 64 << 20
+_UNREADABLE: tuple[type[Exception], ...] = (*BROKEN, OSError)
 
 
 @dataclass(slots=True)
@@ -64,27 +63,13 @@ def read_facts(layers: Iterable[tuple[Descriptor, Path]], name: str) -> Facts:
     Raises BaseError for a layer that cannot be read.
     """
     facts = Facts()
-    for descriptor, path in layers:
-        if descriptor.media_type == LAYER_ZSTD:
-            raise BaseError(
-                f"{name} has layers compressed by zstd, which this release cannot read",
-                hint="Use a base with gzip layers: skopeo copy --dest-compress-format gzip … makes one.",
-            )
+    for _, path in layers:
         try:
-            with _open(path) as file, tarfile.open(fileobj=file, mode="r|") as layer:
+            with open_plain(path) as file, tarfile.open(fileobj=file, mode="r|") as layer:
                 _read_layer(layer, facts)
-        except (tarfile.TarError, EOFError, OSError) as error:
+        except _UNREADABLE as error:
             raise BaseError(f"a layer of {name} cannot be read: {error}") from None
     return facts
-
-
-def _open(path: Path) -> IO[bytes]:
-    # Not tarfile's own "r|gz": it ends at the first gzip member, and a layer may be many.
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    if packed:
-        return cast("IO[bytes]", igzip.open(path, "rb"))  # type: ignore[no-untyped-call]  # isal's stub is bare
-    return path.open("rb")
 
 
 def _read_layer(layer: tarfile.TarFile, facts: Facts) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import gzip
 import hashlib
 import lzma
 import tarfile
@@ -26,16 +25,17 @@ from cogyard.oci.config import ImageConfig, RootFs, RunConfig
 from cogyard.oci.descriptor import Descriptor
 from cogyard.oci.layout import REF_NAME, ImageStore
 from cogyard.oci.manifest import MAX_MANIFEST, Index, Manifest, decode, decode_any
+from cogyard.oci.plain import BROKEN, open_plain
 
 _CHUNK = 1 << 20
 _OPENERS: Mapping[bytes, Callable[..., AbstractContextManager[Any]]] = {
-    b"\x1f\x8b": gzip.open,
     b"\xfd7zXZ": lzma.open,
     b"BZh": bz2.open,
 }
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: What an image's tar must not exceed in members before its documents are found.
 _MOST_MEMBERS = 4096
+_UNREADABLE: tuple[type[Exception], ...] = (*BROKEN, OSError, UnicodeError)
 
 
 class _Saved(msgspec.Struct, rename={"config": "Config", "layers": "Layers"}):
@@ -72,7 +72,7 @@ def read_base(path: Path, name: str | None, architecture: str, site: Site, *, py
             if kind == "saved":
                 return _saved(Path(folder), path.name, site, python=python)
             return _rootfs(path, architecture, site, python=python)
-    except (tarfile.TarError, EOFError, OSError, UnicodeError) as error:
+    except _UNREADABLE as error:
         raise BaseError(f"the base {path} cannot be read: {error}") from None
 
 
@@ -173,17 +173,19 @@ def _pack(store: ImageStore, path: Path) -> tuple[Descriptor, str]:
 def _plain(path: Path) -> Iterator[IO[bytes]]:
     with path.open("rb") as file:
         magic = file.read(6)
-    if magic.startswith(b"\x28\xb5\x2f\xfd"):
-        raise BaseError(f"{path.name} is compressed by zstd, which this release cannot read")
-    opener = next((each for start, each in _OPENERS.items() if magic.startswith(start)), open)
+    opener = next((each for start, each in _OPENERS.items() if magic.startswith(start)), None)
+    if opener is None:
+        with open_plain(path) as source:
+            yield source
+        return
     with opener(path, "rb") as source:
         yield cast("IO[bytes]", source)
 
 
 def _unpack(path: Path, folder: Path) -> str:
     """Unpack a tar that is a layout or a docker archive; say which it is, or that it is a root folder."""
-    with tarfile.open(path) as archive:
-        names = []
+    names = []
+    with _plain(path) as source, tarfile.open(fileobj=source, mode="r:") as archive:
         for member in archive:
             names.append(member.name.removeprefix("./"))
             if len(names) > _MOST_MEMBERS:

@@ -7,12 +7,10 @@ others are, and remembered by everything they were made of, so a build whose ste
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
@@ -32,6 +30,7 @@ from cogyard.oci.descriptor import CONFIG, LAYER_GZIP, MANIFEST, Descriptor
 from cogyard.oci.layer import LayerWriter
 from cogyard.oci.layout import ImageStore, StoredImage
 from cogyard.oci.manifest import Manifest, describe, encode
+from cogyard.oci.plain import open_plain
 
 #: Changes when the same steps would be run in another way.
 _RECIPE = "steps 1"
@@ -224,7 +223,7 @@ def _layer(path: Path | None, wanted: StepLayer, engine: str, store: ImageStore)
         raise EngineArchiveError(f"{engine} gave an archive without the layer of {wanted.title[:60]!r}")
     if path.stat().st_size <= _EMPTY and not path.read_bytes().strip(b"\0"):
         return None
-    with _plain(path) as source:
+    with open_plain(path) as source:
         packed, found = pack(store, source)
     if found != wanted.diff_id:
         what = f"for {wanted.title[:60]!r}"
@@ -233,14 +232,6 @@ def _layer(path: Path | None, wanted: StepLayer, engine: str, store: ImageStore)
     return msgspec.structs.replace(
         wanted, descriptor=msgspec.structs.replace(packed, annotations=annotations)
     )
-
-
-@contextmanager
-def _plain(path: Path) -> Iterator[IO[bytes]]:
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path, "rb") if packed else path.open("rb") as source:
-        yield cast("IO[bytes]", source)
 
 
 def _recall(path: Path, store: ImageStore) -> tuple[StepLayer, ...] | None:
