@@ -16,26 +16,31 @@ from typing import Any
 import pytest
 from cogyard.domain.ids import new_id
 from cogyard.domain.paging import Window
-from cogyard.domain.values import Prediction, Status
+from cogyard.domain.values import Account, Prediction, Status
 from cogyard.domain.webhooks import signature
 from cogyard.features.accounts.ports import NewAccount
 from cogyard.features.accounts.service import Accounts
 from cogyard.features.predictions.moves import waiting
 from cogyard.features.predictions.queue import Queue
-from cogyard.features.webhooks.ports import CallFailedError, Letter
+from cogyard.features.webhooks.endpoints import Endpoints, Wanted
+from cogyard.features.webhooks.ports import CallFailedError, Letter, WebhookEndpoint
 from cogyard.features.webhooks.service import Deliveries
 from cogyard.features.world import World
+from cogyard.http.errors import InvalidError
 from cogyard.instances.work import Outcome
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.database import Database
+from cogyard.store.endpoints import SqlEndpoints
 from cogyard.store.outbox import SqlDeliveryLog, SqlOutbox
 from cogyard.store.predictions import SqlPredictions
+from cogyard.testing.endpoints import MemoryEndpoints
 from cogyard.testing.outbox import MemoryDeliveryLog, MemoryOutbox
 from cogyard.testing.predictions import MemoryPredictions
 from cogyard.testing.stores import MemoryAccounts
 
 pytestmark = pytest.mark.anyio
 VERSION = "a" * 64
+HOOK = "https://example.com/hook?a=b"
 
 
 @dataclass
@@ -54,6 +59,8 @@ class Target:
     """A server that is called, and answers what the test says."""
 
     answers: list[int] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+    """Addresses that answer 503."""
     calls: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -61,6 +68,8 @@ class Target:
         """Take a call; 0 is a broken connection."""
         self.calls.append((url, body, headers))
         self.called.set()
+        if url in self.broken:
+            return 503
         status = self.answers.pop(0) if self.answers else 200
         if status == 0:
             raise CallFailedError("broken")
@@ -82,19 +91,39 @@ class Scene:
     clock: Clock
     account_id: int
 
-    async def predict(self, *events: str) -> Prediction:
+    account: Account
+    asked: int = 0
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The endpoints of its account."""
+        return self.deliveries.endpoints
+
+    async def listen(self, **wanted: Any) -> WebhookEndpoint:
+        """Make an endpoint."""
+        return await self.endpoints.create(
+            self.account, Wanted(**{"url": "https://ends.test/a", "events": ["completed"], **wanted})
+        )
+
+    async def exhaust(self) -> None:
+        """Deliver what is due until nothing is."""
+        while await self.deliveries.deliver():
+            pass
+
+    async def predict(self, *events: str, webhook: str | None = HOOK) -> Prediction:
         """Ask for a prediction with a webhook."""
+        self.asked += 1
         prediction = Prediction(
-            id=new_id(self.clock(), bytes(10)),
+            id=new_id(self.clock(), self.asked.to_bytes(10)),
             model="ann/hello",
             version=VERSION,
             account_id=self.account_id,
             status=Status.STARTING,
             input={},
             created_at=self.clock(),
-            stream_token="s",
+            stream_token=f"s{self.asked}",
             origin="http://platform.test",
-            webhook="https://example.com/hook?a=b",
+            webhook=webhook,
             webhook_events=events,
         )
         await self.queue.store.add(prediction, waiting(VERSION, None))
@@ -119,7 +148,7 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     clock, target = Clock(), Target()
     world = World(now=clock)
 
-    async def made(predictions: Any, outbox: Any, log: Any, accounts: Any) -> Scene:
+    async def made(predictions: Any, outbox: Any, log: Any, accounts: Any, endpoints: Any) -> Scene:
         new = NewAccount(
             username="ann", name="Ann", type="user", is_admin=False, password_hash=None, created_at=clock()
         )
@@ -128,20 +157,43 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             outbox=outbox,
             predictions=predictions,
             accounts=Accounts(store=accounts, world=world),
+            endpoints=Endpoints(store=endpoints, world=world),
             caller=target,
             log=log,
             world=world,
         )
-        queue = Queue(store=predictions, world=world, on_message=deliveries.ring)
-        return Scene(queue=queue, deliveries=deliveries, target=target, clock=clock, account_id=account.id)
+        queue = Queue(
+            store=predictions,
+            world=world,
+            on_message=deliveries.ring,
+            audience=deliveries.endpoints.audience,
+        )
+        return Scene(
+            queue=queue,
+            deliveries=deliveries,
+            target=target,
+            clock=clock,
+            account_id=account.id,
+            account=account,
+        )
 
     if request.param == "memory":
         memory = MemoryPredictions()
-        yield await made(memory, MemoryOutbox(memory), MemoryDeliveryLog(memory), MemoryAccounts())
+        yield await made(
+            memory,
+            MemoryOutbox(memory),
+            MemoryDeliveryLog(memory),
+            MemoryAccounts(),
+            MemoryEndpoints(memory),
+        )
         return
     with Database.open(tmp_path / "cogyard.db") as database:
         yield await made(
-            SqlPredictions(database), SqlOutbox(database), SqlDeliveryLog(database), SqlAccounts(database)
+            SqlPredictions(database),
+            SqlOutbox(database),
+            SqlDeliveryLog(database),
+            SqlAccounts(database),
+            SqlEndpoints(database),
         )
 
 
@@ -294,3 +346,165 @@ async def test_a_rotated_secret_signs_beside_the_one_before_for_a_day(scene: Sce
     ]
     scene.clock.moment += timedelta(days=1)
     assert await accounts.signing_secrets(account.id) == (after,)
+
+
+async def test_every_endpoint_that_wants_it_is_told(scene: Scene) -> None:
+    """Beside the prediction's own webhook, each with what it chose, signed by its own secret alone."""
+    first = await scene.listen(events=["start", "completed"])
+    second = await scene.listen(url="https://ends.test/b", model="ann/hello")
+    await scene.listen(url="https://ends.test/elsewhere", model="ann/other")
+    await scene.listen(url="https://ends.test/off", enabled=False)
+    await scene.predict("completed")
+    await scene.run()
+    await scene.exhaust()
+    told = [(url, headers["webhook-id"].rpartition("-")[2]) for url, _, headers in scene.target.calls]
+    assert sorted(told) == [
+        ("https://ends.test/a", "completed"),
+        ("https://ends.test/a", "start"),
+        ("https://ends.test/b", "completed"),
+        (HOOK, "completed"),
+    ]
+    assert [event for url, event in told if url == first.url] == ["start", "completed"]
+    assert len({headers["webhook-id"] for _, _, headers in scene.target.calls}) == 4
+    own = await scene.deliveries.accounts.webhook_secret(scene.account_id)
+    secrets = {first.url: first.secret, second.url: second.secret, HOOK: own}
+    assert len(set(secrets.values())) == 3
+    for url, body, headers in scene.target.calls:
+        expected = signature(secrets[url], headers["webhook-id"], int(headers["webhook-timestamp"]), body)
+        assert headers["webhook-signature"] == expected
+
+
+async def test_endpoints_hear_of_predictions_without_a_webhook(scene: Scene) -> None:
+    """Also of what is streamed, as things are then; an endpoint made meanwhile hears the rest."""
+    await scene.listen(events=["output"])
+    await scene.predict(webhook=None)
+    await scene.run("a", "b")
+    late = await scene.listen(url="https://ends.test/late")
+    await scene.predict(webhook=None)
+    await scene.run()
+    await scene.exhaust()
+    outputs = [json.loads(body)["output"] for url, body, _ in scene.target.calls if url.endswith("/a")]
+    assert outputs == [["a"], ["a", "b"]]
+    assert [url for url, _, _ in scene.target.calls if url == late.url] == [late.url]
+
+
+async def test_others_do_not_wait_for_an_endpoint_that_is_down(scene: Scene) -> None:
+    """What it is owed waits in its own order, and is tried again as webhooks are."""
+    down = await scene.listen(events=["start", "completed"])
+    scene.target.broken = {down.url}
+    await scene.predict("start", "completed")
+    await scene.run()
+    await scene.exhaust()
+    told = [url for url, _, _ in scene.target.calls]
+    # Its start is given up at once, as every start is; its end is tried again.
+    assert told.count(HOOK) == 2
+    assert told.count(down.url) == 2
+    scene.target.broken = set()
+    scene.clock.moment += timedelta(seconds=10)
+    assert await scene.deliveries.deliver() == 1
+    tries = await scene.deliveries.log.deliveries(scene.account_id, Window(limit=9), endpoint=down.id)
+    assert [(each.event, each.status) for each in tries.items] == [
+        ("completed", 200),
+        ("completed", 503),
+        ("start", 503),
+    ]
+    own = await scene.deliveries.log.deliveries(scene.account_id, Window(limit=9), endpoint="")
+    assert {each.endpoint for each in own.items} == {""}
+    assert len(own.items) == 2
+
+
+async def test_an_endpoint_that_fails_for_days_is_told_no_more(scene: Scene) -> None:
+    """It says since when and why; what was owed is dropped; enabled again it hears what happens from then on."""
+    down = await scene.listen()
+    scene.target.broken = {down.url}
+    hours = 0
+    while (found := await scene.endpoints.get(scene.account, down.id)).enabled:
+        assert hours < 24 * 5
+        if hours % 6 == 0:
+            await scene.predict(webhook=None)
+            await scene.run()
+        await scene.exhaust()
+        scene.clock.moment += timedelta(hours=1)
+        hours += 1
+    assert hours > 24 * 3
+    assert (
+        found.disabled_reason
+        == "Nothing could be told to it since 2026-01-01 00:00 UTC; last, it answered 503."
+    )
+    scene.target.broken = set()
+    scene.target.calls.clear()
+    await scene.predict(webhook=None)
+    await scene.run()
+    scene.clock.moment += timedelta(hours=4)
+    await scene.exhaust()
+    assert scene.target.calls == []
+    assert await scene.deliveries.outbox.next_due() is None
+    again = await scene.endpoints.update(scene.account, down.id, Wanted(enabled=True))
+    assert (again.disabled_reason, again.failing_since) == (None, None)
+    await scene.predict(webhook=None)
+    await scene.run()
+    await scene.exhaust()
+    assert [url for url, _, _ in scene.target.calls] == [down.url]
+
+
+async def test_one_good_answer_ends_a_row_of_failures(scene: Scene) -> None:
+    """Three days are counted from the first failure after it."""
+    flaky = await scene.listen()
+    for _ in range(10):
+        scene.target.broken = {flaky.url}
+        await scene.predict(webhook=None)
+        await scene.run()
+        await scene.deliveries.deliver()
+        assert (await scene.endpoints.get(scene.account, flaky.id)).failing_since == scene.clock()
+        scene.target.broken = set()
+        scene.clock.moment += timedelta(days=1)
+        await scene.exhaust()
+        found = await scene.endpoints.get(scene.account, flaky.id)
+        assert (found.enabled, found.failing_since) == (True, None)
+
+
+async def test_an_endpoints_rotated_secret_signs_beside_the_one_before_for_a_day(scene: Scene) -> None:
+    """A receiver that knows either accepts the call; after a day only the new one signs."""
+    before = await scene.listen()
+    after = await scene.endpoints.rotate(scene.account, before.id)
+    assert after.secret != before.secret
+    await scene.predict(webhook=None)
+    await scene.run()
+    await scene.exhaust()
+    ((_, body, headers),) = scene.target.calls
+    timestamp = int(headers["webhook-timestamp"])
+    assert headers["webhook-signature"].split(" ") == [
+        signature(secret, headers["webhook-id"], timestamp, body) for secret in (after.secret, before.secret)
+    ]
+    scene.clock.moment += timedelta(days=1)
+    assert scene.endpoints.secrets(after) == (after.secret,)
+
+
+async def test_a_deleted_endpoint_is_owed_nothing(scene: Scene) -> None:
+    """Its letters go with it; others' stay."""
+    gone = await scene.listen()
+    await scene.predict("completed")
+    await scene.run()
+    await scene.endpoints.delete(scene.account, gone.id)
+    await scene.exhaust()
+    assert [url for url, _, _ in scene.target.calls] == [HOOK]
+
+
+async def test_who_listens_is_known_again_after_a_restart(scene: Scene) -> None:
+    """What is at hand is read from the store."""
+    kept = await scene.listen()
+    fresh = Endpoints(store=scene.endpoints.store, world=scene.endpoints.world)
+    assert fresh.audience() == {}
+    await fresh.load()
+    assert [each.id for each in fresh.audience()[scene.account_id]] == [kept.id]
+
+
+async def test_an_endpoint_is_where_a_webhook_may_be(scene: Scene) -> None:
+    """Private and unencrypted addresses are refused when it is made and when it is moved."""
+    kept = await scene.listen()
+    for url in ("http://ends.test/", "https://127.0.0.1/", "https://localhost/", "https://[::1]/"):
+        with pytest.raises(InvalidError):
+            await scene.listen(url=url)
+        with pytest.raises(InvalidError):
+            await scene.endpoints.update(scene.account, kept.id, Wanted(url=url))
+    assert await scene.endpoints.list(scene.account) == (kept,)

@@ -17,16 +17,19 @@ from cogyard.features.files.ports import FileStore
 from cogyard.features.models.ports import ModelStore
 from cogyard.features.predictions.ports import Store
 from cogyard.features.versions.ports import VersionStore
+from cogyard.features.webhooks.ports import EndpointStore
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.collections import SqlCollections
 from cogyard.store.database import Database
 from cogyard.store.deployments import SqlDeployments
+from cogyard.store.endpoints import SqlEndpoints
 from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
 from cogyard.store.predictions import SqlPredictions
 from cogyard.testing.collections import MemoryCollections
 from cogyard.testing.deployments import MemoryDeployments
+from cogyard.testing.endpoints import MemoryEndpoints
 from cogyard.testing.examples import MemoryExamples
 from cogyard.testing.predictions import MemoryPredictions
 from cogyard.testing.stores import MemoryAccounts, MemoryFiles, MemoryModels
@@ -46,6 +49,7 @@ class Stores:
     examples: ExampleStore
     deployments: DeploymentStores
     collections: CollectionStores
+    endpoints: EndpointStore
 
     async def account(self, username: str) -> Account:
         """Make an account."""
@@ -71,6 +75,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             examples=MemoryExamples(predictions),
             deployments=MemoryDeployments(models, predictions),
             collections=MemoryCollections(models),
+            endpoints=MemoryEndpoints(predictions),
         )
         return
     with Database.open(tmp_path / "cogyard.db") as database:
@@ -84,4 +89,5 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             examples=SqlExamples(database),
             deployments=SqlDeployments(database),
             collections=SqlCollections(database),
+            endpoints=SqlEndpoints(database),
         )

@@ -11,6 +11,7 @@ import pytest
 from cogyard.domain.deployments import Configuration
 from cogyard.domain.scopes import Scope
 from cogyard.features.collections.ports import Collection
+from cogyard.features.webhooks.endpoints import Wanted
 from cogyard.http.endpoints import Access
 from cogyard.testing.api import TRAINABLE_SCHEMA, ApiPlatform, add_version
 from cogyard.web.api import API, CAPABILITIES
@@ -38,6 +39,8 @@ BODIES: dict[str, Any] = {
     "deployments.create": DEPLOYMENT,
     "tokens.create": {"name": "more"},
     "predictions.webhooks.replay": {},
+    "webhooks.endpoints.create": {"url": "https://ends.test/b"},
+    "webhooks.endpoints.update": {"enabled": False},
     "collections.put": {"name": "Chosen"},
     "trainings.create": {"destination": "owner/hidden", "input": {"text": "x"}},
     "deployments.update": {"max_instances": 2},
@@ -56,6 +59,12 @@ RULES: dict[str, tuple[int, int, int]] = {
     "webhooks.default.secret.get": (200, 200, 200),
     "webhooks.default.secret.rotate": (200, 200, 200),
     "webhooks.deliveries.list": (200, 200, 200),
+    "webhooks.endpoints.list": (200, 200, 200),
+    "webhooks.endpoints.create": (201, 201, 201),
+    "webhooks.endpoints.get": (404, 200, 404),
+    "webhooks.endpoints.update": (404, 200, 404),
+    "webhooks.endpoints.delete": (404, 204, 404),
+    "webhooks.endpoints.secret.rotate": (404, 200, 404),
     # The owner's has no webhook; of another's nobody hears.
     "predictions.webhooks.replay": (404, 409, 404),
     "hardware.list": (200, 200, 200),
@@ -181,6 +190,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         async def content() -> AsyncIterator[bytes]:
             yield b"secret"
 
+        endpoint = await services.endpoints.create(owner, Wanted(url="https://ends.test/a"))
         file = await services.files.create(owner, "a.txt", "text/plain", content())
         revoked = await services.accounts.create_token(owner, "revoked")
         newest = (await services.accounts.tokens(owner))[0]
@@ -199,6 +209,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
             "models": {"name": "hidden", "id": done.id},
             "deployments": {"name": "front"},
             "tokens": {"id": str(spare.id)},
+            "webhooks": {"id": endpoint.id},
             "collections": {"name": "hidden", "slug": "chosen"},
             "trainings": {"name": "hidden", "id": training.id},
             "internal": {"name": "out.png"},

@@ -57,8 +57,10 @@ def target() -> Iterator[_Target]:
     server.server_close()
 
 
-def _create(platform: Any, version: str, url: str) -> str:
-    body = {"version": version, "input": {}, "webhook": url, "webhook_events_filter": ["completed"]}
+def _create(platform: Any, version: str, url: str | None = None) -> str:
+    body: dict[str, Any] = {"version": version, "input": {}}
+    if url is not None:
+        body |= {"webhook": url, "webhook_events_filter": ["completed"]}
     answer = platform.http.post("/v1/predictions", json=body)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
@@ -89,3 +91,20 @@ def test_private_targets_need_the_operators_word(shared: Any, target: _Target) -
     body = {"version": version, "input": {}, "webhook": target.url}
     assert shared.http.post("/v1/predictions", json=body).status_code == 422
     assert target.told == []
+
+
+def test_an_endpoint_is_told_even_after_a_kill(stopped: Any, target: _Target) -> None:
+    """It hears of predictions that name no webhook, and is known again when the platform is started again."""
+    stopped.settings |= {"webhook_http": "true", "webhook_private": "true"}
+    stopped.start()
+    version = stopped.push(make_image(python=stopped.python), "hello")
+    wanted = {"url": target.url, "events": ["completed"]}
+    assert stopped.http.post("/v1/webhooks/endpoints", json=wanted).status_code == 201
+    target.broken = True
+    ids = [_create(stopped, version), _create(stopped, version)]
+    stopped.until(ids[1])
+    stopped.end(signal.SIGKILL)
+    target.broken = False
+    stopped.start()
+    ids.append(_create(stopped, version))
+    stopped.wait_for(lambda: {each for each, _ in target.told} == set(ids))

@@ -15,6 +15,7 @@ from cogyard.features.predictions.ports import Lease, Record, Ticket
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)
+WORDS = moves.Words("msg")
 LEASE = Lease(token="mine", instance="i", expires_at=NOW + timedelta(seconds=30))
 
 
@@ -60,20 +61,20 @@ def test_a_claim_gives_the_lease_and_counts() -> None:
 
 def test_a_start_is_stamped_counted_and_told_once() -> None:
     """By the holder of the lease alone."""
-    change = moves.start("mine", LATER, "msg")(_record(State.CLAIMED))
+    change = moves.start("mine", LATER, WORDS)(_record(State.CLAIMED))
     assert change is not None
     assert change.prediction.status is Status.PROCESSING
     assert change.prediction.started_at == LATER
     assert change.prediction.attempts == 1
     assert [message.event for message in change.messages] == ["start"]
-    assert moves.start("stale", LATER, "msg")(_record(State.CLAIMED)) is None
-    assert moves.start("mine", LATER, "msg")(_record(State.RUNNING)) is None
+    assert moves.start("stale", LATER, WORDS)(_record(State.CLAIMED)) is None
+    assert moves.start("mine", LATER, WORDS)(_record(State.RUNNING)) is None
 
 
 def test_an_end_leaves_the_queue_with_output_metrics_and_a_message() -> None:
     """Times are what the clock said, predict_time what the model measured."""
     result = moves.Result(output={"x": 1}, metrics={"predict_time": 2.5, "tokens": 7})
-    change = moves.finish("mine", Event.SUCCEED, result, LATER, "msg")(_record(State.RUNNING))
+    change = moves.finish("mine", Event.SUCCEED, result, LATER, WORDS)(_record(State.RUNNING))
     assert change is not None
     assert change.ticket is None
     assert change.prediction.output == {"x": 1}
@@ -85,7 +86,7 @@ def test_an_end_leaves_the_queue_with_output_metrics_and_a_message() -> None:
 def test_an_answer_without_a_start_is_dated_back() -> None:
     """A model so quick that both come together still has a start, and its webhook."""
     result = moves.Result(output=1, metrics={"predict_time": 4.0})
-    change = moves.finish("mine", Event.SUCCEED, result, LATER, "msg")(_record(State.CLAIMED))
+    change = moves.finish("mine", Event.SUCCEED, result, LATER, WORDS)(_record(State.CLAIMED))
     assert change is not None
     assert change.prediction.started_at == LATER - timedelta(seconds=4)
     assert [message.event for message in change.messages] == ["start", "completed"]
@@ -95,7 +96,7 @@ def test_a_clock_set_back_ends_nothing_before_it_began() -> None:
     """completed_at is never before started_at or created_at."""
     past = NOW - timedelta(hours=1)
     for state in (State.CLAIMED, State.RUNNING):
-        change = moves.finish("mine", Event.SUCCEED, moves.Result(), past, "m")(_record(state))
+        change = moves.finish("mine", Event.SUCCEED, moves.Result(), past, WORDS)(_record(state))
         assert change is not None
         completed, started = change.prediction.completed_at, change.prediction.started_at
         assert completed is not None
@@ -107,8 +108,8 @@ def test_a_clock_set_back_ends_nothing_before_it_began() -> None:
 def test_what_was_streamed_is_the_output() -> None:
     """Also of a run that was stopped; with nothing streamed a success is an empty list and a stop is null."""
     streamed = Streamed(outputs=("a", "b"), logs="l", last=3)
-    done = moves.finish("mine", Event.SUCCEED, moves.Result(streamed=True), LATER, "m")
-    stop = moves.stop(Event.CANCEL, LATER, "m")
+    done = moves.finish("mine", Event.SUCCEED, moves.Result(streamed=True), LATER, WORDS)
+    stop = moves.stop(Event.CANCEL, LATER, WORDS)
     for decide in (done, stop):
         change = decide(_record(State.RUNNING, streamed=streamed))
         assert change is not None
@@ -128,10 +129,10 @@ def test_nothing_changes_what_has_ended(state: State) -> None:
     record = _record(state)
     decisions = (
         moves.claim(LEASE),
-        moves.start("mine", LATER, "m"),
-        moves.finish("mine", Event.SUCCEED, moves.Result(), LATER, "m"),
-        moves.stop(Event.CANCEL, LATER, "m"),
-        moves.lose(LATER, "m", void=True),
+        moves.start("mine", LATER, WORDS),
+        moves.finish("mine", Event.SUCCEED, moves.Result(), LATER, WORDS),
+        moves.stop(Event.CANCEL, LATER, WORDS),
+        moves.lose(LATER, WORDS, void=True),
     )
     assert [decide(record) for decide in decisions] == [None] * 5
 
@@ -139,7 +140,7 @@ def test_nothing_changes_what_has_ended(state: State) -> None:
 def test_a_lost_prediction_waits_again_without_what_it_left() -> None:
     """Its start is forgotten, its attempts are not, and the log says what happened."""
     streamed = Streamed(outputs=("a",), logs="l", last=5)
-    change = moves.lose(LATER, "m", void=True)(_record(State.RUNNING, streamed=streamed))
+    change = moves.lose(LATER, WORDS, void=True)(_record(State.RUNNING, streamed=streamed))
     assert change is not None
     assert change.prediction.status is Status.STARTING
     assert change.prediction.started_at is None
@@ -153,15 +154,15 @@ def test_a_lost_prediction_waits_again_without_what_it_left() -> None:
 
 def test_a_lease_that_holds_is_not_lost() -> None:
     """Renewed in time means alive."""
-    assert moves.lose(LATER, "m")(_record(State.RUNNING)) is None
-    assert moves.lose(LEASE.expires_at, "m")(_record(State.RUNNING)) is not None
+    assert moves.lose(LATER, WORDS)(_record(State.RUNNING)) is None
+    assert moves.lose(LEASE.expires_at, WORDS)(_record(State.RUNNING)) is not None
 
 
 def test_the_last_interruption_is_a_failure_with_its_reason() -> None:
     """And it is told like any end."""
     record = _record(State.RUNNING)
     record = replace(record, prediction=replace(record.prediction, attempts=MAX_ATTEMPTS))
-    change = moves.lose(LATER, "m", void=True)(record)
+    change = moves.lose(LATER, WORDS, void=True)(record)
     assert change is not None
     assert change.prediction.status is Status.FAILED
     assert "interrupted" in (change.prediction.error or "")
@@ -173,8 +174,8 @@ def test_a_deadline_counts_only_when_it_has_passed() -> None:
     for state, status in ((State.QUEUED, Status.ABORTED), (State.RUNNING, Status.CANCELED)):
         record = _record(state)
         record = replace(record, prediction=replace(record.prediction, deadline=LATER))
-        assert moves.stop(Event.EXPIRE, NOW, "m")(record) is None
-        change = moves.stop(Event.EXPIRE, LATER, "m")(record)
+        assert moves.stop(Event.EXPIRE, NOW, WORDS)(record) is None
+        change = moves.stop(Event.EXPIRE, LATER, WORDS)(record)
         assert change is not None
         assert change.prediction.status is status
 
@@ -183,6 +184,6 @@ def test_secrets_are_gone_at_the_end() -> None:
     """Whatever the end is."""
     record = _record(State.RUNNING)
     record = replace(record, prediction=replace(record.prediction, secret_inputs=("a",)))
-    change = moves.stop(Event.CANCEL, LATER, "m")(record)
+    change = moves.stop(Event.CANCEL, LATER, WORDS)(record)
     assert change is not None
     assert change.prediction.input == {"a": "**********"}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from replicate._flow import Flow, asynchronous, blocking
+from replicate.endpoints import WebhookEndpoints
 from replicate.errors import ReplicateException
 from replicate.resource import Namespace, Resource, ask
 
@@ -44,6 +45,11 @@ class Webhooks(Namespace):
     def default(self) -> DefaultWebhook:
         """The account's webhook."""
         return DefaultWebhook(self._client)
+
+    @property
+    def endpoints(self) -> WebhookEndpoints:
+        """Where the account is told of all its predictions."""
+        return WebhookEndpoints(self._client)
 
     @staticmethod
     def validate(

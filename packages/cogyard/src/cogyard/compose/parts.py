@@ -47,6 +47,7 @@ from cogyard.features.trainings.service import Trainings
 from cogyard.features.versions.service import Versions
 from cogyard.features.webhooks.calling import HttpCaller
 from cogyard.features.webhooks.calls import WebhookCalls
+from cogyard.features.webhooks.endpoints import Endpoints
 from cogyard.features.webhooks.ports import Caller
 from cogyard.features.webhooks.service import Deliveries
 from cogyard.fleet.controller import ControllerOptions
@@ -59,6 +60,7 @@ from cogyard.store.audit import SqlAudit
 from cogyard.store.collections import SqlCollections
 from cogyard.store.database import Database
 from cogyard.store.deployments import SqlDeployments
+from cogyard.store.endpoints import SqlEndpoints
 from cogyard.store.examples import SqlExamples
 from cogyard.store.figures import SqlFigures
 from cogyard.store.files import SqlFiles
@@ -142,15 +144,17 @@ def make_services(
         store=model_store, accounts=account_store, hardware=hardware, repositories=kept.repositories
     )
     log = SqlDeliveryLog(kept.database)
+    endpoints = Endpoints(store=SqlEndpoints(kept.database), targets=_targets(settings))
     webhooks = Deliveries(
         outbox=SqlOutbox(kept.database),
         predictions=store,
         accounts=accounts,
+        endpoints=endpoints,
         caller=caller,
         log=log,
     )
     predictions = Predictions(
-        queue=Queue(store=store, on_message=webhooks.ring, on_end=ended),
+        queue=Queue(store=store, on_message=webhooks.ring, on_end=ended, audience=endpoints.audience),
         given=Given(files=files),
         targets=_targets(settings),
         why=lookout.why,
@@ -175,7 +179,8 @@ def make_services(
         hardware=hardware,
         webhooks=webhooks,
         instances=InstanceRecords(versions=versions, records=history),
-        calls=WebhookCalls(log=log, predictions=predictions, ring=webhooks.ring),
+        endpoints=endpoints,
+        calls=WebhookCalls(log=log, predictions=predictions, endpoints=endpoints, ring=webhooks.ring),
     )
 
 

@@ -156,6 +156,7 @@ class Platform:
         """Take up what an earlier platform left, start the loops; return how many predictions were interrupted."""
         logging.getLogger().addHandler(self._counter)
         queue = self.services.predictions.queue
+        await self.services.endpoints.load()
         recovered = await queue.recover()
         await self.services.files.sweep()
         self._background.begin("queue", queue.run)

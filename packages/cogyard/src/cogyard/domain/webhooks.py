@@ -6,9 +6,13 @@ import base64
 import hashlib
 import hmac
 import ipaddress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
+
+#: Characters of an address that is called.
+URL_LIMIT = 2_000
 
 EVENTS = ("start", "output", "logs", "completed")
 
@@ -17,8 +21,22 @@ RETRY_WAITS = tuple(timedelta(seconds=s) for s in (10, 30, 90, 300, 900, 1800, 3
 # Output and log events are told this often at most, and never again: newer ones follow.
 THROTTLE = timedelta(milliseconds=500)
 
+# An endpoint that has not answered well for so long, and just had an event given up, is told no more.
+FAILING_LIMIT = timedelta(days=3)
+
 # Translators reach an IPv4 address through these.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def events_problem(wanted: Sequence[str]) -> str | None:
+    """Say what is wrong with a choice of events; None when nothing."""
+    unknown = next((event for event in wanted if event not in EVENTS), None)
+    return None if unknown is None else f"{unknown[:40]!r} is no event; there are {', '.join(EVENTS)}."
+
+
+def chosen_events(wanted: Sequence[str] | None) -> tuple[str, ...]:
+    """Return a choice of events in their order, each once; the default for none."""
+    return tuple(event for event in EVENTS if event in (wanted or ())) or default_events()
 
 
 def default_events() -> tuple[str, ...]:
@@ -26,11 +44,44 @@ def default_events() -> tuple[str, ...]:
     return ("output", "completed")
 
 
+#: What stands for a prediction's own webhook where endpoints have their ids.
+OWN = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listener:
+    """What an endpoint of an account wants to hear."""
+
+    id: str
+    events: tuple[str, ...]
+    model: str | None = None
+    """Only predictions of this model, `owner/name`; None hears of all."""
+
+    def wants(self, event: str, model: str) -> bool:
+        """Whether it is to be told an event of a prediction of that model."""
+        return event in self.events and (self.model is None or self.model == model)
+
+
+#: Who listens, by account. An account that nobody listens for is not in it.
+Audience = Mapping[int, tuple[Listener, ...]]
+
+
+def told(event: str, *, own: tuple[str, ...], model: str, listeners: tuple[Listener, ...]) -> tuple[str, ...]:
+    """Return the ids of all who are to be told an event: `own` are the events of the prediction's own webhook."""
+    first = (OWN,) if event in own else ()
+    return (*first, *(each.id for each in listeners if each.wants(event, model)))
+
+
 def next_try(event: str, attempts: int, now: datetime) -> datetime | None:
     """Return when to try again after `attempts` failures, or None to give up."""
     if event != "completed" or attempts > len(RETRY_WAITS):
         return None
     return now + RETRY_WAITS[attempts - 1]
+
+
+def has_failed_too_long(since: datetime, now: datetime) -> bool:
+    """Whether an endpoint that has only failed since then is to be told no more."""
+    return now - since >= FAILING_LIMIT
 
 
 def is_public(address: str) -> bool:

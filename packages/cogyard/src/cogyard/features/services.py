@@ -17,6 +17,7 @@ from cogyard.features.predictions.service import Predictions
 from cogyard.features.trainings.service import Trainings
 from cogyard.features.versions.service import Versions
 from cogyard.features.webhooks.calls import WebhookCalls
+from cogyard.features.webhooks.endpoints import Endpoints
 from cogyard.features.webhooks.service import Deliveries
 
 
@@ -35,6 +36,7 @@ class Services:
     files: Files
     hardware: HardwareList
     calls: WebhookCalls
+    endpoints: Endpoints
     instances: InstanceRecords
     audit: Audit | None = None
     """What notes who did what; None where nothing is noted."""

@@ -15,25 +15,28 @@ from cogyard.store.database import Database
 from cogyard.store.rows import run, seek
 from cogyard.store.times import moment, stored
 
-# The oldest letter of each prediction: later ones wait for it, also while it waits to be tried again.
+# The oldest letter of each prediction to each who is told: later ones wait for it, also while it waits to be tried
+# again.
 _DUE = """
 SELECT * FROM outbox AS o WHERE due_at <= ?
-  AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.prediction_id = o.prediction_id AND e.rank < o.rank)
+  AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.prediction_id = o.prediction_id
+    AND e.endpoint = o.endpoint AND e.rank < o.rank)
 ORDER BY due_at, rank LIMIT ?
 """
 _NEXT = """
 SELECT min(due_at) FROM outbox AS o
-WHERE NOT EXISTS (SELECT 1 FROM outbox e WHERE e.prediction_id = o.prediction_id AND e.rank < o.rank)
+WHERE NOT EXISTS (SELECT 1 FROM outbox e WHERE e.prediction_id = o.prediction_id
+    AND e.endpoint = o.endpoint AND e.rank < o.rank)
 """
 
 
 _NOTE = (
     "INSERT INTO webhook_calls (account_id, prediction_id, message_id, event, attempt, at, status, problem,"
-    " milliseconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " milliseconds, endpoint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _AGAIN = (
-    "INSERT INTO outbox (message_id, prediction_id, event, due_at, created_at) VALUES (?, ?, ?, ?, ?)"
-    " ON CONFLICT DO NOTHING"
+    "INSERT INTO outbox (message_id, prediction_id, event, endpoint, due_at, created_at)"
+    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 
 
@@ -74,18 +77,27 @@ class SqlDeliveryLog:
         values = (
             *(delivery.account_id, delivery.prediction_id, delivery.message_id, delivery.event),
             *(delivery.attempt, stored(delivery.at), delivery.status, delivery.problem),
-            delivery.milliseconds,
+            *(delivery.milliseconds, delivery.endpoint),
         )
         await self.database.write(run(_NOTE, *values))
 
     async def deliveries(
-        self, account_id: int, window: Window, *, prediction_id: str | None = None
+        self,
+        account_id: int,
+        window: Window,
+        *,
+        prediction_id: str | None = None,
+        endpoint: str | None = None,
     ) -> Slice[Delivery]:
         """Return tries, newest first."""
         where, sort, values = seek(window, ("rank",))
-        one = "" if prediction_id is None else " AND prediction_id = ?"
+        # Not bound: the index of endpoints is partial, and used only for a question that says the same.
+        to_one = " AND endpoint <> '' AND endpoint = ?" if endpoint else " AND endpoint = ?"
+        wanted = {" AND prediction_id = ?": prediction_id, to_one: endpoint}
+        asked = {condition: value for condition, value in wanted.items() if value is not None}
+        one = "".join(asked)
         sql = f"SELECT * FROM webhook_calls WHERE account_id = ?{one} AND {where} ORDER BY {sort} LIMIT ?"
-        given = (account_id, *(() if prediction_id is None else (prediction_id,)), *values, window.fetch)
+        given = (account_id, *asked.values(), *values, window.fetch)
         rows = await self.database.read(lambda db: db.execute(sql, given).fetchall())
         return cut(list(map(_delivery, rows)), window, lambda each: (each.rank,))
 
@@ -97,7 +109,7 @@ class SqlDeliveryLog:
     async def again(self, letter: Letter) -> bool:
         """Put a letter into the outbox."""
         due = stored(letter.due_at)
-        values = (letter.message_id, letter.prediction_id, letter.event, due, due)
+        values = (letter.message_id, letter.prediction_id, letter.event, letter.endpoint, due, due)
         return await self.database.write(lambda db: db.execute(_AGAIN, values).rowcount == 1)
 
 
@@ -113,6 +125,7 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         milliseconds=row["milliseconds"],
         status=row["status"],
         problem=row["problem"],
+        endpoint=row["endpoint"],
     )
 
 
@@ -124,4 +137,5 @@ def _letter(row: sqlite3.Row) -> Letter:
         event=row["event"],
         attempts=row["attempts"],
         due_at=moment(row["due_at"]),
+        endpoint=row["endpoint"],
     )

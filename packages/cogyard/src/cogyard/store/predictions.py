@@ -327,9 +327,9 @@ def _tell(db: sqlite3.Connection, prediction_id: str, messages: Sequence[Message
     for message in messages:
         # Of an event that comes again and again (output, logs) one waits to be told: it is told as things are then.
         db.execute(
-            "INSERT INTO outbox (message_id, prediction_id, event, due_at, created_at) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (prediction_id, event) DO NOTHING",
-            (message.id, prediction_id, message.event, stored(message.due_at), stored(message.due_at)),
+            "INSERT INTO outbox (message_id, prediction_id, event, endpoint, due_at, created_at)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (prediction_id, endpoint, event) DO NOTHING",
+            (message.id, prediction_id, message.event, message.endpoint, stored(message.due_at)),
         )
 
 

@@ -36,6 +36,7 @@ from cogyard.features.services import Services
 from cogyard.features.trainings.service import Trainings
 from cogyard.features.versions.service import Versions
 from cogyard.features.webhooks.calls import WebhookCalls
+from cogyard.features.webhooks.endpoints import Endpoints
 from cogyard.features.world import World
 from cogyard.instances.work import Outcome
 from cogyard.store.accounts import SqlAccounts
@@ -43,6 +44,7 @@ from cogyard.store.audit import SqlAudit
 from cogyard.store.collections import SqlCollections
 from cogyard.store.database import Database
 from cogyard.store.deployments import SqlDeployments
+from cogyard.store.endpoints import SqlEndpoints
 from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
@@ -114,6 +116,7 @@ class ApiPlatform:
             blobs = LocalBlobs.open(folder / "files")
             services = make_services(database, blobs, world)
             app = create_application(services, settings or WebSettings(session_secret=SECRET))
+            await services.endpoints.load()
             platform = await cls._furnished(services, app, database)
             upkeep = asyncio.create_task(services.predictions.queue.run())
             try:
@@ -226,10 +229,12 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
     hardware = HardwareList()
     files = Files(store=SqlFiles(database), blobs=blobs, world=world)
     models = Models(store=models_store, accounts=accounts, hardware=hardware, world=world)
+    targets = Targets(allow_private=True, allow_http=True)
+    endpoints = Endpoints(store=SqlEndpoints(database), targets=targets, world=world)
     predictions = Predictions(
-        queue=Queue(store=SqlPredictions(database), world=world),
+        queue=Queue(store=SqlPredictions(database), world=world, audience=endpoints.audience),
         given=Given(files=files),
-        targets=Targets(allow_private=True, allow_http=True),
+        targets=targets,
         world=world,
     )
     versions = Versions(store=models_store, models=models, world=world)
@@ -252,7 +257,10 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
         files=files,
         hardware=hardware,
         instances=InstanceRecords(versions=versions, records=NoRecords()),
-        calls=WebhookCalls(log=SqlDeliveryLog(database), predictions=predictions, world=world),
+        endpoints=endpoints,
+        calls=WebhookCalls(
+            log=SqlDeliveryLog(database), predictions=predictions, endpoints=endpoints, world=world
+        ),
     )
 
 

@@ -24,13 +24,20 @@ class MemoryDeliveryLog:
         self.tried.append(replace(delivery, rank=len(self.tried) + 1))
 
     async def deliveries(
-        self, account_id: int, window: Window, *, prediction_id: str | None = None
+        self,
+        account_id: int,
+        window: Window,
+        *,
+        prediction_id: str | None = None,
+        endpoint: str | None = None,
     ) -> Slice[Delivery]:
         """Return tries, newest first."""
         found = [
             each
             for each in self.tried
-            if each.account_id == account_id and prediction_id in {None, each.prediction_id}
+            if each.account_id == account_id
+            and prediction_id in {None, each.prediction_id}
+            and endpoint in {None, each.endpoint}
         ]
         return sliced(found, window, lambda each: (each.rank,))
 
@@ -42,10 +49,12 @@ class MemoryDeliveryLog:
 
     async def again(self, letter: Letter) -> bool:
         """Put a letter into the outbox."""
-        key = (letter.prediction_id, letter.event)
+        key = (letter.prediction_id, letter.endpoint, letter.event)
         if key in self.predictions.outbox:
             return False
-        self.predictions.outbox[key] = Message(id=letter.message_id, event=letter.event, due_at=letter.due_at)
+        self.predictions.outbox[key] = Message(
+            id=letter.message_id, event=letter.event, due_at=letter.due_at, endpoint=letter.endpoint
+        )
         return True
 
 
@@ -58,8 +67,9 @@ class MemoryOutbox:
 
     def _letters(self) -> list[Letter]:
         found = []
-        for (prediction_id, event), message in self.predictions.outbox.items():
-            key = self._key(prediction_id, event)
+        for place, message in self.predictions.outbox.items():
+            prediction_id, endpoint, event = place
+            key = hash(place)
             attempts, due_at = self.tries.get(key, (0, message.due_at))
             found.append(
                 Letter(
@@ -69,18 +79,16 @@ class MemoryOutbox:
                     event=event,
                     attempts=attempts,
                     due_at=due_at,
+                    endpoint=endpoint,
                 )
             )
-        oldest: dict[str, Letter] = {}
+        oldest: dict[tuple[str, str], Letter] = {}
         for letter in found:
-            oldest.setdefault(letter.prediction_id, letter)
+            oldest.setdefault((letter.prediction_id, letter.endpoint), letter)
         return list(oldest.values())
 
-    def _key(self, prediction_id: str, event: str) -> int:
-        return hash((prediction_id, event))
-
     async def due(self, now: datetime, limit: int) -> tuple[Letter, ...]:
-        """Return the oldest letter of each prediction, if it is due."""
+        """Return each one's oldest letter of each prediction, if it is due."""
         return tuple(sorted((x for x in self._letters() if x.due_at <= now), key=lambda x: x.due_at)[:limit])
 
     async def next_due(self) -> datetime | None:
@@ -89,9 +97,9 @@ class MemoryOutbox:
 
     async def told(self, rank: int) -> None:
         """Forget a letter."""
-        for prediction_id, event in list(self.predictions.outbox):
-            if self._key(prediction_id, event) == rank:
-                del self.predictions.outbox[prediction_id, event]
+        for place in list(self.predictions.outbox):
+            if hash(place) == rank:
+                del self.predictions.outbox[place]
 
     async def later(self, rank: int, attempts: int, due_at: datetime) -> None:
         """Try a letter again then."""

@@ -28,7 +28,7 @@ class MemoryPredictions:
     predictions: dict[str, Prediction] = field(default_factory=dict)
     tickets: dict[str, Ticket] = field(default_factory=dict)
     streams: dict[str, list[StreamEvent]] = field(default_factory=dict)
-    outbox: dict[tuple[str, str], Message] = field(default_factory=dict)
+    outbox: dict[tuple[str, str, str], Message] = field(default_factory=dict)
     ranks: dict[str, int] = field(default_factory=dict)
     said: dict[tuple[int, str], Once] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=itertools.count)
@@ -245,7 +245,7 @@ class MemoryPredictions:
 
     def _tell(self, prediction_id: str, messages: Sequence[Message]) -> None:
         for message in messages:
-            self.outbox.setdefault((prediction_id, message.event), message)
+            self.outbox.setdefault((prediction_id, message.endpoint, message.event), message)
 
     def _holds(self, prediction_id: str, lease_token: str) -> bool:
         ticket = self.tickets.get(prediction_id)

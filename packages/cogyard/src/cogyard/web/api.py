@@ -22,6 +22,7 @@ from cogyard.features.predictions import routes as predictions
 from cogyard.features.predictions import streams
 from cogyard.features.trainings import routes as trainings
 from cogyard.features.versions import routes as versions
+from cogyard.features.webhooks import endpoint_routes as webhook_endpoints
 from cogyard.features.webhooks import routes as webhooks
 from cogyard.http.endpoints import Endpoint, route
 from cogyard.http.errors import MethodNotAllowedError, NotFoundError
@@ -38,6 +39,7 @@ _FEATURES: tuple[Endpoint, ...] = (
     *trainings.ENDPOINTS,
     *instances.ENDPOINTS,
     *versions.ENDPOINTS,
+    *webhook_endpoints.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *collections.ENDPOINTS,
     *deployments.ENDPOINTS,

@@ -36,8 +36,8 @@ class Topic:
     unwritten: int = 0
     """How many of the last events are not in the store yet."""
     ended: Prediction | None = None
-    tells: frozenset[str] = frozenset()
-    """Of which events a webhook wants to hear."""
+    prediction: Prediction | None = None
+    """What is held, as it was when it was claimed."""
     watchers: int = 0
     spoken: Spoken = field(default_factory=Spoken)
     """What the present run has said."""
@@ -122,7 +122,7 @@ class Live:
         """Note that an instance of this process holds a prediction; its next event is `last` + 1."""
         topic = self.topics.setdefault(prediction.id, Topic())
         topic.lease_token = lease_token
-        topic.tells = frozenset(prediction.webhook_events) & {"output", "logs"}
+        topic.prediction = prediction
         if topic.last < last:
             # What came before is in the store alone.
             topic.recent.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from cogyard.domain import retry
 from cogyard.domain.lifecycle import Effect, Event, Move, State, move
 from cogyard.domain.stream import Item, closing, numbered
 from cogyard.domain.values import Prediction
+from cogyard.domain.webhooks import OWN, Audience, told
 from cogyard.features.predictions.ports import Change, Decide, Lease, Message, Record, Ticket
 
 HIDDEN = "**********"
@@ -29,6 +30,31 @@ class Result:
     metrics: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What webhook events of a change are written with: an id nobody guesses, and who listens."""
+
+    message_id: str
+    audience: Audience = field(default_factory=dict)
+
+    def of(self, event: str, prediction: Prediction, now: datetime) -> tuple[Message, ...]:
+        """Return an event's messages, one for each who is to be told."""
+        found = told(
+            event,
+            own=prediction.webhook_events,
+            model=prediction.model,
+            listeners=self.audience.get(prediction.account_id, ()),
+        )
+        return tuple(
+            Message(id=self._id(event, endpoint), event=event, due_at=now, endpoint=endpoint)
+            for endpoint in found
+        )
+
+    def _id(self, event: str, endpoint: str) -> str:
+        # The event is last in both: receivers and their logs read it there.
+        return f"{self.message_id}-{event}" if endpoint == OWN else f"{self.message_id}-{endpoint}-{event}"
+
+
 def claim(lease: Lease) -> Decide:
     """Give a waiting prediction to an instance."""
 
@@ -41,7 +67,7 @@ def claim(lease: Lease) -> Decide:
     return decide
 
 
-def start(lease_token: str, now: datetime, message_id: str) -> Decide:
+def start(lease_token: str, now: datetime, words: Words) -> Decide:
     """Note that the model has begun."""
 
     def decide(record: Record) -> Change | None:
@@ -52,34 +78,34 @@ def start(lease_token: str, now: datetime, message_id: str) -> Decide:
         return Change(
             prediction=prediction,
             ticket=record.ticket,
-            messages=_messages(prediction, found, now, message_id),
+            messages=_messages(prediction, found, now, words),
         )
 
     return decide
 
 
-def finish(lease_token: str, event: Event, result: Result, now: datetime, message_id: str) -> Decide:
+def finish(lease_token: str, event: Event, result: Result, now: datetime, words: Words) -> Decide:
     """End a prediction because its instance says how it ended."""
 
     def decide(record: Record) -> Change | None:
-        return _end(record, event, result, now, message_id) if record.holds(lease_token) else None
+        return _end(record, event, result, now, words) if record.holds(lease_token) else None
 
     return decide
 
 
-def stop(event: Event, now: datetime, message_id: str) -> Decide:
+def stop(event: Event, now: datetime, words: Words) -> Decide:
     """End a prediction because somebody cancels it or its deadline has passed."""
 
     def decide(record: Record) -> Change | None:
         deadline = record.prediction.deadline
         if event is Event.EXPIRE and (deadline is None or deadline > now):
             return None
-        return _end(record, event, Result(streamed=True), now, message_id)
+        return _end(record, event, Result(streamed=True), now, words)
 
     return decide
 
 
-def lose(now: datetime, message_id: str, *, void: bool = False) -> Decide:
+def lose(now: datetime, words: Words, *, void: bool = False) -> Decide:
     """Decide about a prediction whose lease has expired (or, with `void`, is void): wait again, or fail."""
 
     def decide(record: Record) -> Change | None:
@@ -93,7 +119,7 @@ def lose(now: datetime, message_id: str, *, void: bool = False) -> Decide:
         )
         verdict = retry.after(loss)
         if verdict.event is Event.GIVE_UP:
-            return _end(record, verdict.event, Result(streamed=True, error=verdict.reason), now, message_id)
+            return _end(record, verdict.event, Result(streamed=True, error=verdict.reason), now, words)
         found = move(record.state, verdict.event)
         if found is None:
             return None
@@ -115,7 +141,7 @@ def lose(now: datetime, message_id: str, *, void: bool = False) -> Decide:
     return decide
 
 
-def _end(record: Record, event: Event, result: Result, now: datetime, message_id: str) -> Change | None:
+def _end(record: Record, event: Event, result: Result, now: datetime, words: Words) -> Change | None:
     found = move(record.state, event)
     if found is None:
         return None
@@ -136,7 +162,7 @@ def _end(record: Record, event: Event, result: Result, now: datetime, message_id
         prediction=prediction,
         ticket=None,
         events=events,
-        messages=_messages(prediction, found, now, message_id),
+        messages=_messages(prediction, found, now, words),
     )
 
 
@@ -182,14 +208,14 @@ def _without_secrets(prediction: Prediction) -> Mapping[str, Any]:
     }
 
 
-def _messages(prediction: Prediction, found: Move, now: datetime, message_id: str) -> tuple[Message, ...]:
-    told = {Effect.TELL_START: "start", Effect.TELL_COMPLETED: "completed"}
-    wanted = [
-        event
-        for effect, event in told.items()
-        if effect in found.effects and event in prediction.webhook_events
-    ]
-    return tuple(Message(id=f"{message_id}-{event}", event=event, due_at=now) for event in wanted)
+def _messages(prediction: Prediction, found: Move, now: datetime, words: Words) -> tuple[Message, ...]:
+    telling = {Effect.TELL_START: "start", Effect.TELL_COMPLETED: "completed"}
+    return tuple(
+        message
+        for effect, event in telling.items()
+        if effect in found.effects
+        for message in words.of(event, prediction, now)
+    )
 
 
 def waiting(deployable: str, deadline: datetime | None) -> Ticket:

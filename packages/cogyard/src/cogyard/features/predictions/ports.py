@@ -17,6 +17,7 @@ from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import Streamed, StreamEvent
 from cogyard.domain.values import Kind, Prediction
 from cogyard.domain.waiting import Place
+from cogyard.domain.webhooks import OWN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +46,8 @@ class Message:
     id: str
     event: str
     due_at: datetime
+    endpoint: str = OWN
+    """Whom it is told: an endpoint of the account, or the prediction's own webhook."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

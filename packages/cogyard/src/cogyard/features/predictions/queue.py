@@ -16,6 +16,7 @@ from cogyard.domain.ids import CAPABILITY_RANDOM_BYTES, new_capability
 from cogyard.domain.lifecycle import Event
 from cogyard.domain.stream import StreamEvent, closing
 from cogyard.domain.values import Prediction, Status
+from cogyard.domain.webhooks import Audience
 from cogyard.features.predictions import moves
 from cogyard.features.predictions.bells import Bells
 from cogyard.features.predictions.limits import problem_of
@@ -36,6 +37,9 @@ EVENTS_LIFE = timedelta(hours=1)
 ONCE_LIFE = timedelta(hours=24)
 PRUNE_SECONDS = 60.0
 SWEEP_LIMIT = 500
+
+# Events that are told while a prediction runs, when there is something new.
+_STREAMED = frozenset({"output", "logs"})
 
 _ENDINGS = {
     Status.SUCCEEDED.value: Event.SUCCEED,
@@ -87,6 +91,8 @@ class Queue:
     bells: Bells = field(default_factory=Bells)
     on_message: Callable[[], None] = lambda: None
     """Called when a webhook event has been written."""
+    audience: Callable[[], Audience] = dict
+    """Says who listens beside predictions' own webhooks; asked at each change, so it must be at hand."""
     on_end: Callable[[Prediction], None] = lambda _prediction: None
     """Called when a prediction has ended, whatever ended it."""
     _dirty: asyncio.Event = field(default_factory=asyncio.Event)
@@ -128,7 +134,7 @@ class Queue:
 
     async def started(self, prediction_id: str, lease_token: str) -> bool:
         """Note that the model has begun."""
-        decide = moves.start(lease_token, self.world.now(), self._message_id())
+        decide = moves.start(lease_token, self.world.now(), self._words())
         change = await self.store.change(prediction_id, decide)
         if change is None:
             # Said twice, or too late; a lease that still holds has begun already.
@@ -157,13 +163,13 @@ class Queue:
         problem = problem_of(outcome.output) or (topic.spoken.problem if topic is not None else None)
         if problem is not None and event is Event.SUCCEED:
             event, result = Event.FAIL, moves.Result(error=problem, metrics=outcome.metrics)
-        decide = moves.finish(lease_token, event, result, self.world.now(), self._message_id())
+        decide = moves.finish(lease_token, event, result, self.world.now(), self._words())
         change = await self._end(prediction_id, decide, lease_token=lease_token, streamed=result.streamed)
         return change is not None
 
     async def cancel(self, prediction_id: str, event: Event = Event.CANCEL) -> Change | None:
         """Stop a prediction, waiting or running; None when it has ended already."""
-        decide = moves.stop(event, self.world.now(), self._message_id())
+        decide = moves.stop(event, self.world.now(), self._words())
         return await self._end(prediction_id, decide)
 
     async def cancel_of_deployment(self, deployment_id: int) -> None:
@@ -225,7 +231,7 @@ class Queue:
 
     async def _lose(self, ids: Sequence[str], *, void: bool = False) -> None:
         for prediction_id in ids:
-            decide = moves.lose(self.world.now(), self._message_id(), void=void)
+            decide = moves.lose(self.world.now(), self._words(), void=void)
             change = await self.store.change(prediction_id, decide)
             if change is None:
                 continue
@@ -278,22 +284,24 @@ class Queue:
         batch = topic.drain()
         if lease_token is None or not batch:
             return
+        messages = self._messages(topic, batch)
         try:
-            kept = await self.store.append(prediction_id, lease_token, batch, self._messages(topic, batch))
+            kept = await self.store.append(prediction_id, lease_token, batch, messages)
         except Exception:
             topic.undrain(batch)
             raise
         if not kept and topic.lease_token == lease_token:
             self.live.release(prediction_id, 0)
-        elif topic.tells:
+        elif messages:
             self.on_message()
 
     def _messages(self, topic: Topic, batch: Sequence[StreamEvent]) -> tuple[Message, ...]:
-        names = topic.tells & {event.name for event in batch}
-        return tuple(
-            Message(id=f"{self._message_id()}-{name}", event=name, due_at=self.world.now())
-            for name in sorted(names)
-        )
+        if topic.prediction is None:
+            return ()
+        now, words = self.world.now(), self._words()
+        names = {event.name for event in batch} & _STREAMED
+        return tuple(message for name in sorted(names) for message in words.of(name, topic.prediction, now))
 
-    def _message_id(self) -> str:
-        return "msg_" + new_capability(self.world.random(CAPABILITY_RANDOM_BYTES))
+    def _words(self) -> moves.Words:
+        message_id = "msg_" + new_capability(self.world.random(CAPABILITY_RANDOM_BYTES))
+        return moves.Words(message_id, self.audience())

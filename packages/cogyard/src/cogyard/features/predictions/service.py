@@ -23,7 +23,7 @@ from cogyard.domain.stream import StreamEvent, replay
 from cogyard.domain.stream import after as after_number
 from cogyard.domain.values import Account, Kind, Prediction, Status, Version
 from cogyard.domain.waiting import Place, Reason
-from cogyard.domain.webhooks import EVENTS, Targets, default_events
+from cogyard.domain.webhooks import URL_LIMIT, Targets, chosen_events, events_problem
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.inputs import Inputs, outputs_are_files
 from cogyard.features.predictions.moves import waiting
@@ -37,7 +37,6 @@ from cogyard.http.errors import BusyError, ConflictError, InvalidError, NotFound
 QUEUE_LIMIT = 10_000
 # How long a count of the queue may be used before it is taken anew.
 COUNT_LIFE = timedelta(seconds=1)
-WEBHOOK_LIMIT = 2_000
 # Of inputs, outputs and logs in one page of a list, which has at least one prediction however large.
 PAGE_BYTES = 4 * 1024 * 1024
 
@@ -288,17 +287,12 @@ class Predictions:
     def _webhook_events(self, webhook: str | None, wanted: Sequence[str] | None) -> tuple[str, ...]:
         if not webhook:
             return ()
-        if len(webhook) > WEBHOOK_LIMIT or (problem := self.targets.problem(webhook)) is not None:
-            what = (
-                problem if len(webhook) <= WEBHOOK_LIMIT else f"it is longer than {WEBHOOK_LIMIT} characters"
-            )
+        if len(webhook) > URL_LIMIT or (problem := self.targets.problem(webhook)) is not None:
+            what = problem if len(webhook) <= URL_LIMIT else f"it is longer than {URL_LIMIT} characters"
             raise InvalidError(f"webhook: {what}", problems=[("webhook", str(what))])
-        if wanted is None:
-            return default_events()
-        if unknown := [event for event in wanted if event not in EVENTS]:
-            what = f"{unknown[0][:40]!r} is no event; there are {', '.join(EVENTS)}."
+        if (what := events_problem(wanted or ())) is not None:
             raise InvalidError(f"webhook_events_filter: {what}", problems=[("webhook_events_filter", what)])
-        return tuple(event for event in EVENTS if event in wanted) or default_events()
+        return chosen_events(wanted)
 
     async def _refuse_when_full(self, deployable: str) -> None:
         now = self.world.now()

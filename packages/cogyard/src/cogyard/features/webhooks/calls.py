@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from cogyard.domain.ids import CAPABILITY_RANDOM_BYTES, new_capability
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.values import Account, Prediction
-from cogyard.domain.webhooks import EVENTS
+from cogyard.domain.webhooks import OWN, events_problem
 from cogyard.features.predictions.service import Predictions
+from cogyard.features.webhooks.endpoints import Endpoints
 from cogyard.features.webhooks.ports import Delivery, DeliveryLog, Letter
 from cogyard.features.world import World
-from cogyard.http.errors import ConflictError, InvalidError
+from cogyard.http.errors import ConflictError, InvalidError, NotFoundError
 
 
 def _silence() -> None:
@@ -25,44 +26,68 @@ class WebhookCalls:
 
     log: DeliveryLog
     predictions: Predictions
+    endpoints: Endpoints
     world: World = field(default_factory=World)
     ring: Callable[[], None] = _silence
     """Called when there is something to tell."""
 
     async def list(
-        self, caller: Account, window: Window, *, prediction_id: str | None = None
+        self,
+        caller: Account,
+        window: Window,
+        *,
+        prediction_id: str | None = None,
+        endpoint: str | None = None,
     ) -> Slice[Delivery]:
-        """Return the caller's tries of the last week, newest first."""
-        return await self.log.deliveries(caller.id, window, prediction_id=prediction_id)
+        """Return the caller's tries of the last week, newest first; those to one endpoint also when it is gone."""
+        return await self.log.deliveries(caller.id, window, prediction_id=prediction_id, endpoint=endpoint)
 
-    async def replay(self, caller: Account, prediction_id: str, event: str) -> Letter:
+    async def replay(
+        self, caller: Account, prediction_id: str, event: str, endpoint: str | None = None
+    ) -> Letter:
         """Tell an event once more, as things are now, with the `webhook-id` that it had.
 
-        Raises NotFoundError, InvalidError, and ConflictError for what is waiting to be told, or has not happened.
+        It is told to an endpoint of the caller's, or to the prediction's own webhook. Raises NotFoundError,
+        InvalidError, and ConflictError for what is waiting to be told, has not happened, or has nobody to hear it.
         """
-        if event not in EVENTS:
-            what = f"{event[:40]!r} is no event; there are {', '.join(EVENTS)}."
+        if (what := events_problem([event])) is not None:
             raise InvalidError(f"event: {what}", problems=[("event", what)])
         prediction = await self.predictions.get(caller, prediction_id)
-        if prediction.webhook is None:
-            raise ConflictError("This prediction has no webhook.")
+        await self._require_receiver(caller, prediction, endpoint)
         if event == "completed" and not prediction.status.terminal:
             raise ConflictError("This prediction has not ended yet.")
         letter = Letter(
             rank=0,
-            message_id=await self._message_id(caller, prediction, event),
+            message_id=await self._message_id(caller, prediction, event, endpoint or OWN),
             prediction_id=prediction.id,
             event=event,
             attempts=0,
             due_at=self.world.now(),
+            endpoint=endpoint or OWN,
         )
         if not await self.log.again(letter):
             raise ConflictError(f"The event {event} is waiting to be told already.")
         self.ring()
         return letter
 
-    async def _message_id(self, caller: Account, prediction: Prediction, event: str) -> str:
+    async def _require_receiver(self, caller: Account, prediction: Prediction, endpoint: str | None) -> None:
+        if endpoint is None:
+            if prediction.webhook is None:
+                raise ConflictError("This prediction has no webhook; name an endpoint.")
+            return
+        try:
+            found = await self.endpoints.get(caller, endpoint)
+        except NotFoundError as error:
+            what = f"you have no endpoint {endpoint[:40]!r}"
+            raise InvalidError(f"endpoint: {what}", problems=[("endpoint", what)]) from error
+        if not found.enabled:
+            raise ConflictError(f"The endpoint is disabled. {found.disabled_reason or ''}".strip())
+
+    async def _message_id(self, caller: Account, prediction: Prediction, event: str, endpoint: str) -> str:
         """Return the id under which the event was told, so that its receiver knows it; else a new one."""
-        told = await self.log.deliveries(caller.id, Window(limit=100), prediction_id=prediction.id)
+        told = await self.log.deliveries(
+            caller.id, Window(limit=100), prediction_id=prediction.id, endpoint=endpoint
+        )
         known = next((each.message_id for each in told.items if each.event == event), None)
-        return known or f"msg_{new_capability(self.world.random(CAPABILITY_RANDOM_BYTES))}-{event}"
+        fresh = f"msg_{new_capability(self.world.random(CAPABILITY_RANDOM_BYTES))}"
+        return known or "-".join(part for part in (fresh, endpoint, event) if part)

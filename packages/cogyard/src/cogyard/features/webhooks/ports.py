@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from cogyard.domain.paging import Slice, Window
+from cogyard.domain.webhooks import OWN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,13 +21,14 @@ class Letter:
     event: str
     attempts: int
     due_at: datetime
+    endpoint: str = OWN
 
 
 class Outbox(Protocol):
     """What has happened and must be told, written in the transaction in which it happened."""
 
     async def due(self, now: datetime, limit: int) -> tuple[Letter, ...]:
-        """Return the oldest letter of each prediction, if it is due: events are told in order."""
+        """Return each one's oldest letter of each prediction, if it is due: events are told in order."""
         ...
 
     async def next_due(self) -> datetime | None:
@@ -55,6 +57,7 @@ class Delivery:
     milliseconds: int
     status: int | None = None
     problem: str | None = None
+    endpoint: str = OWN
     rank: int = 0
     """Its place among all, given by the log."""
 
@@ -67,9 +70,14 @@ class DeliveryLog(Protocol):
         ...
 
     async def deliveries(
-        self, account_id: int, window: Window, *, prediction_id: str | None = None
+        self,
+        account_id: int,
+        window: Window,
+        *,
+        prediction_id: str | None = None,
+        endpoint: str | None = None,
     ) -> Slice[Delivery]:
-        """Return an account's tries, or those of one prediction of it, newest first."""
+        """Return an account's tries, or those of one prediction or to one endpoint, newest first."""
         ...
 
     async def prune(self, before: datetime) -> int:
@@ -79,6 +87,59 @@ class DeliveryLog(Protocol):
     async def again(self, letter: Letter) -> bool:
         """Put a letter into the outbox (its rank is not used); False when that event waits there already."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookEndpoint:
+    """Where an account wants to be told of its predictions."""
+
+    id: str
+    account_id: int
+    url: str
+    events: tuple[str, ...]
+    secret: str
+    created_at: datetime
+    model: str | None = None
+    """Only predictions of this model, `owner/name`."""
+    enabled: bool = True
+    disabled_reason: str | None = None
+    """Why the platform calls it no more."""
+    previous: str | None = None
+    """What it signed with before `rotated_at`."""
+    rotated_at: datetime | None = None
+    failing_since: datetime | None = None
+    """When the first of the failures was that no good answer has followed."""
+
+
+class EndpointReader(Protocol):
+    """Knows endpoints."""
+
+    async def get(self, id: str) -> WebhookEndpoint | None:
+        """Return an endpoint."""
+        ...
+
+    async def list(self, account_id: int | None = None) -> tuple[WebhookEndpoint, ...]:
+        """Return an account's endpoints, or everybody's, the oldest first."""
+        ...
+
+
+class EndpointStore(EndpointReader, Protocol):
+    """Keeps endpoints."""
+
+    async def add(self, endpoint: WebhookEndpoint) -> None:
+        """Keep a new endpoint."""
+        ...
+
+    async def change(self, id: str, decide: ChangeEndpoint) -> WebhookEndpoint | None:
+        """Read, decide and write in one step; return what is kept then, None when there is none of that id."""
+        ...
+
+    async def delete(self, id: str) -> None:
+        """Delete an endpoint and what was still to be told to it."""
+        ...
+
+
+ChangeEndpoint = Callable[[WebhookEndpoint], WebhookEndpoint]
 
 
 class CallFailedError(Exception):

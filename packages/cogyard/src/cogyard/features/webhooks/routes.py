@@ -24,6 +24,7 @@ class Replay(msgspec.Struct):
     """The body of predictions.webhooks.replay."""
 
     event: str = "completed"
+    endpoint: str | None = None
 
 
 def delivery_json(delivery: Delivery) -> dict[str, Any]:
@@ -31,6 +32,7 @@ def delivery_json(delivery: Delivery) -> dict[str, Any]:
     return {
         "id": delivery.message_id,
         "prediction": delivery.prediction_id,
+        "endpoint": delivery.endpoint or None,
         "event": delivery.event,
         "attempt": delivery.attempt,
         "created_at": written(delivery.at),
@@ -42,20 +44,29 @@ def delivery_json(delivery: Delivery) -> dict[str, Any]:
 
 async def listing(request: Request) -> Response:
     """List the tries to tell the caller's webhooks, newest first."""
-    prediction = request.query_params.get("prediction")
+    prediction, endpoint = (request.query_params.get(name) for name in ("prediction", "endpoint"))
     found = await services_of(request).calls.list(
         require_account(request),
         window(request, limit=PER_PAGE, key_types=(int,)),
         prediction_id=prediction,
+        endpoint=endpoint,
     )
-    return reply(page(request, found, delivery_json, path="/webhooks/deliveries", prediction=prediction))
+    shaped = page(
+        request,
+        found,
+        delivery_json,
+        path="/webhooks/deliveries",
+        prediction=prediction,
+        endpoint=endpoint,
+    )
+    return reply(shaped)
 
 
 async def replay(request: Request) -> Response:
     """Tell an event of a prediction once more."""
     body = await read_json(request, Replay, limit=BODY_LIMIT)
     letter = await services_of(request).calls.replay(
-        require_account(request), request.path_params["id"], body.event
+        require_account(request), request.path_params["id"], body.event, body.endpoint
     )
     return reply({"id": letter.message_id, "event": letter.event}, 202)
 

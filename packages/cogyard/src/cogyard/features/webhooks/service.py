@@ -2,7 +2,7 @@
 
 Theory of operation. An event's letter is written in the transaction of the event itself, so none is lost; it is
 forgotten only after the other side has said yes, so one may come twice (its `webhook-id` is the same). A later event
-of a prediction waits for the earlier ones; other predictions do not wait for it.
+of a prediction waits for the earlier ones to the same receiver; other predictions and receivers do not wait for it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,22 @@ from datetime import timedelta
 
 import msgspec
 
-from cogyard.domain.webhooks import next_try, signature
+from cogyard.domain.values import Prediction
+from cogyard.domain.webhooks import OWN, next_try, signature
 from cogyard.features.accounts.service import Accounts
 from cogyard.features.predictions.ports import PredictionStore, Record
 from cogyard.features.predictions.shown import shown
 from cogyard.features.predictions.wire import prediction_json
-from cogyard.features.webhooks.ports import Caller, CallFailedError, Delivery, DeliveryLog, Letter, Outbox
+from cogyard.features.webhooks.endpoints import Endpoints
+from cogyard.features.webhooks.ports import (
+    Caller,
+    CallFailedError,
+    Delivery,
+    DeliveryLog,
+    Letter,
+    Outbox,
+    WebhookEndpoint,
+)
 from cogyard.features.world import World
 from cogyard.http.addresses import Addresses
 
@@ -31,6 +41,15 @@ LOG_LIFE = timedelta(days=7)
 LONGEST_SLEEP, SHORTEST_SLEEP = 60.0, 0.05
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receiver:
+    """Who is told, and what the call is signed with."""
+
+    url: str
+    secrets: tuple[str, ...]
+    endpoint: WebhookEndpoint | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Deliveries:
     """Empties the outbox as long as `run()` runs; `ring()` says that there is something new in it."""
@@ -38,6 +57,7 @@ class Deliveries:
     outbox: Outbox
     predictions: PredictionStore
     accounts: Accounts
+    endpoints: Endpoints
     caller: Caller
     log: DeliveryLog
     world: World = field(default_factory=World)
@@ -98,12 +118,13 @@ class Deliveries:
 
     async def _try(self, letter: Letter) -> None:
         record = await self.predictions.get(letter.prediction_id)
-        if record is None or record.prediction.webhook is None:
+        receiver = None if record is None else await self._receiver(letter, record.prediction)
+        if record is None or receiver is None:
             await self.outbox.told(letter.rank)
             return
         began, at = self.world.elapsed(), self.world.now()
         try:
-            status = await self._send(letter, record)
+            status = await self._send(letter, record, receiver)
             reason = f"it answered {status}"
         except CallFailedError as error:
             status, reason = 0, str(error)
@@ -118,11 +139,20 @@ class Deliveries:
                 milliseconds=round((self.world.elapsed() - began) * 1000),
                 status=status or None,
                 problem=None if status else reason,
+                endpoint=letter.endpoint,
             )
         )
         if 200 <= status < 300:
-            await self.outbox.told(letter.rank)
-            return
+            await self._heard(letter, receiver)
+        else:
+            await self._failed(letter, receiver, reason)
+
+    async def _heard(self, letter: Letter, receiver: Receiver) -> None:
+        await self.outbox.told(letter.rank)
+        if receiver.endpoint is not None:
+            await self.endpoints.heard(receiver.endpoint)
+
+    async def _failed(self, letter: Letter, receiver: Receiver, reason: str) -> None:
         fields = {"action": "webhook_failed", "prediction": letter.prediction_id, "event": letter.event}
         _log.warning("webhook failed", extra={**fields, "reason": reason, "attempts": letter.attempts + 1})
         again = next_try(letter.event, letter.attempts + 1, self.world.now())
@@ -130,13 +160,32 @@ class Deliveries:
             await self.outbox.told(letter.rank)
         else:
             await self.outbox.later(letter.rank, letter.attempts + 1, again)
+        if receiver.endpoint is not None:
+            lost = await self.endpoints.failed(receiver.endpoint, reason, given_up=again is None)
+            if lost:
+                _log.warning(
+                    "webhook endpoint disabled",
+                    extra={"action": "webhook_endpoint_disabled", "endpoint": receiver.endpoint.id},
+                )
 
-    async def _send(self, letter: Letter, record: Record) -> int:
+    async def _receiver(self, letter: Letter, prediction: Prediction) -> Receiver | None:
+        """Return whom a letter is for; None when nobody is there any more."""
+        if letter.endpoint == OWN:
+            if prediction.webhook is None:
+                return None
+            return Receiver(
+                url=prediction.webhook, secrets=await self.accounts.signing_secrets(prediction.account_id)
+            )
+        endpoint = await self.endpoints.store.get(letter.endpoint)
+        if endpoint is None or not endpoint.enabled:
+            return None
+        return Receiver(url=endpoint.url, secrets=self.endpoints.secrets(endpoint), endpoint=endpoint)
+
+    async def _send(self, letter: Letter, record: Record, receiver: Receiver) -> int:
         prediction = shown(record, None)
         body = msgspec.json.encode(prediction_json(prediction, Addresses(prediction.origin)), enc_hook=dict)
         timestamp = int(self.world.now().timestamp())
-        secrets = await self.accounts.signing_secrets(prediction.account_id)
-        signatures = [signature(secret, letter.message_id, timestamp, body) for secret in secrets]
+        signatures = [signature(secret, letter.message_id, timestamp, body) for secret in receiver.secrets]
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "cogyard-webhooks",
@@ -144,4 +193,4 @@ class Deliveries:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": " ".join(signatures),
         }
-        return await self.caller.post(prediction.webhook or "", body, headers)
+        return await self.caller.post(receiver.url, body, headers)

@@ -12,6 +12,7 @@ from cogyard.features.examples.routes import NewExample
 from cogyard.features.models.routes import ModelChanges, NewModel
 from cogyard.features.predictions.creating import Asked
 from cogyard.features.trainings.routes import NewTraining
+from cogyard.features.webhooks.endpoint_routes import EndpointChanges, NewEndpoint
 from cogyard.features.webhooks.routes import Replay
 from cogyard.web.openapi.schemas import (
     MOMENT,
@@ -100,7 +101,17 @@ OPERATIONS: Mapping[str, Operation] = {
     "account.get": Operation(answers={200: ref("Account")}),
     "webhooks.default.secret.get": Operation(answers={200: ref("WebhookSecret")}),
     "webhooks.default.secret.rotate": Operation(answers={200: ref("WebhookSecret")}),
-    "webhooks.deliveries.list": _list(ref("Delivery"), query={"prediction": TEXT}),
+    "webhooks.deliveries.list": _list(ref("Delivery"), query={"prediction": TEXT, "endpoint": TEXT}),
+    "webhooks.endpoints.list": Operation(answers={200: page_of(ref("WebhookEndpoint"))}),
+    "webhooks.endpoints.create": Operation(
+        answers={201: ref("WebhookEndpointWithSecret")}, refuses=(*_BODY, 409), body=NewEndpoint
+    ),
+    "webhooks.endpoints.get": _get(ref("WebhookEndpoint")),
+    "webhooks.endpoints.update": Operation(
+        answers={200: ref("WebhookEndpoint")}, refuses=(*_BODY, 404), body=EndpointChanges
+    ),
+    "webhooks.endpoints.delete": Operation(answers={204: None}, refuses=(404,)),
+    "webhooks.endpoints.secret.rotate": _get(ref("WebhookSecret")),
     "predictions.webhooks.replay": Operation(
         answers={202: record({"id": TEXT, "event": TEXT})}, refuses=(*_BODY, 404, 409), body=Replay
     ),

@@ -91,6 +91,17 @@ _TOKEN: Mapping[str, Schema] = {
     "created_at": MOMENT,
     "expires_at": maybe(MOMENT),
 }
+_SIGNING_KEY: Schema = {"type": "string", "pattern": "^whsec_[A-Za-z0-9+/]+=*$"}
+_ENDPOINT: Mapping[str, Schema] = {
+    "id": ID,
+    "url": ADDRESS,
+    "events": array({"enum": ["start", "output", "logs", "completed"]}),
+    "model": maybe(TEXT),
+    "enabled": TRUTH,
+    "disabled_reason": maybe(TEXT),
+    "failing_since": maybe(MOMENT),
+    "created_at": MOMENT,
+}
 _COLLECTION: Mapping[str, Schema] = {"name": TEXT, "slug": TEXT, "description": TEXT}
 _CONFIGURATION = record(
     {"hardware": TEXT, "min_instances": NUMBER, "max_instances": NUMBER},
@@ -163,6 +174,7 @@ ANSWERS: Mapping[str, Schema] = {
         {
             "id": TEXT,
             "prediction": ID,
+            "endpoint": maybe(ID),
             "event": TEXT,
             "attempt": NUMBER,
             "created_at": MOMENT,
@@ -173,7 +185,9 @@ ANSWERS: Mapping[str, Schema] = {
     ),
     "Token": record(_TOKEN),
     "TokenWithSecret": record({**_TOKEN, "token": TEXT}),
-    "WebhookSecret": record({"key": {"type": "string", "pattern": "^whsec_[A-Za-z0-9+/]+=*$"}}),
+    "WebhookEndpoint": record(_ENDPOINT),
+    "WebhookEndpointWithSecret": record({**_ENDPOINT, "key": _SIGNING_KEY}),
+    "WebhookSecret": record({"key": _SIGNING_KEY}),
     "SearchResult": record(
         {
             "query": TEXT,
