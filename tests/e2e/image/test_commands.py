@@ -112,7 +112,12 @@ def said(done: subprocess.CompletedProcess[str], *words: str, status: int) -> No
         (["build", "--base", "assemble:potato"], CONFIG, ["bookworm, trixie"], 1),
         (["build", "--platform", "windows/amd64"], CONFIG, ["linux/amd64"], 2),
         (["build", "--openapi-schema", "none.json"], CONFIG, ["none.json"], 2),
-        (["build", "--base", "assemble"], CONFIG.replace("3.11", "3.12"), ["3.12", "3.11 or 3.13"], 1),
+        (
+            ["build", "--base", "assemble"],
+            CONFIG.replace("3.11", "3.12"),
+            ["3.12", "3.11 or 3.13 or 3.14"],
+            1,
+        ),
         (["push"], CONFIG, ["HOST/OWNER/NAME"], 2),
         (["push", "http://a.b/c"], CONFIG, ["scheme"], 2),
         (["login", "not a host"], CONFIG, ["HOST"], 2),

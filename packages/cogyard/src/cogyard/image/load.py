@@ -20,7 +20,7 @@ from cogyard.oci import descriptor as media
 from cogyard.oci.config import ImageConfig
 from cogyard.oci.descriptor import Descriptor
 from cogyard.oci.errors import InvalidReferenceError, OciError
-from cogyard.oci.forward import ForwardReader
+from cogyard.oci.forward import ForwardReader, ForwardTarInfo
 from cogyard.oci.layout import REF_NAME, ImageStore
 from cogyard.oci.manifest import MAX_MANIFEST, Document, Index, Manifest, decode, decode_any, describe
 from cogyard.oci.plain import BROKEN, GZIP, TELLING, ZSTD, plain
@@ -121,7 +121,7 @@ def _read(store: ImageStore, stream: IO[bytes]) -> _Contents:
     contents = _Contents()
     try:
         reader = ForwardReader(plain(stream), MOST_BYTES, refuse=ArchiveError, too_large=_too_large)
-        with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r:") as archive:
+        with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r:", tarinfo=ForwardTarInfo) as archive:
             for count, member in enumerate(archive, start=1):
                 if count > MOST_MEMBERS:
                     raise ArchiveError(f"the archive has more than {MOST_MEMBERS} members")

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from cogyard.instances.errors import LayerTooLargeError, UnsafeLayerError
-from cogyard.oci.forward import ForwardReader
+from cogyard.oci.forward import ForwardReader, ForwardTarInfo
 from cogyard.oci.plain import BROKEN, open_plain
 
 _CHUNK = 1 << 20
@@ -81,7 +81,7 @@ class _Unpacking:
     def run(self, stream: IO[bytes]) -> int:
         reader = ForwardReader(stream, self._limits.max_bytes, refuse=UnsafeLayerError, too_large=_too_large)
         guard = cast("IO[bytes]", reader)
-        with tarfile.open(fileobj=guard, mode="r:", errorlevel=2) as archive:
+        with tarfile.open(fileobj=guard, mode="r:", errorlevel=2, tarinfo=ForwardTarInfo) as archive:
             for count, member in enumerate(archive, start=1):
                 if count > self._limits.max_entries:
                     raise UnsafeLayerError(f"The layer has more than {self._limits.max_entries} entries.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import IO, NoReturn
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, NoReturn, Self, cast
 
 MAX_READ = 1 << 20
 """tarfile reads extended headers whole; no honest one is near this."""
@@ -12,7 +14,10 @@ _CHUNK = 1 << 20
 
 
 class ForwardReader:
-    """A forward-only view of a stream that bounds single reads and the sum of them; give it to `tarfile` with `r:`."""
+    """A forward-only view of a stream that bounds single reads and the sum of them.
+
+    Give it to `tarfile` with `r:` and `tarinfo=ForwardTarInfo`.
+    """
 
     def __init__(
         self,
@@ -28,6 +33,16 @@ class ForwardReader:
         self._refuse = refuse
         self._too_large = too_large
         self._position = 0
+        self._header_end: int | None = None
+
+    @contextmanager
+    def header(self) -> Iterator[None]:
+        """Bound all that is read within, one member's headers: new Pythons read a long one piece by piece."""
+        self._header_end = self._position + MAX_READ
+        try:
+            yield
+        finally:
+            self._header_end = None
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes."""
@@ -35,6 +50,8 @@ class ForwardReader:
             self._end(f"A header of {size} bytes is larger than the {MAX_READ} allowed.")
         data = self._stream.read(size)
         self._position += len(data)
+        if self._header_end is not None and self._position > self._header_end:
+            self._end(f"A header of more than the {MAX_READ} bytes allowed.")
         if self._position > self._limit:
             raise self._too_large(self._limit)
         return data
@@ -54,3 +71,13 @@ class ForwardReader:
 
     def _end(self, text: str) -> NoReturn:
         raise self._refuse(text)
+
+
+class ForwardTarInfo(tarfile.TarInfo):
+    """What a tar read through a ForwardReader is made of."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
+        """Read the next member's headers."""
+        with cast("ForwardReader", tarfile.fileobj).header():
+            return super().fromtarfile(tarfile)

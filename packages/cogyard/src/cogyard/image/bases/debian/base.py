@@ -27,7 +27,7 @@ from cogyard.image.site import Site
 from cogyard.oci.config import RunConfig
 
 #: The C library of each release, for choosing wheels.
-_GLIBC: Mapping[str, tuple[int, int]] = {"bookworm": (2, 36), "trixie": (2, 41)}
+_GLIBC: Mapping[str, tuple[int, int]] = {"bookworm": (2, 36), "trixie": (2, 41), "forky": (2, 42)}
 _ENV = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"]
 
 #: What Debian calls essential: every system has it, so that scripts name no dependency on it. Without `login`, which
