@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from cogyard.domain.autoscale import InstanceView, Phase
 from cogyard.domain.waiting import Cause
+from cogyard.features.instances.ports import Living
 from cogyard.fleet.controller import Overview
 from cogyard.fleet.reasons import Lookout, reason_for
 from cogyard.fleet.trouble import Trouble
@@ -49,3 +51,17 @@ def test_nobody_knows_before_the_first_look() -> None:
     reason = lookout.why("a")
     assert reason is not None
     assert reason.cause is Cause.BUSY
+
+
+def test_what_lives_and_what_went_wrong_is_said_of_each() -> None:
+    """Instances come from the fleet as they are now; trouble from the last look, with how often and what follows."""
+    lookout = Lookout(2)
+    assert (lookout.living("a"), lookout.trouble("a")) == ((), None)
+    living = Living(view=_view("a", Phase.READY))
+    lookout.fleet = lambda deployable: [living] if deployable == "a" else []
+    assert (lookout.living("a"), lookout.living("b")) == ([living], [])
+    lookout.observe(_overview(troubles={"b": replace(TROUBLE, failures=1)}))
+    reason = lookout.trouble("b")
+    assert reason is not None
+    assert reason.detail == "Instances could not start once; the next try is after 12:00:00 UTC."
+    assert lookout.trouble("a") is None

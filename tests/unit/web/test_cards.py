@@ -66,7 +66,7 @@ def test_waiting_is_explained_only_when_it_lasts() -> None:
     soon = card(prediction(), {}, shown_output=None, base="", now=NOW + timedelta(seconds=1))
     late = card(prediction(), {}, shown_output=None, base="", now=NOW + timedelta(seconds=9))
     assert (soon.explains, soon.waiting) == (False, "Queued")
-    assert (late.explains, late.waiting) == (True, "Waiting for an instance to start")
+    assert (late.explains, late.waiting) == (True, "Waiting for an instance")
 
 
 def test_timings_say_what_is_known() -> None:

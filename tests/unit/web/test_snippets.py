@@ -91,3 +91,27 @@ def test_odd_field_names_are_quoted_in_javascript(name: str) -> None:
 def test_there_are_three_languages() -> None:
     """Python, JavaScript and curl, in this order."""
     assert [each.language for each in snippets(call())] == ["python", "javascript", "shell"]
+
+
+def test_a_deployment_is_asked_by_its_name() -> None:
+    """The examples of a deployment name it and no version: a release may change that."""
+    asked = call(deployment="ada/front", streams=True, makes_file=True)
+    for each in snippets(asked):
+        assert "ada/front" in each.code or '"ada", "front"' in each.code
+        assert VERSION not in each.code
+    compile(python(asked), "example", "exec")
+    assert "client.deployments.predictions.create(" in python(asked)
+    assert "replicate.wait(prediction)" in javascript(asked)
+    assert "/v1/deployments/ada/front/predictions" in curl(asked)
+
+
+def test_a_training_names_its_destination() -> None:
+    """The examples of a training say which version is trained, and for which model."""
+    asked = call(destination="ada/mine")
+    for each in snippets(asked):
+        assert '"ada/mine"' in each.code
+        assert VERSION in each.code
+    compile(python(asked), "example", "exec")
+    assert "client.trainings.create(" in python(asked)
+    assert f"/v1/models/ada/upscale/versions/{VERSION}/trainings" in curl(asked)
+    assert "Prefer: wait" not in curl(asked)

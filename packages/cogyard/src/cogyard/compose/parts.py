@@ -35,7 +35,8 @@ from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
-from cogyard.features.instances.service import InstanceRecords, Records
+from cogyard.features.instances.ports import Records
+from cogyard.features.instances.service import InstanceRecords
 from cogyard.features.models.service import Models
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.queue import Queue
@@ -178,7 +179,7 @@ def make_services(
         files=files,
         hardware=hardware,
         webhooks=webhooks,
-        instances=InstanceRecords(versions=versions, records=history),
+        instances=InstanceRecords(versions=versions, records=history, present=lookout),
         endpoints=endpoints,
         calls=WebhookCalls(log=log, predictions=predictions, endpoints=endpoints, ring=webhooks.ring),
     )

@@ -127,7 +127,7 @@ class Platform:
                 observe=_telling(status.observe, metrics.observe, lookout.observe),
                 record=partial(_record, history, metrics),
             )
-            metrics.views = fleet.views
+            metrics.views, lookout.fleet = fleet.views, fleet.living
         except BaseException:
             kept.close()
             raise

@@ -12,13 +12,18 @@ from datetime import datetime
 from cogyard.domain.autoscale import InstanceView
 from cogyard.domain.capacity import NOTHING, Grant, Resources, free_devices
 from cogyard.domain.deployables import version_of
+from cogyard.features.instances.ports import Living
 from cogyard.instances.errors import InstanceError
 from cogyard.instances.host import Host, HostOptions, utc_now
 from cogyard.instances.run import Work
 from cogyard.instances.runtime import Exit, Runtime
 from cogyard.instances.server import ModelServer
+from cogyard.instances.tail import last_lines
 
 _log = logging.getLogger("cogyard.fleet")
+
+#: Characters of a living instance's setup log that are shown.
+_SHOWN = 64_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +73,14 @@ class LocalFleet:
     def views(self) -> list[InstanceView]:
         """Return every instance that lives, those being prepared among them."""
         return [placed.host.view() for placed in self._placed.values()]
+
+    def living(self, deployable: str) -> list[Living]:
+        """Return the instances that work for a deployable, the oldest first, with what their setup has printed."""
+        return [
+            Living(view=placed.host.view(), setup_logs=last_lines(placed.host.setup_logs, _SHOWN))
+            for placed in self._placed.values()
+            if placed.host.deployable == deployable
+        ]
 
     def start(self, deployable: str, needs: Resources = NOTHING) -> str:
         """Begin one more instance and return its id; how it goes is told to `ended` and `changed`."""

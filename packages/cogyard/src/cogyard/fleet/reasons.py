@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from cogyard.domain.autoscale import InstanceView, Phase
 from cogyard.domain.waiting import Cause, Reason
+from cogyard.features.instances.ports import Living
 from cogyard.fleet.controller import Overview
+from cogyard.fleet.trouble import Trouble
+
+
+def _nobody(_deployable: str) -> Sequence[Living]:
+    return ()
 
 
 class Lookout:
@@ -13,6 +21,8 @@ class Lookout:
     def __init__(self, max_instances: int) -> None:
         self._max_instances = max_instances
         self._overview: Overview | None = None
+        #: Says which instances live; to be set once there is a fleet.
+        self.fleet: Callable[[str], Sequence[Living]] = _nobody
 
     def observe(self, overview: Overview) -> None:
         """Take the newest overview."""
@@ -23,6 +33,15 @@ class Lookout:
         if self._overview is None:
             return None
         return reason_for(deployable, self._overview, self._max_instances)
+
+    def living(self, deployable: str) -> Sequence[Living]:
+        """Return the instances that work for a deployable at this moment."""
+        return self.fleet(deployable)
+
+    def trouble(self, deployable: str) -> Reason | None:
+        """Say why none could be started lately; None when nothing is wrong."""
+        trouble = None if self._overview is None else self._overview.troubles.get(deployable)
+        return None if trouble is None else _failing(trouble)
 
 
 def reason_for(deployable: str, overview: Overview, max_instances: int) -> Reason:
@@ -39,11 +58,7 @@ def reason_for(deployable: str, overview: Overview, max_instances: int) -> Reaso
             cause=Cause.STARTING, detail=f"An instance has been starting since {since:%H:%M:%S} UTC."
         )
     if trouble is not None:
-        return Reason(
-            cause=Cause.FAILING,
-            detail=f"Instances could not start {trouble.failures} times; "
-            f"the next try is after {trouble.not_before:%H:%M:%S} UTC.",
-        )
+        return _failing(trouble)
     if len(overview.instances) >= max_instances:
         return Reason(
             cause=Cause.FULL,
@@ -56,3 +71,11 @@ def _busy(ready: list[InstanceView]) -> str:
     slots = sum(view.slots for view in ready)
     busy = sum(view.busy for view in ready)
     return f"{busy} of {slots} slots run something; the next free one takes the oldest that waits."
+
+
+def _failing(trouble: Trouble) -> Reason:
+    times = "once" if trouble.failures == 1 else f"{trouble.failures} times"
+    return Reason(
+        cause=Cause.FAILING,
+        detail=f"Instances could not start {times}; the next try is after {trouble.not_before:%H:%M:%S} UTC.",
+    )

@@ -27,7 +27,8 @@ from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
-from cogyard.features.instances.service import InstanceRecords, NoRecords
+from cogyard.features.instances.ports import NoRecords
+from cogyard.features.instances.service import InstanceRecords
 from cogyard.features.models.service import Models
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.queue import Claim, Queue

@@ -42,6 +42,13 @@ PAGES: dict[str, str | None] = {
     "/{owner}/{name}/settings": "models.update",
     "/{owner}/{name}/delete": "models.delete",
     "/{owner}/{name}/snippets": None,
+    "/{owner}/{name}/run": None,
+    "/deployments/create": "deployments.create",
+    "/deployments/{owner}/{name}/run": None,
+    "/deployments/{owner}/{name}/snippets": None,
+    "/deployments/{owner}/{name}/rollback": "deployments.rollback",
+    "/deployments/{owner}/{name}/settings": "deployments.update",
+    "/deployments/{owner}/{name}/delete": "deployments.delete",
     "/p/{id}/cancel": None,
 }
 _SIGN_INS = {"signin.password": "password", "signin.link": "link"}

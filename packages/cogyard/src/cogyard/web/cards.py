@@ -10,13 +10,16 @@ from typing import Any
 from urllib.parse import unquote
 
 from cogyard.domain.fileref import SCHEME
-from cogyard.domain.values import Prediction
+from cogyard.domain.values import Kind, Prediction
 from cogyard.web import forms, outputs
 
 #: Seconds after which waiting is explained; a warm instance has begun before.
 EXPLAIN_AFTER = 2.0
 
 HIDDEN = "•••••"
+
+_TIMES = frozenset({"predict_time", "total_time"})
+LONGEST_METRIC = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +31,8 @@ class Card:
     timings: tuple[tuple[str, str], ...]
     waited: float
     waiting: str
+    made: str = ""
+    """Of a training that made a version: `owner/name:id`."""
 
     @property
     def explains(self) -> bool:
@@ -46,8 +51,18 @@ def card(
         streams_text=outputs.streams_text(schema),
         timings=timings(prediction),
         waited=waited,
-        waiting="Queued" if waited < EXPLAIN_AFTER else "Waiting for an instance to start",
+        waiting="Queued" if waited < EXPLAIN_AFTER else "Waiting for an instance",
+        made=made_version(prediction),
     )
+
+
+def made_version(prediction: Prediction) -> str:
+    """Return the version that a training made, `owner/name:id`, empty when it made none."""
+    output = prediction.output
+    if prediction.kind is not Kind.TRAINING or not isinstance(output, Mapping):
+        return ""
+    found = output.get("version")
+    return found if isinstance(found, str) and found.startswith(f"{prediction.destination}:") else ""
 
 
 def timings(prediction: Prediction) -> tuple[tuple[str, str], ...]:
@@ -61,6 +76,17 @@ def timings(prediction: Prediction) -> tuple[tuple[str, str], ...]:
     if prediction.completed_at is not None:
         found.append(("in all", seconds((prediction.completed_at - prediction.created_at).total_seconds())))
     return tuple(found)
+
+
+def measured(prediction: Prediction, *, limit: int = 50) -> tuple[tuple[str, str], ...]:
+    """Return (name, value) of what the model measured itself, beyond the times that every card says."""
+    own = {name: value for name, value in prediction.metrics.items() if name not in _TIMES}
+    return tuple((name[:100], _short(value)) for name, value in list(own.items())[:limit])
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST_METRIC else text[: LONGEST_METRIC - 1] + "…"
 
 
 def run_time(prediction: Prediction) -> str:

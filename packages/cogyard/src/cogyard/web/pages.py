@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from cogyard.errors import CogyardError
 from cogyard.features.accounts import pages as accounts
 from cogyard.features.audit import pages as audit
+from cogyard.features.deployments import pages as deployments
 from cogyard.features.models import pages as models
 from cogyard.features.page import Page, Redirect
 from cogyard.features.predictions import pages as predictions
@@ -51,10 +52,25 @@ TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("/account/api-tokens", "POST", accounts.create_token),
     ("/account/api-tokens/{id}/revoke", "POST", accounts.revoke_token),
     ("/account/audit", "GET", audit.listing),
+    ("/deployments", "GET", deployments.listing),
+    ("/deployments/create", "GET", deployments.ask),
+    ("/deployments/create", "POST", deployments.create),
+    ("/deployments/{owner}/{name}", "GET", deployments.show),
+    ("/deployments/{owner}/{name}/run", "POST", deployments.run),
+    ("/deployments/{owner}/{name}/api", "GET", deployments.api),
+    ("/deployments/{owner}/{name}/snippets", "POST", deployments.snippets),
+    ("/deployments/{owner}/{name}/predictions", "GET", deployments.predictions),
+    ("/deployments/{owner}/{name}/instances", "GET", deployments.instances),
+    ("/deployments/{owner}/{name}/releases", "GET", deployments.releases),
+    ("/deployments/{owner}/{name}/rollback", "POST", deployments.roll_back),
+    ("/deployments/{owner}/{name}/settings", "GET", deployments.settings),
+    ("/deployments/{owner}/{name}/settings", "POST", deployments.save),
+    ("/deployments/{owner}/{name}/delete", "POST", deployments.delete),
     ("/auth/token", "GET", accounts.ask_for_login_token),
     ("/auth/token", "POST", accounts.login_token),
     ("/{owner}", "GET", models.profile),
     ("/{owner}/{name}", "GET", models.playground),
+    ("/{owner}/{name}/run", "POST", models.run),
     ("/{owner}/{name}/api", "GET", models.api),
     ("/{owner}/{name}/snippets", "POST", models.snippets),
     ("/{owner}/{name}/readme", "GET", models.readme),

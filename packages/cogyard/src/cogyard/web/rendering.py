@@ -13,14 +13,16 @@ from jinja2.runtime import Context
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from cogyard.domain.values import Prediction, Version
+from cogyard.domain.values import Kind, Prediction, Version
+from cogyard.features.bench import Code
 from cogyard.features.page import Page
-from cogyard.features.predictions.wire import prediction_json
+from cogyard.features.predictions.wire import example_json, prediction_json
 from cogyard.http import Addresses, caller_of
-from cogyard.web import cards, forms, outputs, snippets
+from cogyard.web import cards, forms, outputs, snippets, standing
 from cogyard.web.assets import Assets, script
 from cogyard.web.highlight import highlight
 from cogyard.web.markdown import render as markdown
+from cogyard.web.terminal import shown as terminal
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -52,6 +54,8 @@ HEADERS = {
 #: Characters of a default that are repeated below the field.
 LONGEST_DEFAULT = 60
 
+_INPUTS = {Kind.PREDICTION: "Input", Kind.TRAINING: "TrainingInput"}
+
 #: An empty file field, from which lists of files make their rows.
 BLANK_FILE = forms.Widget(name="file", kind=forms.Kind.FILE, title="file", type="file")
 
@@ -72,7 +76,12 @@ class Renderer:
             asset=assets.url,
             htmx=script(HTMX),
             card_of=_card_of,
+            ended_state=standing.end,
+            instance_state=standing.state,
+            lived=standing.lived,
+            measured_of=cards.measured,
             blank_file=BLANK_FILE,
+            example_of=_example_of,
             fields_of=_fields_of,
             input_of=_input_of,
             said_of=_said_of,
@@ -88,12 +97,14 @@ class Renderer:
             highlight=highlight,
             local=outputs.local,
             markdown=markdown,
+            moment=standing.moment,
             number=forms.number_text,
             outward=_outward,
             pretty=_pretty,
             run_time=cards.run_time,
             seconds=cards.seconds,
             size=cards.size,
+            terminal=terminal,
         )
 
     def __call__(self, request: Request, page: Page) -> Response:
@@ -117,8 +128,13 @@ class Renderer:
         return self._templates.get_template(page.template).render({**common, **page.values})
 
 
-def _fields_of(version: Version) -> tuple[forms.Widget, ...]:
-    return forms.widgets(version.openapi_schema)
+def _fields_of(version: Version, name: str = "Input") -> tuple[forms.Widget, ...]:
+    return forms.widgets(version.openapi_schema, name=name)
+
+
+def _example_of(fields: tuple[forms.Widget, ...], given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an input to begin from: what was given, else what shows how to call."""
+    return given or forms.examples(fields)
 
 
 @pass_context
@@ -133,14 +149,14 @@ def _said_of(field: forms.Widget) -> str:
     return ", ".join(part for part in (field.limits, f"default: {default}" if default else "") if part)
 
 
-def _output_of(version: Version) -> Mapping[str, Any]:
-    return forms.input_schema(version.openapi_schema, name="Output")
+def _output_of(version: Version, name: str = "Output") -> Mapping[str, Any]:
+    return forms.input_schema(version.openapi_schema, name=name)
 
 
 @pass_context
 def _input_of(context: Context, prediction: Prediction, version: Version | None) -> outputs.View:
     """Return how to show an input: addresses instead of our references, secrets hidden."""
-    fields = _fields_of(version) if version is not None else ()
+    fields = _fields_of(version, _INPUTS[prediction.kind]) if version is not None else ()
     values = context["addresses"].show(cards.shown_input(prediction))
     kinds = {field.name: {"format": "uri"} for field in fields if field.kind is forms.Kind.FILE}
     return outputs.view(values, {"properties": kinds}, base=context["base"])
@@ -150,7 +166,8 @@ def _input_of(context: Context, prediction: Prediction, version: Version | None)
 def _card_of(context: Context, prediction: Prediction, version: Version | None) -> cards.Card:
     return cards.card(
         prediction,
-        version.openapi_schema if version is not None else {},
+        # What a training returns is an object that says what it holds: its version and its weights.
+        version.openapi_schema if version is not None and prediction.kind is Kind.PREDICTION else {},
         shown_output=context["addresses"].show(prediction.output),
         base=context["base"],
         now=context["now"],
@@ -158,16 +175,18 @@ def _card_of(context: Context, prediction: Prediction, version: Version | None) 
 
 
 @pass_context
-def _wire_of(context: Context, prediction: Prediction) -> Mapping[str, Any]:
-    """Return the prediction as the API gives it."""
+def _wire_of(context: Context, prediction: Prediction, is_example: bool) -> Mapping[str, Any]:  # noqa: FBT001 - a template's argument
+    """Return the prediction as the API gives it: as an example, without whom its owner has told."""
+    if is_example:
+        return example_json(prediction, context["addresses"])
     return prediction_json(prediction, context["addresses"], knows_aborted=True)
 
 
 @pass_context
 def _snippets_of(
-    context: Context, version: Version, given: Mapping[str, Any] | None
+    context: Context, version: Version, given: Mapping[str, Any] | None, code: Code
 ) -> tuple[snippets.Snippet, ...]:
-    fields = forms.widgets(version.openapi_schema)
+    fields = _fields_of(version, "Input" if code.destination is None else "TrainingInput")
     schema = forms.output_schema(version.openapi_schema)
     values = context["addresses"].show(dict(given)) if given else _example(fields)
     call = snippets.Call(
@@ -177,6 +196,8 @@ def _snippets_of(
         input=values,
         streams=outputs.streams_text(schema),
         makes_file=outputs.makes_files(schema),
+        deployment=code.deployment,
+        destination=code.destination,
     )
     return snippets.snippets(call)
 

@@ -33,6 +33,15 @@ class Call:
     input: Mapping[str, Any]
     streams: bool = False
     makes_file: bool = False
+    deployment: str | None = None
+    """Ask this deployment, `owner/name`, rather than the version."""
+    destination: str | None = None
+    """Train the version for this model, `owner/name`, rather than run it."""
+
+    @property
+    def lasts(self) -> bool:
+        """Whether what is made is a thing of its own to wait for, rather than an output."""
+        return self.deployment is not None or self.destination is not None
 
     @property
     def reference(self) -> str:
@@ -64,7 +73,9 @@ def snippets(call: Call) -> tuple[Snippet, ...]:
 def python(call: Call) -> str:
     """Return a Python script."""
     lines = ["import os"]
-    downloads = call.makes_file and not call.base.startswith("https:")
+    downloads = call.makes_file and not call.lasts and not call.base.startswith("https:")
+    if call.lasts:
+        lines.append("import time")
     if downloads:
         lines.append("from urllib.request import urlretrieve")
     lines += [
@@ -76,11 +87,17 @@ def python(call: Call) -> str:
         f'    api_token=os.environ["{TOKEN_VARIABLE}"],',
         ")",
     ]
+    first = call.deployment or call.reference
     arguments = [
-        f"    {python_literal(call.reference)},",
+        f"    {'version=' if call.destination else ''}{python_literal(first)},",
         f"    input={python_literal(call.input, '    ')},",
     ]
-    if call.streams:
+    if call.destination is not None:
+        arguments.append(f"    destination={python_literal(call.destination)},")
+    if call.lasts:
+        thing, room = _thing(call)
+        lines += [f"{thing} = client.{room}.create(", *arguments, ")", *_python_end(thing)]
+    elif call.streams:
         lines += [
             "for event in client.stream(",
             *arguments,
@@ -91,6 +108,21 @@ def python(call: Call) -> str:
         lines += ["output = client.run(", *arguments, ")"]
         lines += _python_output(call, downloads=downloads)
     return "\n".join(lines) + "\n"
+
+
+def _thing(call: Call) -> tuple[str, str]:
+    """Return what is made, in a word, and where clients make it."""
+    return ("training", "trainings") if call.destination else ("prediction", "deployments.predictions")
+
+
+def _python_end(thing: str) -> list[str]:
+    # A training has no wait() in the official client; both have reload(), and what has ended says when.
+    return [
+        f"while {thing}.completed_at is None:",
+        "    time.sleep(1)",
+        f"    {thing}.reload()",
+        f"print({thing}.status, {thing}.output)",
+    ]
 
 
 def _python_output(call: Call, *, downloads: bool) -> list[str]:
@@ -105,7 +137,8 @@ def _python_output(call: Call, *, downloads: bool) -> list[str]:
 def javascript(call: Call) -> str:
     """Return a JavaScript module for Node."""
     reads = any(isinstance(value, LocalFile) for value in call.input.values())
-    imports = [name for name, needed in (("readFile", reads), ("writeFile", call.makes_file)) if needed]
+    writes = call.makes_file and not call.lasts
+    imports = [name for name, needed in (("readFile", reads), ("writeFile", writes)) if needed]
     lines = ['import Replicate from "replicate";']
     if imports:
         lines.append(f'import {{ {", ".join(imports)} }} from "node:fs/promises";')
@@ -119,7 +152,9 @@ def javascript(call: Call) -> str:
         "",
         f"const input = {javascript_literal(call.input)};",
     ]
-    if call.streams:
+    if call.lasts:
+        lines += _javascript_lasting(call)
+    elif call.streams:
         lines += [
             f"for await (const event of replicate.stream({arguments})) {{",
             "  process.stdout.write(`${event}`);",
@@ -128,6 +163,29 @@ def javascript(call: Call) -> str:
     else:
         lines += [f"const output = await replicate.run({arguments});", *_javascript_output(call)]
     return "\n".join(lines) + "\n"
+
+
+def _javascript_lasting(call: Call) -> list[str]:
+    thing, room = _thing(call)
+    parts = (call.deployment or call.model).split("/", 1)
+    names = [*parts, call.version] if call.destination else parts
+    options = "{ input }"
+    if call.destination is not None:
+        options = f"{{ destination: {javascript_literal(call.destination)}, input }}"
+    arguments = ", ".join([*map(javascript_literal, names), options])
+    end = [f"{thing} = await replicate.wait({thing});"]
+    if call.destination is not None:
+        end = [
+            f"while (!{thing}.completed_at) {{",
+            "  await new Promise((resolve) => setTimeout(resolve, 1000));",
+            f"  {thing} = await replicate.trainings.get({thing}.id);",
+            "}",
+        ]
+    return [
+        f"let {thing} = await replicate.{room}.create({arguments});",
+        *end,
+        f"console.log({thing}.status, {thing}.output);",
+    ]
 
 
 def _javascript_output(call: Call) -> list[str]:
@@ -144,13 +202,20 @@ def _javascript_output(call: Call) -> list[str]:
 
 def curl(call: Call) -> str:
     """Return a shell command."""
+    path, body = "/v1/predictions", {"version": call.version, "input": call.input}
+    if call.deployment is not None:
+        path, body = f"/v1/deployments/{call.deployment}/predictions", {"input": call.input}
+    elif call.destination is not None:
+        path = f"/v1/models/{call.model}/versions/{call.version}/trainings"
+        body = {"destination": call.destination, "input": call.input}
+    waits = [] if call.destination else ['  -H "Prefer: wait" \\']
     lines = [
-        f"curl -s {shell_literal(call.base + '/v1/predictions')} \\",
+        f"curl -s {shell_literal(call.base + path)} \\",
         f'  -H "Authorization: Bearer ${TOKEN_VARIABLE}" \\',
         '  -H "Content-Type: application/json" \\',
-        '  -H "Prefer: wait" \\',
+        *waits,
         "  --data-binary @- <<JSON",
-        shell_document({"version": call.version, "input": call.input}),
+        shell_document(body),
         "JSON",
     ]
     return "\n".join(lines) + "\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -11,10 +11,11 @@ from starlette.requests import Request
 
 from cogyard.domain.paging import Window
 from cogyard.domain.values import Model, Prediction, Version, Visibility
+from cogyard.features.bench import NOTHING, Code, Form, Plain, sent
 from cogyard.features.models import policy
 from cogyard.features.page import Page, Redirect, older, read_form, reason_of, services_of
 from cogyard.features.predictions.pages import card_values
-from cogyard.http import ApiError, NotFoundError, caller_of, require_account, window
+from cogyard.http import Addresses, ApiError, NotFoundError, caller_of, require_account, window
 from cogyard.http.concerns import concerns
 
 ON_HOME = 8
@@ -109,19 +110,40 @@ async def playground(request: Request) -> Page:
     return await bench(request, shown, shown.version, pinned=False)
 
 
-async def bench(request: Request, shown: Shown, version: Version, *, pinned: bool) -> Page:
+async def bench(
+    request: Request, shown: Shown, version: Version, *, pinned: bool, plain: Plain = NOTHING
+) -> Page:
     """Show a version's form, filled with the prediction that the address names, if any."""
-    prediction = await _named_prediction(request)
+    prediction = await named_prediction(request)
     if prediction is not None and prediction.model != shown.model.path:
         prediction = None
     live = await card_values(request, prediction, on_page=False) if prediction is not None else {}
     common = {
         "version": version,
+        "widgets_of": "Input",
+        "form": Form(post="/v1/predictions", plain=f"/{shown.model.path}/run", sends_version=True),
+        "plain": plain,
         "pinned": pinned,
-        "given": _again(prediction) if prediction is not None else {},
+        "given": again(prediction) if prediction is not None else {},
         "prediction": None,
     }
     return shown.page("playground.html", "versions" if pinned else "playground", **{**common, **live})
+
+
+async def run(request: Request) -> Page | Redirect:
+    """Ask for a prediction by a form that was sent without a script."""
+    account, shown, plain = require_account(request), await find(request), await sent(request)
+    services, model = services_of(request), shown.model
+    version = await services.versions.get(account, model.owner, model.name, plain.fields.get("version", ""))
+    try:
+        made = await services.predictions.create(
+            account, version=version, input=plain.input(), source="web", origin=Addresses.of(request).base
+        )
+    except ApiError as error:
+        refused = replace(plain, problem=reason_of(error))
+        page = await bench(request, shown, version, pinned=version.id != model.latest_version, plain=refused)
+        return replace(page, status=error.http_status)
+    return Redirect(to=f"/p/{made.id}")
 
 
 async def api(request: Request) -> Page:
@@ -129,8 +151,9 @@ async def api(request: Request) -> Page:
     shown = await find(request)
     if shown.version is None:
         return shown.page("model_empty.html", "api")
-    prediction = await _named_prediction(request)
-    return shown.page("api.html", "api", given=_again(prediction) if prediction else None, from_form=False)
+    prediction = await named_prediction(request)
+    given = again(prediction) if prediction else None
+    return shown.page("api.html", "api", given=given, from_form=False, call=_code(shown.model, shown.version))
 
 
 async def snippets(request: Request) -> Page:
@@ -139,9 +162,18 @@ async def snippets(request: Request) -> Page:
     version = await services_of(request).versions.get(
         caller_of(request).account, shown.model.owner, shown.model.name, form.get("version", "")
     )
-    given = _object(form.get("input", ""))
-    values = {"model": shown.model, "version": version, "given": given, "from_form": bool(given)}
+    given = object_of(form.get("input", ""))
+    values = {
+        "version": version,
+        "given": given,
+        "from_form": bool(given),
+        "call": _code(shown.model, version),
+    }
     return Page(template="snippets.html", values=values)
+
+
+def _code(model: Model, version: Version) -> Code:
+    return Code(refresh=f"/{model.path}/snippets", store=version.id, place="Playground")
 
 
 async def readme(request: Request) -> Page:
@@ -206,7 +238,7 @@ async def find(request: Request) -> Shown:
     )
 
 
-def _again(prediction: Prediction) -> dict[str, Any]:
+def again(prediction: Prediction) -> dict[str, Any]:
     """Return a prediction's input to start from; secrets are typed anew."""
     return {key: value for key, value in prediction.input.items() if key not in prediction.secret_inputs}
 
@@ -218,7 +250,7 @@ async def _owned(request: Request) -> Shown:
     return shown
 
 
-async def _named_prediction(request: Request) -> Prediction | None:
+async def named_prediction(request: Request) -> Prediction | None:
     """Return the prediction of `?prediction=`; an address with a wrong one still shows the page."""
     wanted = request.query_params.get("prediction")
     if not wanted:
@@ -258,7 +290,8 @@ def _visibility(text: str) -> Visibility:
     return Visibility.PUBLIC if text == Visibility.PUBLIC.value else Visibility.PRIVATE
 
 
-def _object(text: str) -> dict[str, Any]:
+def object_of(text: str) -> dict[str, Any]:
+    """Return the object that a text is, or an empty one: of a page's own script, and never more than shown."""
     try:
         value = msgspec.json.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from cogyard.domain.values import Prediction, Version
+from cogyard.domain.values import Prediction, Status, Version
 from cogyard.features.page import Page, Redirect, older, services_of
 from cogyard.http import ApiError, caller_of, require_account, window
 
@@ -62,11 +62,14 @@ async def version_of(request: Request, prediction: Prediction) -> Version | None
 async def card_values(request: Request, prediction: Prediction, *, on_page: bool) -> dict[str, Any]:
     """Return what the template of a card needs."""
     account = caller_of(request).account
+    waits = prediction.status is Status.STARTING
     return {
         "prediction": prediction,
         "made_by": await version_of(request, prediction),
         "is_author": account is not None and account.id == prediction.account_id,
+        "is_example": False,
         "on_page": on_page,
+        "place": await services_of(request).predictions.place(prediction.id) if waits else None,
     }
 
 

@@ -95,10 +95,10 @@ async function freshSnippets() {
   const box = document.querySelector("[data-snippets]");
   if (!box) return;
   let input = null;
-  try { input = sessionStorage.getItem(`cogyard.input.${box.dataset.version}`); } catch { return; }
+  try { input = sessionStorage.getItem(`cogyard.input.${box.dataset.store}`); } catch { return; }
   if (!input) return;
   const body = new URLSearchParams({ version: box.dataset.version, input });
-  const answer = await fetch(`/${box.dataset.model}/snippets`, { method: "POST", body });
+  const answer = await fetch(box.dataset.refresh, { method: "POST", body });
   if (!answer.ok) return;
   const parsed = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-snippets]");
   if (parsed) {

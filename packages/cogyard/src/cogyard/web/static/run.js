@@ -76,7 +76,7 @@ class Playground {
 
   #remember() {
     try {
-      sessionStorage.setItem(`cogyard.input.${this.#form.dataset.version}`, JSON.stringify(this.#shareable()));
+      sessionStorage.setItem(`cogyard.input.${this.#form.dataset.store ?? this.#form.dataset.version}`, JSON.stringify(this.#shareable()));
     } catch { /* storage may be off or full; the API tab then shows the defaults */ }
   }
 
@@ -96,7 +96,7 @@ class Playground {
     this.#note(uploading(this.#form) ? "Sending the file…" : "");
     try {
       await uploaded(this.#form);
-      const input = this.#mode === "json" ? this.#parsed() : this.#checked();
+      const input = this.#mode === "json" ? (this.#extras() ? this.#parsed() : null) : this.#checked();
       if (input !== null) await this.#create(input);
     } finally {
       this.#busy = false;
@@ -107,16 +107,32 @@ class Playground {
   #checked() {
     const { input, problems } = read(this.#form);
     for (const field of fieldsOf(this.#form)) show(field, problems.get(field) ?? null);
-    if (problems.size === 0) return input;
+    if (problems.size === 0) return this.#extras() ? input : null;
     this.#note(problems.size === 1 ? "One field needs attention." : `${problems.size} fields need attention.`, true);
     const [first] = problems.keys();
     first.querySelector("[data-control], [data-pick], [data-add]")?.focus();
     return null;
   }
 
+  /** Whether what is asked for beside the input is there; say where it is not. */
+  #extras() {
+    for (const control of this.#form.querySelectorAll("[data-extra]")) {
+      const missing = control.required && control.value.trim() === "";
+      const place = control.parentElement.querySelector("[data-extra-problem]");
+      place.textContent = missing ? "This field is required." : "";
+      place.hidden = !missing;
+      control.setAttribute("aria-invalid", String(missing));
+      if (missing) { control.focus(); return false; }
+    }
+    return true;
+  }
+
   async #create(input) {
+    const body = { input };
+    if ("sendsVersion" in this.#form.dataset) body.version = this.#form.dataset.version;
+    for (const control of this.#form.querySelectorAll("[data-extra]")) body[control.name] = control.value.trim();
     try {
-      const prediction = await post("/v1/predictions", { version: this.#form.dataset.version, input });
+      const prediction = await post(this.#form.dataset.post, body);
       this.#note("");
       await this.#open(prediction.id);
     } catch (error) {

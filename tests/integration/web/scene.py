@@ -1,0 +1,81 @@
+"""One of everything that pages show, all of it ada's and private."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from cogyard.domain.deployments import Configuration
+from cogyard.instances.work import Outcome
+from cogyard.testing.api import TRAINABLE_SCHEMA
+
+from tests.integration.web.conftest import Site
+
+HIDDEN = "stealth"
+VERSION = "5c" * 32
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """A site, and the parts of addresses that name what is in it."""
+
+    site: Site
+    parts: dict[str, str] = field(default_factory=dict)
+    rooms: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def address(self, path: str) -> str:
+        """Return a page's address about what is ada's."""
+        room = path.split("/")[1]
+        return path.format(**{**self.parts, **self.rooms.get(room, {})})
+
+
+async def furnished(site: Site) -> Scene:
+    """Return a site with one of everything."""
+    services, ada = site.services, site.accounts["ada"]
+    version = await site.version("ada", HIDDEN, visibility="private", schema=TRAINABLE_SCHEMA)
+    done = await site.ran(version, {"text": "done"}, Outcome(status="succeeded", output="done"))
+    await services.deployments.create(
+        ada,
+        "front",
+        f"ada/{HIDDEN}",
+        Configuration(version=version.id, hardware="cpu", min_instances=0, max_instances=1),
+    )
+    await services.accounts.create_token(ada, "spare")
+    (spare,) = await services.accounts.tokens(ada)
+    return Scene(
+        site=site,
+        parts={"owner": "ada", "name": HIDDEN, "id": VERSION, "secret": "nobody-gave-this"},
+        rooms={
+            "p": {"id": done},
+            "deployments": {"name": "front"},
+            "account": {"id": str(spare.id)},
+        },
+    )
+
+
+#: What forms send, whole, so that only the caller decides; by the page's address.
+FORMS: dict[str, dict[str, Any]] = {
+    "/create": {"name": "made", "visibility": "private"},
+    "/{owner}/{name}/run": {"version": VERSION, "input": '{"text": "x"}'},
+    "/{owner}/{name}/snippets": {"version": VERSION, "input": "{}"},
+    "/{owner}/{name}/settings": {"visibility": "private"},
+    "/{owner}/{name}/delete": {"confirm": f"ada/{HIDDEN}"},
+    "/deployments/create": {
+        "name": "second",
+        "model": f"ada/{HIDDEN}",
+        "version": VERSION,
+        "hardware": "cpu",
+        "min_instances": "0",
+        "max_instances": "1",
+    },
+    "/deployments/{owner}/{name}/run": {"input": '{"text": "x"}'},
+    "/deployments/{owner}/{name}/settings": {
+        "version": VERSION,
+        "hardware": "cpu",
+        "min_instances": "0",
+        "max_instances": "2",
+    },
+    "/deployments/{owner}/{name}/rollback": {"release": "1"},
+    "/deployments/{owner}/{name}/delete": {"confirm": "ada/front"},
+    "/account/api-tokens": {"name": "more"},
+}
