@@ -5,10 +5,10 @@ PATHS := packages tests bench scripts
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types layers unit docs lock bench clean
+.PHONY: help setup demo test check lint types layers unit docs lock bench bench-platform clean
 
 help: ## say what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: ## make .venv with everything (fetches uv when there is none)
 	@$(PYTHON) scripts/bootstrap.py
@@ -42,6 +42,9 @@ lock: setup ## resolve requirements.lock anew (UPGRADE=1: to the newest versions
 
 bench: setup ## the model server against coglet, in one run
 	@$(BIN)/python bench/model_server.py
+
+bench-platform: setup ## the platform: rates beside LitServe and Ray Serve, reads among a million rows, streams, starts
+	@$(BIN)/python bench/whole_platform.py
 
 clean: ## remove .venv and caches
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache

@@ -8,12 +8,14 @@ import selectors
 import socket
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 #: One place for every read of a stream: a fresh one of this size costs three system calls.
 _INTO = memoryview(bytearray(1 << 18))
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
-
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 RETRY_SECONDS = 0.001
 """How long a refused request waits before it is sent again, so that refusals do not take all of a server's time."""
@@ -38,7 +40,7 @@ class Load:
         if status in (409, 429, 503):
             self.refused += 1
             return
-        if status == 200 and expected:
+        if status in (200, 201) and expected:
             self.latencies.append(time.perf_counter() - connection.started)
         else:
             self.errors += 1
@@ -50,13 +52,25 @@ class Load:
         return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
-def post(path: str, body: object, accept: str = "*/*") -> bytes:
+def post(path: str, body: object, accept: str = "*/*", headers: Mapping[str, str] = NO_HEADERS) -> bytes:
     """Return a whole request."""
     data = json.dumps(body).encode()
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: {accept}\r\n"
-    )
-    return head.encode() + f"Content-Length: {len(data)}\r\n\r\n".encode() + data
+    length = {"Content-Type": "application/json", "Content-Length": str(len(data))}
+    return _head("POST", path, {"Accept": accept, **length, **headers}) + data
+
+
+def get(path: str, accept: str = "*/*", headers: Mapping[str, str] = NO_HEADERS) -> bytes:
+    """Return a whole request without a body."""
+    return _head("GET", path, {"Accept": accept, **headers})
+
+
+def _head(method: str, path: str, headers: Mapping[str, str]) -> bytes:
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        "Host: localhost",
+        *(f"{name}: {headers[name]}" for name in headers),
+    ]
+    return "\r\n".join((*lines, "\r\n")).encode()
 
 
 class Connection:
@@ -70,7 +84,7 @@ class Connection:
         self.started = 0.0
         #: One place for all answers: the client's own time is in every figure, so it takes no new memory for them.
         self._buffer = bytearray(1 << 18)
-        self._filled = self._wanted = 0
+        self._filled = self._wanted = self._whole = 0
 
     def send(self) -> None:
         """Start a request; a retried one keeps its first start."""
@@ -95,8 +109,13 @@ class Connection:
         if self._filled < self._wanted:
             return None
         answer = int(self._buffer[9:12]), self._buffer.find(self.expected, 0, self._wanted) >= 0
+        self._whole = self._wanted
         self._filled = self._wanted = 0
         return answer
+
+    def body(self) -> bytes:
+        """Return the body of the last whole answer."""
+        return bytes(self._buffer[self._buffer.find(b"\r\n\r\n") + 4 : self._whole])
 
 
 def _run_one(port: int, seconds: float, request: bytes, expected: bytes) -> Load:
@@ -156,7 +175,7 @@ def once(connection: Connection) -> float:
         connection.send()
         while (answer := connection.receive()) is None:
             pass
-        if answer == (200, True):
+        if answer in ((200, True), (201, True)):
             connection.started = 0.0
             return time.perf_counter() - begun
         if answer[0] not in (409, 429, 503):
