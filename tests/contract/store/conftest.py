@@ -16,6 +16,7 @@ from cogyard.features.examples.ports import ExampleStore
 from cogyard.features.files.ports import FileStore
 from cogyard.features.models.ports import ModelStore
 from cogyard.features.predictions.ports import Store
+from cogyard.features.retention.ports import RetentionStore
 from cogyard.features.versions.ports import VersionStore
 from cogyard.features.webhooks.ports import EndpointStore
 from cogyard.store.accounts import SqlAccounts
@@ -27,11 +28,13 @@ from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
 from cogyard.store.predictions import SqlPredictions
+from cogyard.store.retention import SqlRetention
 from cogyard.testing.collections import MemoryCollections
 from cogyard.testing.deployments import MemoryDeployments
 from cogyard.testing.endpoints import MemoryEndpoints
 from cogyard.testing.examples import MemoryExamples
 from cogyard.testing.predictions import MemoryPredictions
+from cogyard.testing.retention import MemoryRetention
 from cogyard.testing.stores import MemoryAccounts, MemoryFiles, MemoryModels
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123456, UTC)
@@ -50,6 +53,7 @@ class Stores:
     deployments: DeploymentStores
     collections: CollectionStores
     endpoints: EndpointStore
+    retention: RetentionStore
 
     async def account(self, username: str) -> Account:
         """Make an account."""
@@ -66,16 +70,18 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
         accounts = MemoryAccounts()
         models = MemoryModels(accounts)
         predictions = MemoryPredictions()
+        examples, deployments = MemoryExamples(predictions), MemoryDeployments(models, predictions)
         yield Stores(
             accounts=accounts,
             models=models,
             versions=models,
             files=MemoryFiles(),
             predictions=predictions,
-            examples=MemoryExamples(predictions),
-            deployments=MemoryDeployments(models, predictions),
+            examples=examples,
+            deployments=deployments,
             collections=MemoryCollections(models),
             endpoints=MemoryEndpoints(predictions),
+            retention=MemoryRetention(models, deployments, predictions, examples),
         )
         return
     with Database.open(tmp_path / "cogyard.db") as database:
@@ -90,4 +96,5 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             deployments=SqlDeployments(database),
             collections=SqlCollections(database),
             endpoints=SqlEndpoints(database),
+            retention=SqlRetention(database),
         )

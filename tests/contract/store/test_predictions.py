@@ -330,24 +330,3 @@ async def test_only_what_has_ended_is_erased(stores: Stores) -> None:
     assert await stores.predictions.erase(made.id, NOW)
     assert await stores.predictions.get(made.id) is None
     assert not await stores.predictions.erase(made.id, NOW)
-
-
-async def test_data_of_the_oldest_is_removed_first(stores: Stores) -> None:
-    """Of those that ended in time, in batches, once; what is left says that it was there."""
-    ended = [await _add(stores, n) for n in range(3)]
-    for each in ended:
-        await stores.predictions.change(each.id, _end)
-    running = await _add(stores, 3)
-    late = NOW + timedelta(hours=2)
-    assert await stores.predictions.remove_data("", NOW + timedelta(minutes=1), 9, late) == ()
-    assert await stores.predictions.remove_data("", late, 2, late) == (ended[0].id, ended[1].id)
-    assert await stores.predictions.remove_data(ended[1].id, late, 9, late) == (ended[2].id,)
-    assert await stores.predictions.remove_data("", late, 9, late) == ()
-    record = await stores.predictions.get(ended[0].id)
-    assert record is not None
-    left = record.prediction
-    assert (left.input, left.output, left.logs, left.data_removed) == ({}, None, "", True)
-    assert (left.status, left.completed_at) == (Status.SUCCEEDED, NOW + timedelta(hours=1))
-    untouched = await stores.predictions.get(running.id)
-    assert untouched is not None
-    assert untouched.prediction.input == running.input

@@ -39,6 +39,9 @@ BODIES: dict[str, Any] = {
     "deployments.create": DEPLOYMENT,
     "tokens.create": {"name": "more"},
     "predictions.webhooks.replay": {},
+    "account.retention.update": {"keep_predictions": 3600},
+    "models.retention.update": {"keep_predictions": "forever"},
+    "deployments.retention.update": {"keep_predictions": None},
     "webhooks.endpoints.create": {"url": "https://ends.test/b"},
     "webhooks.endpoints.update": {"enabled": False},
     "collections.put": {"name": "Chosen"},
@@ -52,6 +55,12 @@ BODIES: dict[str, Any] = {
 # operation: (other, owner, root). Of what is private others hear what they would hear if it were not there.
 RULES: dict[str, tuple[int, int, int]] = {
     "account.get": (200, 200, 200),
+    "account.retention.get": (200, 200, 200),
+    "account.retention.update": (200, 200, 200),
+    "models.retention.get": (404, 200, 200),
+    "models.retention.update": (404, 200, 200),
+    "deployments.retention.get": (404, 200, 200),
+    "deployments.retention.update": (404, 200, 200),
     "tokens.list": (200, 200, 200),
     "tokens.create": (201, 201, 201),
     # The token that the owner asks with: it ends with that.

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cogyard.domain.retention import Keep
 from cogyard.domain.values import Prediction
 from cogyard.domain.waiting import Cause, Reason
-from cogyard.features.predictions.retention import Retention
+from cogyard.features.retention.sweep import Sweep
 from cogyard.features.world import World
+from cogyard.store.retention import SqlRetention
 from cogyard.testing.api import TRAINABLE_SCHEMA, ApiPlatform, add_version
 
 pytestmark = pytest.mark.anyio
@@ -114,9 +116,7 @@ async def test_data_is_removed_after_a_while_but_not_of_examples(tmp_path: Path)
         made, file = await _done_with_file(platform)
         example, kept = await _done_with_file(platform)
         await client.post("/v1/models/owner/echo/examples", json={"prediction": example.id})
-        retention = Retention(
-            store=platform.services.predictions.queue.store, keep=timedelta(hours=1), world=world
-        )
+        retention = Sweep(store=SqlRetention(platform.database), platform=Keep(3600), world=world)
         moment[0] += timedelta(minutes=59)
         assert await retention.sweep() == 0
         moment[0] += timedelta(minutes=2)

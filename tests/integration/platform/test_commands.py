@@ -228,3 +228,29 @@ def test_commands_and_pushes_are_in_the_audit_log(platform: Any, model: Any) -> 
     assert len(_cogyard("audit", "--account", "TESTER", "--since", "1h", *data).stdout.splitlines()) >= 1
     assert _cogyard("audit", "--since", "2999-01-01", *data).stdout == ""
     assert _cogyard("audit", "--since", "yesterday", *data).returncode == 2
+
+
+def test_retention_is_set_by_a_command_too(platform: Any, model: Any) -> None:
+    """Of an account, a model or a deployment by its name; bad times and names are refused with the words for it."""
+    data = ("--data-dir", platform.data.root)
+    platform.push(model("return 'x'"), "kept")
+    assert "Nothing is set" in _cogyard("retention", "list", *data).stderr
+    done = _cogyard("retention", "set", "model", "tester/kept", "12h", *data)
+    assert (done.returncode, "tester/kept" in done.stderr) == (0, True)
+    assert _cogyard("retention", "set", "account", "tester", "forever", *data).returncode == 0
+    listed = [line.split() for line in _cogyard("retention", "list", *data).stdout.splitlines()]
+    assert listed == [["account", "tester", "forever"], ["model", "tester/kept", "12h"]]
+    shown = platform.http.get("/v1/models/tester/kept/retention").json()
+    assert shown == {"keep_predictions": 43200, "platform": "forever"}
+    for scope, name, keep, status, words in (
+        ("model", "tester/kept", "5", 2, "3600"),
+        ("model", "tester/kept", "soon", 2, "12h"),
+        ("model", "tester/none", "12h", 1, "there is no model tester/none"),
+        ("deployment", "tester", "12h", 1, "there is no deployment tester"),
+        ("planet", "earth", "12h", 2, "planet"),
+    ):
+        refused = _cogyard("retention", "set", scope, name, keep, *data)
+        assert (refused.returncode, words in refused.stderr) == (status, True), refused.stderr
+    for scope, name in (("account", "tester"), ("model", "tester/kept")):
+        assert _cogyard("retention", "set", scope, name, "default", *data).returncode == 0
+    assert _cogyard("retention", "list", *data).stdout == ""

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from cogyard.store import outbox, predictions
+from cogyard.store import outbox, predictions, retention
 from cogyard.store.database import Database
 
 QUESTIONS = {
@@ -73,6 +73,26 @@ QUESTIONS = {
         "SELECT account_id FROM sessions WHERE hash = ? AND expires_at > ?",
         "PRIMARY KEY (hash=?)",
     ),
+    "an account's tries to one endpoint": (
+        (
+            "SELECT * FROM webhook_calls WHERE account_id = ? AND endpoint <> '' AND endpoint = ? AND (rank) < (?)"
+            " ORDER BY rank DESC LIMIT 9"
+        ),
+        "webhook_calls_of_endpoint (endpoint=? AND rank<?)",
+    ),
+    "what holds data of an account": (
+        retention.OF_ACCOUNT,
+        "predictions_by_account (account_id=? AND id>? AND id<?)",
+    ),
+    "what holds data of a deployment": (
+        retention.OF_DEPLOYMENT,
+        "predictions_by_deployment (deployment_id=? AND id>? AND id<?)",
+    ),
+    "what holds data of a version": (
+        retention.OF_VERSION,
+        "predictions_by_version (version=? AND model_id=? AND rowid>?)",
+    ),
+    "what holds data": (retention.ALL, "sqlite_autoindex_predictions_1 (id>? AND id<?)"),
     "letters that are due": (outbox._DUE, "outbox_due (due_at<?)"),
 }
 

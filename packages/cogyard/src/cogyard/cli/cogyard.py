@@ -12,6 +12,7 @@ COMMANDS = {
     "doctor": Row("cogyard.cli.platform_doctor:doctor", "Look whether this machine is ready for it."),
     "account": Row("cogyard.cli.account:account", "Make and list accounts."),
     "token": Row("cogyard.cli.token:token", "Make, list and revoke API tokens."),
+    "retention": Row("cogyard.cli.retention:retention", "Show and set how long predictions hold their data."),
     "audit": Row("cogyard.cli.audit:audit", "Show who did what, to what, from where."),
     "backup": Row("cogyard.cli.backup:backup", "Copy everything to a folder, also while it runs."),
     "restore": Row("cogyard.cli.backup:restore", "Make a platform of a backup."),

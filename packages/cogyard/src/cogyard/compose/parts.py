@@ -25,6 +25,7 @@ from cogyard.compose.settings import Settings, machine
 from cogyard.compose.trainings import TrainedVersions
 from cogyard.compose.upgrade import open_database
 from cogyard.domain.autoscale import Limits, Scale
+from cogyard.domain.retention import FOREVER, Keep
 from cogyard.domain.values import Prediction
 from cogyard.domain.webhooks import Targets
 from cogyard.features.accounts.service import Accounts
@@ -40,8 +41,9 @@ from cogyard.features.instances.service import InstanceRecords
 from cogyard.features.models.service import Models
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.queue import Queue
-from cogyard.features.predictions.retention import Retention
 from cogyard.features.predictions.service import Predictions
+from cogyard.features.retention.service import Retention
+from cogyard.features.retention.sweep import Sweep
 from cogyard.features.services import Services
 from cogyard.features.trainings.finishing import TrainingWork
 from cogyard.features.trainings.service import Trainings
@@ -69,6 +71,7 @@ from cogyard.store.models import SqlModels
 from cogyard.store.outbox import SqlDeliveryLog, SqlOutbox
 from cogyard.store.predictions import SqlPredictions
 from cogyard.store.registry import SqlRepositories
+from cogyard.store.retention import SqlRetention
 from cogyard.web.application import create_application
 from cogyard.web.measuring import Meter
 from cogyard.web.settings import WebSettings
@@ -161,6 +164,12 @@ def make_services(
         why=lookout.why,
     )
     versions = Versions(store=model_store, models=models)
+    deployments = Deployments(
+        store=SqlDeployments(kept.database),
+        versions=versions,
+        predictions=predictions,
+        hardware=hardware,
+    )
     return Services(
         accounts=accounts,
         audit=Audit(store=SqlAudit(kept.database), keep=timedelta(days=settings.audit_days)),
@@ -169,11 +178,12 @@ def make_services(
         predictions=predictions,
         examples=Examples(store=SqlExamples(kept.database), models=models, predictions=predictions),
         collections=Collections(store=SqlCollections(kept.database), models=models),
-        deployments=Deployments(
-            store=SqlDeployments(kept.database),
-            versions=versions,
-            predictions=predictions,
-            hardware=hardware,
+        deployments=deployments,
+        retention=Retention(
+            store=SqlRetention(kept.database),
+            models=models,
+            deployments=deployments,
+            platform=_keep(settings),
         ),
         trainings=Trainings(versions=versions, predictions=predictions),
         files=files,
@@ -254,13 +264,13 @@ def controller_options(settings: Settings) -> ControllerOptions:
     )
 
 
-def make_retention(services: Services, settings: Settings) -> Retention | None:
-    """Return what removes the data of old predictions; None when all is kept."""
-    if settings.keep_predictions is None:
-        return None
-    return Retention(
-        store=services.predictions.queue.store, keep=timedelta(seconds=settings.keep_predictions)
-    )
+def make_sweep(kept: Kept, settings: Settings) -> Sweep:
+    """Return what removes the data of old predictions."""
+    return Sweep(store=SqlRetention(kept.database), platform=_keep(settings))
+
+
+def _keep(settings: Settings) -> Keep:
+    return FOREVER if settings.keep_predictions is None else Keep(int(settings.keep_predictions))
 
 
 def make_scales(services: Services, settings: Settings) -> DeploymentScales:

@@ -22,9 +22,9 @@ from cogyard.compose.parts import (
     make_application,
     make_caller,
     make_metrics,
-    make_retention,
     make_scales,
     make_services,
+    make_sweep,
     make_work,
     secret_of,
 )
@@ -35,7 +35,7 @@ from cogyard.compose.skus import HardwareNeeds
 from cogyard.compose.status import StatusFile
 from cogyard.compose.tracing import Spans, Traced, make_spans
 from cogyard.compose.wishes import WishedHardware
-from cogyard.features.predictions.retention import Retention
+from cogyard.features.retention.sweep import Sweep
 from cogyard.features.services import Services
 from cogyard.features.webhooks.calling import HttpCaller
 from cogyard.fleet.controller import Controller
@@ -66,7 +66,7 @@ class Platform:
         status: StatusFile,
         counter: LogCounter,
         spans: Spans | None,
-        retention: Retention | None,
+        sweep: Sweep,
         runtime: Choice,
         prefetch: Prefetch,
         collect: ImageCollection,
@@ -83,7 +83,7 @@ class Platform:
         self._status = status
         self._counter = counter
         self._spans = spans
-        self._retention = retention
+        self._sweep = sweep
         self._collect = collect
         self._background = Background()
 
@@ -141,7 +141,7 @@ class Platform:
             status=status,
             counter=LogCounter(metrics),
             spans=spans,
-            retention=make_retention(services, settings),
+            sweep=make_sweep(kept, settings),
             runtime=choice,
             prefetch=prefetch,
             collect=ImageCollection(kept=kept, grace=timedelta(seconds=settings.keep_unused_layers)),
@@ -164,8 +164,7 @@ class Platform:
             self._background.begin("webhooks", self.services.webhooks.run)
             self._background.begin("webhook log", partial(every, _SWEEP, self.services.webhooks.prune))
         self._background.begin("files", partial(every, _SWEEP, self.services.files.sweep))
-        if self._retention is not None:
-            self._background.begin("retention", partial(every, _SWEEP, self._retention.sweep))
+        self._background.begin("retention", partial(every, _SWEEP, self._sweep.sweep))
         if self.services.audit is not None:
             self._background.begin("audit", partial(every, _AUDIT_PRUNE, self.services.audit.prune))
         self._background.begin("images", partial(every, EVERY, self._collect))

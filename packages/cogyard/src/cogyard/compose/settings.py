@@ -259,8 +259,9 @@ class Settings:
     )
     keep_predictions: float | None = _setting(
         _seconds,
-        "Seconds after which inputs, outputs, logs and files of predictions are removed; examples stay."
-        " Without it they are kept until they are deleted.",
+        "Seconds after which inputs, outputs, logs and files of ended predictions are removed; examples stay."
+        " Without it they are kept until they are deleted. Accounts, models and deployments can have their own"
+        " (`cogyard retention`), which win.",
         default=None,
     )
     max_file: int = _setting(

@@ -14,6 +14,7 @@ from cogyard.features.hardware.service import HardwareList
 from cogyard.features.instances.service import InstanceRecords
 from cogyard.features.models.service import Models
 from cogyard.features.predictions.service import Predictions
+from cogyard.features.retention.service import Retention
 from cogyard.features.trainings.service import Trainings
 from cogyard.features.versions.service import Versions
 from cogyard.features.webhooks.calls import WebhookCalls
@@ -35,6 +36,7 @@ class Services:
     trainings: Trainings
     files: Files
     hardware: HardwareList
+    retention: Retention
     calls: WebhookCalls
     endpoints: Endpoints
     instances: InstanceRecords

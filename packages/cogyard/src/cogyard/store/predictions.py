@@ -46,14 +46,6 @@ _PLACE = (
     " WHERE o.deployable = q.deployable AND o.lease_token IS NULL AND o.rank <= q.rank) AS position"
     " FROM queue q WHERE q.prediction_id = ? AND q.lease_token IS NULL"
 )
-_DUE = (
-    "SELECT id FROM predictions p WHERE id > ? AND id < ? AND completed_at < ? AND data_removed = 0"
-    " AND NOT EXISTS (SELECT 1 FROM examples WHERE prediction_id = p.id) ORDER BY id LIMIT ?"
-)
-_EMPTY = (
-    "UPDATE predictions SET input = '{}', secret_inputs = '', output = NULL, logs = '', data_removed = 1"
-    " WHERE id = ?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +92,8 @@ class SqlPredictions:
         def work(db: sqlite3.Connection) -> bool:
             if db.execute(sql, (prediction_id,)).rowcount == 0:
                 return False
-            _drop_held(db, prediction_id, now)
+            drop_held(db, prediction_id, now)
             return True
-
-        return await self.database.write(work)
-
-    async def remove_data(self, after: str, before: datetime, limit: int, now: datetime) -> tuple[str, ...]:
-        """Remove what ended predictions hold."""
-        values = (after, first_id(before), stored(before), limit)
-
-        def work(db: sqlite3.Connection) -> tuple[str, ...]:
-            ids = tuple(row[0] for row in db.execute(_DUE, values))
-            for key in ids:
-                db.execute(_EMPTY, (key,))
-                _drop_held(db, key, now)
-            return ids
 
         return await self.database.write(work)
 
@@ -289,7 +268,7 @@ def _once(db: sqlite3.Connection, account_id: int, key: str) -> Once | None:
     )
 
 
-def _drop_held(db: sqlite3.Connection, prediction_id: str, now: datetime) -> None:
+def drop_held(db: sqlite3.Connection, prediction_id: str, now: datetime) -> None:
     """Drop a prediction's stream, and let its files expire: their contents go with the next sweep of files."""
     db.execute("DELETE FROM prediction_events WHERE prediction_id = ?", (prediction_id,))
     db.execute("UPDATE files SET expires_at = ? WHERE prediction_id = ?", (stored(now), prediction_id))

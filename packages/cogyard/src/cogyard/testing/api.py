@@ -33,6 +33,7 @@ from cogyard.features.models.service import Models
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.queue import Claim, Queue
 from cogyard.features.predictions.service import Predictions
+from cogyard.features.retention.service import Retention
 from cogyard.features.services import Services
 from cogyard.features.trainings.service import Trainings
 from cogyard.features.versions.service import Versions
@@ -51,6 +52,7 @@ from cogyard.store.files import SqlFiles
 from cogyard.store.models import SqlModels
 from cogyard.store.outbox import SqlDeliveryLog
 from cogyard.store.predictions import SqlPredictions
+from cogyard.store.retention import SqlRetention
 from cogyard.web.application import create_application
 from cogyard.web.settings import WebSettings
 
@@ -239,6 +241,13 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
         world=world,
     )
     versions = Versions(store=models_store, models=models, world=world)
+    deployments = Deployments(
+        store=SqlDeployments(database),
+        versions=versions,
+        predictions=predictions,
+        hardware=hardware,
+        world=world,
+    )
     return Services(
         audit=Audit(store=SqlAudit(database), keep=timedelta(days=1), world=world),
         accounts=Accounts(store=accounts, world=world),
@@ -247,13 +256,8 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
         predictions=predictions,
         examples=Examples(store=SqlExamples(database), models=models, predictions=predictions, world=world),
         collections=Collections(store=SqlCollections(database), models=models, world=world),
-        deployments=Deployments(
-            store=SqlDeployments(database),
-            versions=versions,
-            predictions=predictions,
-            hardware=hardware,
-            world=world,
-        ),
+        deployments=deployments,
+        retention=Retention(store=SqlRetention(database), models=models, deployments=deployments),
         trainings=Trainings(versions=versions, predictions=predictions),
         files=files,
         hardware=hardware,

@@ -68,25 +68,6 @@ class MemoryPredictions:
         self.streams.pop(prediction_id, None)
         return True
 
-    async def remove_data(self, after: str, before: datetime, limit: int, now: datetime) -> tuple[str, ...]:
-        """Remove what ended predictions hold."""
-        del now
-        due = sorted(
-            key
-            for key, each in self.predictions.items()
-            if after < key < first_id(before)
-            and each.completed_at is not None
-            and each.completed_at < before
-            and not each.data_removed
-        )[:limit]
-        for key in due:
-            empty = replace(
-                self.predictions[key], input={}, secret_inputs=(), output=None, logs="", data_removed=True
-            )
-            self.predictions[key] = empty
-            self.streams.pop(key, None)
-        return tuple(due)
-
     async def get(self, prediction_id: str) -> Record | None:
         """Return a prediction, with what was streamed while it has not ended."""
         return self._record(prediction_id)

@@ -20,6 +20,7 @@ from cogyard.features.instances import routes as instances
 from cogyard.features.models import routes as models
 from cogyard.features.predictions import routes as predictions
 from cogyard.features.predictions import streams
+from cogyard.features.retention import routes as retention
 from cogyard.features.trainings import routes as trainings
 from cogyard.features.versions import routes as versions
 from cogyard.features.webhooks import endpoint_routes as webhook_endpoints
@@ -39,6 +40,7 @@ _FEATURES: tuple[Endpoint, ...] = (
     *trainings.ENDPOINTS,
     *instances.ENDPOINTS,
     *versions.ENDPOINTS,
+    *retention.ENDPOINTS,
     *webhook_endpoints.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *collections.ENDPOINTS,

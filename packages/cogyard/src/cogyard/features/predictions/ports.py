@@ -159,17 +159,10 @@ class OnceStore(Protocol):
 
 
 class KeepingStore(Protocol):
-    """Keeps no more than it should."""
+    """Keeps no more than is wanted."""
 
     async def erase(self, prediction_id: str, now: datetime) -> bool:
         """Delete a prediction that has ended, and let its files expire; False when there is none that has."""
-        ...
-
-    async def remove_data(self, after: str, before: datetime, limit: int, now: datetime) -> tuple[str, ...]:
-        """Remove what ended predictions hold whose ids follow `after`, and return their ids, the oldest first.
-
-        It is done to those that were created and had ended before `before`, are no examples, and still hold something.
-        """
         ...
 
 

@@ -11,6 +11,7 @@ from cogyard.features.deployments.routes import Back, DeploymentChanges, NewDepl
 from cogyard.features.examples.routes import NewExample
 from cogyard.features.models.routes import ModelChanges, NewModel
 from cogyard.features.predictions.creating import Asked
+from cogyard.features.retention.routes import RetentionChanges
 from cogyard.features.trainings.routes import NewTraining
 from cogyard.features.webhooks.endpoint_routes import EndpointChanges, NewEndpoint
 from cogyard.features.webhooks.routes import Replay
@@ -93,6 +94,10 @@ def _predict(*refuses: int) -> Operation:
     )
 
 
+def _retain(*refuses: int) -> Operation:
+    return Operation(answers={200: ref("Retention")}, refuses=(*_BODY, *refuses), body=RetentionChanges)
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "openapi.get": Operation(answers={200: OBJECT}),
     "tokens.list": Operation(answers={200: page_of(ref("Token"))}),
@@ -115,6 +120,12 @@ OPERATIONS: Mapping[str, Operation] = {
     "predictions.webhooks.replay": Operation(
         answers={202: record({"id": TEXT, "event": TEXT})}, refuses=(*_BODY, 404, 409), body=Replay
     ),
+    "account.retention.get": Operation(answers={200: ref("Retention")}),
+    "account.retention.update": _retain(),
+    "models.retention.get": Operation(answers={200: ref("Retention")}, refuses=(403, 404)),
+    "models.retention.update": _retain(403, 404),
+    "deployments.retention.get": _get(ref("Retention")),
+    "deployments.retention.update": _retain(404),
     "hardware.list": Operation(answers={200: array(ref("Hardware"))}),
     "collections.list": _list(ref("Collection")),
     "collections.get": _get(ref("CollectionWithModels")),

@@ -91,6 +91,7 @@ _TOKEN: Mapping[str, Schema] = {
     "created_at": MOMENT,
     "expires_at": maybe(MOMENT),
 }
+_KEEP: Schema = {"anyOf": [{"type": "integer", "minimum": 0}, {"const": "forever"}]}
 _SIGNING_KEY: Schema = {"type": "string", "pattern": "^whsec_[A-Za-z0-9+/]+=*$"}
 _ENDPOINT: Mapping[str, Schema] = {
     "id": ID,
@@ -183,6 +184,7 @@ ANSWERS: Mapping[str, Schema] = {
             "milliseconds": NUMBER,
         }
     ),
+    "Retention": record({"keep_predictions": maybe(_KEEP), "platform": _KEEP}),
     "Token": record(_TOKEN),
     "TokenWithSecret": record({**_TOKEN, "token": TEXT}),
     "WebhookEndpoint": record(_ENDPOINT),
