@@ -104,3 +104,35 @@ def test_a_slow_reader_holds_nobody_up(project: Path) -> None:
             seconds=30,
         )
         assert server.result({"count": 1})["status"] == "succeeded"
+
+
+BURST = """
+import cog
+from typing import Any, Iterator
+class Predictor:
+    def predict(self, n: int) -> Iterator[Any]:
+        for number in range(n):
+            yield f"token {number}"
+            if number == n // 2:
+                path = cog.Path(cog.current_scope().folder) / "half.txt"
+                path.write_text("half")
+                yield path
+"""
+
+
+def test_a_burst_comes_whole_and_in_order(tmp_path: Path) -> None:
+    """Thousands of outputs at once, a file among them: each once, counted, before the end."""
+    (tmp_path / "predict.py").write_text(BURST)
+    expected: list[str] = [f"token {number}" for number in range(5000)]
+    expected.insert(2501, "data:text/plain;base64,aGFsZg==")
+    with serving(tmp_path, "predict.py:Predictor") as server:
+        headers = {"accept": "text/event-stream"}
+        with server.client.stream(
+            "POST", "/predictions", json={"input": {"n": 5000}}, headers=headers
+        ) as response:
+            found = list(events(response))
+        assert [data["chunk"] for _, name, data in found if name == "output"] == expected
+        assert [data["index"] for _, name, data in found if name == "output"] == list(range(5001))
+        assert [int(number) for number, _, _ in found] == list(range(1, len(found) + 1))
+        assert found[-1][1] == "completed"
+        assert found[-1][2]["output"] == expected

@@ -29,6 +29,8 @@ from cog_server.workers.lane import Lane
 STORING_MOST = 64
 """Predictions that may be storing their files at once, beyond slots and queue."""
 _NOWHERE = Origin()
+_PLAIN = b"\0"
+"""The flags of an output without files."""
 OUTPUT_LIMIT = 1 << 30
 """Bytes of JSON that one prediction may put out."""
 
@@ -203,6 +205,21 @@ class Engine(Performer):
             self._fire(prediction, Event.CANCELED)
         else:
             raise ProtocolError(f"a frame of kind 0x{kind:02x} cannot speak of a prediction")
+
+    def worker_outputs(self, lane: Lane, tag: int, payloads: list[bytes]) -> None:
+        """Take what one prediction put out since the last read, at once when nothing in it is unusual."""
+        prediction = lane.running.get(tag)
+        if prediction is None:
+            return
+        texts = [payload[1:] for payload in payloads if payload[:1] == _PLAIN]
+        size = prediction.output_size + sum(map(len, texts))
+        if len(texts) < len(payloads) or not all(texts) or prediction.delivery or size > OUTPUT_LIMIT:
+            for payload in payloads:
+                self.worker_frame(lane, frames.OUTPUT, tag, payload)
+            return
+        prediction.streamed = True
+        prediction.output_size = size
+        self._add_outputs(prediction, texts)
 
     def worker_text(self, lane: Lane, source: str, text: str) -> None:
         """Give text to the prediction that wrote it, when that is certain; else it is the server's own log."""

@@ -26,7 +26,7 @@ from cog_server.inputs.prepare import prepare
 from cog_server.lifecycle import Effect, Event, step
 from cog_server.memory import Memory
 from cog_server.outputs import OutputStore
-from cog_server.prediction import COMPLETED, OUTPUT, START, Prediction
+from cog_server.prediction import COMPLETED, START, Prediction
 from cog_server.statistics import Statistics
 from cog_server.tracing import Passing, Tracer
 from cog_server.webhooks import WebhookClient
@@ -120,12 +120,12 @@ class Performer:
         if final:
             prediction.output = raw
             return
+        self._add_outputs(prediction, [bytes(raw)])
+
+    def _add_outputs(self, prediction: Prediction, texts: list[bytes]) -> None:
         self._fire(prediction, Event.OUTPUT)
         if not prediction.over:
-            text = bytes(raw)
-            outputs = prediction.outputs
-            outputs.append(text)
-            prediction.emit(OUTPUT, (len(outputs) - 1, text))
+            prediction.put_out(texts)
             if prediction.webhook is not None:
                 prediction.webhook.notify("output")
 

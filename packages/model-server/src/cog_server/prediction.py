@@ -189,15 +189,18 @@ class Prediction:
         """Append an event and wake whoever waits for one."""
         if len(self.events) < EVENTS_LIMIT or name == COMPLETED:
             self.events.append((name, data))
-        if self.watchers:
-            _wake(self.watchers)
-        if self.taps:
-            for tap in tuple(self.taps):
-                tap()
+        self._tell()
         if name == COMPLETED and self.enders:
             enders, self.enders = self.enders, []
             for ender in enders:
                 ender()
+
+    def put_out(self, texts: list[bytes]) -> None:
+        """Append the JSON of values that an iterator yielded, and an event for each; then wake whoever waits."""
+        first, room = len(self.outputs), EVENTS_LIMIT - len(self.events)
+        self.outputs += texts
+        self.events += [(OUTPUT, each) for each in enumerate(texts[: max(0, room)], first)]
+        self._tell()
 
     def watch(self) -> asyncio.Future[None]:
         """Return a future that is done when something happens."""
@@ -224,6 +227,13 @@ class Prediction:
             text = f"{fits}\n[more than {LOG_LIMIT} characters of logs: the rest is dropped]\n"
         self.logs.append(text)
         return text
+
+    def _tell(self) -> None:
+        if self.watchers:
+            _wake(self.watchers)
+        if self.taps:
+            for tap in tuple(self.taps):
+                tap()
 
     def all_logs(self) -> str:
         """Return all log text, as one string."""

@@ -20,6 +20,9 @@ class Listener(Protocol):
     def worker_frame(self, lane: Lane, kind: int, tag: int, payload: bytes) -> None:
         """Take a frame about a prediction."""
 
+    def worker_outputs(self, lane: Lane, tag: int, payloads: list[bytes]) -> None:
+        """Take what one prediction put out since the last read: payloads of OUTPUT frames, in order."""
+
     def worker_text(self, lane: Lane, source: str, text: str) -> None:
         """Take text that was written after setup."""
 
@@ -91,6 +94,10 @@ class Lane:
     def worker_frame(self, kind: int, tag: int, payload: bytes) -> None:
         """Pass a frame on."""
         self._listener.worker_frame(self, kind, tag, payload)
+
+    def worker_outputs(self, tag: int, payloads: list[bytes]) -> None:
+        """Pass outputs of one prediction on."""
+        self._listener.worker_outputs(self, tag, payloads)
 
     def worker_text(self, source: str, text: str) -> None:
         """Pass text on."""

@@ -44,6 +44,9 @@ class Predictions(Protocol):
     def worker_frame(self, kind: int, tag: int, payload: bytes) -> None:
         """Take a frame about a prediction."""
 
+    def worker_outputs(self, tag: int, payloads: list[bytes]) -> None:
+        """Take what one prediction put out since the last read: payloads of OUTPUT frames, in order."""
+
     def worker_text(self, source: str, text: str) -> None:
         """Take text that was written after setup."""
 
@@ -230,8 +233,16 @@ class Supervisor:
 
     def frames_received(self, received: list[frames.Frame]) -> None:
         """Take frames, in order."""
+        outputs: list[bytes] = []
+        last = 0
         for kind, tag, payload in received:
-            if tag:
+            if outputs and (kind != frames.OUTPUT or tag != last):
+                self._predictions.worker_outputs(last, outputs)
+                outputs = []
+            if kind == frames.OUTPUT and tag:
+                outputs.append(payload)
+                last = tag
+            elif tag:
                 self._predictions.worker_frame(kind, tag, payload)
             elif kind == frames.READY:
                 self._became_ready(messages.decode(messages.Ready, payload))
@@ -245,6 +256,8 @@ class Supervisor:
                 self._health_answers.clear()
             else:
                 raise ProtocolError(f"a frame of kind 0x{kind:02x} must name a prediction")
+        if outputs:
+            self._predictions.worker_outputs(last, outputs)
 
     def text_received(self, source: str, data: bytes) -> None:
         """Take text: setup's until the worker is ready, then the predictions'."""

@@ -13,12 +13,15 @@ import contextlib
 import os
 import select
 import threading
+from collections.abc import Callable
+from time import perf_counter
 from typing import Protocol
 
 from cog_server import frames
 from cog_server.errors import ProtocolError
 from cog_server.workers.exits import Exit, out_of_memory_kills
 from cog_server.workers.process import WorkerProcess
+from cog_server.workers.short_timer import ShortTimer
 
 _READ = 1 << 16
 """Bytes read from a log pipe at once."""
@@ -27,6 +30,11 @@ _LAST_WORDS_SECONDS = 0.5
 """How long after its death a worker's socket may stay open in the hands of a child that left its process group."""
 _DRAIN_LIMIT = 1 << 24
 """Bytes read from a pipe in one drain; a subprocess that never stops writing must not hold the loop."""
+
+_BURST = 20_000
+"""Outputs a second from which their reading rests in between."""
+_REST_SECONDS = 0.0003
+"""How long it rests: what an output waits at most (a millisecond where the system has no short timers)."""
 
 
 class WorkerListener(Protocol):
@@ -45,17 +53,26 @@ class WorkerListener(Protocol):
 class Worker(asyncio.Protocol):
     """Speak with one worker process; make it with `await Worker.attach(...)`."""
 
-    def __init__(self, process: WorkerProcess, listener: WorkerListener) -> None:
+    def __init__(
+        self,
+        process: WorkerProcess,
+        listener: WorkerListener,
+        *,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
         self.process = process
         self.pid = process.popen.pid
         self._listener = listener
         self._decoder = frames.Decoder()
-        self._transport: asyncio.WriteTransport | None = None
+        self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._poll = select.poll()
         self._pipes: dict[int, str] = {process.stdout: "stdout", process.stderr: "stderr"}
         self._kill_reason: str | None = None
         self._broken = False
+        self._clock = clock
+        self._read_at = -1.0
+        self._rest: ShortTimer | None = None
         self._memory_kills = out_of_memory_kills()
         self._status: int | None = None
         self._reported = False
@@ -114,9 +131,29 @@ class Worker(asyncio.Protocol):
             received = self._decoder.feed(data)
             if received:
                 self._listener.frames_received(received)
+                if received[-1][0] == frames.OUTPUT:
+                    self._pace(len(received))
         except ProtocolError as exc:
             self._broken = True
             self.kill(exc.message)
+
+    def _pace(self, count: int) -> None:
+        """Rest from reading when outputs come faster than anybody needs each by itself.
+
+        Woken for each, this process would take its processor from the model every few microseconds.
+        """
+        now = self._clock()
+        rapid = count > (now - self._read_at) * _BURST
+        self._read_at = now
+        if rapid and self._transport is not None:
+            self._transport.pause_reading()
+            if self._rest is None:
+                self._rest = ShortTimer(self._loop, self._go_on)
+            self._rest.start(_REST_SECONDS)
+
+    def _go_on(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's own signature
         """Note that everything the worker sent has been read; its exit is reported once both are known."""
@@ -184,5 +221,8 @@ class Worker(asyncio.Protocol):
             self._close_pipe(fd)
         if self._transport is not None:
             self._transport.abort()
+        if self._rest is not None:
+            self._rest.close()
+            self._rest = None
         memory = out_of_memory_kills() > self._memory_kills
         self._listener.exited(Exit(status=self._status, out_of_memory=memory, by_us=self._kill_reason))

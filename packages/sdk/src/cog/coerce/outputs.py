@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from json.encoder import encode_basestring
 from typing import Any
 
 from cog.coerce.foreign import simplify
@@ -46,6 +47,11 @@ class Encoder:
 
         `keep` leaves the author's own files in place, for outputs of a generator that goes on. Raises OutputError.
         """
+        if type(value) is str and self._shape is None:
+            try:
+                return encode_basestring(value).encode(), 0  # what nearly every token is
+            except UnicodeEncodeError:
+                pass  # half of a surrogate pair: below
         if value is None and not self._nullable:
             raise OutputError(f"{self._name}() returned None, but its annotation promises a value")
         if self._shape is not None:

@@ -28,6 +28,7 @@ _HEADER = struct.Struct(">IBI")
 _RESULT = struct.Struct(">IBIdB")
 _PIECE = struct.Struct(">IBIB")
 _OVERHEAD = _HEADER.size - 4
+_PIECE_OVERHEAD = _PIECE.size - 4
 HEADER_SIZE = _HEADER.size
 
 #: kind, tag, payload
@@ -51,7 +52,10 @@ def encode_succeeded(tag: int, predict_time: float, flags: int, output: bytes) -
 
 def encode_output(tag: int, flags: int, output: bytes) -> bytes:
     """Return an OUTPUT frame with the JSON of one yielded value. Raises FrameError."""
-    return _PIECE.pack(_length(_PIECE.size - 4 + len(output)), OUTPUT, tag, flags) + output
+    length = _PIECE_OVERHEAD + len(output)
+    if length > LARGEST_LENGTH:
+        _length(length)
+    return _PIECE.pack(length, OUTPUT, tag, flags) + output
 
 
 def encode_log(tag: int, source: int, text: str) -> bytes:

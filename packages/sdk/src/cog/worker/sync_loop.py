@@ -103,8 +103,11 @@ class SyncLoop:
             canceler.arm()
             pieces = iter(self._model.function(**arguments))
             advance = pieces.__next__
+            inbox = self._channel.inbox
             while True:
-                canceler.arm()
+                canceler.armed = not canceler.canceled
+                if canceler.signalled or inbox:
+                    canceler.arm()
                 piece = advance()
                 canceler.armed = False
                 output, flags = encode(piece, folder, keep=True)
