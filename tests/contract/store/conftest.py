@@ -14,6 +14,7 @@ from cogyard.features.collections.ports import Store as CollectionStores
 from cogyard.features.deployments.ports import Store as DeploymentStores
 from cogyard.features.examples.ports import ExampleStore
 from cogyard.features.files.ports import FileStore
+from cogyard.features.limits.ports import LimitStore
 from cogyard.features.models.ports import ModelStore
 from cogyard.features.predictions.ports import Store
 from cogyard.features.retention.ports import RetentionStore
@@ -26,6 +27,7 @@ from cogyard.store.deployments import SqlDeployments
 from cogyard.store.endpoints import SqlEndpoints
 from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
+from cogyard.store.limits import SqlLimits
 from cogyard.store.models import SqlModels
 from cogyard.store.predictions import SqlPredictions
 from cogyard.store.retention import SqlRetention
@@ -33,6 +35,7 @@ from cogyard.testing.collections import MemoryCollections
 from cogyard.testing.deployments import MemoryDeployments
 from cogyard.testing.endpoints import MemoryEndpoints
 from cogyard.testing.examples import MemoryExamples
+from cogyard.testing.limits import MemoryLimits
 from cogyard.testing.predictions import MemoryPredictions
 from cogyard.testing.retention import MemoryRetention
 from cogyard.testing.stores import MemoryAccounts, MemoryFiles, MemoryModels
@@ -54,6 +57,7 @@ class Stores:
     collections: CollectionStores
     endpoints: EndpointStore
     retention: RetentionStore
+    limits: LimitStore
 
     async def account(self, username: str) -> Account:
         """Make an account."""
@@ -82,6 +86,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             collections=MemoryCollections(models),
             endpoints=MemoryEndpoints(predictions),
             retention=MemoryRetention(models, deployments, predictions, examples),
+            limits=MemoryLimits(models, predictions),
         )
         return
     with Database.open(tmp_path / "cogyard.db") as database:
@@ -97,4 +102,5 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             collections=SqlCollections(database),
             endpoints=SqlEndpoints(database),
             retention=SqlRetention(database),
+            limits=SqlLimits(database),
         )

@@ -39,6 +39,7 @@ BODIES: dict[str, Any] = {
     "deployments.create": DEPLOYMENT,
     "tokens.create": {"name": "more"},
     "predictions.webhooks.replay": {},
+    "models.limits.update": {"at_once": 1000},
     "account.retention.update": {"keep_predictions": 3600},
     "models.retention.update": {"keep_predictions": "forever"},
     "deployments.retention.update": {"keep_predictions": None},
@@ -55,6 +56,8 @@ BODIES: dict[str, Any] = {
 # operation: (other, owner, root). Of what is private others hear what they would hear if it were not there.
 RULES: dict[str, tuple[int, int, int]] = {
     "account.get": (200, 200, 200),
+    "models.limits.get": (404, 200, 200),
+    "models.limits.update": (404, 200, 200),
     "account.retention.get": (200, 200, 200),
     "account.retention.update": (200, 200, 200),
     "models.retention.get": (404, 200, 200),

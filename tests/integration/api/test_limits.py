@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cogyard.domain.deployments import Configuration
 from cogyard.http.rates import Rates
 from cogyard.testing.api import SECRET, ApiPlatform
 from cogyard.web.settings import WebSettings
@@ -34,6 +35,7 @@ async def test_too_many_in_a_minute_are_told_when_to_come_back(tmp_path: Path) -
         assert (await client.post("/v1/predictions", json=body)).status_code == 201
         refused = await client.post("/v1/predictions", json=body)
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+        assert (refused.headers["ratelimit-limit"], refused.headers["ratelimit-remaining"]) == ("2", "0")
         documented.check("predictions.create", refused)
         assert (await other.post("/v1/predictions", json=body)).status_code == 201
         for left in ("2", "1", "0"):
@@ -48,3 +50,38 @@ async def test_without_a_limit_nothing_is_said(platform: ApiPlatform) -> None:
     async with platform.client() as client:
         answer = await client.get("/v1/account")
     assert not [name for name in answer.headers if name.startswith("ratelimit")]
+
+
+async def test_a_models_limit_holds_for_everybody_however_they_ask(platform: ApiPlatform) -> None:
+    """By version, by name and through a deployment; the same create said again is let through."""
+    path = "/v1/models/owner/echo/limits"
+    async with platform.client() as client, platform.client("other") as other:
+        assert (await other.patch(path, json={"at_once": 1})).status_code == 403
+        answer = await client.patch(path, json={"at_once": 1, "predictions": 100, "window": 3600})
+        documented.check("models.limits.update", answer)
+        assert answer.json() == {"at_once": 1, "predictions": 100, "window": 3600}
+        assert (await client.patch(path, json={"window": None})).json()["window"] == 60
+        assert (await client.get(path)).json()["predictions"] == 100
+
+        configuration = Configuration(
+            version=platform.version.id, hardware="cpu", min_instances=0, max_instances=1
+        )
+        await platform.services.deployments.create(
+            platform.accounts["owner"], "front", "owner/echo", configuration
+        )
+        body = {"input": {"text": "x"}}
+        key = {"Idempotency-Key": "k"}
+        made = await other.post("/v1/models/owner/echo/predictions", json=body, headers=key)
+        assert made.status_code == 201
+        again = await other.post("/v1/models/owner/echo/predictions", json=body, headers=key)
+        assert again.json()["id"] == made.json()["id"]
+        for who, where, asked in (
+            (other, "/v1/models/owner/echo/predictions", body),
+            (client, "/v1/predictions", body | {"version": platform.version.id}),
+            (client, "/v1/deployments/owner/front/predictions", body),
+        ):
+            refused = await who.post(where, json=asked)
+            assert (refused.status_code, refused.headers["ratelimit-limit"]) == (429, "1")
+            assert "owner/echo" in refused.json()["detail"]
+        await other.post(f"/v1/predictions/{made.json()['id']}/cancel")
+        assert (await client.post("/v1/deployments/owner/front/predictions", json=body)).status_code == 201

@@ -37,3 +37,13 @@ def test_never_more_than_the_rate_over_time(pauses: list[float], limit: int) -> 
         bucket, through = taken.bucket, through + (taken.wait == 0)
         assert 0 <= taken.bucket.left <= limit
     assert through <= limit + now * limit / 60 + 1e-6
+
+
+def test_a_window_may_be_longer_than_a_minute() -> None:
+    """Of four an hour one comes free every quarter."""
+    bucket: Bucket | None = None
+    for _ in range(4):
+        bucket = take(bucket, 4, 0.0, period=3600).bucket
+    refused = take(bucket, 4, 0.0, period=3600)
+    assert (refused.wait, refused.reset) == (900.0, 3600)
+    assert take(bucket, 4, 900.0, period=3600).wait == 0.0

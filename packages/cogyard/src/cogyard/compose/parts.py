@@ -38,6 +38,7 @@ from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.instances.ports import Records
 from cogyard.features.instances.service import InstanceRecords
+from cogyard.features.limits.service import ModelAdmission
 from cogyard.features.models.service import Models
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.queue import Queue
@@ -67,6 +68,7 @@ from cogyard.store.endpoints import SqlEndpoints
 from cogyard.store.examples import SqlExamples
 from cogyard.store.figures import SqlFigures
 from cogyard.store.files import SqlFiles
+from cogyard.store.limits import SqlLimits
 from cogyard.store.models import SqlModels
 from cogyard.store.outbox import SqlDeliveryLog, SqlOutbox
 from cogyard.store.predictions import SqlPredictions
@@ -157,8 +159,15 @@ def make_services(
         caller=caller,
         log=log,
     )
+    limits = ModelAdmission(store=SqlLimits(kept.database), models=models)
+
+    def has_ended(prediction: Prediction) -> None:
+        limits.ended(prediction)
+        ended(prediction)
+
     predictions = Predictions(
-        queue=Queue(store=store, on_message=webhooks.ring, on_end=ended, audience=endpoints.audience),
+        queue=Queue(store=store, on_message=webhooks.ring, on_end=has_ended, audience=endpoints.audience),
+        admission=limits,
         given=Given(files=files),
         targets=_targets(settings),
         why=lookout.why,
@@ -179,6 +188,7 @@ def make_services(
         examples=Examples(store=SqlExamples(kept.database), models=models, predictions=predictions),
         collections=Collections(store=SqlCollections(kept.database), models=models),
         deployments=deployments,
+        limits=limits,
         retention=Retention(
             store=SqlRetention(kept.database),
             models=models,

@@ -1,6 +1,7 @@
 """How often an account may ask: a bucket that fills evenly and is emptied by requests. Pure; time is an argument.
 
-A bucket holds a minute's worth, so that a burst of that many goes through at once and the rate holds over time.
+A bucket holds a window's worth, a minute's unless said otherwise, so that a burst of that many goes through at once
+and the rate holds over time.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Taken:
     bucket: Bucket
     limit: int
     wait: float
+    period: float = MINUTE
 
     @property
     def remaining(self) -> int:
@@ -34,14 +36,14 @@ class Taken:
     @property
     def reset(self) -> int:
         """In how many seconds the bucket is full again."""
-        return round((self.limit - self.bucket.left) * MINUTE / self.limit)
+        return round((self.limit - self.bucket.left) * self.period / self.limit)
 
 
-def take(before: Bucket | None, limit: int, now: float) -> Taken:
-    """Take one request out of a bucket of `limit` a minute; None is one that nobody has used."""
+def take(before: Bucket | None, limit: int, now: float, *, period: float = MINUTE) -> Taken:
+    """Take one request out of a bucket of `limit` in `period` seconds; None is one that nobody has used."""
     left = float(limit)
     if before is not None:
-        left = min(left, before.left + max(now - before.at, 0.0) * limit / MINUTE)
+        left = min(left, before.left + max(now - before.at, 0.0) * limit / period)
     if left >= 1:
-        return Taken(Bucket(left - 1, now), limit, 0.0)
-    return Taken(Bucket(left, now), limit, (1 - left) * MINUTE / limit)
+        return Taken(Bucket(left - 1, now), limit, 0.0, period)
+    return Taken(Bucket(left, now), limit, (1 - left) * period / limit, period)

@@ -12,6 +12,7 @@ from cogyard.features.examples.service import Examples
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.instances.service import InstanceRecords
+from cogyard.features.limits.service import ModelAdmission
 from cogyard.features.models.service import Models
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.retention.service import Retention
@@ -36,6 +37,7 @@ class Services:
     trainings: Trainings
     files: Files
     hardware: HardwareList
+    limits: ModelAdmission
     retention: Retention
     calls: WebhookCalls
     endpoints: Endpoints

@@ -138,17 +138,25 @@ class InvalidError(ApiError):
 
 
 class BusyError(ApiError):
-    """There is no room now; `retry_after` says in how many seconds to come back."""
+    """There is no room now; `retry_after` says in how many seconds to come back, `limit` what the limit is."""
 
     code = "busy"
     http_status = 429
     title = "Too many requests"
 
-    def __init__(self, message: str, *, retry_after: int) -> None:
+    def __init__(self, message: str, *, retry_after: int, limit: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.limit = limit
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Without this header clients guess."""
-        return {"Retry-After": str(self.retry_after)}
+        """Without the first of these clients guess; the others are about the limit that was reached."""
+        said = {"Retry-After": str(self.retry_after)}
+        if self.limit is not None:
+            said |= {
+                "ratelimit-limit": str(self.limit),
+                "ratelimit-remaining": "0",
+                "ratelimit-reset": str(self.retry_after),
+            }
+        return said

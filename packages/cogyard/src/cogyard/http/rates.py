@@ -38,6 +38,7 @@ class Rates:
             raise BusyError(
                 f"Request was throttled: at most {limit} a minute are taken. Your rate limit resets in ~{seconds}s.",
                 retry_after=seconds,
+                limit=limit,
             )
         return {
             "ratelimit-limit": str(limit),

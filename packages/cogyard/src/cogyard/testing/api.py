@@ -29,6 +29,7 @@ from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.instances.ports import NoRecords
 from cogyard.features.instances.service import InstanceRecords
+from cogyard.features.limits.service import ModelAdmission
 from cogyard.features.models.service import Models
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.queue import Claim, Queue
@@ -49,6 +50,7 @@ from cogyard.store.deployments import SqlDeployments
 from cogyard.store.endpoints import SqlEndpoints
 from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
+from cogyard.store.limits import SqlLimits
 from cogyard.store.models import SqlModels
 from cogyard.store.outbox import SqlDeliveryLog
 from cogyard.store.predictions import SqlPredictions
@@ -120,6 +122,7 @@ class ApiPlatform:
             services = make_services(database, blobs, world)
             app = create_application(services, settings or WebSettings(session_secret=SECRET))
             await services.endpoints.load()
+            await services.limits.load()
             platform = await cls._furnished(services, app, database)
             upkeep = asyncio.create_task(services.predictions.queue.run())
             try:
@@ -234,8 +237,15 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
     models = Models(store=models_store, accounts=accounts, hardware=hardware, world=world)
     targets = Targets(allow_private=True, allow_http=True)
     endpoints = Endpoints(store=SqlEndpoints(database), targets=targets, world=world)
+    limits = ModelAdmission(store=SqlLimits(database), models=models, world=world)
     predictions = Predictions(
-        queue=Queue(store=SqlPredictions(database), world=world, audience=endpoints.audience),
+        queue=Queue(
+            store=SqlPredictions(database),
+            world=world,
+            audience=endpoints.audience,
+            on_end=limits.ended,
+        ),
+        admission=limits,
         given=Given(files=files),
         targets=targets,
         world=world,
@@ -257,6 +267,7 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
         examples=Examples(store=SqlExamples(database), models=models, predictions=predictions, world=world),
         collections=Collections(store=SqlCollections(database), models=models, world=world),
         deployments=deployments,
+        limits=limits,
         retention=Retention(store=SqlRetention(database), models=models, deployments=deployments),
         trainings=Trainings(versions=versions, predictions=predictions),
         files=files,

@@ -17,6 +17,7 @@ from cogyard.features.files import delivery
 from cogyard.features.files import routes as files
 from cogyard.features.hardware import routes as hardware
 from cogyard.features.instances import routes as instances
+from cogyard.features.limits import routes as limits
 from cogyard.features.models import routes as models
 from cogyard.features.predictions import routes as predictions
 from cogyard.features.predictions import streams
@@ -40,6 +41,7 @@ _FEATURES: tuple[Endpoint, ...] = (
     *trainings.ENDPOINTS,
     *instances.ENDPOINTS,
     *versions.ENDPOINTS,
+    *limits.ENDPOINTS,
     *retention.ENDPOINTS,
     *webhook_endpoints.ENDPOINTS,
     *webhooks.ENDPOINTS,

@@ -226,3 +226,15 @@ class EventStore(Protocol):
 
 class Store(PredictionStore, OnceStore, KeepingStore, QueueStore, EventStore, Protocol):
     """All of it."""
+
+
+class Admission(Protocol):
+    """Decides who may be written into the queue."""
+
+    async def enter(self, model: str, prediction_id: str) -> None:
+        """Admit a prediction that is about to be written. Raises BusyError."""
+        ...
+
+    def entered(self, model: str, prediction_id: str, *, written: bool) -> None:
+        """Note that an admitted prediction is in the queue now, or that it will never be."""
+        ...

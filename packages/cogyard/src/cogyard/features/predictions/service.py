@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +28,7 @@ from cogyard.domain.webhooks import URL_LIMIT, Targets, chosen_events, events_pr
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.inputs import Inputs, outputs_are_files
 from cogyard.features.predictions.moves import waiting
-from cogyard.features.predictions.ports import Asked, Once, Record
+from cogyard.features.predictions.ports import Admission, Asked, Once, Record
 from cogyard.features.predictions.queue import Queue
 from cogyard.features.predictions.shown import shown
 from cogyard.features.world import World
@@ -76,6 +77,16 @@ def _nobody_knows(_deployable: str) -> None:
     return None
 
 
+class Open:
+    """Lets everybody in; see `Admission`."""
+
+    async def enter(self, model: str, prediction_id: str) -> None:
+        """Admit it."""
+
+    def entered(self, model: str, prediction_id: str, *, written: bool) -> None:
+        """Note nothing."""
+
+
 @dataclass
 class _Counted:
     at: datetime | None = None
@@ -94,6 +105,8 @@ class Predictions:
     queue_limit: int = QUEUE_LIMIT
     why: Callable[[str], Reason | None] = _nobody_knows
     """Says why what waits for a deployable waits."""
+    admission: Admission = field(default_factory=Open)
+    """Lets new predictions in, or not."""
     _counted: _Counted = field(default_factory=_Counted)
 
     async def create(
@@ -115,7 +128,8 @@ class Predictions:
 
         `version` is one that the caller may run (see Versions.resolve); `through` says whose instances run it; with a
         `destination` it is a training. Raises InvalidError with every problem of the input, BusyError when too many
-        wait. With `once` the same request again returns the first one's prediction; ConflictError for another request.
+        wait or the model's limits say so. With `once` the same request again returns the first one's prediction;
+        ConflictError for another request.
         """
         if once is not None and (before := await self._said(caller, once)) is not None:
             return before
@@ -128,36 +142,37 @@ class Predictions:
         await self._refuse_when_full(deployable)
         now = self.world.now()
         key = new_id(now, self.world.random(ID_RANDOM_BYTES))
-        prediction = Prediction(
-            id=key,
-            model=version.model,
-            version=version.id,
-            account_id=caller.id,
-            status=Status.STARTING,
-            input=await self.given.kept(caller, input, origin=origin, prediction_id=key),
-            created_at=now,
-            deadline=None if cancel_after is None else now + timedelta(seconds=cancel_after),
-            source=source,
-            stream_token=new_stream_token(
-                self.world.random(CAPABILITY_RANDOM_BYTES), of_files=outputs_are_files(version)
-            ),
-            webhook=webhook or None,
-            webhook_events=events,
-            origin=origin,
-            secret_inputs=secrets,
-            deployment=None if through is None else through.path,
-            deployment_id=None if through is None else through.deployment_id,
-            kind=kind,
-            destination=destination,
-        )
-        ticket = waiting(deployable, prediction.deadline)
-        if once is None:
-            await self.queue.store.add(prediction, ticket)
-        else:
-            kept = await self.queue.store.add_once(prediction, ticket, once.of(caller, key))
-            if kept.prediction_id != key:
-                # The same request came twice at once, and the other was first.
-                return await self.get(caller, once.matching(kept))
+        async with self._admitted(version.model, key):
+            prediction = Prediction(
+                id=key,
+                model=version.model,
+                version=version.id,
+                account_id=caller.id,
+                status=Status.STARTING,
+                input=await self.given.kept(caller, input, origin=origin, prediction_id=key),
+                created_at=now,
+                deadline=None if cancel_after is None else now + timedelta(seconds=cancel_after),
+                source=source,
+                stream_token=new_stream_token(
+                    self.world.random(CAPABILITY_RANDOM_BYTES), of_files=outputs_are_files(version)
+                ),
+                webhook=webhook or None,
+                webhook_events=events,
+                origin=origin,
+                secret_inputs=secrets,
+                deployment=None if through is None else through.path,
+                deployment_id=None if through is None else through.deployment_id,
+                kind=kind,
+                destination=destination,
+            )
+            ticket = waiting(deployable, prediction.deadline)
+            if once is None:
+                await self.queue.store.add(prediction, ticket)
+            else:
+                kept = await self.queue.store.add_once(prediction, ticket, once.of(caller, key))
+                if kept.prediction_id != key:
+                    # The same request came twice at once, and the other was first.
+                    return await self.get(caller, once.matching(kept))
         self.queue.bells.ring(deployable)
         return prediction
 
@@ -264,6 +279,17 @@ class Predictions:
             # It has ended and its stream is not kept: it is told again from the prediction itself.
             kept = replay(record.prediction)
         return after_number(kept, last), record.ticket is None
+
+    @asynccontextmanager
+    async def _admitted(self, model: str, key: str) -> AsyncIterator[None]:
+        """Write a prediction in here. Raises BusyError when nobody may enter."""
+        await self.admission.enter(model, key)
+        written = False
+        try:
+            yield
+            written = True
+        finally:
+            self.admission.entered(model, key, written=written)
 
     async def _said(self, caller: Account, once: Asking) -> Prediction | None:
         """Return what the caller created under a key before. Raises ConflictError when it was something else."""

@@ -9,6 +9,7 @@ from cogyard.features.accounts.routes import AskedToken
 from cogyard.features.collections.routes import CollectionTexts
 from cogyard.features.deployments.routes import Back, DeploymentChanges, NewDeployment
 from cogyard.features.examples.routes import NewExample
+from cogyard.features.limits.routes import LimitChanges
 from cogyard.features.models.routes import ModelChanges, NewModel
 from cogyard.features.predictions.creating import Asked
 from cogyard.features.retention.routes import RetentionChanges
@@ -126,6 +127,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "models.retention.update": _retain(403, 404),
     "deployments.retention.get": _get(ref("Retention")),
     "deployments.retention.update": _retain(404),
+    "models.limits.get": Operation(answers={200: ref("Limits")}, refuses=(403, 404)),
+    "models.limits.update": Operation(
+        answers={200: ref("Limits")}, refuses=(*_BODY, 403, 404), body=LimitChanges
+    ),
     "hardware.list": Operation(answers={200: array(ref("Hardware"))}),
     "collections.list": _list(ref("Collection")),
     "collections.get": _get(ref("CollectionWithModels")),

@@ -184,6 +184,7 @@ ANSWERS: Mapping[str, Schema] = {
             "milliseconds": NUMBER,
         }
     ),
+    "Limits": record({"predictions": maybe(NUMBER), "window": NUMBER, "at_once": maybe(NUMBER)}),
     "Retention": record({"keep_predictions": maybe(_KEEP), "platform": _KEEP}),
     "Token": record(_TOKEN),
     "TokenWithSecret": record({**_TOKEN, "token": TEXT}),
