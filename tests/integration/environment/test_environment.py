@@ -21,8 +21,8 @@ from cogyard.environment import (
     find_python,
     make_environment,
     own_wheel,
-    resolve,
 )
+from cogyard.environment.resolve import resolve
 from cogyard.project import Project
 
 HERE = "{}.{}".format(*sys.version_info[:2])
@@ -171,3 +171,28 @@ def test_our_own_wheels_are_made_from_what_is_installed(index: Path) -> None:
         assert f"{module}/py.typed" in names
         assert not any("__pycache__" in one or one.endswith(".pth") for one in names)
         assert names[-1].endswith(".dist-info/RECORD")
+
+
+def test_our_own_wheel_follows_its_source(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that changes, comes or goes makes another wheel; what only looks new makes the same one again."""
+    info = tmp_path / "cogyard_sdk-7.dist-info"
+    package = tmp_path / "cog"
+    info.mkdir()
+    package.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: cogyard-sdk\nVersion: 7\n")
+    (info / "RECORD").write_text("cog/__init__.py,,\ncog/more.py,,\ncogyard_sdk-7.dist-info/METADATA,,\n")
+    (package / "__init__.py").write_text("A = 1\n")
+    (package / "more.py").write_text("B = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made = [own_wheel("cogyard-sdk")]
+    assert made[0].name == "cogyard_sdk-7-py3-none-any.whl"
+    (package / "more.py").write_text("B = 2\n")
+    made.append(own_wheel("cogyard-sdk"))
+    (package / "more.py").write_text("B = 1\n")
+    assert own_wheel("cogyard-sdk") == made[0]
+    made[0].unlink()
+    assert own_wheel("cogyard-sdk") == made[0]
+    assert made[0].is_file()
+    assert made[1] != made[0]

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cogyard.environment import Lock, ResolvingFailedError, Target, resolve, server_lock
+from cogyard.environment import Lock, ResolvingFailedError, Target, server_lock
+from cogyard.environment.resolve import resolve
 from cogyard.project import Project
 
 HERE = "{}.{}".format(*sys.version_info[:2])

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cogyard.environment import CogLock, Lock, Target, lock_for, lock_path, make_environment, resolve
+from cogyard.environment import CogLock, Lock, Target, lock_for, lock_path, make_environment
 from cogyard.environment.making import LockedBase, make_lock
+from cogyard.environment.resolve import resolve
 from cogyard.image.platforms import local_platform
 from cogyard.project import Project, load_project
 

@@ -14,9 +14,9 @@ from cogyard.environment import (
     lock_for,
     lock_path,
     make_environment,
-    resolve,
 )
 from cogyard.environment.making import make_lock
+from cogyard.environment.resolve import resolve
 from cogyard.image.build import build
 from cogyard.image.errors import BuildNotPossibleError
 from cogyard.image.platforms import local_platform

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cogyard.environment import Target, UnresolvableError, make_environment, resolve, uv
+from cogyard.environment import Target, UnresolvableError, make_environment, uv
 from cogyard.environment.making import make_lock
+from cogyard.environment.resolve import resolve
 from cogyard.project import Project, load_project
 
 from tests.integration.environment.conftest import wheel

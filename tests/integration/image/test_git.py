@@ -9,8 +9,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from cogyard.environment import Target, make_environment, resolve
+from cogyard.environment import Target, make_environment
 from cogyard.environment.machine import Machine
+from cogyard.environment.resolve import resolve
 from cogyard.image.download import Downloader
 from cogyard.image.errors import DownloadError
 from cogyard.image.wheels.checkout import checkout

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from cogyard.image.attest import IN_TOTO, SPDX
 from cogyard.image.build import build
-from cogyard.image.push import push
+from cogyard.image.push import PushedImage, push
 from cogyard.oci.authorization import Credential
 from cogyard.oci.client import RegistryClient
 from cogyard.oci.layout import StoredImage
@@ -77,10 +77,13 @@ def test_one_build_for_two_machines(both: Built) -> None:
 def test_both_platforms_and_what_is_said_of_them_reach_our_registry(both: Built, registry: Running) -> None:
     """The tag is an index of two images; of each, the registry lists the SPDX document and the provenance."""
     target = Reference.parse(f"{registry.host}/alice/both")
-    client = RegistryClient(
-        registry.host, credential=Credential(username="alice", password="alicealice"), insecure=True
-    )
-    pushed = asyncio.run(push(both.store, NAME, target, client=client))
+
+    async def pushing() -> PushedImage:
+        me = Credential(username="alice", password="alicealice")
+        async with RegistryClient(registry.host, credential=me, insecure=True) as client:
+            return await push(both.store, NAME, target, client=client)
+
+    pushed = asyncio.run(pushing())
     assert pushed.digest == both.image.digest
     registry.people.models["alice/both"] = True
     index = _get(f"{registry.url}/v2/alice/both/manifests/latest")

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ from cogyard.oci.errors import (
 from cogyard.oci.layout import ImageStore, StoredImage
 from cogyard.oci.manifest import Manifest, describe, encode
 from cogyard.oci.reference import Reference
-from cogyard.oci.transfer import Moved, pull_image, push_image
+from cogyard.oci.transfer import Moved, listed, pull_image, push_image
 
 from tests.integration.registry.conftest import Running, registry
 
@@ -150,6 +150,47 @@ async def test_a_stale_memory_of_a_mount_does_no_harm(distribution: str, store: 
     for blob in [image.manifest.config, *image.manifest.layers]:
         store.add_origin(blob.digest, f"{distribution}/me/gone")
     assert (await push(store, image, f"{distribution}/me/here"))[1] == ["uploaded"]
+
+
+@pytest.fixture(params=["ours", "CNCF Distribution"])
+def peer(request: pytest.FixtureRequest) -> tuple[str, Callable[[str], None]]:
+    """Give each registry, and what makes it lose a blob."""
+    if request.param == "ours":
+        running: Running = request.getfixturevalue("registry")
+        return running.host, lambda digest: _lose(running.behind.folder, digest)
+    host: str = request.getfixturevalue("distribution")
+    folder: Path = request.getfixturevalue("tmp_path")
+    return host, lambda digest: _lose(folder, digest)
+
+
+def _lose(folder: Path, digest: str) -> None:
+    name = digest.removeprefix("sha256:")
+    found = [each for each in folder.rglob(f"{name}*") if "images" not in each.relative_to(folder).parts]
+    for path in [*found, *(each / "data" for each in found)]:
+        if path.is_file():
+            path.unlink()
+
+
+async def test_what_an_earlier_push_sent_is_not_asked_for(
+    peer: tuple[str, Callable[[str], None]], store: ImageStore
+) -> None:
+    """The image that the tag names proves its blobs; what a registry has lost all the same is sent again."""
+    host, lose = peer
+    me, target = Credential(username="alice", password="cyd_alice"), Reference.parse(f"{host}/alice/model:v1")
+    large = os.urandom(3 << 20)
+    first = put_image(store, content=large)
+    await push(store, first, str(target), me)
+    async with RegistryClient(host, credential=me) as client:
+        assert await listed(client, Reference.parse(f"{host}/alice/model:none")) == frozenset()
+        there = await listed(client, target)
+        assert there == {each.digest for each in [first.manifest.config, *first.manifest.layers]}
+        lose(first.manifest.layers[0].digest)
+        moved: list[Moved] = []
+        digest = await push_image(client, store, first, target, moved.append, there=there)
+        again = ImageStore(store.root.parent / "again")
+        assert digest == (await pull_image(client, again, target, "amd64")).descriptor.digest
+    assert [each.how for each in moved].count("uploaded") == 1
+    assert moved[0].how == "present"
 
 
 async def test_skopeo_reads_the_store_and_what_was_pushed(

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from cogyard.image.attest import IN_TOTO, SPDX, Contents, artifact, provenance, spdx
-from cogyard.image.wheels.select import Selected
+from cogyard.image.wheels.selected import Selected
 from cogyard.oci.descriptor import MANIFEST, Descriptor
 from cogyard.oci.digest import of
 from cogyard.oci.manifest import encode

@@ -16,7 +16,7 @@ from cogyard.image.errors import SourceUnreadableError
 from cogyard.image.layers import LayerMaker, MadeLayer
 from cogyard.image.plan import PlannedLayer
 from cogyard.image.wheels.archive import Layout
-from cogyard.image.wheels.select import Selected
+from cogyard.image.wheels.selected import Selected
 from cogyard.oci.config import RunConfig
 from cogyard.oci.digest import of_file
 from cogyard.oci.layout import ImageStore

@@ -20,7 +20,7 @@ from cogyard.image.plan import (
     make_plan,
 )
 from cogyard.image.steps.dockerfile import Steps
-from cogyard.image.wheels.select import Selected
+from cogyard.image.wheels.selected import Selected
 from cogyard.oci.config import RunConfig
 from cogyard.oci.layout import ImageStore
 from cogyard.project import Build, Concurrency, Config, Project, RunCommand

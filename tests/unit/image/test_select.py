@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from cogyard.environment.machine import Machine, tags
 from cogyard.image.errors import BuildNotPossibleError, NoWheelError
 from cogyard.image.wheels.select import select
+from cogyard.image.wheels.selected import selected
 
 AMD = Machine(python=(3, 11), architecture="amd64", glibc=(2, 36))
 HASH = "a" * 64
@@ -127,3 +130,19 @@ def test_tags_are_listed_once_and_best_first() -> None:
     assert "cp311-cp311-manylinux2014_x86_64" in listed
     assert listed[-1].endswith("none-any")
     assert len(listed) == len(set(listed))
+
+
+def test_what_was_selected_is_remembered_for_the_same_lock_and_machine(tmp_path: Path) -> None:
+    """The memory gives what selecting gives; another machine, or a memory that cannot be read, selects anew."""
+    wheels = [f"a-1.0-cp311-cp311-manylinux_2_17_{each}.whl" for each in ("x86_64", "aarch64")]
+    text, machine = lock(package("a", *wheels)), AMD
+    first = selected(text, machine, tmp_path)
+    assert first == select(text, machine)
+    (kept,) = (tmp_path / "selected").iterdir()
+    before = kept.read_bytes()
+    assert selected(text, machine, tmp_path) == first
+    other = Machine(python=(3, 11), architecture="arm64", glibc=(2, 36))
+    assert selected(text, other, tmp_path) == select(text, other) != first
+    kept.write_bytes(b"{")
+    assert selected(text, machine, tmp_path) == first
+    assert kept.read_bytes() == before

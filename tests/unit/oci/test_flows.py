@@ -10,6 +10,7 @@ from cogyard.oci.authorization import Credential
 from cogyard.oci.descriptor import MANIFEST, Descriptor
 from cogyard.oci.digest import of
 from cogyard.oci.errors import (
+    BlobsLackingError,
     DigestMismatchError,
     NotARegistryError,
     OciError,
@@ -276,3 +277,21 @@ def test_waits_grow_and_end() -> None:
     assert retry.pause(1, jitter=0.0, retry_after="7") == 7.0
     assert retry.pause(1, jitter=0.0, retry_after="7000") is None
     assert retry.pause(1, jitter=0.0, retry_after="Wed, 21 Oct 2026 07:28:00 GMT") == 0.25
+
+
+def test_a_small_blob_is_sent_without_a_question() -> None:
+    """Where the caller says so; a question takes as long as sending it."""
+    how, calls = talk(
+        flows.push_blob("me/m", BLOB, b"hello", ask=False), answer(202, location="/up/1"), answer(201)
+    )
+    assert (how, [call.method for call in calls]) == (flows.UPLOADED, ["POST", "PUT"])
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_manifest_of_blobs_that_are_not_there_is_an_error_of_its_own(status: int) -> None:
+    """Whatever the status: the protocol's code says it."""
+    body = b'{"errors":[{"code":"X"},{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown"}]}'
+    with pytest.raises(BlobsLackingError) as caught:
+        refuse(answer(status, body), "me/m:v1", "a.b", None)
+    assert caught.value.status == status
+    assert caught.value.hint

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from cogyard.project import load_project
 from cogyard.project.ignore import compile_rules, is_weights, source_files
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(
@@ -117,3 +119,14 @@ def test_links_inside_stay_links_and_links_outside_are_followed(tmp_path: Path) 
 def test_weights_are_big_or_in_their_folder(name: str, size: int, weights: bool) -> None:
     """Weights get layers of their own, so a code edit does not send them again."""
     assert is_weights(name, size) is weights
+
+
+_NAMES = st.lists(st.sampled_from(["a", "b", "ab", "c d", ".x"]), min_size=1, max_size=3).map("/".join)
+
+
+@given(st.lists(st.tuples(st.booleans(), _NAMES), max_size=5), _NAMES)
+def test_names_alone_mean_what_they_mean_beside_patterns(rules: list[tuple[bool, str]], name: str) -> None:
+    """Rules that only name files are read without a library; a pattern that matches nothing brings it in."""
+    text = "".join(f"{'!' if negated else ''}{rule}\n" for negated, rule in rules)
+    beside = compile_rules(f"[n]othing-of-this-name\n{text}")
+    assert compile_rules(text).match_file(name) == beside.match_file(name)

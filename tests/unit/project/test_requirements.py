@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 from cogyard.project import Project, ProjectError, load_project
+from cogyard.project.requirements import PLAIN
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.requirements import Requirement
 
 CONFIG = 'build:\n  python_version: "3.11"\n  python_requirements: r.txt\npredict: "p.py:P"\n'
 
@@ -127,3 +131,11 @@ def test_a_password_in_an_address_is_told_without_repeating_it(tmp_path: Path, l
 def test_a_variable_is_no_password(tmp_path: Path, line: str) -> None:
     """Neither are ports and git's own user."""
     assert load(tmp_path, f"{line}\n").exposed == ()
+
+
+@given(st.from_regex(PLAIN, fullmatch=True))
+def test_what_is_read_without_a_library_is_a_requirement_with_one(line: str) -> None:
+    """The quick way takes nothing that packaging refuses, and finds the same name."""
+    found = PLAIN.fullmatch(line)
+    assert found is not None
+    assert Requirement(line).name == found["name"]

@@ -99,3 +99,16 @@ async def test_a_collected_blob_is_asked_for_again(client: httpx2.AsyncClient, b
     refused = await put_manifest(client, "alice/model", image.manifest, "latest", auth=ALICE)
     assert refused.json()["errors"][0]["code"] == "MANIFEST_BLOB_UNKNOWN"
     assert (await push_image(client, "alice/model", image, auth=ALICE)).status_code == 201
+
+
+async def test_a_manifest_that_names_a_lost_blob_is_refused(
+    client: httpx2.AsyncClient, behind: Surroundings
+) -> None:
+    """Listed or not, a blob that is not in the store any more is missed when its manifest comes, and sent again."""
+    image = small_image()
+    assert (await push_image(client, "alice/model", image, auth=ALICE)).status_code == 201
+    await behind.blobs.delete(digest_of(image.layer))
+    refused = await put_manifest(client, "alice/model", image.manifest, "latest", auth=ALICE)
+    assert refused.json()["errors"][0]["code"] == "MANIFEST_BLOB_UNKNOWN"
+    assert refused.json()["errors"][0]["detail"] == [{"digest": digest_of(image.layer)}]
+    assert (await push_image(client, "alice/model", image, auth=ALICE)).status_code == 201

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,13 +114,21 @@ class Wish:
     """The engine that is to run the image; it runs its steps, too."""
 
 
-def build_image(console: Console, store: ImageStore, filename: str, wish: Wish) -> BuiltImage:
-    """Build the project of the current folder, saying how it goes."""
+def build_image(
+    console: Console,
+    store: ImageStore,
+    filename: str,
+    wish: Wish,
+    *,
+    allowed: Callable[[], None] = lambda: None,
+) -> BuiltImage:
+    """Build the project of the current folder, saying how it goes; what `allowed` raises ends it before any work."""
     from cogyard.cli.prepare import open_project
     from cogyard.image.build import build as build_project
     from cogyard.image.build import default_name
 
     project = open_project(filename, console)
+    allowed()
     name = wish.tag or project.image or default_name(project)
     with (
         means_of(wish.builder, wish.secrets, wish.engine) as means,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,16 +46,21 @@ def means_of(builder: str, secrets: Sequence[str], client: Client | None = None)
 
     Raises MisuseError for a secret in another form, or that is not there.
     """
-    from cogyard.engine import builder_of
     from cogyard.image.steps.engine import Means
 
+    find: Callable[[str], Builder | None] = find_builder
+    if client is not None:
+        from cogyard.engine import builder_of
+
+        ready = builder_of(client, os.environ)
+        find = lambda _: ready  # noqa: E731 - one of two
+    if not secrets:
+        yield Means(builder=builder, find=find, secrets={})
+        return
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:  # of mode 0700
-        found = dict(_secret(text, Path(folder)) for text in secrets)
-        if client is None:
-            yield Means(builder=builder, find=find_builder, secrets=found)
-        else:
-            ready = builder_of(client, os.environ)
-            yield Means(builder=builder, find=lambda _: ready, secrets=found)
+        yield Means(builder=builder, find=find, secrets=dict(_secret(text, Path(folder)) for text in secrets))
 
 
 def find_builder(choice: str) -> Builder | None:

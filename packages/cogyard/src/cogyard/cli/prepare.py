@@ -7,12 +7,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cogyard.cli.console import Console
-from cogyard.environment import LocalEnvironment, Target, lock_for, make_environment
 from cogyard.project import Project, ProjectError, find_root, load_project
-from cogyard.project.schema import static_schema, training_schema
+
+if TYPE_CHECKING:
+    from cogyard.environment import LocalEnvironment
 
 
 def open_project(filename: str, console: Console) -> Project:
@@ -27,6 +28,8 @@ def source_schema(
     project: Project, *, training: bool = False
 ) -> tuple[Mapping[str, Any] | None, ProjectError | None]:
     """Return the document read from the source, or why the source alone does not tell it (the running model may)."""
+    from cogyard.project.schema import static_schema, training_schema
+
     try:
         return (training_schema if training else static_schema)(project), None
     except ProjectError as error:
@@ -58,6 +61,8 @@ def quiet_server() -> None:
 
 def prepare(project: Project, console: Console) -> Prepared:
     """Make the environment of cog.yaml on this machine, showing how it goes."""
+    from cogyard.environment import Target, lock_for, make_environment
+
     quiet_server()
     text = f"Building environment from {project.described}"
     with console.working(text) as step:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import click
@@ -48,9 +47,7 @@ def push(*, image: str | None, checked: bool, force: bool, filename: str, **aske
     off goes on where it was, also when the command is called again.
     """
     from cogyard.cli.prepare import open_project
-    from cogyard.image.build import local_store
-    from cogyard.image.push import check
-    from cogyard.image.push import push as push_built
+    from cogyard.image.sender import Sender
     from cogyard.oci.reference import Reference
 
     console = Console()
@@ -65,14 +62,16 @@ def push(*, image: str | None, checked: bool, force: bool, filename: str, **aske
             "--force says to push what --check would refuse; without --check nothing is refused"
         )
     target = Reference.parse(name)
-    asyncio.run(check(target))
-    store = local_store()
-    built = build_image(console, store, filename, Wish(tag=name, **asked))
-    if checked:
-        check_schema(console, store.image(built.reference), target, force=force)
-        check_examples(console, filename)
-    with sending(console, f"Pushing {target.familiar}") as watcher:
-        pushed = asyncio.run(push_built(store, built.reference, target, watcher=watcher))
+    with Sender(target) as sender:
+        from cogyard.image.build import local_store  # while the registry is asked
+
+        store = local_store()
+        built = build_image(console, store, filename, Wish(tag=name, **asked), allowed=sender.allowed)
+        if checked:
+            check_schema(console, store.image(built.reference), target, force=force)
+            check_examples(console, filename)
+        with sending(console, f"Pushing {target.familiar}") as watcher:
+            pushed = sender.send(store, built.reference, watcher)
     console.done(
         f"Pushed {target.familiar} ({size(pushed.uploaded)} sent, {size(watcher.spared)} were there already)"
     )

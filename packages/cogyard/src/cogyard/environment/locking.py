@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from cogyard.environment.asked import Asked
 from cogyard.environment.coglock import CogLock
 from cogyard.environment.credentials import Credentials
 from cogyard.environment.errors import PreparingError
+from cogyard.environment.installed import version
 from cogyard.environment.lock import Lock
 from cogyard.environment.resolve import machine_name, resolve
 from cogyard.environment.server import NAME as SERVER

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from cogyard.environment.coglock import CogLock
 from cogyard.environment.cuda import Cuda, cuda_of
 from cogyard.environment.errors import PreparingError
 from cogyard.environment.explain import explain
+from cogyard.environment.installed import version
 from cogyard.environment.locking import asked_of, wants_tracing
 from cogyard.environment.reasons import Origin, Reasons
 from cogyard.environment.resolve import answer

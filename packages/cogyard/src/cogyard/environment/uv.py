@@ -91,9 +91,9 @@ def run(
 @cache
 def version() -> str:
     """Return uv's version, a part of cache keys."""
-    from importlib.metadata import version as installed
+    from cogyard.environment import installed
 
-    return installed("uv")
+    return installed.version("uv")
 
 
 @cache

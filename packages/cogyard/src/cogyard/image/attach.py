@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from cogyard.environment import cache as kept
+from cogyard.environment.installed import version
 from cogyard.image.attest import EMPTY_CONFIG, IN_TOTO, SPDX, Contents, artifact, provenance, spdx
 from cogyard.image.bases.base import Base
 from cogyard.image.layers import MadeLayer
 from cogyard.image.prepare import Order, Prepared
 from cogyard.image.site import Site
-from cogyard.image.wheels.select import Selected
+from cogyard.image.wheels.selected import Selected
 from cogyard.oci.descriptor import Descriptor
 
 _OWN = ("cogyard", "cogyard-sdk", "cogyard-model-server")

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from cogyard.image.wheels.select import Selected
+from cogyard.image.wheels.selected import Selected
 from cogyard.oci.descriptor import MANIFEST, Descriptor
 from cogyard.oci.manifest import Manifest
 

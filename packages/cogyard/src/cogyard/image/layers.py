@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from cogyard.environment import cache as kept
-from cogyard.environment import own_wheel
 from cogyard.environment.python import any_python
+from cogyard.environment.wheels import own_wheel
 from cogyard.image.bases.base import Base
 from cogyard.image.download import Downloader
 from cogyard.image.errors import SourceUnreadableError
@@ -21,7 +21,7 @@ from cogyard.image.plan import KIND, LOCK_PATH, SCHEMA_PATH, SOURCE_ROOT, Planne
 from cogyard.image.wheels import fetch
 from cogyard.image.wheels.bytecode import Compiler
 from cogyard.image.wheels.layer import write_bytecode, write_wheels
-from cogyard.image.wheels.select import Selected
+from cogyard.image.wheels.selected import Selected
 from cogyard.oci.descriptor import LAYER_GZIP, Descriptor
 from cogyard.oci.layer import CorruptStreamError, LayerWriter
 from cogyard.oci.layout import ImageStore

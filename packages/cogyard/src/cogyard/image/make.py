@@ -14,7 +14,7 @@ from cogyard.image.plan import KIND, Plan, PlannedLayer
 from cogyard.image.site import Site
 from cogyard.image.steps.engine import StepEngine
 from cogyard.image.wheels import fetch
-from cogyard.image.wheels.select import Selected
+from cogyard.image.wheels.selected import Selected
 from cogyard.oci.descriptor import Descriptor
 
 #: Layers made at once. Compressing and hashing release Python's lock, so two keep two cores busy.

@@ -9,7 +9,7 @@ from cogyard.image.bases.base import Base
 from cogyard.image.bases.debian.releases import RELEASES
 from cogyard.image.steps.dockerfile import Steps
 from cogyard.image.wheels.archive import Layout
-from cogyard.image.wheels.select import Selected
+from cogyard.image.wheels.selected import Selected
 from cogyard.project import Project
 from cogyard.project.ignore import SourceFile
 from cogyard.project.observability import trace_variables

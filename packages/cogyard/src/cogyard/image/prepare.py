@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cogyard import environment
+from cogyard.environment import installed
 from cogyard.environment.machine import Machine
 from cogyard.image.assemble import labels
 from cogyard.image.bases.base import Base
@@ -16,7 +17,7 @@ from cogyard.image.plan import Plan, make_plan
 from cogyard.image.platforms import architecture_of, local_platform
 from cogyard.image.site import Site
 from cogyard.image.steps.engine import Means, StepEngine
-from cogyard.image.wheels.select import Selected, select
+from cogyard.image.wheels.selected import Selected, selected
 from cogyard.project import Project
 from cogyard.project.ignore import source_files
 
@@ -52,12 +53,12 @@ def prepare(order: Order, site: Site, *, engine: bool) -> Prepared:
     major, minor = (int(part) for part in base.python_version.split("."))
     machine = Machine(python=(major, minor), architecture=base.architecture, glibc=base.glibc)
     here = os.uname().sysname == "Linux" and order.platform == local_platform()
-    model = select(lock.text, machine, local_builds=here)
-    own = select(server.text, machine, local_builds=here)
+    model = selected(lock.text, machine, site.cache, local_builds=here)
+    own = selected(server.text, machine, site.cache, local_builds=here)
     tools: tuple[Selected, ...] = ()
     if project.run and not any(each.name == "pip" for each in model):
         # Commands of `run` say `pip install`, and mean the model's environment.
-        tools = select(environment.steps_lock(target).text, machine)
+        tools = selected(environment.steps_lock(target).text, machine, site.cache)
     plan = make_plan(
         project,
         base,
@@ -116,6 +117,4 @@ def _locked_base(project: Project, platform: str) -> Mapping[str, str] | None:
 
 
 def _version() -> str:
-    from importlib.metadata import version
-
-    return version("cogyard")
+    return installed.version("cogyard")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -19,7 +22,7 @@ from cogyard.oci.exchange import Call, Flow
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.reference import Reference
 from cogyard.oci.settings import connect
-from cogyard.oci.transfer import Moved, push_image, push_index, push_referrers
+from cogyard.oci.transfer import Moved, listed, push_image, push_index, push_referrers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,14 +52,13 @@ class _TokenPage(msgspec.Struct):
     url: str
 
 
-async def check(target: Reference, client: RegistryClient | None = None) -> None:
+async def check(client: RegistryClient, target: Reference) -> None:
     """Ask the registry whether we may push `target`, before work is done for it.
 
     Raises RegistryError.
     """
-    async with client or connect(target.host, os.environ) as registry:
-        scope = Scope(repository=target.repository, actions="pull,push")
-        await registry.run(lambda: flows.probe(target.repository), scope)
+    scope = Scope(repository=target.repository, actions="pull,push")
+    await client.run(lambda: flows.probe(target.repository), scope)
 
 
 async def push(
@@ -69,7 +71,7 @@ async def push(
 ) -> PushedImage:
     """Send the image `reference` of the store to `target`, for every platform it is there for, and what is attached.
 
-    `client` talks to the target's registry; without one, the kept credentials and settings are used.
+    `client` talks to the target's registry, and stays open; without one, the kept credentials and settings are used.
     Raises RegistryError, ImageNotFoundError.
     """
     if target.digest is not None:
@@ -95,16 +97,31 @@ async def push(
             watcher.sent(title(blob), blob, position)
 
     with store.working():
-        async with client or connect(target.host, os.environ) as registry:
-            for image in images:
-                digest = await push_image(
-                    registry, store, image, target, on_moved, on_sent=on_sent, tagged=index is None
-                )
-                await push_referrers(registry, store, image.descriptor.digest, target)
-            if index is not None:
-                digest = await push_index(registry, store, index, target)
-            page = await _page(registry, target)
-    return PushedImage(reference=target, digest=digest, uploaded=sent, page=page)
+        async with _opened(client, target) as registry:
+            page = asyncio.ensure_future(_page(registry, target))
+            try:
+                there = await listed(registry, target)
+                for image in images:
+                    digest = await push_image(
+                        registry, store, image, target, on_moved,
+                        on_sent=on_sent, tagged=index is None, there=there,
+                    )  # fmt: skip
+                    await push_referrers(registry, store, image.descriptor.digest, target)
+                if index is not None:
+                    digest = await push_index(registry, store, index, target)
+                where = await page
+            finally:
+                page.cancel()
+    return PushedImage(reference=target, digest=digest, uploaded=sent, page=where)
+
+
+@asynccontextmanager
+async def _opened(client: RegistryClient | None, target: Reference) -> AsyncIterator[RegistryClient]:
+    if client is not None:
+        yield client
+        return
+    async with connect(target.host, os.environ) as made:
+        yield made
 
 
 def _title(layer: Descriptor) -> str:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-import ssl
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from functools import cache
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
-
-import httpx2
+from typing import TYPE_CHECKING, Self, TypeVar
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from cogyard.oci import refusals, retry
 from cogyard.oci.authorization import (
@@ -26,11 +24,20 @@ from cogyard.oci.authorization import (
     token_url,
 )
 from cogyard.oci.descriptor import Descriptor
-from cogyard.oci.errors import DigestMismatchError, RegistryFailedError, RegistryUnreachableError
+from cogyard.oci.errors import (
+    DigestMismatchError,
+    NotARegistryError,
+    RegistryFailedError,
+    RegistryUnreachableError,
+)
 from cogyard.oci.exchange import Answer, Call, Flow
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.manifest import MAX_MANIFEST
+from cogyard.oci.network import Body, Network, NetworkError, NoConnectionError, Response
 from cogyard.oci.reference import DEFAULT_HOST
+
+if TYPE_CHECKING:
+    import httpx2
 
 T = TypeVar("T")
 
@@ -39,8 +46,7 @@ _CHUNK = 1 << 20
 _MAX_BODY = MAX_MANIFEST + 1
 #: A token is asked for anew this many seconds before it ends.
 _MARGIN = 10.0
-#: A registry may take minutes to check a large blob before it answers.
-_TIMEOUT = httpx2.Timeout(60, connect=10, read=600)
+_PORTS = {"http": 80, "https": 443}
 _HOSTS = {DEFAULT_HOST: "registry-1.docker.io"}
 
 
@@ -50,12 +56,6 @@ class _PassingError(Exception):
     def __init__(self, reason: str, retry_after: str | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
-
-
-@cache
-def _certificates(*, trust_env: bool) -> ssl.SSLContext:
-    """Read the trusted certificates once: a push makes two clients, and this is a good part of what one costs."""
-    return httpx2.create_ssl_context(trust_env=trust_env)
 
 
 class RegistryClient:
@@ -77,13 +77,7 @@ class RegistryClient:
         self._challenge: Challenge | None = None
         self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
         self._sleep = sleep
-        self._http = httpx2.AsyncClient(
-            timeout=_TIMEOUT,
-            transport=transport,
-            verify=True if transport is not None else _certificates(trust_env=not is_loopback(host)),
-            headers={"Accept-Encoding": "identity"},
-            trust_env=not is_loopback(host),  # no proxy stands between us and this machine
-        )
+        self._network = _network(host, transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,7 +85,11 @@ class RegistryClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._http.aclose()
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._network.close()
 
     @property
     def challenged(self) -> bool:
@@ -147,27 +145,23 @@ class RegistryClient:
         if start:
             headers["Range"] = f"bytes={start}-"
         try:
-            async with self._http.stream(
-                "GET", self.base + url, headers=headers, follow_redirects=True
-            ) as response:
-                if response.status_code == 401 and await self._learn(response, scopes):
+            async with self._network.send("GET", self.base + url, headers, follow=True) as response:
+                if response.status == 401 and self._learn(response, scopes):
                     raise _PassingError("authorization was needed")
-                if response.status_code in retry.PASSING:
-                    raise _PassingError(
-                        f"it answered {response.status_code}", response.headers.get("retry-after")
-                    )
-                if response.status_code not in {200, 206}:
+                if response.status in retry.PASSING:
+                    raise _PassingError(f"it answered {response.status}", response.headers.get("retry-after"))
+                if response.status not in {200, 206}:
                     answer = await _answer(response)
                     refusals.refuse(answer, f"blob {blob.digest} of {repository}", self.host, self.credential)
-                skip = start if response.status_code == 200 else 0
-                async for chunk in response.aiter_raw():
+                skip = start if response.status == 200 else 0
+                async for chunk in response.chunks():
                     if skip >= len(chunk):
                         skip -= len(chunk)
                         continue
                     yield chunk[skip:]
                     skip = 0
-        except httpx2.TransportError as error:
-            raise _PassingError(_reason(error)) from None
+        except NetworkError as error:
+            raise _PassingError(str(error)) from None
 
     async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
         count = 0
@@ -214,26 +208,20 @@ class RegistryClient:
         for authorized in (False, True):
             headers = {**call.headers, **(await self._authorized(scopes) if own else {})}
             try:
-                async with self._http.stream(
+                async with self._network.send(
                     call.method,
                     url,
-                    headers=headers,
-                    content=_content(call, on_sent),
-                    follow_redirects=call.method in {"GET", "HEAD"},
+                    headers,
+                    _content(call, on_sent),
+                    follow=call.method in {"GET", "HEAD"},
                 ) as response:
                     answer = await _answer(response)
-                    if (
-                        answer.status == 401
-                        and own
-                        and not authorized
-                        and await self._learn(response, scopes)
-                    ):
+                    if answer.status == 401 and own and not authorized and self._learn(response, scopes):
                         continue
-            except httpx2.TransportError as error:
-                unreachable = isinstance(
-                    error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.UnsupportedProtocol
-                )
-                raise (_UnreachableError if unreachable else _PassingError)(_reason(error)) from None
+            except NoConnectionError as error:
+                raise _UnreachableError(str(error)) from None
+            except NetworkError as error:
+                raise _PassingError(str(error)) from None
             break
         if answer.status in retry.PASSING:
             raise _PassingError(
@@ -243,14 +231,20 @@ class RegistryClient:
             refusals.refuse(answer, call.what or call.url, self.host, self.credential)
         return answer
 
-    def _resolve(self, url: str) -> tuple[httpx2.URL, bool]:
+    def _resolve(self, url: str) -> tuple[str, bool]:
         """Return the whole address, and whether it is the registry's own, which may see our token."""
-        base = httpx2.URL(self.base)
-        whole = base.join(url)
-        if whole.netloc == base.netloc and whole.scheme != base.scheme:
+        base = urlsplit(self.base)
+        try:
+            whole = urlsplit(urljoin(f"{self.base}/", url))
+            own = _place(whole) == _place(base)
+        except ValueError:
+            raise NotARegistryError(
+                f"the registry {self.host} names an address that is none: {url[:100]!r}"
+            ) from None
+        if own and whole.scheme != base.scheme:
             # A registry behind a proxy may name itself by http; the token stays on the scheme we came by.
-            whole = whole.copy_with(scheme=base.scheme)
-        return whole, whole.netloc == base.netloc
+            whole = whole._replace(scheme=base.scheme)
+        return whole.geturl(), own
 
     async def _authorized(self, scopes: tuple[Scope, ...]) -> dict[str, str]:
         """Return the Authorization header as far as it is known what the registry wants."""
@@ -264,7 +258,7 @@ class RegistryClient:
             token = await self._token(scopes)
         return {"Authorization": f"Bearer {token}"} if token else {}
 
-    async def _learn(self, response: httpx2.Response, scopes: tuple[Scope, ...]) -> bool:
+    def _learn(self, response: Response, scopes: tuple[Scope, ...]) -> bool:
         """Take in a challenge; return whether another attempt can do better."""
         challenge = read_challenge(response.headers.get("www-authenticate"))
         if challenge is None:
@@ -280,10 +274,10 @@ class RegistryClient:
         url = token_url(self._challenge, list(scopes), self.base)
         headers = {"Authorization": self.credential.basic} if self.credential else {}
         try:
-            async with self._http.stream("GET", url, headers=headers) as response:
+            async with self._network.send("GET", url, headers) as response:
                 answer = await _answer(response)
-        except httpx2.TransportError as error:
-            raise _PassingError(_reason(error)) from None
+        except NetworkError as error:
+            raise _PassingError(str(error)) from None
         if answer.status in retry.PASSING:
             raise _PassingError(
                 f"its token endpoint answered {answer.status}", answer.headers.get("retry-after")
@@ -300,17 +294,38 @@ class _UnreachableError(_PassingError):
     """No connection was made at all."""
 
 
-async def _answer(response: httpx2.Response) -> Answer:
+def _network(host: str, transport: httpx2.AsyncBaseTransport | None) -> Network:
+    """Return what carries requests: to this machine a small one, since importing httpx2 takes longer than a push."""
+
+    def by_httpx() -> Network:
+        from cogyard.oci.httpx_network import HttpxNetwork
+
+        # No proxy stands between us and this machine.
+        return HttpxNetwork(trust_env=not is_loopback(host), transport=transport)
+
+    if transport is not None or not is_loopback(host) or sys.platform == "win32":  # which has no httptools
+        return by_httpx()
+    from cogyard.oci.plain_network import PlainNetwork
+
+    return PlainNetwork(by_httpx)
+
+
+def _place(parts: SplitResult) -> tuple[str, int | None]:
+    """Return host and port; no port where it is the scheme's own."""
+    port = parts.port
+    return (parts.hostname or "", None if port == _PORTS.get(parts.scheme) else port)
+
+
+async def _answer(response: Response) -> Answer:
     body = bytearray()
-    async for chunk in response.aiter_raw(_CHUNK):
+    async for chunk in response.chunks():
         body += chunk
         if len(body) > _MAX_BODY:
             break
-    headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(status=response.status_code, headers=headers, body=bytes(body), url=str(response.url))
+    return Answer(status=response.status, headers=response.headers, body=bytes(body), url=response.url)
 
 
-def _content(call: Call, on_sent: Callable[[int], None] | None) -> bytes | AsyncIterator[bytes]:
+def _content(call: Call, on_sent: Callable[[int], None] | None) -> Body:
     if isinstance(call.body, bytes):
         return call.body
     return _read(call.body, call.start, call.stop, on_sent)
@@ -318,7 +333,7 @@ def _content(call: Call, on_sent: Callable[[int], None] | None) -> bytes | Async
 
 async def _read(
     path: Path, start: int, stop: int | None, on_sent: Callable[[int], None] | None
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     file = await asyncio.to_thread(path.open, "rb")
     try:
         position = file.seek(start)
@@ -331,7 +346,3 @@ async def _read(
                 on_sent(position)
     finally:
         file.close()
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -16,6 +16,7 @@ OciError
     ├── RegistryDeniedError        403: not yours
     ├── RegistryNotFoundError      404
     ├── RegistryFailedError        5xx, 429 or a broken protocol, after retries
+    │   └── BlobsLackingError          a manifest names blobs that the registry does not have
     └── DigestMismatchError        bytes that are not what was asked for
 """
 
@@ -131,6 +132,12 @@ class RegistryFailedError(RegistryError):
     """The registry failed, or broke the protocol."""
 
     code = "registry_failed"
+
+
+class BlobsLackingError(RegistryFailedError):
+    """The registry does not take a manifest, because it lacks blobs that the manifest names."""
+
+    code = "blobs_lacking"
 
 
 class DigestMismatchError(RegistryError):

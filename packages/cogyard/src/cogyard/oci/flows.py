@@ -51,19 +51,23 @@ def push_blob(
     content: Path | bytes,
     sources: Sequence[str] = (),
     pending: Pending | None = None,
+    *,
+    ask: bool = True,
 ) -> Flow[str]:
     """Have a blob in a repository: found, mounted from one of `sources`, or sent.
 
-    It is sent in one piece, or in as few as the registry takes. `pending` remembers an upload that breaks off; called
-    with it again, the upload goes on where the registry says it is.
+    Without `ask` it is not looked for first: a small one is sent in the time that a question takes. It is sent in one
+    piece, or in as few as the registry takes. `pending` remembers an upload that breaks off; called with it again, the
+    upload goes on where the registry says it is.
     """
     memory = pending or PendingInMemory()
-    head = yield Call(
-        method="HEAD", url=f"/v2/{repository}/blobs/{blob.digest}", what=repository, refusals=True
-    )
-    if head.status == 200:
-        memory.forget()
-        return PRESENT
+    if ask:
+        head = yield Call(
+            method="HEAD", url=f"/v2/{repository}/blobs/{blob.digest}", what=repository, refusals=True
+        )
+        if head.status == 200:
+            memory.forget()
+            return PRESENT
     if (place := memory.find()) is not None:
         if (yield from _go_on(repository, blob, content, place, memory)):
             return UPLOADED

@@ -8,6 +8,7 @@ import msgspec
 
 from cogyard.oci.authorization import Credential
 from cogyard.oci.errors import (
+    BlobsLackingError,
     NotARegistryError,
     RegistryDeniedError,
     RegistryFailedError,
@@ -17,6 +18,8 @@ from cogyard.oci.errors import (
 from cogyard.oci.exchange import Answer
 
 _MOST = 300
+#: The protocol's code for a manifest that names what the repository does not have.
+_LACKING = "MANIFEST_BLOB_UNKNOWN"
 
 
 class _Error(msgspec.Struct):
@@ -31,6 +34,12 @@ class _Errors(msgspec.Struct):
 def refuse(answer: Answer, what: str, host: str, credential: Credential | None) -> NoReturn:
     """Raise what an answer of 400 and above says about `what`."""
     words = said(answer)
+    if any(each.code == _LACKING for each in _errors(answer)):
+        raise BlobsLackingError(
+            f"the registry {host} lacks parts of {what}{words}",
+            hint="Push again: they may have been removed while they were pushed.",
+            status=answer.status,
+        )
     if answer.status == 401 and credential is None:
         raise RegistryRefusedError(
             f"the registry {host} wants to know who you are",
@@ -71,17 +80,20 @@ def refuse(answer: Answer, what: str, host: str, credential: Credential | None) 
 
 def said(answer: Answer) -> str:
     """Return the registry's own words, cleaned and bounded, to append; empty when it said nothing."""
-    try:
-        errors = msgspec.json.decode(answer.body, type=_Errors).errors
-    except (msgspec.MsgspecError, RecursionError):
-        return ""
     words = "; ".join(
         each.message if isinstance(each.message, str) and each.message else str(each.code)
-        for each in errors[:3]
+        for each in _errors(answer)[:3]
         if isinstance(each.message, str) or isinstance(each.code, str)
     )
     clean = "".join(character for character in words if character.isprintable())
     return f": {clean[:_MOST]}" if clean else ""
+
+
+def _errors(answer: Answer) -> list[_Error]:
+    try:
+        return msgspec.json.decode(answer.body, type=_Errors).errors
+    except (msgspec.MsgspecError, RecursionError):
+        return []
 
 
 def is_protocol(answer: Answer) -> bool:

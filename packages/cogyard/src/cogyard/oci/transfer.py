@@ -16,7 +16,14 @@ from cogyard.oci.client import RegistryClient
 from cogyard.oci.config import ImageConfig
 from cogyard.oci.descriptor import INDEX, INDEXES, MANIFEST, MANIFESTS, Descriptor
 from cogyard.oci.digest import of
-from cogyard.oci.errors import BlobMissingError, InvalidDocumentError, RegistryNotFoundError
+from cogyard.oci.errors import (
+    BlobMissingError,
+    BlobsLackingError,
+    DigestMismatchError,
+    InvalidDocumentError,
+    RegistryDeniedError,
+    RegistryNotFoundError,
+)
 from cogyard.oci.layout import ImageStore, StoredImage
 from cogyard.oci.manifest import Index, Manifest, decode, decode_any, encode
 from cogyard.oci.reference import Reference
@@ -25,6 +32,12 @@ T = TypeVar("T")
 
 #: Blobs in flight at once. Chunks of one blob arrive in order, so speed comes from several blobs.
 AT_ONCE = 4
+#: A blob of at most so many bytes is sent without asking whether it is there, unless we sent it before.
+SMALL = 64 << 10
+#: Before a blob of so many bytes is sent, a small one is sent alone: a refusal is said once, and costs nothing.
+_LARGE = 1 << 20
+#: Images of an index that are looked at for what is there already.
+_MOST_LISTED = 4
 #: A configuration document beyond this is not one.
 _MAX_CONFIG = 4 << 20
 
@@ -46,6 +59,30 @@ class PulledImage:
     config: ImageConfig
 
 
+async def listed(client: RegistryClient, target: Reference) -> frozenset[str]:
+    """Return the digests of the blobs that what `target` names now is made of: the registry has those.
+
+    Nothing where it names nothing, or where we may not read it.
+    """
+    scope = Scope(repository=target.repository, actions="pull,push")
+    waiting, found = [target.tag or "latest"], set[str]()
+    while waiting:
+        try:
+            data, kind = await client.run(
+                partial(flows.pull_manifest, target.repository, waiting.pop()), scope
+            )
+            document = decode_any(data, kind, what=f"the manifest of {target.familiar}")
+        except (RegistryNotFoundError, RegistryDeniedError, InvalidDocumentError, DigestMismatchError):
+            continue
+        if isinstance(document, Manifest):
+            found.update(each.digest for each in [document.config, *document.layers])
+        elif not found:  # an index; an index of indexes is not followed
+            waiting += [each.digest for each in document.manifests if each.media_type in MANIFESTS][
+                :_MOST_LISTED
+            ]
+    return frozenset(found)
+
+
 async def push_image(
     client: RegistryClient,
     store: ImageStore,
@@ -55,18 +92,27 @@ async def push_image(
     *,
     on_sent: Callable[[Descriptor, int], None] | None = None,
     tagged: bool = True,
+    there: frozenset[str] = frozenset(),
 ) -> str:
     """Send an image to `target` and return its digest there. Blobs first, so that nothing half-sent has a name.
 
-    Without `tagged` it is there under its digest alone, to be named by an index. `on_sent` hears how far the blobs are
-    that are being sent, in bytes. A blob whose upload broke off, now or in an earlier run, goes on where it was.
+    The blobs of what is attached to it go with its own, for `push_referrers`. Without `tagged` it is there under its
+    digest alone, to be named by an index. `there` are blobs that need not be asked for (`listed`); when the registry
+    lacks one all the same, every blob is asked for. `on_sent` hears how far the blobs are that are being sent, in
+    bytes. A blob whose upload broke off, now or in an earlier run, goes on where it was.
     Raises BlobMissingError, RegistryError.
     """
-    await _push_blobs(client, store, image.manifest, target, on_moved=on_moved, on_sent=on_sent)
     media_type = image.manifest.media_type or image.descriptor.media_type
     under = (target.tag or "latest") if tagged else image.descriptor.digest
     data = store.read(image.descriptor.digest)
-    return await _push_document(client, data, media_type, target, under)
+    attached = [manifest for _, manifest in store.referrers(image.descriptor.digest)]
+    sending = _Sending(client, store, target, on_moved, on_sent)
+    await sending.blobs(image.manifest, *attached, there=there)
+    try:
+        return await _push_document(client, data, media_type, target, under)
+    except BlobsLackingError:
+        await sending.blobs(image.manifest, *attached)
+        return await _push_document(client, data, media_type, target, under)
 
 
 async def push_index(client: RegistryClient, store: ImageStore, index: Descriptor, target: Reference) -> str:
@@ -77,22 +123,23 @@ async def push_index(client: RegistryClient, store: ImageStore, index: Descripto
 
 
 async def push_referrers(client: RegistryClient, store: ImageStore, subject: str, target: Reference) -> int:
-    """Send what is attached to an image; return how many documents that were.
+    """Name what is attached to an image, whose blobs `push_image` has sent; return how many documents that were.
 
     A registry that lists no referrers gets the index that stands for the list (distribution 1.1, "referrers tag").
     """
-    attached = store.referrers(subject)
+    scope = Scope(repository=target.repository, actions="pull,push")
     unlisted: list[Descriptor] = []
-    for descriptor, manifest in attached:
-        await _push_blobs(client, store, manifest, target)
+
+    async def one(descriptor: Descriptor) -> None:
         data = store.read(descriptor.digest)
-        listed = await client.run(
-            partial(flows.push_referrer, target.repository, descriptor.digest, data, descriptor.media_type),
-            Scope(repository=target.repository, actions="pull,push"),
-        )
-        if not listed:
+        flow = partial(flows.push_referrer, target.repository, descriptor.digest, data, descriptor.media_type)
+        if not await client.run(flow, scope):
             unlisted.append(msgspec.structs.replace(descriptor, annotations=None))
+
+    attached = [descriptor for descriptor, _ in store.referrers(subject)]
+    await each_of(attached, one)
     if unlisted:
+        unlisted.sort(key=lambda each: each.digest)
         await _push_list(client, subject, unlisted, target)
     return len(attached)
 
@@ -120,43 +167,56 @@ async def _push_document(
     return await client.run(lambda: flows.push_manifest(target.repository, under, data, media_type), scope)
 
 
-async def _push_blobs(
-    client: RegistryClient,
-    store: ImageStore,
-    manifest: Manifest,
-    target: Reference,
-    *,
-    on_moved: Callable[[Moved], None] | None = None,
-    on_sent: Callable[[Descriptor, int], None] | None = None,
-) -> None:
-    blobs = list({each.digest: each for each in [manifest.config, *manifest.layers]}.values())
-    for blob in blobs:
-        if not store.has(blob):
-            raise BlobMissingError(f"the image store lacks {blob.digest}", hint="Build the image again.")
-    scope = Scope(repository=target.repository, actions="pull,push")
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """The blobs of one push."""
 
-    async def one(blob: Descriptor) -> None:
+    client: RegistryClient
+    store: ImageStore
+    target: Reference
+    on_moved: Callable[[Moved], None] | None
+    on_sent: Callable[[Descriptor, int], None] | None
+
+    async def blobs(self, image: Manifest, *attached: Manifest, there: frozenset[str] = frozenset()) -> None:
+        """Have the blobs of the manifests in the repository; those of the image are told of."""
+        own = {each.digest: each for each in [image.config, *image.layers]}
+        every = {each.digest: each for one in attached for each in [one.config, *one.layers]} | own
+        for blob in every.values():
+            if not self.store.has(blob):
+                raise BlobMissingError(f"the image store lacks {blob.digest}", hint="Build the image again.")
+
+        async def one(blob: Descriptor) -> None:
+            await self._blob(blob, told=blob.digest in own, there=blob.digest in there)
+
+        waiting = sorted(every.values(), key=lambda each: each.size)
+        if any(blob.size >= _LARGE and blob.digest not in there for blob in waiting):
+            await one(waiting.pop(0))
+        await each_of(waiting, one)
+
+    async def _blob(self, blob: Descriptor, *, told: bool, there: bool) -> None:
+        target, how = self.target, flows.PRESENT
+        if not there:
+            how = await self._push(blob, told=told)
+        self.store.add_origin(blob.digest, target.name)
+        if told and self.on_moved is not None:
+            self.on_moved(Moved(descriptor=blob, how=how))
+
+    async def _push(self, blob: Descriptor, *, told: bool) -> str:
+        target, origins = self.target, self.store.origins(blob.digest)
         sources = [
             name.removeprefix(f"{target.host}/")
-            for name in reversed(store.origins(blob.digest))
+            for name in reversed(origins)
             if name.startswith(f"{target.host}/") and name != target.name
         ][:2]
-        scopes = [scope, *(Scope(repository=source) for source in sources)]
-        path = store.path(blob.digest)
-        pending = store.pending(blob.digest, target.name)
-        how = await client.run(
-            lambda: flows.push_blob(target.repository, blob, path, sources, pending),
-            *scopes,
-            on_sent=None if on_sent is None else partial(on_sent, blob),
+        scope = Scope(repository=target.repository, actions="pull,push")
+        path = self.store.path(blob.digest)
+        pending = self.store.pending(blob.digest, target.name) if blob.size > SMALL else None
+        ask = blob.size > SMALL or target.name in origins
+        return await self.client.run(
+            lambda: flows.push_blob(target.repository, blob, path, sources, pending, ask=ask),
+            *(scope, *(Scope(repository=source) for source in sources)),
+            on_sent=partial(self.on_sent, blob) if told and self.on_sent is not None else None,
         )
-        store.add_origin(blob.digest, target.name)
-        if on_moved is not None:
-            on_moved(Moved(descriptor=blob, how=how))
-
-    # The first blob alone: a refusal is said once, before anything large is sent.
-    smallest = min(blobs, key=lambda each: each.size)
-    await one(smallest)
-    await each_of([blob for blob in blobs if blob is not smallest], one)
 
 
 async def pull_image(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pathspec
-from pathspec.patterns.gitignore.basic import GitIgnoreBasicPattern
+from typing import Protocol
 
 from cogyard.project.document import shorten
 from cogyard.project.errors import Problem, ProjectError
@@ -24,7 +22,8 @@ BIG = 10 * 1024 * 1024
 """From this size on, a file that is not code or media counts as weights."""
 
 WEIGHT_FOLDERS = frozenset({"weights", "checkpoints"})
-Rules = pathspec.PathSpec[Any]
+#: A pattern without these is the name of a file or folder, and needs no library to be understood.
+_SPECIAL = re.compile(r"[*?\[\]\\!#]|\s\Z")
 
 WEIGHT_SUFFIXES = frozenset(
     [
@@ -93,6 +92,14 @@ NOT_WEIGHTS = frozenset(
 )
 
 
+class Rules(Protocol):
+    """What .dockerignore says."""
+
+    def match_file(self, file: str) -> bool:
+        """Whether a file, named from the root with `/`, is left out."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceFile:
     """One file of the source. `name` is relative with `/`; `link` is a symbolic link's text, None for a file."""
@@ -124,7 +131,7 @@ def compile_rules(text: str) -> Rules:
 
     Raises ProjectError for a line that is no pattern.
     """
-    patterns: list[GitIgnoreBasicPattern] = []
+    lines: list[tuple[str, bool, str, int]] = []
     for number, raw in enumerate(text.splitlines(), start=1):
         if raw.startswith("#") or not raw.strip():
             continue
@@ -133,6 +140,32 @@ def compile_rules(text: str) -> Rules:
         pattern = pattern.lstrip("/")
         if pattern in {"", "."} or pattern.startswith(".."):
             continue
+        lines.append((pattern, negated, raw, number))
+    if not any(_SPECIAL.search(pattern) for pattern, _, _, _ in lines):
+        return _Names([(pattern, negated) for pattern, negated, _, _ in lines])
+    return _patterns(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Rules that only name files and folders: (name, whether it is taken back), of which the last match wins."""
+
+    names: Sequence[tuple[str, bool]]
+
+    def match_file(self, file: str) -> bool:
+        """Whether a file is left out."""
+        for name, negated in reversed(self.names):
+            if file == name or file.startswith(f"{name}/"):
+                return not negated
+        return False
+
+
+def _patterns(lines: Sequence[tuple[str, bool, str, int]]) -> Rules:
+    import pathspec  # its import takes as long as a small project's whole walk
+    from pathspec.patterns.gitignore.basic import GitIgnoreBasicPattern
+
+    patterns: list[GitIgnoreBasicPattern] = []
+    for pattern, negated, raw, number in lines:
         try:
             patterns.append(GitIgnoreBasicPattern(f"{'!' if negated else ''}/{pattern}"))
         except ValueError as error:

@@ -61,6 +61,8 @@ async def put_manifest(context: Context, request: Request, target: Target) -> Re
         )
     stored = parsed.stored(repository, context.clock())
     _refuse(repository, await context.repositories.missing(stored))
+    # A client need not ask for what an earlier manifest names; so it is here that one lost from the store is missed.
+    _refuse(repository, await _lost(context, stored))
     try:
         push = await _image(context, parsed, repository=repository, account=account, tag=tag)
     except KeyError as error:  # in the list of the repository, but lost from the store
@@ -112,6 +114,13 @@ async def _image(
     image = parse_manifest(stored.content, stored.media_type)
     return await describe_push(
         context.blobs, image, repository=repository, account=account, tag=tag, index=parsed.digest
+    )
+
+
+async def _lost(context: Context, stored: StoredManifest) -> tuple[str, ...]:
+    """Return the blobs of a manifest that the repository lists, and the store does not have whole."""
+    return tuple(
+        [digest for digest, size in stored.blobs.items() if await context.blobs.size(digest) != size]
     )
 
 

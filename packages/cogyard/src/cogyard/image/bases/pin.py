@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from cogyard.environment.making import LockedBase
 from cogyard.image.bases.base import Base
 from cogyard.image.bases.choose import ASSEMBLE, SETTING, find_base
 from cogyard.image.site import Site
 from cogyard.project import Project
+
+if TYPE_CHECKING:
+    from cogyard.environment.making import LockedBase
 
 
 def pin_base(project: Project, platform: str, site: Site, *, refresh: bool = False) -> LockedBase:
@@ -17,6 +20,8 @@ def pin_base(project: Project, platform: str, site: Site, *, refresh: bool = Fal
 
     Raises BaseError and what its source raises.
     """
+    from cogyard.environment.making import LockedBase
+
     choice = os.environ.get(SETTING) or None
     architecture = platform.partition("/")[2]
     base = find_base(choice, project.python_version, architecture, site, refresh=refresh)

@@ -19,7 +19,7 @@ from cogyard.errors import CogyardError
 from cogyard.image.download import Downloader
 from cogyard.image.errors import ChecksumError, DownloadError, NoWheelError
 from cogyard.image.wheels.checkout import checkout
-from cogyard.image.wheels.select import Selected
+from cogyard.image.wheels.selected import Selected
 from cogyard.oci import digest as digests
 
 #: Wheels fetched at once.

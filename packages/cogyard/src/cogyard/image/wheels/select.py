@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from functools import cache
 from urllib.parse import unquote, urlsplit
 
@@ -22,24 +21,7 @@ from packaging.tags import Tag
 
 from cogyard.environment.machine import Machine, environment, tags
 from cogyard.image.errors import BuildNotPossibleError, NoWheelError
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Selected:
-    """The file to install for one package; `is_wheel` is false for source that is built first."""
-
-    name: str
-    version: str | None
-    filename: str
-    sha256: str | None
-    size: int | None
-    url: str | None
-    path: str | None
-    is_wheel: bool = True
-    commit: str | None = None
-    """Of a git repository at `url`."""
-    subdirectory: str | None = None
-    """Where in its source it is built."""
+from cogyard.image.wheels.selected import Selected
 
 
 def select(lock: str, machine: Machine, *, local_builds: bool = False) -> tuple[Selected, ...]:
