@@ -149,3 +149,117 @@ async def test_setup_logs_come_with_the_health() -> None:
             health = await client.health()
         assert health is not None
         assert (health.status, health.setup_logs) == ("STARTING", logs)
+
+
+@asynccontextmanager
+async def _talking(*answers: bytes) -> AsyncIterator[tuple[HttpModelServer, list[int]]]:
+    """Serve one answer after another on connections that stay open; the list counts the answers of each."""
+    counts: list[int] = []
+    left = list(answers)
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        counts.append(0)
+        place = len(counts) - 1
+        try:
+            while left:
+                head = await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]))
+                counts[place] += 1
+                writer.write(left.pop(0))
+            await reader.read()
+        except asyncio.IncompleteReadError:
+            pass
+        finally:
+            writer.close()
+
+    with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
+        path = Path(folder) / "s"
+        server = await asyncio.start_unix_server(handle, path)
+        client = HttpModelServer(f"unix:{path}")
+        try:
+            yield client, counts
+        finally:
+            await client.aclose()
+            server.close()
+            await server.wait_closed()
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+async def test_a_connection_serves_one_prediction_after_another() -> None:
+    """Streams, whole answers and refusals leave it usable; what only announces an answer is passed over."""
+    stream = b"HTTP/1.1 103 Early\r\n\r\n" + CHUNKED + _chunk(END) + b"0\r\n\r\n"
+    whole = _json(200, {"status": "succeeded", "output": 1, "logs": "l"})
+    async with _talking(stream, whole, _json(422, {"detail": "no"}), stream) as (client, counts):
+        ends = [(await _events(client))[-1] for _ in range(4)]
+    assert [end.status for end in ends if isinstance(end, CompletedEvent)] == [
+        *("succeeded", "succeeded", "failed", "succeeded")
+    ]
+    assert counts == [4]
+
+
+async def test_an_outcome_does_not_wait_for_the_answer_to_end() -> None:
+    """What was told is told; the next prediction gets a connection of its own meanwhile."""
+    open_ended = CHUNKED + _chunk(END)
+    async with asyncio.timeout(20):
+        async with _talking(open_ended, CHUNKED + _chunk(END) + b"0\r\n\r\n") as (client, counts):
+            for _ in range(2):
+                (end,) = await _events(client)
+                assert isinstance(end, CompletedEvent)
+    assert counts == [1, 1]
+
+
+async def test_a_server_that_asks_to_close_is_asked_on_another_connection() -> None:
+    """A connection that its server gives up is not used again."""
+    closing = _json(200, {"status": "succeeded"}).replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
+    async with _talking(closing, closing) as (client, counts):
+        for _ in range(2):
+            await _events(client)
+    assert counts == [1, 1]
+
+
+async def test_headers_without_an_end_are_not_kept() -> None:
+    """A server that never comes to its answer is lost, not waited for."""
+
+    async def babble(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nx: ")
+        for _ in range(64):
+            writer.write(b"x" * 4096)
+            await writer.drain()
+
+    async with asyncio.timeout(20):
+        async with _serving(babble) as client:
+            with pytest.raises(ServerLostError):
+                await _events(client)
+
+
+async def test_a_model_is_not_read_faster_than_it_is_heard() -> None:
+    """A stream that nobody takes fills the server's buffers, not ours; nothing of it is lost."""
+    count, chunk = 400, "x" * 20_000
+    sent = 0
+
+    async def pour(writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(EVENTS)
+        for _ in range(count):
+            writer.write(b'event: output\ndata: {"chunk":"%s"}\n\n' % chunk.encode())
+            await writer.drain()
+            sent += 1
+        writer.write(END)
+        await writer.drain()
+
+    async with _serving(pour) as client:
+        events = client.predict(Run(id="p1", input={}))
+        assert isinstance(await anext(events), OutputEvent)
+        before = -1
+        while before != sent:
+            before = sent
+            for _ in range(50):
+                await asyncio.sleep(0)
+        assert sent < count
+        assert len([event async for event in events]) == count

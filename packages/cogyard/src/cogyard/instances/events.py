@@ -56,7 +56,7 @@ _LOG = msgspec.json.Decoder(_Log)
 _COMPLETED = msgspec.json.Decoder(_Completed)
 
 
-def read_event(name: str, data: str) -> ServerEvent | None:
+def read_event(name: str, data: str | bytes) -> ServerEvent | None:
     """Read one event; None for kinds that carry nothing we report. Raises ValueError when it is malformed."""
     if name == "output":
         return OutputEvent(chunk=_OUTPUT.decode(data).chunk)

@@ -124,6 +124,8 @@ class PredictionRun:
             output_file_prefix=self._served.reach.outputs(self._claim.lease_token),
             room=self._room,
         )
+        outcome: Outcome | None = None
+        # To its end, which follows at once: what is left in the middle is cleaned up by a task of its own.
         async for event in self._served.server.predict(request):
             match event:
                 case OutputEvent():
@@ -132,14 +134,16 @@ class PredictionRun:
                     self._reporter.log(event.text)
                 case CompletedEvent():
                     streamed = self._reporter.streamed
-                    return Outcome(
+                    outcome = Outcome(
                         status=event.status,
                         output=None if streamed else await self._kept(event.output),
                         streamed=streamed,
                         error=event.error,
                         metrics=event.metrics,
                     )
-        raise ServerLostError("The model server ended the answer before the prediction was complete.")
+        if outcome is None:
+            raise ServerLostError("The model server ended the answer before the prediction was complete.")
+        return outcome
 
     async def _kept(self, output: Any) -> Any:
         return await self._served.reach.kept(output, self._claim.lease_token)

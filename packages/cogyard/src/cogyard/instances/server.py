@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import stat
-import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import httpx2
 import msgspec
 
 from cogyard.instances.errors import NotAcceptedError, ServerLostError
 from cogyard.instances.events import CompletedEvent, LogEvent, ServerEvent, read_event
+from cogyard.instances.frames import Frames
+from cogyard.instances.lines import Line, Lines
 
 PREDICTIONS, TRAININGS = "predictions", "trainings"
 #: A server that says nothing for this long is stuck: it sends a comment every 15 s.
@@ -26,7 +23,8 @@ _MAX_EVENT = 256 << 20
 _AFTER_END = 1.0
 #: How Cog's server says that its author did not mark the model for events.
 _NO_EVENTS = 406
-_MAX_HEALTH = 64 << 20
+#: What is not a prediction's end: a state of health with what setup() printed, a refusal.
+_MAX_SMALL = 64 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,18 +100,15 @@ class HttpModelServer:
     """Speak to a model server at `unix:PATH` or `http://HOST:PORT`."""
 
     def __init__(self, address: str) -> None:
-        self._address = address
-        self._client: httpx2.AsyncClient | None = None
-        self._held: int | None = None
+        self._lines = Lines(address)
         #: Whether it answers whole only.
         self._plain = False
 
     async def health(self) -> Health | None:
         """Ask how it is; None when it does not answer (yet)."""
         try:
-            response = await self._open().get("/health-check")
-            answer = msgspec.json.decode(response.content[:_MAX_HEALTH], type=_HealthCheck)
-        except (httpx2.HTTPError, msgspec.DecodeError, OSError):
+            answer = msgspec.json.decode(await self._ask("GET", "/health-check"), type=_HealthCheck)
+        except (OSError, ValueError):
             return None
         setup = answer.setup or _Setup()
         return Health(status=answer.status, setup_logs=setup.logs or "", setup_signal=setup.signal)
@@ -125,138 +120,106 @@ class HttpModelServer:
             body["created_at"] = run.created_at
         if run.output_file_prefix:
             body["output_file_prefix"] = run.output_file_prefix
-        sent = False
-        try:
-            if not self._plain:
-                async with self._asked(run, body, "text/event-stream", _SILENCE) as response:
-                    sent = True
-                    self._plain = response.status_code == _NO_EVENTS
-                    if not self._plain:
-                        async for event in _answer(response):
-                            yield event
-                        return
+        content = msgspec.json.encode(body)
+        while True:
             # Cog's server streams only what its author marked for it; of the rest it tells the end.
-            async with self._asked(run, body, "application/json", None) as response:
-                sent = True
-                async for event in _answer(response):
-                    yield event
-        except httpx2.ConnectError as error:
-            raise NotAcceptedError("The model server does not take connections.") from error
-        except OSError as error:
-            raise NotAcceptedError("The model server does not listen yet.") from error
-        except (httpx2.HTTPError, ValueError) as error:
-            what = "broke off in the middle of" if sent else "did not answer"
-            raise ServerLostError(
-                f"The model server {what} a prediction ({type(error).__name__})."
-            ) from error
-
-    def _asked(
-        self, run: Run, body: Mapping[str, Any], accept: str, silence: float | None
-    ) -> AbstractAsyncContextManager[httpx2.Response]:
-        return self._open().stream(
-            "PUT",
-            f"/{run.room}/{run.id}",
-            content=msgspec.json.encode(body),
-            headers={"content-type": "application/json", "accept": accept},
-            timeout=httpx2.Timeout(5.0, read=silence),
-        )
+            plain = self._plain
+            try:
+                line = await self._lines.take()
+            except OSError as error:
+                raise NotAcceptedError("The model server does not take connections.") from error
+            linger = 0.0
+            try:
+                accept = "application/json" if plain else "text/event-stream"
+                line.ask(
+                    self._request("PUT", f"/{run.room}/{run.id}", content, accept),
+                    silence=None if plain else _SILENCE,
+                )
+                status = await line.status()
+                self._plain = plain or status == _NO_EVENTS
+                if self._plain is plain:
+                    async for event in _answer(line, status):
+                        if isinstance(event, CompletedEvent):
+                            linger = _AFTER_END
+                        yield event
+                    return
+                await line.body(_MAX_SMALL)
+            except (OSError, ValueError) as error:
+                what = "broke off in the middle of" if line.begun else "did not answer"
+                raise ServerLostError(
+                    f"The model server {what} a prediction ({type(error).__name__})."
+                ) from error
+            finally:
+                line.leave(linger=linger)
 
     async def cancel(self, prediction_id: str, *, room: str = PREDICTIONS) -> None:
         """Ask that a prediction or a training stop; a server that is gone has stopped it too."""
-        with suppress(httpx2.HTTPError):
+        with suppress(OSError, ValueError):
             await self.post(f"/{room}/{prediction_id}/cancel")
 
     async def post(self, path: str) -> None:
-        """Send a request that has no body; raise httpx2.HTTPError."""
-        try:
-            await self._open().post(path)
-        except OSError as error:
-            raise httpx2.ConnectError("it does not listen yet") from error
+        """Send a request that has no body. Raises OSError, or ValueError for an answer that is too large."""
+        await self._ask("POST", path)
 
     async def aclose(self) -> None:
         """Close connections."""
-        if self._client is not None:
-            await self._client.aclose()
-        if self._held is not None:
-            os.close(self._held)
-            self._held = None
+        self._lines.close()
 
-    def _open(self) -> httpx2.AsyncClient:
-        """Return the client; made at the first call that finds a socket. Raises OSError when there is none (yet)."""
-        if self._client is None:
-            path = self._address.removeprefix("unix:") if self._address.startswith("unix:") else None
-            if path is not None and sys.platform == "linux":
-                # The folder may be a container's to write to: what lies there now is what will be spoken to, and never
-                # what a link names.
-                self._held = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-                if not stat.S_ISSOCK(os.fstat(self._held).st_mode):
-                    os.close(self._held)
-                    self._held = None
-                    raise FileNotFoundError(path)
-                path = f"/proc/self/fd/{self._held}"
-            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=60)
-            self._client = httpx2.AsyncClient(
-                transport=httpx2.AsyncHTTPTransport(uds=path, trust_env=False, limits=limits),
-                base_url="http://model" if path else self._address,
-                timeout=httpx2.Timeout(5.0, read=_SILENCE),
-                trust_env=False,
-            )
-        return self._client
+    async def _ask(self, method: str, path: str) -> bytes:
+        """Return the body of an answer, whatever its status."""
+        line = await self._lines.take()
+        try:
+            line.ask(self._request(method, path), silence=_SILENCE)
+            await line.status()
+            return await line.body(_MAX_SMALL)
+        finally:
+            line.leave()
+
+    def _request(self, method: str, path: str, content: bytes = b"", accept: str = "*/*") -> bytes:
+        head = (
+            f"{method} {path} HTTP/1.1\r\nhost: {self._lines.host}\r\naccept: {accept}\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
+        )
+        return head.encode() + content
 
 
 async def shut_down(address: str) -> None:
     """Ask a model server to finish what it runs and end; one that does not answer is let be."""
     server = HttpModelServer(address)
-    with suppress(httpx2.HTTPError):
+    with suppress(OSError, ValueError):
         await server.post("/shutdown")
     await server.aclose()
 
 
-async def _answer(response: httpx2.Response) -> AsyncIterator[ServerEvent]:
+async def _answer(line: Line, status: int) -> AsyncIterator[ServerEvent]:
     """Yield what a server answers: its events, or, when it tells only the end, the logs and the end."""
-    if response.status_code != 200:
-        yield await _refusal(response)
+    if status != 200:
+        yield _refusal(status, await line.body(_MAX_SMALL))
         return
-    if not response.headers.get("content-type", "").startswith("text/event-stream"):
-        data = await response.aread()
+    if line.media_type != "text/event-stream":
+        data = await line.body(_MAX_EVENT)
         whole = msgspec.json.decode(data, type=_Whole)
         if whole.logs:
             yield LogEvent(text=whole.logs)
-        end = read_event("completed", data.decode("utf-8", errors="replace"))
+        end = read_event("completed", data)
         if end is not None:
             yield end
         return
-    async with aclosing(_events(response)) as events:
-        async for event in events:
-            if isinstance(event, CompletedEvent):
-                # Read to the answer's end, so that the connection serves the next prediction too.
-                await _exhaust(events)
+    frames = Frames(_MAX_EVENT)
+    while piece := await line.piece():
+        for name, data in frames.feed(piece):
+            event = read_event(name, data)
+            if event is not None:
                 yield event
+            if isinstance(event, CompletedEvent):
                 return
-            yield event
     raise ServerLostError("The model server ended the answer before the prediction was complete.")
 
 
-async def _events(response: httpx2.Response) -> AsyncGenerator[ServerEvent]:
-    async for message in httpx2.EventSource(response, max_event_size=_MAX_EVENT):
-        event = read_event(message.event, message.data)
-        if event is not None:
-            yield event
-
-
-async def _exhaust(events: AsyncGenerator[ServerEvent]) -> None:
-    """Read what follows the last event, for at most a moment; nothing there can change the outcome."""
-    with suppress(TimeoutError, httpx2.HTTPError, ValueError):
-        async with asyncio.timeout(_AFTER_END):
-            async for _ in events:
-                pass
-
-
-async def _refusal(response: httpx2.Response) -> CompletedEvent:
+def _refusal(status: int, content: bytes) -> CompletedEvent:
     """Turn a refusal into the prediction's end, or say that it was not taken."""
-    await response.aread()
-    detail = _detail(response.content)
-    if response.status_code in {409, 429, 503}:
+    detail = _detail(content)
+    if status in {409, 429, 503}:
         raise NotAcceptedError(f"The model server did not take the prediction: {detail}")
     return CompletedEvent(status="failed", error=detail)
 
