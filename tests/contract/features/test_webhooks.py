@@ -23,7 +23,7 @@ from cogyard.features.accounts.service import Accounts
 from cogyard.features.predictions.moves import waiting
 from cogyard.features.predictions.queue import Queue
 from cogyard.features.webhooks.endpoints import Endpoints, Wanted
-from cogyard.features.webhooks.ports import CallFailedError, Letter, WebhookEndpoint
+from cogyard.features.webhooks.ports import CallFailedError, Letter, WaitingLetters, WebhookEndpoint
 from cogyard.features.webhooks.service import Deliveries
 from cogyard.features.world import World
 from cogyard.http.errors import InvalidError
@@ -31,7 +31,7 @@ from cogyard.instances.work import Outcome
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.database import Database
 from cogyard.store.endpoints import SqlEndpoints
-from cogyard.store.outbox import SqlDeliveryLog, SqlOutbox
+from cogyard.store.outbox import SqlDeliveryLog, SqlOutbox, SqlWaitingLetters
 from cogyard.store.predictions import SqlPredictions
 from cogyard.testing.endpoints import MemoryEndpoints
 from cogyard.testing.outbox import MemoryDeliveryLog, MemoryOutbox
@@ -92,6 +92,7 @@ class Scene:
     account_id: int
 
     account: Account
+    letters: WaitingLetters
     asked: int = 0
 
     @property
@@ -148,7 +149,8 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     clock, target = Clock(), Target()
     world = World(now=clock)
 
-    async def made(predictions: Any, outbox: Any, log: Any, accounts: Any, endpoints: Any) -> Scene:
+    async def made(predictions: Any, outboxes: Any, log: Any, accounts: Any, endpoints: Any) -> Scene:
+        outbox, letters = outboxes
         new = NewAccount(
             username="ann", name="Ann", type="user", is_admin=False, password_hash=None, created_at=clock()
         )
@@ -175,13 +177,15 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             clock=clock,
             account_id=account.id,
             account=account,
+            letters=letters,
         )
 
     if request.param == "memory":
         memory = MemoryPredictions()
+        outbox = MemoryOutbox(memory)
         yield await made(
             memory,
-            MemoryOutbox(memory),
+            (outbox, outbox),
             MemoryDeliveryLog(memory),
             MemoryAccounts(),
             MemoryEndpoints(memory),
@@ -190,7 +194,7 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     with Database.open(tmp_path / "cogyard.db") as database:
         yield await made(
             SqlPredictions(database),
-            SqlOutbox(database),
+            (SqlOutbox(database), SqlWaitingLetters(database)),
             SqlDeliveryLog(database),
             SqlAccounts(database),
             SqlEndpoints(database),
@@ -508,3 +512,21 @@ async def test_an_endpoint_is_where_a_webhook_may_be(scene: Scene) -> None:
         with pytest.raises(InvalidError):
             await scene.endpoints.update(scene.account, kept.id, Wanted(url=url))
     assert await scene.endpoints.list(scene.account) == (kept,)
+
+
+async def test_what_waits_is_known_to_whoever_is_told(scene: Scene) -> None:
+    """Each letter with its failures and its next try, the soonest first; of one prediction or all; not another's."""
+    endpoint = await scene.listen(events=["completed"])
+    first = await scene.predict("start", "completed")
+    await scene.run()
+    scene.target.broken |= {HOOK, endpoint.url}
+    await scene.deliveries.deliver()
+    waits = await scene.letters.waiting(scene.account_id, 9)
+    assert {(each.endpoint, each.event) for each in waits} == {("", "completed"), (endpoint.id, "completed")}
+    await scene.exhaust()
+    waits = await scene.letters.waiting(scene.account_id, 9, prediction_id=first.id)
+    assert [each.attempts for each in waits] == [1, 1]
+    assert [each.due_at for each in waits] == [scene.clock() + timedelta(seconds=10)] * 2
+    assert len(await scene.letters.waiting(scene.account_id, 1)) == 1
+    assert await scene.letters.waiting(scene.account_id, 9, prediction_id="0" * 26) == ()
+    assert await scene.letters.waiting(scene.account_id + 1, 9) == ()

@@ -11,7 +11,7 @@ from cogyard.domain.ids import new_id
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import Item, numbered, output_item
 from cogyard.domain.values import Prediction, Status
-from cogyard.features.predictions.ports import Asked, Change, Lease, Once, Record, Ticket
+from cogyard.features.predictions.ports import Asked, Change, Lease, Once, Record, Stages, Ticket
 
 from tests.contract.store.conftest import NOW, Stores
 
@@ -235,6 +235,39 @@ async def test_lists_are_an_accounts_own_newest_first(stores: Stores) -> None:
     assert list((await stores.predictions.list(bounded, Window(limit=9))).items) == made[4:1:-1]
     web = await stores.predictions.list(replace(asked, source="web"), Window(limit=9))
     assert [each.source for each in web.items] == ["web"] * 3
+
+
+async def test_lists_of_one_model_and_of_one_stage(stores: Stores) -> None:
+    """What waits or runs, what succeeded, what failed, what was stopped; of every model or of one; in windows."""
+    ends = [None, None, Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.ABORTED, Status.FAILED]
+    made = [await _add(stores, number) for number in range(len(ends))]
+    for prediction, status in zip(made, ends, strict=True):
+        if status is not None:
+            await stores.predictions.change(
+                prediction.id,
+                lambda record, status=status: Change(  # type: ignore[misc] # mypy does not see the default's type
+                    prediction=replace(record.prediction, status=status, completed_at=NOW), ticket=None
+                ),
+            )
+    asked = Asked(account_id=made[0].account_id)
+
+    async def numbers(**more: Any) -> list[int]:
+        found = await stores.predictions.list(replace(asked, **more), Window(limit=9))
+        return [[each.id for each in made].index(each.id) for each in found.items]
+
+    assert await numbers(stages=Stages.RUNNING) == [1, 0]
+    assert await numbers(stages=Stages.SUCCEEDED) == [2]
+    assert await numbers(stages=Stages.FAILED) == [6, 3]
+    assert await numbers(stages=Stages.CANCELED) == [5, 4]
+    assert await numbers(stages=Stages.FAILED, model="ann/hello", source="web") == [3]
+    assert await numbers(model="ann/hello") == [6, 5, 4, 3, 2, 1, 0]
+    assert await numbers(model="ann/other") == []
+    assert await numbers(stages=Stages.RUNNING, account_id=made[0].account_id + 1) == []
+    first = await stores.predictions.list(replace(asked, stages=Stages.RUNNING), Window(limit=1))
+    rest = await stores.predictions.list(
+        replace(asked, stages=Stages.RUNNING), Window(limit=1, key=first.next)
+    )
+    assert [each.id for each in (*first.items, *rest.items)] == [made[1].id, made[0].id]
 
 
 async def test_a_page_of_large_predictions_ends_early(stores: Stores) -> None:

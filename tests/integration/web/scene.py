@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cogyard.domain.deployments import Configuration
+from cogyard.features.webhooks.endpoints import Wanted
 from cogyard.instances.work import Outcome
 from cogyard.testing.api import TRAINABLE_SCHEMA
 
@@ -25,8 +26,8 @@ class Scene:
 
     def address(self, path: str) -> str:
         """Return a page's address about what is ada's."""
-        room = path.split("/")[1]
-        return path.format(**{**self.parts, **self.rooms.get(room, {})})
+        first, second = "/".join(path.split("/")[1:2]), "/".join(path.split("/")[1:3])
+        return path.format(**{**self.parts, **self.rooms.get(first, {}), **self.rooms.get(second, {})})
 
 
 async def furnished(site: Site) -> Scene:
@@ -40,6 +41,11 @@ async def furnished(site: Site) -> Scene:
         f"ada/{HIDDEN}",
         Configuration(version=version.id, hardware="cpu", min_instances=0, max_instances=1),
     )
+    training = await services.predictions.create(
+        ada, version=version, input={"steps": 1}, destination=f"ada/{HIDDEN}"
+    )
+    await services.predictions.cancel(ada, training.id)
+    endpoint = await services.endpoints.create(ada, Wanted(url="https://hooks.test/x"))
     await services.accounts.create_token(ada, "spare")
     (spare,) = await services.accounts.tokens(ada)
     return Scene(
@@ -48,7 +54,8 @@ async def furnished(site: Site) -> Scene:
         rooms={
             "p": {"id": done},
             "deployments": {"name": "front"},
-            "account": {"id": str(spare.id)},
+            "account/api-tokens": {"id": str(spare.id)},
+            "account/webhooks": {"id": endpoint.id},
         },
     )
 
@@ -77,5 +84,14 @@ FORMS: dict[str, dict[str, Any]] = {
     },
     "/deployments/{owner}/{name}/rollback": {"release": "1"},
     "/deployments/{owner}/{name}/delete": {"confirm": "ada/front"},
+    "/{owner}/{name}/train": {
+        "version": VERSION,
+        "input": '{"steps": 1}',
+        "destination": f"ada/{HIDDEN}",
+    },
+    "/{owner}/{name}/train/snippets": {"input": "{}"},
+    "/p/{id}/replay": {"event": "completed"},
     "/account/api-tokens": {"name": "more"},
+    "/account/webhooks": {"url": "https://hooks.test/y", "enabled": "1"},
+    "/account/webhooks/{id}": {"url": "https://hooks.test/z", "events": "completed"},
 }

@@ -70,7 +70,7 @@ from cogyard.store.figures import SqlFigures
 from cogyard.store.files import SqlFiles
 from cogyard.store.limits import SqlLimits
 from cogyard.store.models import SqlModels
-from cogyard.store.outbox import SqlDeliveryLog, SqlOutbox
+from cogyard.store.outbox import SqlDeliveryLog, SqlOutbox, SqlWaitingLetters
 from cogyard.store.predictions import SqlPredictions
 from cogyard.store.registry import SqlRepositories
 from cogyard.store.retention import SqlRetention
@@ -201,7 +201,13 @@ def make_services(
         webhooks=webhooks,
         instances=InstanceRecords(versions=versions, records=history, present=lookout),
         endpoints=endpoints,
-        calls=WebhookCalls(log=log, predictions=predictions, endpoints=endpoints, ring=webhooks.ring),
+        calls=WebhookCalls(
+            log=log,
+            predictions=predictions,
+            endpoints=endpoints,
+            ring=webhooks.ring,
+            letters=SqlWaitingLetters(kept.database),
+        ),
     )
 
 

@@ -17,7 +17,7 @@ from cogyard.http.pages import cursor
 if TYPE_CHECKING:
     from cogyard.features.services import Services
 
-#: Fields of one form; ours have at most five.
+#: Fields of one form; ours have at most a dozen.
 MAX_FIELDS = 50
 
 
@@ -47,12 +47,23 @@ def services_of(request: Request) -> Services:
 
 async def read_form(request: Request) -> dict[str, str]:
     """Return the fields of a posted form; of a repeated one the last. Raises BadRequestError, TooLargeError."""
+    return dict(await _pairs(request))
+
+
+async def read_repeated(request: Request) -> dict[str, list[str]]:
+    """Return the fields of a posted form with all their values. Raises BadRequestError, TooLargeError."""
+    found: dict[str, list[str]] = {}
+    for name, value in await _pairs(request):
+        found.setdefault(name, []).append(value)
+    return found
+
+
+async def _pairs(request: Request) -> list[tuple[str, str]]:
     body = await read_body(request, FORM_LIMIT)
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError as error:
         raise BadRequestError("The body is not a form.") from error
-    return dict(pairs)
 
 
 def reason_of(error: ApiError) -> str:

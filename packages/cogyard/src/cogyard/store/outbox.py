@@ -66,6 +66,28 @@ class SqlOutbox:
         await self.database.write(run(sql, attempts, stored(due_at), rank))
 
 
+_WAITING = """
+SELECT o.* FROM outbox o JOIN predictions p ON p.id = o.prediction_id
+WHERE p.account_id = ?{} ORDER BY o.due_at, o.rank LIMIT ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlWaitingLetters:
+    """What is still to be told, for whoever is told."""
+
+    database: Database
+
+    async def waiting(
+        self, account_id: int, limit: int, *, prediction_id: str | None = None
+    ) -> tuple[Letter, ...]:
+        """Return what waits, the soonest due first."""
+        one, values = ("", ()) if prediction_id is None else (" AND o.prediction_id = ?", (prediction_id,))
+        sql, given = _WAITING.format(one), (account_id, *values, limit)
+        rows = await self.database.read(lambda db: db.execute(sql, given).fetchall())
+        return tuple(map(_letter, rows))
+
+
 @dataclass(frozen=True, slots=True)
 class SqlDeliveryLog:
     """What was tried, and what is to be tried once more."""

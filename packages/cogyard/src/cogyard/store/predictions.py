@@ -17,7 +17,16 @@ from cogyard.domain.paging import Slice, Window, afford, cut
 from cogyard.domain.stream import StreamEvent, gathered
 from cogyard.domain.values import Prediction
 from cogyard.domain.waiting import Place
-from cogyard.features.predictions.ports import Asked, Change, Decide, Message, Once, Record, Ticket
+from cogyard.features.predictions.ports import (
+    Asked,
+    Change,
+    Decide,
+    Message,
+    Once,
+    Record,
+    Stages,
+    Ticket,
+)
 from cogyard.store import prediction_events as kept
 from cogyard.store.database import Database
 from cogyard.store.prediction_rows import (
@@ -46,6 +55,18 @@ _PLACE = (
     " WHERE o.deployable = q.deployable AND o.lease_token IS NULL AND o.rank <= q.rank) AS position"
     " FROM queue q WHERE q.prediction_id = ? AND q.lease_token IS NULL"
 )
+
+
+# Spelled as in the index of what did not succeed, which is partial and used only for a question that says the same.
+_UNSUCCESSFUL = "status IN ('failed', 'canceled', 'aborted')"
+_STAGES = {
+    Stages.RUNNING: "id IN (SELECT prediction_id FROM queue)",
+    Stages.SUCCEEDED: "status = 'succeeded'",
+    Stages.FAILED: f"{_UNSUCCESSFUL} AND status = 'failed'",
+    Stages.CANCELED: f"{_UNSUCCESSFUL} AND status <> 'failed'",
+}
+# Without statistics the planner would walk an account's predictions and look each of them up in the queue.
+_HINTS = {Stages.RUNNING: " INDEXED BY sqlite_autoindex_predictions_1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +155,17 @@ class SqlPredictions:
             wanted.append(("source = ?", asked.source))
         if asked.version is not None:
             wanted.append(("version = ?", asked.version))
+        if asked.model is not None:
+            wanted.append(("model = ?", asked.model))
+        if asked.stages is not None:
+            wanted.append((_STAGES[asked.stages], None))
         if asked.deployment_id is not None:
             wanted.append(("deployment_id = ?", asked.deployment_id))
         # Not bound: the index of trainings is partial, and used only for a question that says the same.
         wanted.append((f"kind = '{asked.kind.value}'", None))
         conditions = " AND ".join(condition for condition, _ in wanted)
-        sql = f"SELECT * FROM predictions WHERE {conditions} AND {where} ORDER BY {sort} LIMIT ?"
+        hint = _HINTS.get(asked.stages, "") if asked.stages is not None else ""
+        sql = f"SELECT * FROM predictions{hint} WHERE {conditions} AND {where} ORDER BY {sort} LIMIT ?"
         given = (*(value for _, value in wanted if value is not None), *values, window.fetch)
 
         def work(db: sqlite3.Connection) -> tuple[list[sqlite3.Row], bool]:

@@ -52,7 +52,7 @@ from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
 from cogyard.store.limits import SqlLimits
 from cogyard.store.models import SqlModels
-from cogyard.store.outbox import SqlDeliveryLog
+from cogyard.store.outbox import SqlDeliveryLog, SqlWaitingLetters
 from cogyard.store.predictions import SqlPredictions
 from cogyard.store.retention import SqlRetention
 from cogyard.web.application import create_application
@@ -275,7 +275,11 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
         instances=InstanceRecords(versions=versions, records=NoRecords()),
         endpoints=endpoints,
         calls=WebhookCalls(
-            log=SqlDeliveryLog(database), predictions=predictions, endpoints=endpoints, world=world
+            log=SqlDeliveryLog(database),
+            predictions=predictions,
+            endpoints=endpoints,
+            world=world,
+            letters=SqlWaitingLetters(database),
         ),
     )
 

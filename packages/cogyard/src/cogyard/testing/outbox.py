@@ -60,12 +60,31 @@ class MemoryDeliveryLog:
 
 @dataclass
 class MemoryOutbox:
-    """Keeps the promises of `cogyard.features.webhooks.ports.Outbox`."""
+    """Keeps the promises of `Outbox` and `WaitingLetters` of `cogyard.features.webhooks.ports`."""
 
     predictions: MemoryPredictions
     tries: dict[int, tuple[int, datetime]] = field(default_factory=dict)
 
+    async def waiting(
+        self, account_id: int, limit: int, *, prediction_id: str | None = None
+    ) -> tuple[Letter, ...]:
+        """Return what waits, the soonest due first."""
+        mine = [
+            letter
+            for letter in self._all()
+            if prediction_id in {None, letter.prediction_id}
+            and letter.prediction_id in self.predictions.predictions
+            and self.predictions.predictions[letter.prediction_id].account_id == account_id
+        ]
+        return tuple(sorted(mine, key=lambda letter: letter.due_at)[:limit])
+
     def _letters(self) -> list[Letter]:
+        oldest: dict[tuple[str, str], Letter] = {}
+        for letter in self._all():
+            oldest.setdefault((letter.prediction_id, letter.endpoint), letter)
+        return list(oldest.values())
+
+    def _all(self) -> list[Letter]:
         found = []
         for place, message in self.predictions.outbox.items():
             prediction_id, endpoint, event = place
@@ -82,10 +101,7 @@ class MemoryOutbox:
                     endpoint=endpoint,
                 )
             )
-        oldest: dict[tuple[str, str], Letter] = {}
-        for letter in found:
-            oldest.setdefault((letter.prediction_id, letter.endpoint), letter)
-        return list(oldest.values())
+        return found
 
     async def due(self, now: datetime, limit: int) -> tuple[Letter, ...]:
         """Return each one's oldest letter of each prediction, if it is due."""

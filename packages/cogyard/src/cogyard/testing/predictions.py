@@ -111,6 +111,8 @@ class MemoryPredictions:
             and bounds[0] <= prediction.id < bounds[1]
             and asked.source in {None, prediction.source}
             and asked.version in {None, prediction.version}
+            and asked.model in {None, prediction.model}
+            and (asked.stages is None or prediction.status in asked.stages.statuses)
             and asked.deployment_id in {None, prediction.deployment_id}
             and asked.kind is prediction.kind
         ]

@@ -43,6 +43,8 @@ PAGES: dict[str, str | None] = {
     "/{owner}/{name}/delete": "models.delete",
     "/{owner}/{name}/snippets": None,
     "/{owner}/{name}/run": None,
+    "/{owner}/{name}/train": "trainings.create",
+    "/{owner}/{name}/train/snippets": None,
     "/deployments/create": "deployments.create",
     "/deployments/{owner}/{name}/run": None,
     "/deployments/{owner}/{name}/snippets": None,
@@ -50,6 +52,14 @@ PAGES: dict[str, str | None] = {
     "/deployments/{owner}/{name}/settings": "deployments.update",
     "/deployments/{owner}/{name}/delete": "deployments.delete",
     "/p/{id}/cancel": None,
+    "/p/{id}/delete": "predictions.delete",
+    "/p/{id}/replay": "predictions.webhooks.replay",
+    "/account/webhooks": "webhooks.endpoints.create",
+    "/account/webhooks/secret": "webhooks.default.secret.get",
+    "/account/webhooks/secret/rotate": "webhooks.default.secret.rotate",
+    "/account/webhooks/{id}": "webhooks.endpoints.update",
+    "/account/webhooks/{id}/rotate": "webhooks.endpoints.secret.rotate",
+    "/account/webhooks/{id}/delete": "webhooks.endpoints.delete",
 }
 _SIGN_INS = {"signin.password": "password", "signin.link": "link"}
 _API = re.compile(r"(?:/v1){1,2}/?")

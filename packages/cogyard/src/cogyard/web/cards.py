@@ -126,6 +126,12 @@ def ago(moment: datetime, now: datetime) -> str:
     return ""
 
 
+def soon(moment: datetime, now: datetime) -> str:
+    """Write how far ahead a moment is: `in 4 min 5 s`, or `now` when it is not."""
+    left = (moment - now).total_seconds()
+    return f"in {seconds(left)}" if left >= 1 else "now"
+
+
 def size(count: int) -> str:
     """Write a number of bytes for people, in powers of 1000."""
     value = float(count)

@@ -22,7 +22,9 @@ from cogyard.features.deployments import pages as deployments
 from cogyard.features.models import pages as models
 from cogyard.features.page import Page, Redirect
 from cogyard.features.predictions import pages as predictions
+from cogyard.features.trainings import pages as trainings
 from cogyard.features.versions import pages as versions
+from cogyard.features.webhooks import pages as webhooks
 from cogyard.http import Addresses, UnauthenticatedError, caller_of
 from cogyard.web.assets import Assets
 from cogyard.web.origin import SAFE_METHODS, is_same_origin
@@ -45,12 +47,23 @@ TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("/create", "GET", models.ask_for_model),
     ("/create", "POST", models.create),
     ("/predictions", "GET", predictions.listing),
+    ("/trainings", "GET", trainings.listing),
     ("/p/{id}", "GET", predictions.show),
     ("/p/{id}/card", "GET", predictions.card),
     ("/p/{id}/cancel", "POST", predictions.cancel),
+    ("/p/{id}/delete", "POST", predictions.delete),
+    ("/p/{id}/replay", "POST", webhooks.replay),
     ("/account/api-tokens", "GET", accounts.tokens),
     ("/account/api-tokens", "POST", accounts.create_token),
     ("/account/api-tokens/{id}/revoke", "POST", accounts.revoke_token),
+    ("/account/webhooks", "GET", webhooks.overview),
+    ("/account/webhooks", "POST", webhooks.create),
+    ("/account/webhooks/secret", "POST", webhooks.show_secret),
+    ("/account/webhooks/secret/rotate", "POST", webhooks.rotate_secret),
+    ("/account/webhooks/{id}", "GET", webhooks.endpoint),
+    ("/account/webhooks/{id}", "POST", webhooks.save_endpoint),
+    ("/account/webhooks/{id}/rotate", "POST", webhooks.rotate_endpoint),
+    ("/account/webhooks/{id}/delete", "POST", webhooks.delete_endpoint),
     ("/account/audit", "GET", audit.listing),
     ("/deployments", "GET", deployments.listing),
     ("/deployments/create", "GET", deployments.ask),
@@ -74,6 +87,9 @@ TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("/{owner}/{name}/api", "GET", models.api),
     ("/{owner}/{name}/snippets", "POST", models.snippets),
     ("/{owner}/{name}/readme", "GET", models.readme),
+    ("/{owner}/{name}/train", "GET", trainings.ask),
+    ("/{owner}/{name}/train", "POST", trainings.create),
+    ("/{owner}/{name}/train/snippets", "POST", trainings.snippets),
     ("/{owner}/{name}/waiting", "GET", models.waiting),
     ("/{owner}/{name}/settings", "GET", models.settings),
     ("/{owner}/{name}/settings", "POST", models.save_settings),

@@ -17,6 +17,7 @@ from cogyard.domain.values import Kind, Prediction, Version
 from cogyard.features.bench import Code
 from cogyard.features.page import Page
 from cogyard.features.predictions.wire import example_json, prediction_json
+from cogyard.features.trainings.service import trainable
 from cogyard.http import Addresses, caller_of
 from cogyard.web import cards, forms, outputs, snippets, standing
 from cogyard.web.assets import Assets, script
@@ -89,6 +90,7 @@ class Renderer:
             wire_of=_wire_of,
             snippets_of=_snippets_of,
             shown=_shown,
+            trainable=trainable,
         )
         self._templates.filters.update(
             ago=_ago,
@@ -104,6 +106,7 @@ class Renderer:
             run_time=cards.run_time,
             seconds=cards.seconds,
             size=cards.size,
+            soon=_soon,
             terminal=terminal,
         )
 
@@ -225,6 +228,11 @@ def _file_name(field: str) -> str:
 @pass_context
 def _ago(context: Context, moment: datetime) -> str:
     return cards.ago(moment, context["now"])
+
+
+@pass_context
+def _soon(context: Context, moment: datetime) -> str:
+    return cards.soon(moment, context["now"])
 
 
 def _count(number: int, word: str) -> str:

@@ -6,30 +6,56 @@ from typing import Any
 
 from starlette.requests import Request
 
-from cogyard.domain.values import Prediction, Status, Version
+from cogyard.domain.values import Kind, Prediction, Status, Version
+from cogyard.domain.webhooks import OWN
 from cogyard.features.page import Page, Redirect, older, services_of
+from cogyard.features.predictions.ports import Stages
+from cogyard.features.webhooks.told import Told, told_of
 from cogyard.http import ApiError, caller_of, require_account, window
 
 PER_PAGE = 50
+SOURCES = ("api", "web")
 
 
 async def listing(request: Request) -> Page:
-    """List the caller's predictions, newest first."""
-    account = require_account(request)
-    found = await services_of(request).predictions.list(account, window(request, limit=PER_PAGE))
+    """List the caller's predictions, newest first, or those that are asked for."""
+    account, query = require_account(request), request.query_params
+    stages = query.get("status") if query.get("status") in set(Stages) else None
+    source = query.get("source") if query.get("source") in SOURCES else None
+    model = query.get("model", "").strip().lower()[:200]
+    found = await services_of(request).predictions.list(
+        account,
+        window(request, limit=PER_PAGE),
+        source=source,
+        model=model or None,
+        stages=Stages(stages) if stages else None,
+    )
+    wanted = {"status": stages or "", "model": model, "source": source or ""}
     values = {
         "predictions": found.items,
-        "more": older(request, found),
+        "more": older(request, found, **{name: value for name, value in wanted.items() if value}),
         "running": any(not prediction.status.terminal for prediction in found.items),
+        "wanted": wanted,
+        "stages": tuple(Stages),
+        "sources": SOURCES,
+        "deleted": "deleted" in query,
     }
     return Page(template="predictions.html", title="Predictions", values=values)
 
 
 async def show(request: Request) -> Page:
-    """Show one prediction: its input, and its card."""
-    prediction = await _find(request)
-    values = await card_values(request, prediction, on_page=True)
-    return Page(template="prediction.html", title=f"Prediction {prediction.id}", values=values)
+    """Show one prediction: its input, its card, and whom it was told to."""
+    account, prediction = caller_of(request).account, await _find(request)
+    values = {
+        **await card_values(request, prediction, on_page=True),
+        "told": await told_of(services_of(request), account, prediction) if account else Told(),
+        "own": OWN,
+    }
+    return Page(
+        template="prediction.html",
+        title=f"{prediction.kind.value.capitalize()} {prediction.id}",
+        values=values,
+    )
 
 
 async def card(request: Request) -> Page:
@@ -44,6 +70,15 @@ async def cancel(request: Request) -> Redirect:
     account = require_account(request)
     prediction = await services_of(request).predictions.cancel(account, request.path_params["id"])
     return Redirect(to=f"/p/{prediction.id}")
+
+
+async def delete(request: Request) -> Redirect:
+    """Delete a prediction that has ended, with its files."""
+    account, services = require_account(request), services_of(request)
+    prediction = await services.predictions.get(account, request.path_params["id"])
+    await services.predictions.delete(account, prediction.id)
+    room = "trainings" if prediction.kind is Kind.TRAINING else "predictions"
+    return Redirect(to=f"/{room}?deleted=1")
 
 
 async def version_of(request: Request, prediction: Prediction) -> Version | None:

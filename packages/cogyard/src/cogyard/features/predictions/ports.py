@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from cogyard.domain.lifecycle import State, state_of
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import Streamed, StreamEvent
-from cogyard.domain.values import Kind, Prediction
+from cogyard.domain.values import Kind, Prediction, Status
 from cogyard.domain.waiting import Place
 from cogyard.domain.webhooks import OWN
 
@@ -90,6 +91,31 @@ class Change:
 Decide = Callable[[Record], Change | None]
 
 
+class Stages(StrEnum):
+    """How far predictions are that a list is about."""
+
+    RUNNING = "running"
+    """They wait or run."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    """They were stopped, running or before they ran."""
+
+    @property
+    def statuses(self) -> tuple[Status, ...]:
+        """The statuses that are meant."""
+        return _STATUSES[self]
+
+
+_STATUSES = {
+    Stages.RUNNING: (Status.STARTING, Status.PROCESSING),
+    Stages.SUCCEEDED: (Status.SUCCEEDED,),
+    Stages.FAILED: (Status.FAILED,),
+    Stages.CANCELED: (Status.CANCELED, Status.ABORTED),
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
     """Which of an account's predictions a list is about."""
@@ -99,6 +125,9 @@ class Asked:
     created_before: datetime | None = None
     source: str | None = None
     version: str | None = None
+    model: str | None = None
+    """`owner/name`, as it is written."""
+    stages: Stages | None = None
     deployment_id: int | None = None
     kind: Kind = Kind.PREDICTION
 

@@ -28,7 +28,7 @@ from cogyard.domain.webhooks import URL_LIMIT, Targets, chosen_events, events_pr
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.inputs import Inputs, outputs_are_files
 from cogyard.features.predictions.moves import waiting
-from cogyard.features.predictions.ports import Admission, Asked, Once, Record
+from cogyard.features.predictions.ports import Admission, Asked, Once, Record, Stages
 from cogyard.features.predictions.queue import Queue
 from cogyard.features.predictions.shown import shown
 from cogyard.features.world import World
@@ -191,6 +191,8 @@ class Predictions:
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         source: str | None = None,
+        model: str | None = None,
+        stages: Stages | None = None,
         deployment_id: int | None = None,
         kind: Kind = Kind.PREDICTION,
     ) -> Slice[Prediction]:
@@ -200,6 +202,8 @@ class Predictions:
             created_after=created_after,
             created_before=created_before,
             source=source,
+            model=model,
+            stages=stages,
             deployment_id=deployment_id,
             kind=kind,
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from cogyard.domain.names import split_model
 from cogyard.domain.paging import Slice, Window
-from cogyard.domain.values import Account, Kind, Model, Prediction
+from cogyard.domain.values import Account, Kind, Model, Prediction, Version
 from cogyard.features.models import policy
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.versions.service import Versions
@@ -39,7 +39,7 @@ class Trainings:
         InvalidError for a version that cannot be trained and for every problem of the input.
         """
         found = await self.versions.get(caller, *version)
-        if "TrainingInput" not in _schemas(found.openapi_schema):
+        if not trainable(found):
             raise InvalidError(
                 f"{found.model} cannot be trained: its cog.yaml names no `train` function.",
                 title="Version not trainable",
@@ -80,6 +80,11 @@ class Trainings:
         if model is None or not policy.may_change(caller, model):
             raise NotFoundError("The specified training destination does not exist")
         return model
+
+
+def trainable(version: Version) -> bool:
+    """Whether a version has a `train()`."""
+    return "TrainingInput" in _schemas(version.openapi_schema)
 
 
 def _schemas(document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,9 +11,12 @@ from cogyard.domain.values import Account, Prediction
 from cogyard.domain.webhooks import OWN, events_problem
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.webhooks.endpoints import Endpoints
-from cogyard.features.webhooks.ports import Delivery, DeliveryLog, Letter
+from cogyard.features.webhooks.ports import Delivery, DeliveryLog, Letter, NothingWaits, WaitingLetters
 from cogyard.features.world import World
 from cogyard.http.errors import ConflictError, InvalidError, NotFoundError
+
+#: Of what waits to be told, that is shown at once.
+WAITING_LIMIT = 50
 
 
 def _silence() -> None:
@@ -30,6 +33,7 @@ class WebhookCalls:
     world: World = field(default_factory=World)
     ring: Callable[[], None] = _silence
     """Called when there is something to tell."""
+    letters: WaitingLetters = field(default_factory=NothingWaits)
 
     async def list(
         self,
@@ -41,6 +45,10 @@ class WebhookCalls:
     ) -> Slice[Delivery]:
         """Return the caller's tries of the last week, newest first; those to one endpoint also when it is gone."""
         return await self.log.deliveries(caller.id, window, prediction_id=prediction_id, endpoint=endpoint)
+
+    async def waiting(self, caller: Account, *, prediction_id: str | None = None) -> tuple[Letter, ...]:
+        """Return what is still to be told of the caller's predictions, the soonest due first."""
+        return await self.letters.waiting(caller.id, WAITING_LIMIT, prediction_id=prediction_id)
 
     async def replay(
         self, caller: Account, prediction_id: str, event: str, endpoint: str | None = None

@@ -89,6 +89,30 @@ class DeliveryLog(Protocol):
         ...
 
 
+class WaitingLetters(Protocol):
+    """Knows what is still to be told."""
+
+    async def waiting(
+        self, account_id: int, limit: int, *, prediction_id: str | None = None
+    ) -> tuple[Letter, ...]:
+        """Return what waits to be told of an account's predictions, or of one of them, the soonest due first."""
+        ...
+
+
+class NothingWaits:
+    """For a platform that tells nobody."""
+
+    async def waiting(
+        self,
+        account_id: int,  # noqa: ARG002 - of none
+        limit: int,  # noqa: ARG002
+        *,
+        prediction_id: str | None = None,  # noqa: ARG002
+    ) -> tuple[Letter, ...]:
+        """Return nothing."""
+        return ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WebhookEndpoint:
     """Where an account wants to be told of its predictions."""

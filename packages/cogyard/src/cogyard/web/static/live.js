@@ -4,6 +4,9 @@
 import { post } from "./wire.js";
 
 const SLOWEST = 2000;
+const NEWS = 500;
+// Colours and titles that a terminal would not print either; the card that follows has the same taken out.
+const ESCAPES = /\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)?|\[[0-?]*[ -/]*[@-~]?|[ -/]*[0-~]?)/g;
 const followed = new WeakSet();
 
 export function watch(card) {
@@ -21,6 +24,8 @@ class Follower {
   #began;
   #clock = null;
   #streaming = false;
+  #news = null;
+  #moment = 300;
 
   constructor(card) {
     this.#card = card;
@@ -55,6 +60,7 @@ class Follower {
   #stop() {
     clearInterval(this.#clock);
     clearTimeout(this.#timer);
+    clearTimeout(this.#news);
     this.#stream?.close();
   }
 
@@ -105,7 +111,8 @@ class Follower {
     });
     stream.addEventListener("logs", (event) => {
       const place = this.#card.querySelector("[data-logs]");
-      if (place && this.#streaming) place.append(event.data);
+      if (place && this.#streaming) place.append(event.data.replace(ESCAPES, ""));
+      else this.#soon();
     });
     for (const name of ["done", "error"]) {
       stream.addEventListener(name, () => {
@@ -116,6 +123,17 @@ class Follower {
         this.refresh().then(() => { if (this.#alive) this.#poll(); });
       });
     }
+  }
+
+  /** Ask for the card in a moment: there is news. The larger it has become, the longer a moment is. */
+  #soon() {
+    if (this.#news) return;
+    this.#news = setTimeout(async () => {
+      const began = performance.now();
+      await this.refresh();
+      this.#moment = Math.max(NEWS, 5 * (performance.now() - began));
+      this.#news = null;
+    }, this.#moment);
   }
 
   #phase(status, words) {
