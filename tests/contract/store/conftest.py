@@ -16,6 +16,7 @@ from cogyard.features.examples.ports import ExampleStore
 from cogyard.features.files.ports import FileStore
 from cogyard.features.limits.ports import LimitStore
 from cogyard.features.models.ports import ModelStore
+from cogyard.features.organizations.ports import Store as OrganizationStores
 from cogyard.features.predictions.ports import Store
 from cogyard.features.retention.ports import RetentionStore
 from cogyard.features.versions.ports import VersionStore
@@ -29,6 +30,7 @@ from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
 from cogyard.store.limits import SqlLimits
 from cogyard.store.models import SqlModels
+from cogyard.store.organizations import SqlOrganizations
 from cogyard.store.predictions import SqlPredictions
 from cogyard.store.retention import SqlRetention
 from cogyard.testing.collections import MemoryCollections
@@ -36,6 +38,7 @@ from cogyard.testing.deployments import MemoryDeployments
 from cogyard.testing.endpoints import MemoryEndpoints
 from cogyard.testing.examples import MemoryExamples
 from cogyard.testing.limits import MemoryLimits
+from cogyard.testing.organizations import MemoryOrganizations
 from cogyard.testing.predictions import MemoryPredictions
 from cogyard.testing.retention import MemoryRetention
 from cogyard.testing.stores import MemoryAccounts, MemoryFiles, MemoryModels
@@ -58,13 +61,21 @@ class Stores:
     endpoints: EndpointStore
     retention: RetentionStore
     limits: LimitStore
+    organizations: OrganizationStores
 
-    async def account(self, username: str) -> Account:
+    async def account(self, username: str, *, is_admin: bool = False) -> Account:
         """Make an account."""
-        new = NewAccount(
-            username=username, name=username, type="user", is_admin=False, password_hash=None, created_at=NOW
-        )
-        return await self.accounts.add(new)
+        return await self.accounts.add(_new(username, "user", is_admin=is_admin))
+
+    async def organization(self, username: str, owner: Account) -> Account:
+        """Make an organization."""
+        return await self.organizations.found(_new(username, "organization"), owner.id)
+
+
+def _new(username: str, type: str, *, is_admin: bool = False) -> NewAccount:
+    return NewAccount(
+        username=username, name=username, type=type, is_admin=is_admin, password_hash=None, created_at=NOW
+    )
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -73,7 +84,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
     if request.param == "memory":
         accounts = MemoryAccounts()
         models = MemoryModels(accounts)
-        predictions = MemoryPredictions()
+        predictions = accounts.predictions = MemoryPredictions()
         examples, deployments = MemoryExamples(predictions), MemoryDeployments(models, predictions)
         yield Stores(
             accounts=accounts,
@@ -87,6 +98,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             endpoints=MemoryEndpoints(predictions),
             retention=MemoryRetention(models, deployments, predictions, examples),
             limits=MemoryLimits(models, predictions),
+            organizations=MemoryOrganizations(accounts),
         )
         return
     with Database.open(tmp_path / "cogyard.db") as database:
@@ -103,4 +115,5 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             endpoints=SqlEndpoints(database),
             retention=SqlRetention(database),
             limits=SqlLimits(database),
+            organizations=SqlOrganizations(database),
         )

@@ -97,7 +97,8 @@ async def test_search_needs_every_word(stores: Stores) -> None:
     await _model(stores, ann, "secret", visibility=Visibility.PRIVATE)
 
     async def found(*words: str, viewer: int | None = None) -> list[str]:
-        return [each.name for each in await stores.models.search(words, viewer_id=viewer, limit=9)]
+        viewers = () if viewer is None else (viewer, 10_000)
+        return [each.name for each in await stores.models.search(words, viewers=viewers, limit=9)]
 
     assert await found("good", "ann/h") == ["hello"]
     assert await found("good", "bye") == []

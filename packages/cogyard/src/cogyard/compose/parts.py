@@ -40,6 +40,7 @@ from cogyard.features.instances.ports import Records
 from cogyard.features.instances.service import InstanceRecords
 from cogyard.features.limits.service import ModelAdmission
 from cogyard.features.models.service import Models
+from cogyard.features.organizations.service import Organizations
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.queue import Queue
 from cogyard.features.predictions.service import Predictions
@@ -70,6 +71,7 @@ from cogyard.store.figures import SqlFigures
 from cogyard.store.files import SqlFiles
 from cogyard.store.limits import SqlLimits
 from cogyard.store.models import SqlModels
+from cogyard.store.organizations import SqlOrganizations
 from cogyard.store.outbox import SqlDeliveryLog, SqlOutbox, SqlWaitingLetters
 from cogyard.store.predictions import SqlPredictions
 from cogyard.store.registry import SqlRepositories
@@ -181,6 +183,9 @@ def make_services(
     )
     return Services(
         accounts=accounts,
+        organizations=Organizations(
+            store=SqlOrganizations(kept.database), accounts=account_store, closing=account_store
+        ),
         audit=Audit(store=SqlAudit(kept.database), keep=timedelta(days=settings.audit_days)),
         models=models,
         versions=versions,

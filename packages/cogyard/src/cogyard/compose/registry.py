@@ -11,6 +11,7 @@ from typing import Any
 from cogyard.domain.blobs import BlobStore
 from cogyard.domain.ids import is_token
 from cogyard.domain.names import model_name_problem, split_model
+from cogyard.domain.roles import Role
 from cogyard.domain.values import Account
 from cogyard.features.models import policy
 from cogyard.features.services import Services
@@ -74,7 +75,7 @@ class ModelAccess:
         if (problem := model_name_problem(name)) is not None:
             return problem
         if not policy.may_create(caller, owner):
-            return f"You are {caller.username} and may push to {caller.username}/…, not to {owner}/…."
+            return f"You are {caller.username}. {policy.why_not(caller, owner, Role.WRITER)}"
         # Only administrators come this far with somebody else's name.
         return None if await self.services.accounts.get(owner) else f"There is no account {owner}."
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from cogyard.domain.roles import Membership, Role
 from cogyard.domain.scopes import Scope
 
 
@@ -53,6 +54,40 @@ class Account:
     created_at: datetime
     avatar_url: str | None = None
     github_url: str | None = None
+    memberships: tuple[Membership, ...] = ()
+    """Where it belongs, as of the moment when it was looked up: every request looks anew."""
+
+    role: Role = Role.OWNER
+    """How far whoever acts as this account reaches with what is its own; less than all only with an organization."""
+
+    def role_in(self, owner: str) -> Role | None:
+        """Return how far it reaches with what is `owner`'s, None if not at all; names differ by more than case."""
+        name = owner.lower()
+        if self.username.lower() == name:
+            return self.role
+        return next((each.role for each in self.memberships if each.organization.lower() == name), None)
+
+    def role_at(self, account_id: int) -> Role | None:
+        """Return how far it reaches with what belongs to the account of that number, None if not at all."""
+        if self.id == account_id:
+            return self.role
+        return next((each.role for each in self.memberships if each.organization_id == account_id), None)
+
+    @property
+    def reached(self) -> tuple[int, ...]:
+        """The numbers of all accounts of which it sees what is private, its own first."""
+        return (self.id, *(each.organization_id for each in self.memberships))
+
+    def namespaces(self, needed: Role) -> tuple[str, ...]:
+        """Return the names under which it reaches as far as `needed`, its own first."""
+        own = (self.username,) if self.role.covers(needed) else ()
+        return (*own, *(each.organization for each in self.memberships if each.role.covers(needed)))
+
+    def belonging(self, owner: str) -> int:
+        """Return the number of the account of that name, if it is itself or where it is a member; else its own."""
+        name = owner.lower()
+        found = (each.organization_id for each in self.memberships if each.organization.lower() == name)
+        return next(found, self.id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

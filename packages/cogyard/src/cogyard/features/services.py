@@ -14,6 +14,7 @@ from cogyard.features.hardware.service import HardwareList
 from cogyard.features.instances.service import InstanceRecords
 from cogyard.features.limits.service import ModelAdmission
 from cogyard.features.models.service import Models
+from cogyard.features.organizations.service import Organizations
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.retention.service import Retention
 from cogyard.features.trainings.service import Trainings
@@ -28,6 +29,7 @@ class Services:
     """What the platform can do; at `request.app.state.services`."""
 
     accounts: Accounts
+    organizations: Organizations
     models: Models
     versions: Versions
     predictions: Predictions

@@ -11,6 +11,9 @@ from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Account
 from cogyard.http.errors import UnauthenticatedError
 
+ACCOUNT_HEADER = "cogyard-account"
+"""Names the organization that a member's request acts for."""
+
 SESSION_KEY = "session"
 """Where a browser's signed cookie holds the secret of its session."""
 
@@ -24,6 +27,9 @@ class Caller:
     scope: Scope = Scope.WRITE
     """How far the caller's token reaches; a session reaches as far as its account."""
 
+    person: Account | None = None
+    """Who acts for the account, when that is an organization and a member asked to."""
+
 
 NOBODY = Caller()
 
@@ -32,6 +38,11 @@ def caller_of(request: HTTPConnection) -> Caller:
     """Return who asks; nobody, when no middleware has said."""
     caller = getattr(request.state, "caller", NOBODY)
     return caller if isinstance(caller, Caller) else NOBODY
+
+
+def require_person(request: HTTPConnection) -> Account:
+    """Return the account whose token or session it is, whomever it acts for. Raises UnauthenticatedError."""
+    return caller_of(request).person or require_account(request)
 
 
 def require_account(request: HTTPConnection) -> Account:

@@ -15,7 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cogyard.domain.roles import Role
 from cogyard.domain.scopes import Scope
+from cogyard.domain.values import Account
 from cogyard.http.caller import caller_of, require_account
 from cogyard.http.errors import ForbiddenError
 from cogyard.http.problems import problem_of
@@ -57,6 +59,14 @@ class Endpoint:
     scope: Scope | None = None
     """How far a token must reach, where that does not follow from the method."""
 
+    role: Role | None = None
+    """How far whoever acts for an organization must reach in it, where that does not follow from the scope."""
+
+    @property
+    def takes(self) -> Role:
+        """How far one must reach in the organization one acts for; what nobody thought about takes a writer."""
+        return self.role or (Role.WRITER if self.needs is Scope.WRITE else Role.READER)
+
     @property
     def needs(self) -> Scope:
         """How far a token must reach: who only looks needs least, and what nobody thought about needs most."""
@@ -70,8 +80,9 @@ def route(endpoint: Endpoint) -> Route:
         request.state.operation = endpoint.operation
         try:
             if endpoint.access is Access.ACCOUNT:
-                require_account(request)
+                account = require_account(request)
                 _require_scope(caller_of(request).scope, endpoint.needs)
+                _require_role(account, endpoint.takes)
             limits = _limits(request, endpoint)
             response = await endpoint.handler(request)
             response.headers.update(limits)
@@ -94,6 +105,13 @@ def _limits(request: Request, endpoint: Endpoint) -> Mapping[str, str]:
 def _require_scope(held: Scope, needed: Scope) -> None:
     if not held.covers(needed):
         raise ForbiddenError(f"This token's scope is {held.value!r}; this needs {needed.value!r}.")
+
+
+def _require_role(account: Account, needed: Role) -> None:
+    if not account.role.covers(needed):
+        raise ForbiddenError(
+            f"As a {account.role} of {account.username} you may not do this; a {needed} may."
+        )
 
 
 def reply(body: Any, status: int = 200, **headers: str) -> Response:

@@ -9,14 +9,22 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
+from cogyard.domain.roles import Membership, Role
 from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Account, ApiToken
 from cogyard.features.accounts.ports import Holder, NameTakenError, NewAccount, NewSession, NewToken
+from cogyard.store.closing import close
 from cogyard.store.database import Database
-from cogyard.store.rows import run
+from cogyard.store.rows import from_json, run
 from cogyard.store.times import moment, stored
 
-_ACCOUNT = "a.id, a.username, a.name, a.type, a.is_admin, a.avatar_url, a.github_url, a.created_at"
+_COLUMNS = "a.id, a.username, a.name, a.type, a.is_admin, a.avatar_url, a.github_url, a.created_at"
+# In the same question: who has been removed is out with the next request, and a request asks no more than before.
+_MEMBERSHIPS = (
+    "(SELECT json_group_array(json_array(g.username, g.id, m.role)) FROM members m"
+    " JOIN accounts g ON g.id = m.organization_id WHERE m.account_id = a.id AND m.joined_at IS NOT NULL)"
+)
+ACCOUNT = f"{_COLUMNS}, {_MEMBERSHIPS} AS memberships"
 _KEY_COLUMNS = "id, account_id, name, tail, created_at, expires_at, scope"
 _WHERE_VALID = (
     "JOIN tokens t ON t.account_id = a.id"
@@ -34,26 +42,15 @@ class SqlAccounts:
 
     async def add(self, account: NewAccount) -> Account:
         """Keep a new account. Raises NameTakenError."""
+        return await self.database.write(lambda db: insert_account(db, account))
 
-        def work(db: sqlite3.Connection) -> Account:
-            try:
-                row = db.execute(
-                    "INSERT INTO accounts AS a (username, name, type, is_admin, password, created_at)"
-                    f" VALUES (?, ?, ?, ?, ?, ?) RETURNING {_ACCOUNT.replace('a.', '')}",
-                    (
-                        *(account.username, account.name, account.type, account.is_admin),
-                        *(account.password_hash, stored(account.created_at)),
-                    ),
-                ).fetchone()
-            except sqlite3.IntegrityError as error:
-                raise NameTakenError(account.username) from error
-            return account_of(row)
-
-        return await self.database.write(work)
+    async def close(self, account_id: int, now: datetime) -> None:
+        """Delete an account with what is its own. Raises BelongingsLeftError."""
+        await self.database.write(lambda db: close(db, account_id, now))
 
     async def by_id(self, account_id: int) -> Account | None:
         """Return the account, or None."""
-        return await self._one("WHERE a.id = ?", account_id)
+        return await self._one("WHERE a.id = ? AND a.deleted_at IS NULL", account_id)
 
     async def by_username(self, username: str) -> Account | None:
         """Return the account of that name, or None."""
@@ -61,7 +58,7 @@ class SqlAccounts:
 
     async def password_of(self, username: str) -> tuple[Account, str | None] | None:
         """Return the account and its password's hash."""
-        sql = f"SELECT {_ACCOUNT}, a.password FROM accounts a WHERE a.username = ?"
+        sql = f"SELECT {ACCOUNT}, a.password FROM accounts a WHERE a.username = ?"
         row = await self.database.read(lambda db: db.execute(sql, (username,)).fetchone())
         return None if row is None else (account_of(row), row["password"])
 
@@ -76,12 +73,14 @@ class SqlAccounts:
 
     async def any_account(self) -> bool:
         """Whether there is an account at all."""
-        row = await self.database.read(lambda db: db.execute("SELECT 1 FROM accounts LIMIT 1").fetchone())
+        row = await self.database.read(
+            lambda db: db.execute("SELECT 1 FROM accounts WHERE deleted_at IS NULL LIMIT 1").fetchone()
+        )
         return row is not None
 
     async def all(self) -> tuple[Account, ...]:
         """Return every account, by name."""
-        sql = f"SELECT {_ACCOUNT} FROM accounts a ORDER BY a.username"
+        sql = f"SELECT {ACCOUNT} FROM accounts a WHERE a.deleted_at IS NULL ORDER BY a.username"
         rows = await self.database.read(lambda db: db.execute(sql).fetchall())
         return tuple(account_of(row) for row in rows)
 
@@ -128,7 +127,7 @@ class SqlAccounts:
 
     async def holder_of_token(self, hash: bytes, now: datetime) -> Holder | None:
         """Return whose valid token this is."""
-        sql = f"SELECT {_ACCOUNT}, t.scope FROM accounts a {_WHERE_VALID}"
+        sql = f"SELECT {ACCOUNT}, t.scope FROM accounts a {_WHERE_VALID}"
         row = await self.database.read(lambda db: db.execute(sql, (hash, stored(now))).fetchone())
         return None if row is None else Holder(account=account_of(row), scope=Scope(row["scope"]))
 
@@ -169,7 +168,7 @@ class SqlAccounts:
             ).fetchone()
             if found is None:
                 return None
-            sql = f"SELECT {_ACCOUNT} FROM accounts a WHERE a.id = ?"
+            sql = f"SELECT {ACCOUNT} FROM accounts a WHERE a.id = ?"
             return account_of(db.execute(sql, (found[0],)).fetchone())
 
         return await self.database.write(work)
@@ -202,13 +201,32 @@ class SqlAccounts:
         return await self.database.write(lambda db: db.execute(sql, (hash,)).rowcount == 1)
 
     async def _one(self, where: str, *values: object) -> Account | None:
-        sql = f"SELECT {_ACCOUNT} FROM accounts a {where}"
+        sql = f"SELECT {ACCOUNT} FROM accounts a {where}"
         row = await self.database.read(lambda db: db.execute(sql, values).fetchone())
         return None if row is None else account_of(row)
 
 
+def insert_account(db: sqlite3.Connection, account: NewAccount) -> Account:
+    """Write the row of a new account and return what it is. Raises NameTakenError."""
+    try:
+        row = db.execute(
+            "INSERT INTO accounts (username, name, type, is_admin, password, created_at)"
+            f" VALUES (?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS.replace('a.', '')}, '[]' AS memberships",
+            (
+                *(account.username, account.name, account.type, account.is_admin),
+                *(account.password_hash, stored(account.created_at)),
+            ),
+        ).fetchone()
+    except sqlite3.IntegrityError as error:
+        raise NameTakenError(account.username) from error
+    return account_of(row)
+
+
 def account_of(row: sqlite3.Row) -> Account:
-    """Make an account of a row of `accounts`."""
+    """Make an account of a row of `accounts`, read as `ACCOUNT`.
+
+    An organization's is what its tokens act as: they reach as far as a writer, and never to who is a member.
+    """
     return Account(
         id=row["id"],
         username=row["username"],
@@ -218,7 +236,19 @@ def account_of(row: sqlite3.Row) -> Account:
         created_at=moment(row["created_at"]),
         avatar_url=row["avatar_url"],
         github_url=row["github_url"],
+        memberships=_memberships(row["memberships"]),
+        role=Role.OWNER if row["type"] == "user" else Role.WRITER,
     )
+
+
+def _memberships(text: str) -> tuple[Membership, ...]:
+    if text == "[]":
+        return ()
+    found = (
+        Membership(organization=name, organization_id=key, role=Role(role))
+        for name, key, role in from_json(text)
+    )
+    return tuple(sorted(found, key=lambda each: each.organization))
 
 
 def token_of(row: sqlite3.Row) -> ApiToken:

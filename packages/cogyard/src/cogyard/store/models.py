@@ -37,7 +37,7 @@ _WEIGHTS = "8.0, 3.0, 1.0"
 FIND = (
     "SELECT m.*, a.username AS owner FROM model_words w JOIN models m ON m.id = w.rowid"
     " JOIN accounts a ON a.id = m.owner_id"
-    " WHERE w.model_words MATCH ? AND (m.visibility = 'public' OR m.owner_id = ?)"
+    " WHERE w.model_words MATCH ? AND (m.visibility = 'public' OR m.owner_id IN (SELECT value FROM json_each(?)))"
     f" ORDER BY bm25(w.model_words, {_WEIGHTS}), m.run_count DESC, m.id DESC LIMIT ?"
 )
 _ORDERS = {Order.LATEST_VERSION: "latest_version_at", Order.CREATED: "created_at"}
@@ -108,9 +108,11 @@ class SqlModels:
         given = (owner, private_too, *values, window.fetch)
         return await self._slice(sql, given, window, lambda row: (row["id"],))
 
-    async def search(self, words: tuple[str, ...], *, viewer_id: int | None, limit: int) -> tuple[Model, ...]:
+    async def search(
+        self, words: tuple[str, ...], *, viewers: tuple[int, ...], limit: int
+    ) -> tuple[Model, ...]:
         """Return models that have every word; those that fit best, then those that ran most, come first."""
-        values = (expression(words), viewer_id, limit)
+        values = (expression(words), to_json(viewers), limit)
         rows = await self.database.read(lambda db: db.execute(FIND, values).fetchall())
         return tuple(model_of(row) for row in rows)
 

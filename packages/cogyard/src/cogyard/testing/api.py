@@ -31,6 +31,7 @@ from cogyard.features.instances.ports import NoRecords
 from cogyard.features.instances.service import InstanceRecords
 from cogyard.features.limits.service import ModelAdmission
 from cogyard.features.models.service import Models
+from cogyard.features.organizations.service import Organizations
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.queue import Claim, Queue
 from cogyard.features.predictions.service import Predictions
@@ -52,6 +53,7 @@ from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
 from cogyard.store.limits import SqlLimits
 from cogyard.store.models import SqlModels
+from cogyard.store.organizations import SqlOrganizations
 from cogyard.store.outbox import SqlDeliveryLog, SqlWaitingLetters
 from cogyard.store.predictions import SqlPredictions
 from cogyard.store.retention import SqlRetention
@@ -261,6 +263,9 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
     return Services(
         audit=Audit(store=SqlAudit(database), keep=timedelta(days=1), world=world),
         accounts=Accounts(store=accounts, world=world),
+        organizations=Organizations(
+            store=SqlOrganizations(database), accounts=accounts, closing=accounts, world=world
+        ),
         models=models,
         versions=versions,
         predictions=predictions,

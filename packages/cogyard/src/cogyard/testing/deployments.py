@@ -31,7 +31,7 @@ class MemoryDeployments:
 
     def __post_init__(self) -> None:
         """Let the models know what is deployed."""
-        self.models.deployed = self.deployments
+        self.models.deployed = self.models.accounts.deployed = self.deployments
 
     async def add(self, new: NewDeployment) -> Deployment:
         """Keep a new deployment as its release 1."""

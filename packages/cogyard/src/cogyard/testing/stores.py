@@ -11,9 +11,17 @@ from typing import Any, TypeVar
 
 from cogyard.domain.deployments import Deployment
 from cogyard.domain.paging import Key, Slice, Window, cut
+from cogyard.domain.roles import Membership, Role
 from cogyard.domain.search import spaced
 from cogyard.domain.values import Account, ApiToken, Model, StoredFile, Version, Visibility
-from cogyard.features.accounts.ports import Holder, NameTakenError, NewAccount, NewSession, NewToken
+from cogyard.features.accounts.ports import (
+    BelongingsLeftError,
+    Holder,
+    NameTakenError,
+    NewAccount,
+    NewSession,
+    NewToken,
+)
 from cogyard.features.models.ports import (
     DeploymentsLeftError,
     ModelExistsError,
@@ -21,8 +29,10 @@ from cogyard.features.models.ports import (
     Order,
     VersionsLeftError,
 )
+from cogyard.features.organizations.ports import Standing
 from cogyard.features.versions.ports import VersionInUseError
 from cogyard.store.times import stored
+from cogyard.testing.predictions import MemoryPredictions
 
 T = TypeVar("T")
 
@@ -57,6 +67,11 @@ class MemoryAccounts:
     secrets: dict[int, str] = field(default_factory=dict)
     old_secrets: dict[int, tuple[str, datetime]] = field(default_factory=dict)
     sessions: dict[bytes, NewSession] = field(default_factory=dict)
+    members: dict[tuple[int, int], Standing] = field(default_factory=dict)
+    """By organization and account."""
+    models: Mapping[int, Model] = field(default_factory=dict)
+    deployed: Mapping[int, Deployment] = field(default_factory=dict)
+    predictions: MemoryPredictions | None = None
     _count: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     async def add(self, account: NewAccount) -> Account:
@@ -70,6 +85,7 @@ class MemoryAccounts:
             type=account.type,
             is_admin=account.is_admin,
             created_at=account.created_at,
+            role=Role.OWNER if account.type == "user" else Role.WRITER,
         )
         self.accounts[account.username.lower()] = made
         self.passwords[made.id] = account.password_hash
@@ -77,15 +93,67 @@ class MemoryAccounts:
 
     async def by_id(self, account_id: int) -> Account | None:
         """Return the account, or None."""
-        return next((each for each in self.accounts.values() if each.id == account_id), None)
+        found = next((each for each in self.accounts.values() if each.id == account_id), None)
+        return None if found is None else self._seen(found)
 
     async def by_username(self, username: str) -> Account | None:
         """Return the account of that name, or None."""
-        return self.accounts.get(username.lower())
+        found = self.accounts.get(username.lower())
+        return None if found is None else self._seen(found)
+
+    def _seen(self, account: Account) -> Account:
+        """Return an account as of now, with where it belongs."""
+        names = {each.id: each.username for each in self.accounts.values()}
+        found = [
+            Membership(organization=names[key], organization_id=key, role=standing.role)
+            for (key, member), standing in self.members.items()
+            if member == account.id and standing.joined_at is not None
+        ]
+        return replace(account, memberships=tuple(sorted(found, key=lambda each: each.organization)))
+
+    async def close(self, account_id: int, now: datetime) -> None:
+        """Delete an account with what is its own. Raises BelongingsLeftError."""
+        del now
+        account = await self.by_id(account_id)
+        if account is None:
+            return
+        self._refuse_closing(account)
+        del self.accounts[account.username.lower()]
+        self.kept_tokens = {k: each for k, each in self.kept_tokens.items() if each.account_id != account_id}
+        self.sessions = {k: each for k, each in self.sessions.items() if each.account_id != account_id}
+        self.links = {k: each for k, each in self.links.items() if each[0] != account_id}
+        self.members = {key: each for key, each in self.members.items() if account_id not in key}
+        if self.predictions is not None:
+            mine = [k for k, each in self.predictions.predictions.items() if each.account_id == account_id]
+            for key in mine:
+                del self.predictions.predictions[key]
+
+    def _refuse_closing(self, account: Account) -> None:
+        owned = [each.owner for each in self.models.values()]
+        owned += [each.owner for each in self.deployed.values()]
+        tickets = () if self.predictions is None else self.predictions.tickets
+        runs = () if self.predictions is None else self.predictions.predictions.values()
+        if account.username in owned or any(
+            each.id in tickets and each.account_id == account.id for each in runs
+        ):
+            raise BelongingsLeftError(f"it still has {len(owned)} models, deployments or predictions")
+        for each in account.memberships:
+            owners = [
+                member
+                for (key, member), standing in self.members.items()
+                if key == each.organization_id
+                and standing.role is Role.OWNER
+                and standing.joined_at is not None
+            ]
+            if owners == [account.id]:
+                raise BelongingsLeftError(f"nobody else owns {each.organization}.")
+        others = [each for each in self.accounts.values() if each.is_admin and each.id != account.id]
+        if account.is_admin and not others:
+            raise BelongingsLeftError("it is the platform's last administrator.")
 
     async def password_of(self, username: str) -> tuple[Account, str | None] | None:
         """Return the account and its password's hash."""
-        found = self.accounts.get(username.lower())
+        found = await self.by_username(username)
         return None if found is None else (found, self.passwords[found.id])
 
     async def set_password(self, account_id: int, password_hash: str) -> None:
@@ -99,7 +167,7 @@ class MemoryAccounts:
 
     async def all(self) -> tuple[Account, ...]:
         """Return every account, by name."""
-        return tuple(self.accounts[name] for name in sorted(self.accounts))
+        return tuple(self._seen(self.accounts[name]) for name in sorted(self.accounts))
 
     async def webhook_secret(self, account_id: int, fresh: str, now: datetime) -> str:
         """Return the account's signing secret."""
@@ -190,6 +258,10 @@ class MemoryModels:
     deployed: Mapping[int, Deployment] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
+    def __post_init__(self) -> None:
+        """Let the accounts know what they own."""
+        self.accounts.models = self.models
+
     async def add(self, model: NewModel) -> Model:
         """Keep a new model. Raises ModelExistsError."""
         owner = await self.accounts.by_id(model.owner_id)
@@ -236,16 +308,15 @@ class MemoryModels:
         ]
         return sliced(found, window, lambda model: (model.id,))
 
-    async def search(self, words: tuple[str, ...], *, viewer_id: int | None, limit: int) -> tuple[Model, ...]:
+    async def search(
+        self, words: tuple[str, ...], *, viewers: tuple[int, ...], limit: int
+    ) -> tuple[Model, ...]:
         """Return models that have every word, or begin one with it; those that ran most come first."""
-        viewer = None if viewer_id is None else await self.accounts.by_id(viewer_id)
+        seen = {each.username for each in self.accounts.accounts.values() if each.id in viewers}
         found = [
             model
             for model in self.models.values()
-            if (
-                model.visibility is Visibility.PUBLIC
-                or (viewer is not None and viewer.username == model.owner)
-            )
+            if (model.visibility is Visibility.PUBLIC or model.owner in seen)
             and all(_has(model, word) for word in words)
         ]
         return tuple(sorted(found, key=lambda model: (-model.run_count, -model.id))[:limit])

@@ -19,6 +19,7 @@ from cogyard.features.hardware import routes as hardware
 from cogyard.features.instances import routes as instances
 from cogyard.features.limits import routes as limits
 from cogyard.features.models import routes as models
+from cogyard.features.organizations import routes as organizations
 from cogyard.features.predictions import routes as predictions
 from cogyard.features.predictions import streams
 from cogyard.features.retention import routes as retention
@@ -34,6 +35,7 @@ from cogyard.web.openapi.routes import endpoint_for
 # Below /v1. The more particular before the less: /files/{token}/stream before /files/{id}.
 _FEATURES: tuple[Endpoint, ...] = (
     *accounts.ENDPOINTS,
+    *organizations.ENDPOINTS,
     *streams.API_ENDPOINTS,
     *files.ENDPOINTS,
     *hardware.ENDPOINTS,
@@ -69,6 +71,7 @@ _SENT = (
     "Last-Event-ID",
     "Idempotency-Key",
     "Range",
+    "Cogyard-Account",
 )
 
 

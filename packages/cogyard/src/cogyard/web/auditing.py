@@ -150,10 +150,13 @@ class Audited:
     async def _keep(self, scope: Scope, what: Done) -> None:
         request = Request(scope)
         caller = caller_of(request)
-        actor: Account | None = scope["state"].get(ACTOR, caller.account)
+        actor: Account | None = scope["state"].get(ACTOR, caller.person or caller.account)
+        via = what.via or caller.via or ""
+        if caller.person is not None and caller.account is not None:
+            via = f"{via} for {caller.account.username}"
         await self.note(
             actor=actor.username if actor is not None else "",
-            via=what.via or caller.via or "",
+            via=via,
             action=what.action,
             subject=what.subject,
             client=request.client.host if request.client is not None else "",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cogyard.features.services import Services
 from cogyard.http.addresses import Addresses
-from cogyard.http.caller import NOBODY, SESSION_KEY, Caller
+from cogyard.http.caller import ACCOUNT_HEADER, NOBODY, SESSION_KEY, Caller
 from cogyard.http.errors import ForbiddenError
 from cogyard.http.problems import problem_of
 from cogyard.web.origin import SAFE_METHODS, is_same_origin
@@ -43,7 +45,7 @@ class Identity:
             return
         connection = HTTPConnection(scope)
         try:
-            caller = await self._caller(connection)
+            caller = await self._acting(connection, await self._caller(connection))
             if caller.via == "session" and scope["method"] not in SAFE_METHODS and not _from_us(connection):
                 raise ForbiddenError("This request did not come from a page of this platform.")  # noqa: TRY301
         except Exception as error:  # noqa: BLE001 - said to the client as the API says it
@@ -60,6 +62,18 @@ class Identity:
         secret = connection.session.get(SESSION_KEY)
         account = await self.services.accounts.of_session(secret) if isinstance(secret, str) else None
         return NOBODY if account is None else Caller(account=account, via="session")
+
+    async def _acting(self, connection: HTTPConnection, caller: Caller) -> Caller:
+        """Return the caller as the organization that the request names, as far as their role in it reaches."""
+        name, person = connection.headers.get(ACCOUNT_HEADER, "").strip(), caller.account
+        if not name or person is None or name.lower() == person.username.lower():
+            return caller
+        role = person.role_in(name)
+        organization = await self.services.accounts.get(name) if role is not None else None
+        if role is None or organization is None:
+            # The same whether or not there is one.
+            raise ForbiddenError(f"You are no member of an organization {name[:40]!r}.")
+        return replace(caller, account=replace(organization, role=role), person=person)
 
 
 def _from_us(connection: HTTPConnection) -> bool:

@@ -14,6 +14,10 @@ class NameTakenError(Exception):
     """Somebody has that name already."""
 
 
+class BelongingsLeftError(Exception):
+    """An account cannot go yet; the text says what it still has, as a sentence."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewAccount:
     """An account that is about to be."""
@@ -93,6 +97,18 @@ class AccountStore(Protocol):
         ...
 
 
+class ClosingStore(Protocol):
+    """Lets accounts go."""
+
+    async def close(self, account_id: int, now: datetime) -> None:
+        """Delete an account with its tokens, sessions, memberships, predictions and files, in one step.
+
+        Its name is free from then on. Raises BelongingsLeftError while it owns models or deployments, while its
+        predictions wait or run, and while an organization or the platform would have nobody left who owns it.
+        """
+        ...
+
+
 class SecretStore(Protocol):
     """Keeps what accounts sign their webhooks with."""
 
@@ -149,5 +165,5 @@ class SessionStore(Protocol):
         ...
 
 
-class Accounts(AccountStore, SecretStore, TokenStore, SessionStore, Protocol):
+class Accounts(AccountStore, ClosingStore, SecretStore, TokenStore, SessionStore, Protocol):
     """All of them."""

@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cogyard.domain.roles import Role
 from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Account, ApiToken
 from cogyard.features.page import services_of
@@ -104,6 +105,7 @@ ENDPOINTS = (
         handler=rotate_webhook_secret,
         access=Access.ACCOUNT,
         operation="webhooks.default.secret.rotate",
+        role=Role.ADMIN,
     ),
     # A token that only looks must not show what else there is to steal.
     Endpoint(
@@ -113,6 +115,7 @@ ENDPOINTS = (
         access=Access.ACCOUNT,
         operation="tokens.list",
         scope=Scope.WRITE,
+        role=Role.ADMIN,
     ),
     Endpoint(
         method="POST",
@@ -120,6 +123,7 @@ ENDPOINTS = (
         handler=create_token,
         access=Access.ACCOUNT,
         operation="tokens.create",
+        role=Role.ADMIN,
     ),
     Endpoint(
         method="DELETE",
@@ -127,6 +131,7 @@ ENDPOINTS = (
         handler=revoke_token,
         access=Access.ACCOUNT,
         operation="tokens.revoke",
+        role=Role.ADMIN,
     ),
     Endpoint(method="GET", path="/account", handler=current, access=Access.ACCOUNT, operation="account.get"),
     Endpoint(

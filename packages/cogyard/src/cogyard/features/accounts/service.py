@@ -19,14 +19,22 @@ from cogyard.domain.ids import (
     new_webhook_secret,
 )
 from cogyard.domain.names import username_problem
+from cogyard.domain.roles import Role
 from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Account, ApiToken
 from cogyard.features.accounts import passwords
 from cogyard.features.accounts.ports import Accounts as Store
-from cogyard.features.accounts.ports import Holder, NameTakenError, NewAccount, NewSession, NewToken
+from cogyard.features.accounts.ports import (
+    BelongingsLeftError,
+    Holder,
+    NameTakenError,
+    NewAccount,
+    NewSession,
+    NewToken,
+)
 from cogyard.features.accounts.turns import Turns
 from cogyard.features.world import World
-from cogyard.http.errors import BusyError, ConflictError, InvalidError
+from cogyard.http.errors import BusyError, ConflictError, ForbiddenError, InvalidError
 
 LOGIN_LINK_LIFE = timedelta(hours=1)
 SESSION_LIFE = timedelta(days=14)
@@ -123,7 +131,18 @@ class Accounts:
 
     async def set_password(self, account: Account, password: str) -> None:
         """Replace the account's password and end all of its sessions. Raises InvalidError."""
+        _require_person(account)
         await self.store.set_password(account.id, await self._hashed(password))
+
+    async def close(self, account: Account) -> None:
+        """Delete an account with its tokens, sessions, memberships, predictions and files; its name is free then.
+
+        Raises ConflictError while it owns something that others may use, or is the last owner of an organization.
+        """
+        try:
+            await self.store.close(account.id, self.world.now())
+        except BelongingsLeftError as error:
+            raise ConflictError(f"{account.username} cannot be deleted: {error}") from error
 
     async def create_token(
         self,
@@ -139,7 +158,11 @@ class Accounts:
     async def make_token(
         self, account: Account, name: str, *, scope: Scope, expires_at: datetime | None
     ) -> tuple[str, ApiToken]:
-        """Make an API token; return its secret, this once, and what is kept of it. Raises InvalidError."""
+        """Make an API token; return its secret, this once, and what is kept of it.
+
+        A token of an organization acts for it as a writer does. Raises InvalidError, ForbiddenError.
+        """
+        _require_admin(account)
         name = name.strip() or "unnamed"
         if len(name) > TOKEN_NAME_LIMIT:
             raise InvalidError(
@@ -160,11 +183,13 @@ class Accounts:
         return token, kept
 
     async def tokens(self, account: Account) -> tuple[ApiToken, ...]:
-        """Return the account's tokens, newest first; without their secrets."""
+        """Return the account's tokens, newest first; without their secrets. Raises ForbiddenError."""
+        _require_admin(account)
         return await self.store.tokens(account.id)
 
     async def revoke(self, account: Account, token_id: int | str) -> bool:
-        """End a token of this account at once; False when it has none of that id."""
+        """End a token of this account at once; False when it has none of that id. Raises ForbiddenError."""
+        _require_admin(account)
         if isinstance(token_id, str):
             if not (token_id.isascii() and token_id.isdigit() and len(token_id) < 18):
                 return False
@@ -172,7 +197,8 @@ class Accounts:
         return await self.store.revoke_token(account.id, token_id, self.world.now())
 
     async def create_login_link(self, account: Account) -> str:
-        """Make the secret of a link that signs in once, within an hour."""
+        """Make the secret of a link that signs in once, within an hour. Raises InvalidError for an organization."""
+        _require_person(account)
         secret = new_capability(self.world.random(CAPABILITY_RANDOM_BYTES))
         now = self.world.now()
         await self.store.add_login_link(fingerprint(secret), account.id, now, now + LOGIN_LINK_LIFE)
@@ -216,6 +242,7 @@ class Accounts:
 
     async def rotate_webhook_secret(self, account: Account) -> str:
         """Give the account a new signing secret; the one before goes on signing beside it for a day."""
+        _require_admin(account)
         fresh = new_webhook_secret(self.world.random(WEBHOOK_SECRET_BYTES))
         await self.store.rotate_webhook_secret(account.id, fresh, self.world.now())
         return fresh
@@ -241,6 +268,20 @@ class Accounts:
             raise InvalidError(problem, problems=[("password", problem)])
         salt = self.world.random(passwords.SALT_BYTES)
         return await self.turns.run(partial(passwords.hashed, password, salt))
+
+
+def _require_person(account: Account) -> None:
+    if account.type != "user":
+        raise InvalidError(
+            f"{account.username} is an organization: nobody signs in as it. Its members sign in as themselves."
+        )
+
+
+def _require_admin(account: Account) -> None:
+    if not account.role.covers(Role.ADMIN):
+        raise ForbiddenError(
+            f"As a {account.role} of {account.username} you may not handle its tokens and secrets; an admin may."
+        )
 
 
 def _braked(wait: float) -> BusyError:

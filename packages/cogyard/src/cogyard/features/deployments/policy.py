@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from cogyard.domain.deployments import Deployment
+from cogyard.domain.roles import Role
 from cogyard.domain.values import Account
 
 
 def may_see(caller: Account | None, deployment: Deployment) -> bool:
-    """A deployment is seen, used and changed by its owner and the operator; for others it is not there."""
-    return caller is not None and (caller.is_admin or caller.username.lower() == deployment.owner.lower())
+    """A deployment is seen and used by its owner, an organization's members and the operator; else it is not there."""
+    return caller is not None and (caller.is_admin or caller.role_in(deployment.owner) is not None)
+
+
+def may_change(caller: Account, deployment: Deployment) -> bool:
+    """A deployment is changed by its owner, an organization's writers and the operator."""
+    role = Role.OWNER if caller.is_admin else caller.role_in(deployment.owner)
+    return role is not None and role.covers(Role.WRITER)

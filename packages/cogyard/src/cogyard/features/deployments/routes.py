@@ -33,7 +33,7 @@ class SplitBody(msgspec.Struct):
 
 
 class NewDeployment(msgspec.Struct):
-    """The body of deployments.create: all but `split` are required."""
+    """The body of deployments.create: all but `split` and `owner` are required."""
 
     name: str
     model: str
@@ -42,6 +42,8 @@ class NewDeployment(msgspec.Struct):
     min_instances: int
     max_instances: int
     split: SplitBody | None = None
+    owner: str | None = None
+    """An organization where the caller is a writer; the caller itself unless given."""
 
 
 class DeploymentChanges(msgspec.Struct):
@@ -78,8 +80,10 @@ async def create(request: Request) -> Response:
         split=_split(body.split),
     )
     account = require_account(request)
-    concerns(request, f"deployments/{account.username}/{body.name}")
-    made = await services_of(request).deployments.create(account, body.name, body.model, configuration)
+    concerns(request, f"deployments/{body.owner or account.username}/{body.name}")
+    made = await services_of(request).deployments.create(
+        account, body.name, body.model, configuration, owner=body.owner
+    )
     return reply(deployment_json(made))
 
 
@@ -137,7 +141,7 @@ async def predict(request: Request) -> Response:
 
 
 async def predictions(request: Request) -> Response:
-    """List the caller's predictions that were asked of the deployment, newest first."""
+    """List the predictions that the caller or its organization asked of the deployment, newest first."""
     deployment, found = await services_of(request).deployments.predictions_of(
         require_account(request), *_path(request), window(request, limit=PREDICTIONS_PER_PAGE)
     )

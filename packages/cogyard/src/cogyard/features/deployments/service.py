@@ -16,6 +16,7 @@ from cogyard.domain.deployments import (
 )
 from cogyard.domain.names import model_name_problem, split_model
 from cogyard.domain.paging import Slice, Window
+from cogyard.domain.roles import Role
 from cogyard.domain.values import Account, Model, Prediction, Version
 from cogyard.features.deployments import policy
 from cogyard.features.deployments.ports import (
@@ -26,10 +27,11 @@ from cogyard.features.deployments.ports import (
     Store,
 )
 from cogyard.features.hardware.service import HardwareList
+from cogyard.features.models import policy as models_policy
 from cogyard.features.predictions.service import Predictions, Through
 from cogyard.features.versions.service import Versions
 from cogyard.features.world import World
-from cogyard.http.errors import ConflictError, InvalidError, NotFoundError
+from cogyard.http.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 
 #: What is wrong, by field.
 Problems = list[tuple[str, str]]
@@ -67,11 +69,24 @@ class Deployments:
     world: World = field(default_factory=World)
 
     async def create(
-        self, caller: Account, name: str, model: str, configuration: Configuration
+        self,
+        caller: Account,
+        name: str,
+        model: str,
+        configuration: Configuration,
+        *,
+        owner: str | None = None,
     ) -> Deployment:
-        """Make a deployment of one of a model's versions. Raises InvalidError, ConflictError."""
+        """Make a deployment of one of a model's versions, the caller's or an organization's where it is a writer.
+
+        Raises ForbiddenError, InvalidError, ConflictError.
+        """
+        account = await self._owner(caller, owner)
         wrong = [("name", problem)] if (problem := model_name_problem(name)) is not None else []
         found = await self._model(caller, model)
+        if found is not None and account is not caller:
+            # What an organization's members run must stay there when the one who deployed it leaves.
+            found = await self._model(account, model)
         if found is None:
             wrong.append(("model", f"There is no model {model[:100]!r}, or you may not use it."))
         else:
@@ -80,7 +95,7 @@ class Deployments:
         if found is None:
             raise NotFoundError
         new = NewDeployment(
-            owner_id=caller.id,
+            owner_id=account.id,
             name=name,
             model_id=found.id,
             configuration=configuration,
@@ -90,7 +105,7 @@ class Deployments:
         try:
             made = await self.store.add(new)
         except DeploymentExistsError as error:
-            raise ConflictError(f"You have a deployment named {name} already.") from error
+            raise ConflictError(f"There is a deployment {account.username}/{name} already.") from error
         self._wake(made)
         return made
 
@@ -110,7 +125,7 @@ class Deployments:
 
         Predictions that were asked for before keep the version they were given, and end on it.
         """
-        deployment = await self.get(caller, owner, name)
+        deployment = await self.changeable(caller, owner, name)
         model = await self._model(caller, deployment.model)
         planned = wanted.over(deployment.release.configuration)
         wrong = [] if model is None else await self._unknown(caller, model, wanted.version, wanted.split)
@@ -131,7 +146,7 @@ class Deployments:
 
         Raises NotFoundError, InvalidError.
         """
-        deployment = await self.get(caller, owner, name)
+        deployment = await self.changeable(caller, owner, name)
         wanted = deployment.release.number - 1 if number is None else number
         # Within what a database can hold; nobody has that many.
         known = 1 <= wanted < 1 << 31
@@ -157,7 +172,7 @@ class Deployments:
 
     async def delete(self, caller: Account, owner: str, name: str) -> None:
         """Delete a deployment; its instances end. Raises NotFoundError, ConflictError while predictions wait or run."""
-        deployment = await self.get(caller, owner, name)
+        deployment = await self.changeable(caller, owner, name)
         try:
             deleted = await self.store.delete(deployment.id)
         except DeploymentInUseError as error:
@@ -173,6 +188,8 @@ class Deployments:
     ) -> Prediction:
         """Ask for a prediction of the current release; `asked` is as `Predictions.create` takes it.
 
+        Of an organization's deployment it is the organization's, since its instances run it.
+
         Raises NotFoundError, ConflictError for a disabled deployment, and what `Predictions.create` raises.
         """
         deployment = await self.get(caller, owner, name)
@@ -185,14 +202,47 @@ class Deployments:
             caller, deployment, chosen_version(deployment.release.configuration, random)
         )
         through = Through(deployment_id=deployment.id, path=deployment.path)
-        return await self.predictions.create(caller, version=version, input=input, through=through, **asked)
+        return await self.predictions.create(
+            caller,
+            version=version,
+            input=input,
+            through=through,
+            account_id=caller.belonging(deployment.owner),
+            **asked,
+        )
 
     async def predictions_of(
         self, caller: Account, owner: str, name: str, window: Window
     ) -> tuple[Deployment, Slice[Prediction]]:
-        """Return the caller's predictions that were asked of a deployment, newest first. Raises NotFoundError."""
+        """Return the predictions that were asked of a deployment by the caller, or by any member of its organization.
+
+        Newest first. Raises NotFoundError.
+        """
         deployment = await self.get(caller, owner, name)
-        return deployment, await self.predictions.list(caller, window, deployment_id=deployment.id)
+        account_id = caller.belonging(deployment.owner)
+        return deployment, await self.predictions.list(
+            caller, window, deployment_id=deployment.id, account_id=account_id
+        )
+
+    async def _owner(self, caller: Account, owner: str | None) -> Account:
+        if owner is None or owner.lower() == caller.username.lower():
+            return caller
+        if not models_policy.may_create(caller, owner):
+            raise ForbiddenError(models_policy.why_not(caller, owner, Role.WRITER))
+        account = await self.versions.models.accounts.by_username(owner)
+        if account is None:
+            raise NotFoundError(f"There is no account {owner}.")
+        return account
+
+    async def changeable(self, caller: Account, owner: str, name: str) -> Deployment:
+        """Return a deployment that the caller may change. Raises NotFoundError, ForbiddenError."""
+        deployment = await self.get(caller, owner, name)
+        if not policy.may_change(caller, deployment):
+            raise ForbiddenError(
+                f"As a {caller.role_in(deployment.owner)} of {deployment.owner} you may not change "
+                f"{deployment.path}; a writer may."
+            )
+        return deployment
 
     async def _release(self, caller: Account, deployment: Deployment, decide: Next) -> Deployment:
         made = await self.store.release(deployment.id, decide, now=self.world.now(), by=caller.id)

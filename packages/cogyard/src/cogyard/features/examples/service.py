@@ -60,7 +60,7 @@ class Examples:
     async def _changeable(self, caller: Account, owner: str, name: str) -> Model:
         model = await self.models.get(caller, owner, name)
         if not policy.may_change(caller, model):
-            raise ForbiddenError(f"Only the owner of {model.path} may choose its examples.")
+            raise ForbiddenError(f"Only who may change {model.path} may choose its examples.")
         return model
 
 

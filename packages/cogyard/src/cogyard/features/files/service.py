@@ -15,10 +15,11 @@ from cogyard.domain.blobs import BlobStore
 from cogyard.domain.fileref import FileRef, safe_name
 from cogyard.domain.ids import CAPABILITY_RANDOM_BYTES, is_capability, new_capability
 from cogyard.domain.paging import Slice, Window
+from cogyard.domain.roles import Role
 from cogyard.domain.values import Account, StoredFile
 from cogyard.features.files.ports import FileStore
 from cogyard.features.world import World
-from cogyard.http.errors import NotFoundError, TooLargeError
+from cogyard.http.errors import ForbiddenError, NotFoundError, TooLargeError
 
 UPLOAD_LIMIT = 100 * 1024 * 1024
 OUTPUT_LIMIT = 5 * 1024 * 1024 * 1024
@@ -90,9 +91,9 @@ class Files:
         return file
 
     async def get(self, caller: Account | None, id: str) -> StoredFile:
-        """Return a file of the caller's. Raises NotFoundError, also for another's."""
+        """Return a file of the caller's or its organizations'. Raises NotFoundError, also for another's."""
         file = await self.store.get(id) if _ID.fullmatch(id) else None
-        if file is None or caller is None or file.account_id != caller.id or self._is_over(file):
+        if file is None or caller is None or caller.role_at(file.account_id) is None or self._is_over(file):
             raise NotFoundError
         return file
 
@@ -119,8 +120,14 @@ class Files:
         return self.blobs.read(f"sha256:{file.sha256}", start, stop)
 
     async def delete(self, caller: Account, id: str) -> None:
-        """Delete a file of the caller's. Raises NotFoundError."""
-        await self._forget(await self.get(caller, id))
+        """Delete a file of the caller's. Raises NotFoundError, ForbiddenError for an organization's reader."""
+        file = await self.get(caller, id)
+        role = caller.role_at(file.account_id)
+        if role is None or not role.covers(Role.WRITER):
+            raise ForbiddenError(
+                "As a reader of the organization you may not delete its files; a writer may."
+            )
+        await self._forget(file)
 
     async def sweep(self) -> int:
         """Delete files whose time is over; return how many. Called now and then."""

@@ -66,8 +66,10 @@ class ModelStore(Protocol):
         """Return an owner's models, newest first."""
         ...
 
-    async def search(self, words: tuple[str, ...], *, viewer_id: int | None, limit: int) -> tuple[Model, ...]:
-        """Return models that have every word in owner, name, description or README: public ones and the viewer's own.
+    async def search(
+        self, words: tuple[str, ...], *, viewers: tuple[int, ...], limit: int
+    ) -> tuple[Model, ...]:
+        """Return models that have every word in owner, name, description or README: public ones, and the viewers' own.
 
         A word is found where it begins one. Those that fit best come first.
         """

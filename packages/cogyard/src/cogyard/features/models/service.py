@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from cogyard.domain.names import model_name_problem
 from cogyard.domain.paging import Slice, Window
+from cogyard.domain.roles import Role
 from cogyard.domain.search import words_of
 from cogyard.domain.values import Account, Model, Visibility
 from cogyard.features.accounts.ports import AccountStore
@@ -62,8 +63,9 @@ class Models:
         Raises ForbiddenError, InvalidError, ConflictError.
         """
         if not policy.may_create(caller, owner):
-            raise ForbiddenError(f"You can only create models under your own account, {caller.username}.")
-        account = caller if policy.owns(caller, owner) else await self.accounts.by_username(owner)
+            raise ForbiddenError(policy.why_not(caller, owner, Role.WRITER))
+        own = owner.lower() == caller.username.lower()
+        account = caller if own else await self.accounts.by_username(owner)
         if account is None:
             raise NotFoundError(f"There is no account {owner}.")
         problems = [("name", problem)] if (problem := model_name_problem(name)) is not None else []
@@ -106,12 +108,12 @@ class Models:
         return await self.store.by_owner(owner, window, private_too=policy.sees_all_of(caller, owner))
 
     async def search(self, caller: Account | None, query: str, *, limit: int = SEARCH_LIMIT) -> Slice[Model]:
-        """Return models that have every word of the query: public ones and the caller's own."""
+        """Return models that have every word of the query: public ones, the caller's own, and its organizations'."""
         words = words_of(query)
         if not words:
             return Slice(items=())
-        viewer = None if caller is None else caller.id
-        return Slice(items=await self.store.search(words, viewer_id=viewer, limit=limit))
+        viewers = () if caller is None else caller.reached
+        return Slice(items=await self.store.search(words, viewers=viewers, limit=limit))
 
     async def update(
         self, caller: Account, owner: str, name: str, **changes: str | Visibility | Kept | None
@@ -124,6 +126,8 @@ class Models:
         given = {key: value for key, value in changes.items() if not isinstance(value, Kept)}
         texts = {key: None if value is None else str(value) for key, value in given.items()}
         _refuse(self._problems(texts))
+        if texts.get("visibility", model.visibility) != model.visibility:
+            _require_governing(caller, model, "say who sees it")
         required = {"visibility", "hardware"}
         wanted = {key: value if key in required else value or None for key, value in texts.items()}
         updated = await self.store.update(model.id, wanted)
@@ -137,6 +141,7 @@ class Models:
         `only_empty` refuses one that still has versions. Raises NotFoundError, ForbiddenError, ConflictError.
         """
         model = await self._changeable(caller, owner, name)
+        _require_governing(caller, model, "delete it")
         try:
             if not await self.store.delete(model.id, with_versions=not only_empty):
                 raise NotFoundError
@@ -153,7 +158,7 @@ class Models:
         Raises ForbiddenError for other people's namespaces, whether or not there is such a model; InvalidError.
         """
         if not policy.may_create(caller, owner):
-            raise ForbiddenError(f"You may push to {caller.username}/…, not to {owner}/….")
+            raise ForbiddenError(policy.why_not(caller, owner, Role.WRITER))
         if (model := await self.store.get(owner, name)) is not None:
             return model
         try:
@@ -165,7 +170,9 @@ class Models:
     async def _changeable(self, caller: Account, owner: str, name: str) -> Model:
         model = await self.get(caller, owner, name)
         if not policy.may_change(caller, model):
-            raise ForbiddenError(f"Only the owner of {model.path} may change it.")
+            raise ForbiddenError(
+                f"Only who owns {model.path}, or is a writer where it belongs, may change it."
+            )
         return model
 
     def _problems(self, texts: Mapping[str, str | None]) -> Sequence[tuple[str, str]]:
@@ -183,6 +190,13 @@ class Models:
             elif key.endswith("_url") and value and not _is_address(value):
                 problems.append((key, "This must be an http(s) address of at most 2,000 characters."))
         return problems
+
+
+def _require_governing(caller: Account, model: Model, what: str) -> None:
+    if not policy.may_govern(caller, model):
+        raise ForbiddenError(
+            f"As a {caller.role_in(model.owner)} of {model.owner} you may not {what}; an admin may."
+        )
 
 
 def _refuse(problems: Sequence[tuple[str, str]]) -> None:

@@ -42,20 +42,24 @@ class Given:
     files: Files
 
     async def kept(
-        self, caller: Account, value: Mapping[str, Any], *, origin: str, prediction_id: str
+        self, caller: Account, value: Mapping[str, Any], *, origin: str, prediction_id: str, account_id: int
     ) -> Mapping[str, Any]:
-        """Return the input with references. `origin` is our address as the caller knows it. Raises InvalidError."""
+        """Return the input with references; what must be kept as a file is the account's of that number.
+
+        `origin` is our address as the caller knows it. Raises InvalidError.
+        """
+        data = (account_id, prediction_id)
         found: dict[str, str] = {}
         for text in _strings(value):
-            if text not in found and (
-                reference := await self._reference(caller, text, origin, prediction_id)
-            ):
+            if text not in found and (reference := await self._reference(caller, text, origin, data)):
                 found[text] = str(reference)
         return {key: replaced(item, lambda text: found.get(text, text)) for key, item in value.items()}
 
-    async def _reference(self, caller: Account, text: str, origin: str, prediction_id: str) -> FileRef | None:
+    async def _reference(
+        self, caller: Account, text: str, origin: str, data: tuple[int, str]
+    ) -> FileRef | None:
         if text.startswith("data:"):
-            return await self._from_data(caller, text, prediction_id) if len(text) > INLINE_LIMIT else None
+            return await self._from_data(text, *data) if len(text) > INLINE_LIMIT else None
         if not origin or not text.startswith(origin + "/"):
             return None
         path = urlsplit(text).path
@@ -68,7 +72,7 @@ class Given:
             return FileRef.parse(f"cogyard-file:{match[1]}/{match[2]}")
         return None
 
-    async def _from_data(self, caller: Account, text: str, prediction_id: str) -> FileRef:
+    async def _from_data(self, text: str, account_id: int, prediction_id: str) -> FileRef:
         head, comma, body = text.partition(",")
         if not comma:
             raise InvalidError("An input begins with data: but is no data URL.")
@@ -76,7 +80,9 @@ class Given:
         # Megabytes of base64 would hold up every other request.
         content = await asyncio.to_thread(_decoded, body, "base64" in parameters)
         name = safe_name("input" + _SUFFIXES.get(media_type, ""))
-        file = await self.files.create(caller, name, media_type, _once(content), prediction_id=prediction_id)
+        file = await self.files.create(
+            account_id, name, media_type, _once(content), prediction_id=prediction_id
+        )
         return ref(file)
 
 

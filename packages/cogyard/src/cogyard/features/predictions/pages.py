@@ -9,6 +9,7 @@ from starlette.requests import Request
 from cogyard.domain.values import Kind, Prediction, Status, Version
 from cogyard.domain.webhooks import OWN
 from cogyard.features.page import Page, Redirect, older, services_of
+from cogyard.features.predictions import policy
 from cogyard.features.predictions.ports import Stages
 from cogyard.features.webhooks.told import Told, told_of
 from cogyard.http import ApiError, caller_of, require_account, window
@@ -101,7 +102,7 @@ async def card_values(request: Request, prediction: Prediction, *, on_page: bool
     return {
         "prediction": prediction,
         "made_by": await version_of(request, prediction),
-        "is_author": account is not None and account.id == prediction.account_id,
+        "is_author": policy.may_see(account, prediction),
         "is_example": False,
         "on_page": on_page,
         "place": await services_of(request).predictions.place(prediction.id) if waits else None,

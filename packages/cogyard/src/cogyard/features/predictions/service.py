@@ -25,6 +25,7 @@ from cogyard.domain.stream import after as after_number
 from cogyard.domain.values import Account, Kind, Prediction, Status, Version
 from cogyard.domain.waiting import Place, Reason
 from cogyard.domain.webhooks import URL_LIMIT, Targets, chosen_events, events_problem
+from cogyard.features.predictions import policy
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.inputs import Inputs, outputs_are_files
 from cogyard.features.predictions.moves import waiting
@@ -32,7 +33,7 @@ from cogyard.features.predictions.ports import Admission, Asked, Once, Record, S
 from cogyard.features.predictions.queue import Queue
 from cogyard.features.predictions.shown import shown
 from cogyard.features.world import World
-from cogyard.http.errors import BusyError, ConflictError, InvalidError, NotFoundError
+from cogyard.http.errors import BusyError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 
 # Waiting predictions of one version; a client is told to come back rather than wait for hours.
 QUEUE_LIMIT = 10_000
@@ -95,7 +96,7 @@ class _Counted:
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """A prediction is seen by the account that asked for it, and by nobody else."""
+    """A prediction is seen by the account that it belongs to, of an organization by its members, and by nobody else."""
 
     queue: Queue
     given: Given
@@ -123,8 +124,11 @@ class Predictions:
         through: Through | None = None,
         destination: str | None = None,
         once: Asking | None = None,
+        account_id: int | None = None,
     ) -> Prediction:
         """Ask for a prediction; when this returns it is durable and will end exactly once.
+
+        It belongs to the caller, or to the organization of number `account_id`.
 
         `version` is one that the caller may run (see Versions.resolve); `through` says whose instances run it; with a
         `destination` it is a training. Raises InvalidError with every problem of the input, BusyError when too many
@@ -147,9 +151,11 @@ class Predictions:
                 id=key,
                 model=version.model,
                 version=version.id,
-                account_id=caller.id,
+                account_id=account_id or caller.id,
                 status=Status.STARTING,
-                input=await self.given.kept(caller, input, origin=origin, prediction_id=key),
+                input=await self.given.kept(
+                    caller, input, origin=origin, prediction_id=key, account_id=account_id or caller.id
+                ),
                 created_at=now,
                 deadline=None if cancel_after is None else now + timedelta(seconds=cancel_after),
                 source=source,
@@ -177,9 +183,9 @@ class Predictions:
         return prediction
 
     async def get(self, caller: Account | None, id: str) -> Prediction:
-        """Return a prediction of the caller's. Raises NotFoundError, also for another's."""
+        """Return a prediction of the caller's or its organizations'. Raises NotFoundError, also for another's."""
         record = await self._record(id)
-        if caller is None or record.prediction.account_id != caller.id:
+        if not policy.may_see(caller, record.prediction):
             raise NotFoundError
         return self._shown(record)
 
@@ -195,10 +201,16 @@ class Predictions:
         stages: Stages | None = None,
         deployment_id: int | None = None,
         kind: Kind = Kind.PREDICTION,
+        account_id: int | None = None,
     ) -> Slice[Prediction]:
-        """Return the caller's predictions, newest first; fewer than the window asks for when they are large."""
+        """Return the caller's predictions, newest first; fewer than the window asks for when they are large.
+
+        With `account_id`, those of that organization. Raises NotFoundError when the caller is no member of it.
+        """
+        if account_id is not None and caller.role_at(account_id) is None:
+            raise NotFoundError
         asked = Asked(
-            account_id=caller.id,
+            account_id=account_id or caller.id,
             created_after=created_after,
             created_before=created_before,
             source=source,
@@ -210,16 +222,30 @@ class Predictions:
         return await self.queue.store.list(asked, replace(window, budget=window.budget or PAGE_BYTES))
 
     async def cancel(self, caller: Account, id: str) -> Prediction:
-        """Stop a prediction; one that has ended is returned as it is. Raises NotFoundError."""
+        """Stop a prediction; one that has ended is returned as it is.
+
+        Raises NotFoundError; ForbiddenError for an organization's reader, who may stop predictions but no trainings.
+        """
         before = await self.get(caller, id)
+        if before.kind is Kind.TRAINING and not policy.may_change(caller, before):
+            raise ForbiddenError(
+                "As a reader of the organization you may not stop its trainings; a writer may."
+            )
         if before.status.terminal:
             return before
         change = await self.queue.cancel(id)
         return await self.get(caller, id) if change is None else change.prediction
 
     async def delete(self, caller: Account, id: str) -> None:
-        """Delete a prediction that has ended, with its files. Raises NotFoundError, ConflictError while it runs."""
+        """Delete a prediction that has ended, with its files.
+
+        Raises NotFoundError, ForbiddenError for an organization's reader, ConflictError while it runs.
+        """
         prediction = await self.get(caller, id)
+        if not policy.may_change(caller, prediction):
+            raise ForbiddenError(
+                "As a reader of the organization you may not delete its predictions; a writer may."
+            )
         if not prediction.status.terminal or not await self.queue.store.erase(id, self.world.now()):
             raise ConflictError("It has not ended yet; cancel it first.")
 

@@ -51,13 +51,14 @@ class Retention:
         return await self._seen(await self._deployment(caller, owner, name))
 
     async def set_of_deployment(self, caller: Account, owner: str, name: str, keep: Keep | None) -> Retained:
-        """Set it; None is as its model has it. Raises NotFoundError."""
-        return await self._made(await self._deployment(caller, owner, name), keep)
+        """Set it; None is as its model has it. Raises NotFoundError, ForbiddenError."""
+        found = await self.deployments.changeable(caller, owner, name)
+        return await self._made(Place(scope=Scope.DEPLOYMENT, id=found.id), keep)
 
     async def _model(self, caller: Account, owner: str, name: str) -> Place:
         model = await self.models.get(caller, owner, name)
         if not policy.may_change(caller, model):
-            raise ForbiddenError(f"Only the owner of {model.path} may see and set how long its data is kept.")
+            raise ForbiddenError(f"Only who may change {model.path} may see and set how long its data is kept.")
         return Place(scope=Scope.MODEL, id=model.id)
 
     async def _deployment(self, caller: Account, owner: str, name: str) -> Place:

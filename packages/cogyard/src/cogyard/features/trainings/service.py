@@ -35,6 +35,8 @@ class Trainings:
     ) -> Prediction:
         """Ask for a training of a version (owner, name, id) that makes a version of `destination`.
 
+        With an organization's model as its destination it is the organization's.
+
         Raises NotFoundError for a version that the caller may not see and for a destination that is not the caller's,
         InvalidError for a version that cannot be trained and for every problem of the input.
         """
@@ -52,6 +54,7 @@ class Trainings:
             webhook=webhook,
             webhook_events=webhook_events,
             destination=model.path,
+            account_id=caller.belonging(model.owner),
             **more,
         )
 

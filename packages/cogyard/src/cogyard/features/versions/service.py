@@ -98,7 +98,7 @@ class Versions:
         """Delete a version that nothing waits for. Raises NotFoundError, ForbiddenError, ConflictError."""
         model = await self.models.get(caller, owner, name)
         if not policy.may_change(caller, model):
-            raise ForbiddenError(f"Only the owner of {model.path} may delete its versions.")
+            raise ForbiddenError(f"Only who may change {model.path} may delete its versions.")
         try:
             deleted = is_version(id) and await self.store.delete_version(model.id, id)
         except VersionInUseError as error:
@@ -109,9 +109,9 @@ class Versions:
     async def _by_id(self, caller: Account | None, id: str) -> Version:
         candidates = await self.store.with_id(id) if is_version(id) else ()
         seen = [(model, version) for model, version in candidates if policy.may_see(caller, model)]
-        # One's own copy before another's: it is the one that the caller pushed.
+        # One's own copy, or one's organization's, before another's: it is the one that the caller pushed.
         for model, version in seen:
-            if policy.owns(caller, model.owner):
+            if policy.belongs(caller, model.owner):
                 return version
         if not seen:
             raise NoVersionError

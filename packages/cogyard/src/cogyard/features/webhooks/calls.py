@@ -9,11 +9,12 @@ from cogyard.domain.ids import CAPABILITY_RANDOM_BYTES, new_capability
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.values import Account, Prediction
 from cogyard.domain.webhooks import OWN, events_problem
+from cogyard.features.predictions import policy
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.webhooks.endpoints import Endpoints
 from cogyard.features.webhooks.ports import Delivery, DeliveryLog, Letter, NothingWaits, WaitingLetters
 from cogyard.features.world import World
-from cogyard.http.errors import ConflictError, InvalidError, NotFoundError
+from cogyard.http.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 
 #: Of what waits to be told, that is shown at once.
 WAITING_LIMIT = 50
@@ -61,12 +62,16 @@ class WebhookCalls:
         if (what := events_problem([event])) is not None:
             raise InvalidError(f"event: {what}", problems=[("event", what)])
         prediction = await self.predictions.get(caller, prediction_id)
+        if not policy.may_change(caller, prediction):
+            raise ForbiddenError(
+                "As a reader of the organization you may not call its webhooks; a writer may."
+            )
         await self._require_receiver(caller, prediction, endpoint)
         if event == "completed" and not prediction.status.terminal:
             raise ConflictError("This prediction has not ended yet.")
         letter = Letter(
             rank=0,
-            message_id=await self._message_id(caller, prediction, event, endpoint or OWN),
+            message_id=await self._message_id(prediction, event, endpoint or OWN),
             prediction_id=prediction.id,
             event=event,
             attempts=0,
@@ -91,10 +96,10 @@ class WebhookCalls:
         if not found.enabled:
             raise ConflictError(f"The endpoint is disabled. {found.disabled_reason or ''}".strip())
 
-    async def _message_id(self, caller: Account, prediction: Prediction, event: str, endpoint: str) -> str:
+    async def _message_id(self, prediction: Prediction, event: str, endpoint: str) -> str:
         """Return the id under which the event was told, so that its receiver knows it; else a new one."""
         told = await self.log.deliveries(
-            caller.id, Window(limit=100), prediction_id=prediction.id, endpoint=endpoint
+            prediction.account_id, Window(limit=100), prediction_id=prediction.id, endpoint=endpoint
         )
         known = next((each.message_id for each in told.items if each.event == event), None)
         fresh = f"msg_{new_capability(self.world.random(CAPABILITY_RANDOM_BYTES))}"

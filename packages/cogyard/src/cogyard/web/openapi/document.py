@@ -45,7 +45,8 @@ def document(base: str, api: Iterable[Endpoint], capabilities: Iterable[Endpoint
             "title": "Cogyard",
             "version": "1",
             "description": "The HTTP API of a Cogyard platform, compatible with Replicate's. "
-            "docs/reference/http-api.md says it in words.",
+            "docs/reference/http-api.md says it in words. A member of an organization acts for it with the header "
+            "Cogyard-Account: NAME, in every operation that needs a token.",
         },
         "servers": [{"url": f"{base}/v1"}],
         "security": [{"token": []}],

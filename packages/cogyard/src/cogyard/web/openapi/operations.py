@@ -11,6 +11,7 @@ from cogyard.features.deployments.routes import Back, DeploymentChanges, NewDepl
 from cogyard.features.examples.routes import NewExample
 from cogyard.features.limits.routes import LimitChanges
 from cogyard.features.models.routes import ModelChanges, NewModel
+from cogyard.features.organizations.routes import AskedRole, NewOrganization, OrganizationChanges
 from cogyard.features.predictions.creating import Asked
 from cogyard.features.retention.routes import RetentionChanges
 from cogyard.features.trainings.routes import NewTraining
@@ -71,7 +72,7 @@ _CREATES: Mapping[str, Schema] = {
 _ONCE = {"Idempotency-Key": _CREATES["Idempotency-Key"]}
 _BODY = (400, 413, 415, 422)
 _PREDICTION, _TRAINING, _MODEL = ref("Prediction"), ref("Training"), ref("Model")
-_DEPLOYMENT = ref("Deployment")
+_DEPLOYMENT, _ORGANIZATION = ref("Deployment"), ref("Organization")
 
 
 def _list(
@@ -131,6 +132,21 @@ OPERATIONS: Mapping[str, Operation] = {
     "models.limits.update": Operation(
         answers={200: ref("Limits")}, refuses=(*_BODY, 403, 404), body=LimitChanges
     ),
+    "organizations.list": Operation(answers={200: page_of(ref("Belonging"))}),
+    "organizations.create": Operation(
+        answers={201: _ORGANIZATION}, refuses=(*_BODY, 409), body=NewOrganization
+    ),
+    "organizations.get": _get(_ORGANIZATION),
+    "organizations.update": Operation(
+        answers={200: _ORGANIZATION}, refuses=(*_BODY, 404), body=OrganizationChanges
+    ),
+    "organizations.delete": Operation(answers={204: None}, refuses=(404, 409)),
+    "organizations.join": _get(_ORGANIZATION),
+    "organizations.members.list": Operation(answers={200: page_of(ref("Member"))}, refuses=(404,)),
+    "organizations.members.put": Operation(
+        answers={200: ref("Member")}, refuses=(*_BODY, 404, 409), body=AskedRole
+    ),
+    "organizations.members.remove": Operation(answers={204: None}, refuses=(404, 409)),
     "hardware.list": Operation(answers={200: array(ref("Hardware"))}),
     "collections.list": _list(ref("Collection")),
     "collections.get": _get(ref("CollectionWithModels")),
@@ -193,7 +209,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "trainings.get": _get(_TRAINING),
     "trainings.cancel": _get(_TRAINING),
     "deployments.list": _list(_DEPLOYMENT),
-    "deployments.create": Operation(answers={200: _DEPLOYMENT}, refuses=(*_BODY, 409), body=NewDeployment),
+    "deployments.create": Operation(
+        answers={200: _DEPLOYMENT}, refuses=(*_BODY, 404, 409), body=NewDeployment
+    ),
     "deployments.get": _get(_DEPLOYMENT),
     "deployments.update": Operation(
         answers={200: _DEPLOYMENT}, refuses=(*_BODY, 404), body=DeploymentChanges

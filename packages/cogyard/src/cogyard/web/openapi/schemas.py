@@ -74,15 +74,16 @@ _RUN_SOMETIMES: Mapping[str, Schema] = {
         },
     ),
 }
-_ACCOUNT = record(
-    {
-        "type": {"enum": ["user", "organization"]},
-        "username": TEXT,
-        "name": TEXT,
-        "avatar_url": maybe(TEXT),
-        "github_url": maybe(TEXT),
-    }
-)
+_ACCOUNT: Mapping[str, Schema] = {
+    "type": {"enum": ["user", "organization"]},
+    "username": TEXT,
+    "name": TEXT,
+    "avatar_url": maybe(TEXT),
+    "github_url": maybe(TEXT),
+}
+_ROLE: Schema = {"enum": ["reader", "writer", "admin", "owner"]}
+_STATE: Schema = {"enum": ["member", "invited"]}
+_ORGANIZATION: Mapping[str, Schema] = {**_ACCOUNT, "role": _ROLE, "created_at": MOMENT}
 _TOKEN: Mapping[str, Schema] = {
     "id": TEXT,
     "name": TEXT,
@@ -140,7 +141,19 @@ ANSWERS: Mapping[str, Schema] = {
             "is_official": TRUTH,
         }
     ),
-    "Account": _ACCOUNT,
+    "Account": record(_ACCOUNT),
+    "Organization": record(_ORGANIZATION),
+    "Belonging": record({**_ORGANIZATION, "state": _STATE, "invited_by": maybe(TEXT)}),
+    "Member": record(
+        {
+            "username": TEXT,
+            "name": TEXT,
+            "role": _ROLE,
+            "state": _STATE,
+            "invited_at": MOMENT,
+            "joined_at": maybe(MOMENT),
+        }
+    ),
     "Release": record(
         {
             "number": NUMBER,

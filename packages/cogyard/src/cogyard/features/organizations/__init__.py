@@ -1,0 +1,1 @@
+"""Organizations: accounts that several people act for, each as far as their role reaches."""

@@ -1,0 +1,17 @@
+"""Who may know of a prediction, and who may do more than look. Pure."""
+
+from __future__ import annotations
+
+from cogyard.domain.roles import Role
+from cogyard.domain.values import Account, Prediction
+
+
+def may_see(caller: Account | None, prediction: Prediction) -> bool:
+    """A prediction is seen and canceled by the account that it belongs to; of an organization by every member."""
+    return caller is not None and caller.role_at(prediction.account_id) is not None
+
+
+def may_change(caller: Account, prediction: Prediction) -> bool:
+    """An organization's predictions are deleted, and told of again, by its writers."""
+    role = caller.role_at(prediction.account_id)
+    return role is not None and role.covers(Role.WRITER)
