@@ -58,7 +58,9 @@ class Retention:
     async def _model(self, caller: Account, owner: str, name: str) -> Place:
         model = await self.models.get(caller, owner, name)
         if not policy.may_change(caller, model):
-            raise ForbiddenError(f"Only who may change {model.path} may see and set how long its data is kept.")
+            raise ForbiddenError(
+                f"Only who may change {model.path} may see and set how long its data is kept."
+            )
         return Place(scope=Scope.MODEL, id=model.id)
 
     async def _deployment(self, caller: Account, owner: str, name: str) -> Place:
