@@ -48,11 +48,11 @@ class Server:
         found: dict[str, Any] = self.client.get("/health-check").json()
         return found
 
-    def wait_for(self, *states: str, seconds: float = 15) -> dict[str, Any]:
+    def wait_for(self, *states: str, seconds: float = 45) -> dict[str, Any]:
         """Wait for a health state."""
         return self.until(self.health, lambda health: health["status"] in states, seconds)  # type: ignore[no-any-return]
 
-    def until(self, ask: Callable[[], Any], good: Callable[[Any], bool], seconds: float = 15) -> Any:
+    def until(self, ask: Callable[[], Any], good: Callable[[Any], bool], seconds: float = 45) -> Any:
         """Ask until the answer is good."""
         end = time.monotonic() + seconds
         while True:
@@ -123,7 +123,7 @@ def serving(
 
 def wait_for_socket(server: Server) -> None:
     """Wait until connections are accepted."""
-    for _ in range(1000):
+    for _ in range(4000):
         if server.uds.exists():
             with socket.socket(socket.AF_UNIX) as probe:
                 try:
