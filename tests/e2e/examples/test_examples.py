@@ -145,9 +145,9 @@ def test_chat_stops_when_it_is_told_to(run: Run) -> None:
     assert child.stdout.read(1)
     began = time.monotonic()
     os.killpg(child.pid, signal.SIGINT)
-    child.communicate(timeout=20)
+    child.communicate(timeout=60)
     assert child.returncode == 130
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.slow

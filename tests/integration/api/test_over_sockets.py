@@ -44,12 +44,12 @@ async def test_chunks_leave_at_once_and_a_watcher_may_go_away(platform: ApiPlatf
             lines = watching.aiter_lines()
             for number in range(3):
                 await queue.progress(claim.prediction.id, claim.lease_token, outputs=[f"chunk {number}"])
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     while await anext(lines) != f"data: chunk {number}":
                         pass
             topic = predictions.queue.live.topics[created["id"]]
             assert topic.watchers == 1
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while topic.watchers:
                 await queue.progress(claim.prediction.id, claim.lease_token, outputs=["more"])
                 await asyncio.sleep(0.01)

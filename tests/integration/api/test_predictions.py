@@ -147,7 +147,7 @@ async def test_cancel_stops_a_waiting_and_a_running_prediction(platform: ApiPlat
         await instance.queue.started(claim.prediction.id, claim.lease_token)
         stop = asyncio.create_task(instance.queue.wait_canceled(claim.prediction.id))
         canceled = (await client.post(running["urls"]["cancel"])).json()
-        await asyncio.wait_for(stop, 5)
+        await asyncio.wait_for(stop, 30)
         assert canceled["status"] == "canceled"
         assert canceled["completed_at"] is not None
         assert not await instance.queue.started(claim.prediction.id, claim.lease_token)

@@ -102,7 +102,7 @@ async def test_a_canceled_prediction_ends_its_streams(platform: ApiPlatform) -> 
     await asyncio.sleep(0.01)
     async with platform.client() as client:
         await client.post(created["urls"]["cancel"])
-    assert events_of((await asyncio.wait_for(watching, 5)).text) == [("done", "1", '{"reason": "canceled"}')]
+    assert events_of((await asyncio.wait_for(watching, 30)).text) == [("done", "1", '{"reason": "canceled"}')]
 
 
 async def test_files_are_streamed_as_addresses_below_files(platform: ApiPlatform) -> None:
@@ -193,7 +193,7 @@ async def test_a_watcher_survives_the_loss_of_an_instance(platform: ApiPlatform)
     await queue.flush()
     assert await queue.recover() == 1
     await platform.instance().run(chunks=("a", "b"))
-    events = events_of((await asyncio.wait_for(watching, 5)).text)
+    events = events_of((await asyncio.wait_for(watching, 30)).text)
     ids = [int(number) for _, number, _ in events]
     assert ids == sorted(set(ids))
     assert [data for name, _, data in events if name == "output"][-2:] == ["a", "b"]

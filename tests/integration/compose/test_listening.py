@@ -33,4 +33,4 @@ def test_the_address_shown_can_be_opened(host: str, shown: str) -> None:
         address = address_of(door, host)
         assert address == f"http://{shown}:{door.getsockname()[1]}"
         name, _, port = address.removeprefix("http://").rpartition(":")
-        socket.create_connection((name, int(port)), timeout=5).close()
+        socket.create_connection((name, int(port)), timeout=30).close()

@@ -66,7 +66,7 @@ def test_a_stream_that_nobody_reads_ends_its_prediction(project: Path) -> None:
             lambda: server.client.get("/predictions/left").json()["status"],
             lambda status: status == "canceled",
         )
-        assert 4 < time.monotonic() - begun < 8
+        assert 4 < time.monotonic() - begun < 40
 
 
 def test_a_model_without_a_stream_has_events_too(project: Path) -> None:

@@ -37,8 +37,8 @@ def test_workers_run_at_the_same_time_each_set_up_once(tmp_path: Path) -> None:
     ):
         server.until(lambda: server.metric("cog_slots"), lambda slots: slots == 2)
         begun = time.monotonic()
-        found = [result["output"].split() for result in pool.map(server.result, [{"seconds": 0.5}] * 4)]
-        assert 1.0 <= time.monotonic() - begun < 1.9
+        found = [result["output"].split() for result in pool.map(server.result, [{"seconds": 1.0}] * 4)]
+        assert 2.0 <= time.monotonic() - begun < 3.9
         assert (tmp_path / "setups").read_text() == "xx"
         assert {device for _, device in found} == {"0", "1"}
         assert len({pid for pid, _ in found}) == 2

@@ -134,12 +134,12 @@ def test_one_is_canceled_at_once_and_the_others_go_on(start: Start, kind: str) -
     """The canceled one is answered while the call runs."""
     worker = start(KINDS[kind])
     worker.ready()
-    send(worker, "a", "b", seconds=1.0)
+    send(worker, "a", "b", seconds=3.0)
     worker.wait_for("began")
     begun = time.monotonic()
     worker.cancel(1, sync=kind == "sync")
     assert answers(worker, 1)[1][0] == frames.CANCELED
-    assert time.monotonic() - begun < 0.7
+    assert time.monotonic() - begun < 2.8
     assert answers(worker, 1)[2][1]["output"] == "B"
 
 
@@ -155,6 +155,6 @@ def test_a_batch_that_nobody_wants_any_more_is_interrupted(start: Start, kind: s
         if kind == "sync":
             worker.process.send_signal(signal.SIGUSR1)
     assert {frame for frame, _ in answers(worker, 2).values()} == {frames.CANCELED}
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
     worker.predict(9, text="on")
     assert answers(worker, 1)[9][1]["output"] == "ON"

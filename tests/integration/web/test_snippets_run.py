@@ -28,7 +28,7 @@ values = st.recursive(
 def test_a_shell_reads_the_json_that_was_meant(value: dict[str, object]) -> None:
     """A real shell gives curl exactly the input, whatever dollars, backticks and quotes are in it."""
     script = f"cat <<JSON\n{shell_document(value)}\nJSON\n"
-    found = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True, timeout=10)
+    found = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True, timeout=60)
     assert json.loads(found.stdout) == value
     assert found.stderr == b""
 
@@ -39,7 +39,7 @@ def test_a_shell_sends_the_file_beside_the_script(tmp_path_factory: pytest.TempP
     name = "it's $HOME.png"
     (folder / name).write_bytes(b"\x89PNG" * 100)
     script = f"cat <<JSON\n{shell_document({'image': LocalFile(name=name)})}\nJSON\n"
-    found = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True, timeout=10, cwd=folder)
+    found = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True, timeout=60, cwd=folder)
     address = json.loads(found.stdout)["image"]
     assert address.startswith("data:application/octet-stream;base64,iVBOR4lQTkeJ")
 
@@ -50,7 +50,7 @@ def test_a_shell_sends_the_file_beside_the_script(tmp_path_factory: pytest.TempP
 def test_javascript_reads_the_value_that_was_meant(value: dict[str, object]) -> None:
     """Node evaluates the literal to the input."""
     code = f"console.log(JSON.stringify({javascript_literal(value)}))"
-    found = subprocess.run([NODE, "-"], input=code.encode(), capture_output=True, check=True, timeout=20)
+    found = subprocess.run([NODE, "-"], input=code.encode(), capture_output=True, check=True, timeout=60)
     assert json.loads(found.stdout) == value
 
 
@@ -64,4 +64,4 @@ def test_javascript_parses() -> None:
         input={"text": "` ${1} \u2028 </script>", "a-b": [1, {"x": None}], "image": LocalFile(name="in.png")},
     )
     command = [NODE, "--check", "--input-type=module", "-"]
-    subprocess.run(command, input=javascript(call).encode(), check=True, timeout=20)
+    subprocess.run(command, input=javascript(call).encode(), check=True, timeout=60)
