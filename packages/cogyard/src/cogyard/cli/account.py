@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,14 +83,43 @@ def password(username: str, *, password_stdin: bool, data_dir: Path | None) -> N
     Console().done(f"The password of {username} is set.")
 
 
+@account.command()
+@click.argument("username")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@data_dir
+def delete(username: str, *, yes: bool, data_dir: Path | None) -> None:
+    """Delete USERNAME, who owns no models or deployments any more, with their predictions, files and tokens.
+
+    Refused for the last owner of an organization, and the last administrator. `cogyard export` writes down first what
+    will be gone.
+    """
+    from cogyard.compose.administration import accounts_in, record
+
+    folder = open_folder(data_dir)
+    with accounts_in(folder) as accounts:
+        found = find(accounts, username)
+        confirmed(f"Delete {found.username} with all predictions and files?", yes=yes)
+        asyncio.run(accounts.close(found))
+    record(folder, "accounts.delete", found.username)
+    Console().done(f"The account {found.username} is deleted.")
+
+
+def confirmed(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be undone; raise CommandError for anything but a yes."""
+    if not yes and not click.confirm(question, err=True):
+        raise CommandError("nothing was deleted")
+
+
 def find(accounts: Accounts, username: str) -> Account:
-    """Return the account of a name; raise CommandError when there is none."""
+    """Return the account of a name, to act for it as its owner; raise CommandError when there is none."""
+    from cogyard.domain.roles import Role
+
     found = asyncio.run(accounts.get(username))
     if found is None:
         raise CommandError(
             f"there is no account {username}", hint="`cogyard account list` shows those that there are."
         )
-    return found
+    return replace(found, role=Role.OWNER)
 
 
 def _password(*, asked: bool) -> str | None:

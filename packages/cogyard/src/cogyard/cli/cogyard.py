@@ -11,6 +11,9 @@ COMMANDS = {
     "gc": Row("cogyard.cli.gc:gc", "Remove layers that no image uses."),
     "doctor": Row("cogyard.cli.platform_doctor:doctor", "Look whether this machine is ready for it."),
     "account": Row("cogyard.cli.account:account", "Make and list accounts."),
+    "organization": Row(
+        "cogyard.cli.organization:organization", "Make organizations, and say who is a member."
+    ),
     "token": Row("cogyard.cli.token:token", "Make, list and revoke API tokens."),
     "retention": Row("cogyard.cli.retention:retention", "Show and set how long predictions hold their data."),
     "audit": Row("cogyard.cli.audit:audit", "Show who did what, to what, from where."),

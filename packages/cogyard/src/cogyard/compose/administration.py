@@ -8,15 +8,18 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from cogyard.compose.datadir import DataDir, DataDirError, read_holder
 from cogyard.compose.upgrade import open_beside
 from cogyard.domain.names import username_problem
+from cogyard.domain.values import Account
 from cogyard.features.accounts.service import Accounts
 from cogyard.features.audit.service import Audit
+from cogyard.features.organizations.service import Organizations
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.audit import SqlAudit
+from cogyard.store.organizations import SqlOrganizations
 
 #: Where a platform is that has never said its address.
 _DEFAULT_ADDRESS = "http://127.0.0.1:8000"
@@ -42,6 +45,21 @@ def accounts_in(folder: DataDir) -> Iterator[Accounts]:
         raise NeverStartedError(folder)
     with open_beside(folder) as database:
         yield Accounts(store=SqlAccounts(database))
+
+
+@contextmanager
+def organizations_in(folder: DataDir) -> Iterator[Organizations]:
+    """Open the organizations of a data folder. Raises NeverStartedError and the store's errors."""
+    if not folder.exists():
+        raise NeverStartedError(folder)
+    with open_beside(folder) as database:
+        accounts = SqlAccounts(database)
+        yield Organizations(store=SqlOrganizations(database), accounts=accounts, closing=accounts)
+
+
+def operator() -> Account:
+    """Return whoever sits at the data folder, who may do all: no account of the platform."""
+    return Account(id=0, username="", name="", is_admin=True, created_at=datetime.now(UTC))
 
 
 @contextmanager

@@ -22,10 +22,16 @@ from cogyard.store.times import moment
 
 #: Columns that say whose a row is, the first that a table has, and whose values are meant.
 _OWNING = (
-    ("account_id", "SELECT ?"),
-    ("owner_id", "SELECT ?"),
-    ("model_id", "SELECT id FROM models WHERE owner_id = ?"),
-    ("deployment_id", "SELECT id FROM deployments WHERE owner_id = ?"),
+    ("account_id", "SELECT ?1"),
+    ("owner_id", "SELECT ?1"),
+    ("model_id", "SELECT id FROM models WHERE owner_id = ?1"),
+    ("deployment_id", "SELECT id FROM deployments WHERE owner_id = ?1"),
+)
+#: A membership is the member's and the organization's alike; numbers alone would tell neither who the other is.
+_MEMBERS = (
+    "SELECT o.username AS organization, a.username AS member, m.role, m.invited_at, m.joined_at FROM members m"
+    " JOIN accounts o ON o.id = m.organization_id JOIN accounts a ON a.id = m.account_id"
+    " WHERE ?1 IN (m.organization_id, m.account_id) ORDER BY 1, 2"
 )
 _WITHOUT = frozenset({"tokens", "sessions", "login_links", "webhook_secrets"})
 _OPENS = re.compile(r"hash|secret|token|password")
@@ -46,8 +52,8 @@ def rows_of(path: Path, account_id: int) -> Iterator[tuple[str, dict[str, Any]]]
         with _opened(path) as db:
             (account,) = db.execute("SELECT * FROM accounts WHERE id = ?", (account_id,))
             yield "account", _shown(account)
-            for table, where in _tables(db):
-                for row in db.execute(f"SELECT * FROM {table} WHERE {where} ORDER BY 1", (account_id,)):
+            for table, question in _tables(db):
+                for row in db.execute(question, (account_id,)):
                     yield table, _shown(row)
     except sqlite3.Error as error:
         raise translated(error, path) from error
@@ -60,12 +66,14 @@ def _opened(path: Path) -> closing[sqlite3.Connection]:
 
 
 def _tables(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """Yield (table, the question for an account's rows of it)."""
     names = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
     for (table,) in names:
         columns = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
         for column, whose in _OWNING:
             if column in columns and table not in _WITHOUT:
-                yield table, f"{column} IN ({whose})"
+                question = f"SELECT * FROM {table} WHERE {column} IN ({whose}) ORDER BY 1"
+                yield table, _MEMBERS if table == "members" else question
                 break
 
 
