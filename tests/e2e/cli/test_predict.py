@@ -44,7 +44,7 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
-def gone(folder: Path, seconds: float = 3) -> bool:
+def gone(folder: Path, seconds: float = 30) -> bool:
     """Wait until no process works in a folder any more."""
     end = time.monotonic() + seconds
     while processes_of(folder):
