@@ -18,6 +18,7 @@ from cogyard.instances.probe import SandboxSupport, probe_sandbox
 from cogyard.instances.reach import Keep
 from cogyard.instances.sandbox import SandboxOptions, SandboxRuntime
 from cogyard.instances.unpack import AsRoot
+from cogyard.instances.weights import WeightsOf
 from cogyard.testing.blobs import MemoryBlobs
 from cogyard.testing.images import TestImage, TestVersions
 
@@ -47,6 +48,7 @@ async def sandbox_runtime(
     platform: App | None = None,
     input_hosts: tuple[str, ...] = (),
     keep: Keep | None = None,
+    weights: WeightsOf | None = None,
 ) -> SandboxRuntime:
     """Make one over blobs in memory; `platform` answers behind its gates."""
     found = supported()
@@ -79,7 +81,7 @@ async def sandbox_runtime(
     fetcher = Fetcher(AddressRule.parse(",".join(input_hosts)))
     gates = UnixGates(Gate(offers, fetcher, platform or nothing))
     cache = LayerCache(layers, _BLOBS, as_root=AsRoot(owner=found.user))
-    return SandboxRuntime(options, TestVersions(*images), cache, gates)
+    return SandboxRuntime(options, TestVersions(*images), cache, gates, weights)
 
 
 def _make(folder: Path) -> None:

@@ -48,9 +48,9 @@ def registry(tmp_path: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def running(folder: Path, *, idle_seconds: float = 60) -> Iterator[Running]:
+def running(folder: Path, *, idle_seconds: float = 60, quota: int | None = None) -> Iterator[Running]:
     """Run a registry over a folder, until the end of the block; again over the same folder is a restart."""
-    behind = LocalRegistry.open(folder, idle_seconds=idle_seconds)
+    behind = LocalRegistry.open(folder, idle_seconds=idle_seconds, quota=quota)
     config = uvicorn.Config(behind.app, log_level="error", lifespan="off", access_log=False)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cog_server.errors import StartError
+from cog_server.expected import expected
 from cog_server.origin import TraceHeader
 from cog_server.serving import ServerOptions, explain, serve
 
 LEVELS = ("trace", "debug", "info", "warn", "warning", "error")
 """Those of `cog_server.logs`, which is loaded after the worker was started."""
+_IMAGE = Path("/src")
+"""Where the project is in an image; nowhere else does `/` speak of this model."""
 _TRUE = {"1", "true", "yes", "on"}
 
 
@@ -65,6 +68,7 @@ def options(arguments: list[str], env: dict[str, str]) -> ServerOptions:
         strict_capacity=is_set(env, "COG_STRICT_CAPACITY"),
         trace=is_set(env, "COG_TRACE_ENABLED"),
         trace_header=header,
+        weights=expected() if parsed.project == _IMAGE else (),
         **vars(parsed),
     )
 

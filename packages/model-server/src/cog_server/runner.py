@@ -24,7 +24,7 @@ from cog_server.workers.devices import commands
 from cog_server.workers.lane import Lane
 from cog_server.workers.pool import Pool
 from cog_server.workers.process import WorkerCommand, WorkerProcess
-from cog_server.workers.supervisor import OnLog, Supervisor
+from cog_server.workers.supervisor import Before, OnLog, Supervisor
 
 WEBHOOK_GRACE = 30.0
 """Seconds that the last webhooks may take when the server ends."""
@@ -51,6 +51,8 @@ class RunnerOptions:
     on_log: OnLog | None = None
     on_prediction_log: OnLog | None = None
     on_ready: Callable[[bool], None] | None = None
+    before: Before | None = None
+    """What is waited for before a worker is spawned."""
 
 
 class Kind:
@@ -180,7 +182,11 @@ class Runner:
     def _lane(self, engine: Engine, command: WorkerCommand) -> Lane:
         lane = Lane(engine)
         lane.supervisor = Supervisor(
-            command, lane, setup_timeout=self.options.setup_timeout, on_log=self.options.on_log
+            command,
+            lane,
+            setup_timeout=self.options.setup_timeout,
+            on_log=self.options.on_log,
+            before=self.options.before,
         )
         return lane
 

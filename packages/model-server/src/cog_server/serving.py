@@ -13,10 +13,12 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cog_server.errors import ServerError, StartError
+from cog_server.expected import Expected, all_ready, arrive
 from cog_server.workers.devices import commands
 from cog_server.workers.process import WorkerCommand, WorkerProcess, spawn
 
@@ -74,6 +76,8 @@ class ServerOptions:
     """Told once, with the address, when connections are accepted."""
     on_runner: Callable[[Runner], None] | None = None
     """Told once, inside the event loop, when the runner has started."""
+    weights: tuple[Expected, ...] = ()
+    """What must be there before the model starts."""
     script: Path | None = None
     """A stand-in for the worker, for tests."""
 
@@ -108,7 +112,8 @@ def serve(options: ServerOptions) -> int:
         with _ended_early():
             # A Python that cannot be started is told by /health-check, like any other failed setup.
             with contextlib.suppress(OSError):
-                process = spawn(commands(options.command(), options.workers, options.gpus)[0])
+                if all_ready(options.weights):
+                    process = spawn(commands(options.command(), options.workers, options.gpus)[0])
             return _run(options, listener, process)
     except BaseException as exc:
         if process is not None:
@@ -267,6 +272,7 @@ def _runner_options(
         on_log=on_log,
         on_prediction_log=on_log,
         on_ready=on_ready,
+        before=partial(arrive, options.weights) if options.weights else None,
     )
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "build": Row("cogyard.cli.build:build", "Make an image, with or without a container engine."),
     "debug": Row("cogyard.cli.debug:debug", "Show the image as a Dockerfile."),
     "push": Row("cogyard.cli.push:push", "Build the image and send it to a registry."),
+    "weights": Row("cogyard.cli.weights:weights", "Import, send, fetch and look at weights."),
     "login": Row("cogyard.cli.login:login", "Keep the credentials of a registry."),
     "pull": Row("cogyard.cli.archive:pull", "Fetch an image from a registry."),
     "images": Row("cogyard.cli.images:images", "List the images on this machine."),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cogyard import engine
 from cogyard.cli.errors import CommandError
+from cogyard.cli.placing import beside_image, options_for
 from cogyard.cli.running import OnLog, RunningModel, Wish
 from cogyard.errors import CogyardError
 
@@ -42,6 +43,7 @@ class FoundContainer:
         if self.project is not None:
             facts = build_into(self.client, self.image, self.wish.filename, console)
             gpus = gpus or _gpus_of(self.project, console)
+        weights = beside_image(self.image, facts, console)
         return ReadyContainer(
             wish=self.wish,
             client=self.client,
@@ -49,6 +51,7 @@ class FoundContainer:
             gpus=gpus,
             document=self.document if facts is None or self.document is not None else facts.schema,
             ours=facts is not None and facts.is_ours,
+            mounts=options_for(weights),
         )
 
 
@@ -62,6 +65,7 @@ class ReadyContainer:
     gpus: str | None
     document: Mapping[str, Any] | None
     ours: bool
+    mounts: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -80,7 +84,9 @@ class ReadyContainer:
                 command = (
                     "python", "-m", "cog.server.http", "--host", "0.0.0.0", "--upload-url", upload_url,  # noqa: S104 - inside the container
                 )  # fmt: skip
-        return engine.Settings(image=self.image, env=env, gpus=self.gpus, publish=publish, command=command)
+        return engine.Settings(
+            image=self.image, env=env, gpus=self.gpus, publish=publish, command=command, options=self.mounts
+        )
 
     def start(self, on_log: OnLog) -> AbstractAsyncContextManager[RunningModel]:
         """Run the container for the length of a block."""

@@ -81,15 +81,18 @@ def rmi(*, names: tuple[str, ...], no_prune: bool) -> None:
 def gc(*, downloads: bool) -> None:
     """Remove what no image of this machine uses: layers, unpacked layers, and what ended commands left half-written.
 
-    Images stay. With --downloads the next build fetches its packages again.
+    Images stay, and weights that an image has or that were used in the last thirty days. With --downloads the next
+    build fetches its packages again.
     """
     from cogyard.environment import cache_dir
     from cogyard.image.build import local_store
-    from cogyard.image.garbage import empty, unpacked_layers
+    from cogyard.image.garbage import empty, unpacked_layers, unused_weights
+    from cogyard.weights.kept import local_files
 
     console, store = Console(), local_store()
     freed = store.prune()
     freed += unpacked_layers(cache_dir() / "layers", store)
+    freed += unused_weights(local_files(), store)
     if downloads:
         freed += empty(cache_dir() / "downloads")
     console.done(f"{size(freed)} came free")

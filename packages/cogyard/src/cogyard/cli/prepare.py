@@ -60,10 +60,14 @@ def quiet_server() -> None:
 
 
 def prepare(project: Project, console: Console) -> Prepared:
-    """Make the environment of cog.yaml on this machine, showing how it goes."""
+    """Make the environment of cog.yaml on this machine, showing how it goes, and put its weights in place."""
     from cogyard.environment import Target, lock_for, make_environment
 
     quiet_server()
+    if project.config.weights:
+        from cogyard.cli.placing import place_in_project
+
+        place_in_project(project, console)
     text = f"Building environment from {project.described}"
     with console.working(text) as step:
         lock = lock_for(project, Target(python=project.python_version), on_progress=step.detail)

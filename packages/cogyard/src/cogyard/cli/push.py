@@ -51,7 +51,8 @@ def push(*, image: str | None, checked: bool, force: bool, filename: str, **aske
     from cogyard.oci.reference import Reference
 
     console = Console()
-    name = image or open_project(filename, Console(quiet=True)).image
+    project = open_project(filename, Console(quiet=True))
+    name = image or project.image or project.config.model
     if name is None:
         raise MisuseError(
             "it is not said where to push to",

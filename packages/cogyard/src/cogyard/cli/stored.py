@@ -19,11 +19,14 @@ from cogyard.image.build import local_store
 from cogyard.instances.image import Image, read_image
 from cogyard.instances.layers import LayerCache
 from cogyard.instances.process import LOCK
-from cogyard.instances.tree import assemble
+from cogyard.instances.tree import assemble, share
 from cogyard.oci.errors import ImageNotFoundError
-from cogyard.oci.layout import ImageStore
+from cogyard.oci.layout import ImageStore, StoredImage
 from cogyard.oci.manifest import MAX_MANIFEST
 from cogyard.oci.reference import Reference
+from cogyard.weights.artifact import Artifact
+from cogyard.weights.kept import local_files
+from cogyard.weights.paths import in_project
 
 if TYPE_CHECKING:
     from cogyard.cli.console import Console
@@ -39,6 +42,7 @@ class FoundImage:
     name: str
     image: Image
     document: Mapping[str, Any] | None
+    weights: tuple[Artifact, ...] = ()
     undescribed: CogyardError | None = None
 
     @classmethod
@@ -66,7 +70,14 @@ class FoundImage:
                 f"{stored.name} was not built by this project's `cog build`, so it runs in a container only",
                 hint="Start Docker or podman, and say --engine auto.",
             )
-        return cls(wish=wish, store=store, name=stored.name, image=image, document=_document(image.labels))
+        return cls(
+            wish=wish,
+            store=store,
+            name=stored.name,
+            image=image,
+            document=_document(image.labels),
+            weights=_weights(store, stored),
+        )
 
     def prepare(self, console: Console) -> ReadyImage:
         """Unpack its layers and make its environment; both are kept for the next time."""
@@ -83,6 +94,8 @@ class FoundImage:
         console.done(f"{text}... Python {self.image.python_version}")
         project = self.wish.scratch / "project"
         assemble(parts.project, project)
+        for each in self.weights:
+            share(local_files().folder(each.files), project, in_project(each.target) or "")
         return ReadyImage(found=self, environment=environment, project=project)
 
     async def _unpack(self) -> Parts:
@@ -169,6 +182,20 @@ class _Blobs:
 
     async def delete(self, digest: str) -> None:
         raise NotImplementedError
+
+
+def _weights(store: ImageStore, stored: StoredImage) -> tuple[Artifact, ...]:
+    """Return the weights beside an image. Raises CommandError for those that a process cannot find."""
+    from cogyard.cli.placing import beside_stored
+
+    found = beside_stored(store, stored)
+    for each in found:
+        if in_project(each.target) is None:
+            raise CommandError(
+                f"the weights {each.name} belong at {each.target}, and a process has no such folder of its own",
+                hint="Start Docker or podman, and say --engine auto.",
+            )
+    return found
 
 
 def _document(labels: Mapping[str, str]) -> Mapping[str, Any] | None:

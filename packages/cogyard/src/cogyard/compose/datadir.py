@@ -73,6 +73,11 @@ class DataDir:
         return self.root / "image-layers"
 
     @property
+    def weights(self) -> Path:
+        """Files of weights, and folders of links to them, shared by instances."""
+        return self.root / "weights"
+
+    @property
     def roots(self) -> Path:
         """Whole roots of versions, where there is no overlayfs."""
         return self.root / "roots"
@@ -171,7 +176,7 @@ class Hold:
         """End processes and remove files that an earlier platform left; return how many processes there were."""
         orphans = kill_marked(f"{self.folder.mark}/")
         shutil.rmtree(self.folder.instances, ignore_errors=True)
-        for place in (self.folder.layers, self.folder.image_layers, self.folder.roots):
+        for place in (self.folder.layers, self.folder.image_layers, self.folder.roots, self.folder.weights):
             for unfinished in place.glob("unfinished-*"):
                 shutil.rmtree(unfinished, ignore_errors=True)
         sockets = self.folder.sockets

@@ -35,6 +35,8 @@ from cogyard.instances.process import ProcessOptions, ProcessRuntime
 from cogyard.instances.sandbox import SandboxOptions, SandboxRuntime
 from cogyard.instances.server import HttpModelServer
 from cogyard.instances.unpack import AsRoot
+from cogyard.instances.weights import WeightsCache
+from cogyard.weights.files import WeightFiles
 
 #: The model server says itself when setup() took too long, with its logs; the host's own limit is a backstop.
 _BACKSTOP = 15.0
@@ -57,6 +59,11 @@ class Ground:
     def images(self) -> PushedImages:
         """Where runtimes find what they run."""
         return PushedImages(self.services.versions.store, self.kept.repositories, self.kept.images)
+
+    @property
+    def weights(self) -> WeightsCache:
+        """What gives runtimes the weights beside an image."""
+        return WeightsCache(WeightFiles(self.folder.weights), self.kept.images, self.images)
 
     @property
     def input_hosts(self) -> tuple[str, ...]:
@@ -104,7 +111,11 @@ def _process(ground: Ground) -> ProcessRuntime:
         setup_timeout=settings.setup_timeout,
     )
     return ProcessRuntime(
-        options, ground.images, LayerCache(folder.layers, ground.kept.images), UvEnvironments()
+        options,
+        ground.images,
+        LayerCache(folder.layers, ground.kept.images),
+        UvEnvironments(),
+        ground.weights,
     )
 
 
@@ -138,7 +149,7 @@ def _sandbox(ground: Ground, support: SandboxSupport) -> SandboxRuntime:
     )
     layers = LayerCache(folder.image_layers, ground.kept.images, as_root=AsRoot(owner=support.user))
     gates = UnixGates(Gate(offers, fetcher, ground.application))
-    return SandboxRuntime(options, ground.images, layers, gates)
+    return SandboxRuntime(options, ground.images, layers, gates, ground.weights)
 
 
 def _docker_offer(ground: Ground) -> Offer:
@@ -168,9 +179,8 @@ def _docker(ground: Ground, client: Client) -> DockerRuntime:
         limits=instance_limits(settings),
         gpus=settings.docker_gpus,
     )
-    return DockerRuntime(
-        options, ground.images, ground.kept.images, UnixGates(Gate(offers, fetcher, ground.application))
-    )
+    gates = UnixGates(Gate(offers, fetcher, ground.application))
+    return DockerRuntime(options, ground.images, ground.kept.images, gates, ground.weights)
 
 
 def instance_limits(settings: Settings) -> InstanceLimits:

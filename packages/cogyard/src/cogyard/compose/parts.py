@@ -254,7 +254,7 @@ def make_registry(
         identity=AccountIdentity(services),
         access=ModelAccess(services),
         pushes=VersionsFromPushes(services, prefetch),
-        pins=VersionPins(services),
+        pins=VersionPins(services, kept.repositories),
         secret=secret,
         max_blob=settings.max_layer,
         quota=settings.registry_quota,

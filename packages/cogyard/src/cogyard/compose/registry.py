@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from cogyard.features.models import policy
 from cogyard.features.services import Services
 from cogyard.features.versions.ports import VersionStore
 from cogyard.http.errors import NotFoundError
+from cogyard.registry.beside import names_weights, weights_beside
 from cogyard.registry.ports import Push, Repositories
 from cogyard.registry.pushes import SCHEMA_LABEL, image_content
 
@@ -115,9 +116,10 @@ class VersionsFromPushes:
 
 @dataclass(frozen=True, slots=True)
 class VersionPins:
-    """The registry's Pins: a version's image stays as long as the version."""
+    """The registry's Pins: a version's image stays as long as the version, and what brings its weights."""
 
     services: Services
+    repositories: Repositories
 
     async def pin(self, caller: Account, repository: str, digest: str) -> str | None:
         """Say why this manifest stays, whoever asks; None when it is no version."""
@@ -126,8 +128,12 @@ class VersionPins:
         model = await self.services.models.store.get(*parts) if parts is not None else None
         if model is None:
             return None
-        version = await self.services.versions.store.version(model.id, digest.removeprefix("sha256:"))
-        return None if version is None else f"It is a version of {model.path}; delete the version first."
+        for each in (digest, *await names_weights(self.repositories, model.path, digest)):
+            version = await self.services.versions.store.version(model.id, each.removeprefix("sha256:"))
+            if version is not None:
+                what = "It is" if each == digest else "It brings the weights of"
+                return f"{what} a version of {model.path}; delete the version first."
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +152,11 @@ class PushedImages:
             except KeyError:
                 continue
         raise KeyError(version)
+
+    async def beside(self, version: str) -> Sequence[tuple[bytes, bytes]]:
+        """Return (manifest, configuration) of the weights that a version's newest index has beside it."""
+        for model, _ in await self.versions.with_id(version):
+            found = await weights_beside(self.repositories, self.blobs, model.path, f"sha256:{version}")
+            if found:
+                return found
+        return ()

@@ -43,6 +43,15 @@ class ImageFacts:
         return self.is_ours or any(name.startswith(("run.cog.", "org.cogmodel.")) for name in self.labels)
 
     @property
+    def weights(self) -> tuple[str, ...]:
+        """The names of weights that come beside the image."""
+        try:
+            declared = json.loads(self.labels.get("run.cog.config", "{}")).get("weights") or []
+            return tuple(str(each["name"]) for each in declared)
+        except (ValueError, AttributeError, TypeError, LookupError):
+            return ()
+
+    @property
     def schema(self) -> Mapping[str, Any] | None:
         """The model's OpenAPI document from the labels, when it is there and can be read."""
         for label in _SCHEMA_LABELS:

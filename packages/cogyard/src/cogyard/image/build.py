@@ -14,6 +14,7 @@ from cogyard.image.assemble import describe_config, image_config, image_manifest
 from cogyard.image.attach import attach
 from cogyard.image.bases.base import Base
 from cogyard.image.errors import BuildNotPossibleError, NeedsScriptsError
+from cogyard.image.expected import keep
 from cogyard.image.layers import MadeLayer
 from cogyard.image.make import Making, make_layers
 from cogyard.image.plan import MOST_LAYERS
@@ -28,6 +29,7 @@ from cogyard.oci.manifest import Index, describe, encode
 from cogyard.oci.reference import Reference
 from cogyard.project import Project
 from cogyard.project.ignore import source_files
+from cogyard.weights.kept import imported
 
 #: What an engine's images of half a build are called; the host's name keeps them from ever being pulled or pushed.
 _STEPS = "localhost/cogyard"
@@ -107,6 +109,7 @@ def build(
     means = means or Means()
     platforms = read_platforms(platform)
     _refuse_passwords(project)
+    weights = tuple(each.artifact for each in imported(project))
     engine = means.engine(project)
     _check_steps(project, means, platforms)
     site = Site(store=store or local_store(), cache=environment.cache_dir(), progress=progress or Silent())
@@ -124,7 +127,10 @@ def build(
                 attest=attest,
             )
             images.append(_build(order, site))
-        name = images[0].descriptor if len(images) == 1 else _index(images, site.store)
+        if len(images) == 1 and not weights:
+            name = images[0].descriptor
+        else:
+            name = _index(images, site.store, keep(site.store, weights))
         site.store.tag(reference, name)
     return BuiltImage(reference=reference, digest=name.digest, images=tuple(images))
 
@@ -142,7 +148,7 @@ def order_of(
 ) -> Order:
     """Return what one image is built from; the schema is read from the source unless it is given.
 
-    Raises ProjectError.
+    Raises ProjectError; NotImportedError for weights that were not.
     """
     if schema is None:
         from cogyard.project.schema import static_schema
@@ -156,6 +162,7 @@ def order_of(
         refresh=refresh,
         means=means or Means(),
         engine=engine,
+        weights=tuple(each.artifact for each in imported(project)),
         attest=attest,
     )
 
@@ -202,13 +209,15 @@ def _build(order: Order, site: Site) -> PlatformImage:
     )
 
 
-def _index(images: Sequence[PlatformImage], store: ImageStore) -> Descriptor:
+def _index(images: Sequence[PlatformImage], store: ImageStore, weights: list[Descriptor]) -> Descriptor:
     entries = []
     for each in images:
         system, _, architecture = each.platform.partition("/")
         where = Platform(os=system, architecture=architecture)
         entries.append(msgspec.structs.replace(each.descriptor, platform=where))
-    descriptor, data = describe(Index(schema_version=2, media_type=INDEX, manifests=entries), INDEX)
+    descriptor, data = describe(
+        Index(schema_version=2, media_type=INDEX, manifests=[*entries, *weights]), INDEX
+    )
     store.write(data)
     return descriptor
 

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 
+import msgspec
+
+from cogyard.image.expected import keep
 from cogyard.image.progress import Progress, Silent
+from cogyard.oci import flows
+from cogyard.oci.authorization import Scope
 from cogyard.oci.client import RegistryClient
+from cogyard.oci.descriptor import INDEX, Descriptor, Platform
 from cogyard.oci.errors import ImageNotFoundError, RegistryNotFoundError
 from cogyard.oci.layout import ImageStore, StoredImage
+from cogyard.oci.manifest import Index, decode_any, describe
 from cogyard.oci.reference import DEFAULT_HOST, Reference
 from cogyard.oci.settings import connect, mirrored
 from cogyard.oci.transfer import Moved, look_at_image, pull_image
+from cogyard.weights.artifact import Artifact, is_entry
+from cogyard.weights.kept import local_files
+from cogyard.weights.transfer import Weights, look
 
 
 async def pull(
@@ -22,7 +33,7 @@ async def pull(
     client: RegistryClient | None = None,
     progress: Progress | None = None,
 ) -> StoredImage:
-    """Fetch an image into the store and name it; blobs that are here are not fetched again.
+    """Fetch an image into the store and name it, with the weights beside it; what is here is not fetched again.
 
     Raises RegistryError and the store's errors; nothing is named then.
     """
@@ -34,8 +45,23 @@ async def pull(
     with store.working():
         async with client or connect(source.host, os.environ) as registry:
             pulled = await pull_image(registry, store, source, architecture, on_moved)
-        store.tag(reference, pulled.descriptor)
+            beside = [each for each in pulled.beside if is_entry(each)]
+            weights = Weights(files=local_files(), store=store, on_moved=on_moved)
+            artifacts = [await weights.pull(registry, source, each.digest) for each in beside]
+        name = pulled.descriptor
+        if artifacts:
+            name = _index(store, name, architecture, keep(store, artifacts))
+        store.tag(reference, name)
     return store.image(reference)
+
+
+def _index(store: ImageStore, image: Descriptor, architecture: str, weights: list[Descriptor]) -> Descriptor:
+    """Write the index of one image and what comes beside it."""
+    own = msgspec.structs.replace(image, platform=Platform(os="linux", architecture=architecture))
+    index = Index(schema_version=2, media_type=INDEX, manifests=[own, *weights])
+    descriptor, data = describe(index, INDEX)
+    store.write(data)
+    return descriptor
 
 
 async def look_up(
@@ -64,6 +90,32 @@ async def look_up(
             f"there is no image {reference.familiar} in the local store, and its registry has none either",
             hint="`cog images` lists what there is; a private image is shown only to those who are logged in.",
         ) from None
+
+
+async def pull_weights(store: ImageStore, reference: Reference) -> tuple[Artifact, ...]:
+    """Fetch the weights beside an image of a registry, and not the image; return them.
+
+    Raises RegistryError, ArtifactInvalidError, and the store's errors.
+    """
+    source, weights = mirrored(reference, os.environ), Weights(files=local_files(), store=store)
+    with store.working():
+        async with connect(source.host, os.environ) as client:
+            entries = await _entries(client, source)
+            return tuple([await weights.pull(client, source, each.digest) for each in entries])
+
+
+async def weights_beside(reference: Reference) -> list[Artifact]:
+    """Return the weights that stand beside an image in a registry. Raises RegistryError, ArtifactInvalidError."""
+    source = mirrored(reference, os.environ)
+    async with connect(source.host, os.environ) as client:
+        return [await look(client, source, each.digest) for each in await _entries(client, source)]
+
+
+async def _entries(client: RegistryClient, source: Reference) -> list[Descriptor]:
+    flow = partial(flows.pull_manifest, source.repository, source.target)
+    data, media_type = await client.run(flow, Scope(repository=source.repository))
+    document = decode_any(data, media_type, what=f"the manifest of {source.familiar}")
+    return [each for each in document.manifests if is_entry(each)] if isinstance(document, Index) else []
 
 
 async def pushed(reference: Reference, architecture: str) -> StoredImage | None:

@@ -5,9 +5,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from cogyard.image.expected import kept
 from cogyard.oci.errors import ImageNotFoundError, OciError
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.reference import Reference
+from cogyard.weights.artifact import is_entry
+from cogyard.weights.errors import ArtifactInvalidError
+from cogyard.weights.files import WeightFiles
+
+#: Seconds after which weights that a project used are taken for forgotten.
+_UNUSED = 30 * 86400.0
 
 
 def unpacked_layers(folder: Path, store: ImageStore) -> int:
@@ -28,6 +35,20 @@ def unpacked_layers(folder: Path, store: ImageStore) -> int:
             _unlock(each)
             shutil.rmtree(each, ignore_errors=True)
     return freed
+
+
+def unused_weights(files: WeightFiles, store: ImageStore) -> int:
+    """Remove the weights that no image of the store has and nothing used for a while; return the bytes freed."""
+    keep = set()
+    for name in store.names():
+        try:
+            image = store.image(Reference.parse(name))
+            keep |= {each.set_digest for each in kept(store, filter(is_entry, image.beside))}
+        except ImageNotFoundError:
+            continue  # removed meanwhile
+        except (OciError, ArtifactInvalidError):
+            return 0  # what an image that cannot be read needs is not known
+    return files.collect(keep, older_than=_UNUSED)
 
 
 def empty(folder: Path) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -128,6 +128,7 @@ class LayerMaker:
         parts += [_state(each) for each in planned.files]
         if planned.kind == "lock":
             parts.append(self._lock)
+            parts += [f"{path} {hashlib.sha256(data).hexdigest()}" for path, data in planned.documents]
         if planned.kind == "source":
             parts.append(hashlib.sha256(self._schema).hexdigest())
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
@@ -181,11 +182,15 @@ class LayerMaker:
         if planned.layout is not None:
             write_wheels(layer, planned.layout, every, skeleton=self._base.python if own else None)
         elif planned.kind == "lock":
-            _parents(layer, [LOCK_PATH])
-            layer.file(LOCK_PATH, self._lock.encode())
+            self._documents(layer, {LOCK_PATH: self._lock.encode(), **dict(planned.documents)})
         else:
             self._files(layer, planned)
         return True
+
+    def _documents(self, layer: LayerWriter, documents: Mapping[str, bytes]) -> None:
+        folders = _folders(documents)
+        for path in sorted({*documents, *folders}):
+            layer.directory(path) if path in folders else layer.file(path, documents[path])
 
     def _files(self, layer: LayerWriter, planned: PlannedLayer) -> None:
         """Write the project's files, and the schema into the source."""
@@ -245,17 +250,12 @@ def _state(file: SourceFile) -> str:
     )
 
 
-def _folders(paths: dict[str, SourceFile | None]) -> set[str]:
+def _folders(paths: Iterable[str]) -> set[str]:
     found: set[str] = set()
     for path in paths:
         parts = path.split("/")[:-1]
         found.update("/".join(parts[:count]) for count in range(1, len(parts) + 1))
     return found
-
-
-def _parents(layer: LayerWriter, paths: list[str]) -> None:
-    for path in sorted(_folders(dict.fromkeys(paths))):
-        layer.directory(path)
 
 
 def _describe(known: _Known, planned: PlannedLayer) -> Descriptor:

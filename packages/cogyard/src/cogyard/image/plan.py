@@ -13,6 +13,7 @@ from cogyard.image.wheels.selected import Selected
 from cogyard.project import Project
 from cogyard.project.ignore import SourceFile
 from cogyard.project.observability import trace_variables
+from cogyard.weights.artifact import EXPECTED
 
 #: The annotation that says what a layer holds (spec/image.md).
 KIND = "run.cog.layer"
@@ -58,6 +59,8 @@ class PlannedLayer:
     """The distribution of ours whose wheel goes in, with the environment's skeleton."""
     files: tuple[SourceFile, ...] = ()
     system_packages: tuple[str, ...] = ()
+    documents: tuple[tuple[str, bytes], ...] = ()
+    """What else is written into it, by path."""
     steps: Steps | None = None
     """What an engine runs over the layers below; each step becomes a layer."""
 
@@ -91,10 +94,12 @@ def make_plan(
     files: Iterable[SourceFile],
     tools: Sequence[Selected] = (),
     engine: bool = False,
+    expects: bytes = b"",
 ) -> Plan:
     """Say what the layers are: what changes seldom below, what changes with every edit on top.
 
-    `tools` are packages that only the commands of `run` need; `engine` lets an engine install the system packages.
+    `tools` are packages that only the commands of `run` need; `engine` lets an engine install the system packages;
+    `expects` says which weights come beside the image.
     """
     in_model = Layout(root=MODEL_ROOT, python=base.python_version)
     in_server = Layout(root=SERVER_ROOT, python=base.python_version)
@@ -117,7 +122,8 @@ def make_plan(
     if steps.titles():
         title = _count(len(steps.titles()), "step")
         layers.append(PlannedLayer(kind="run", title=title, steps=steps))
-    layers.append(PlannedLayer(kind="lock", title=f"/{LOCK_PATH}"))
+    documents = ((EXPECTED, expects),) if expects else ()
+    layers.append(PlannedLayer(kind="lock", title=f"/{LOCK_PATH}", documents=documents))
     listed = sorted(files, key=lambda each: each.name)
     layers.extend(_weights([each for each in listed if each.is_weights]))
     source = tuple(each for each in listed if not each.is_weights)

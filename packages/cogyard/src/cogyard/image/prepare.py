@@ -13,6 +13,7 @@ from cogyard.image.assemble import labels
 from cogyard.image.bases.base import Base
 from cogyard.image.bases.choose import SETTING, find_base
 from cogyard.image.bases.pin import choice_of, differs
+from cogyard.image.expected import without_weights
 from cogyard.image.plan import Plan, make_plan
 from cogyard.image.platforms import architecture_of, local_platform
 from cogyard.image.site import Site
@@ -20,6 +21,7 @@ from cogyard.image.steps.engine import Means, StepEngine
 from cogyard.image.wheels.selected import Selected, selected
 from cogyard.project import Project
 from cogyard.project.ignore import source_files
+from cogyard.weights.artifact import Artifact, expected
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +35,8 @@ class Order:
     refresh: bool
     means: Means
     engine: StepEngine | None
+    weights: tuple[Artifact, ...] = ()
+    """The weights that come beside the image."""
     attest: bool = False
     """Whether what the image holds, and what it was built from, is to be attached to it."""
 
@@ -64,9 +68,10 @@ def prepare(order: Order, site: Site, *, engine: bool) -> Prepared:
         base,
         model=model,
         server=own,
-        files=source_files(project),
+        files=without_weights(project, source_files(project)),
         tools=tools,
         engine=engine,
+        expects=expected(order.weights) if order.weights else b"",
     )
     return Prepared(base=base, lock=lock, plan=plan, model=(*model, *tools), server=own)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 
 from cogyard.image.errors import ImageError
+from cogyard.image.expected import kept
 from cogyard.oci import flows
 from cogyard.oci.authorization import Scope
 from cogyard.oci.client import RegistryClient
@@ -23,6 +24,10 @@ from cogyard.oci.layout import ImageStore
 from cogyard.oci.reference import Reference
 from cogyard.oci.settings import connect
 from cogyard.oci.transfer import Moved, listed, push_image, push_index, push_referrers
+from cogyard.weights.artifact import Artifact, is_entry
+
+if TYPE_CHECKING:
+    from cogyard.weights.transfer import Weights
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +77,8 @@ async def push(
     """Send the image `reference` of the store to `target`, for every platform it is there for, and what is attached.
 
     `client` talks to the target's registry, and stays open; without one, the kept credentials and settings are used.
-    Raises RegistryError, ImageNotFoundError.
+    Weights that come beside the image go first. Raises RegistryError, ImageNotFoundError; FilesMissingError for weights
+    that neither the registry nor this machine has.
     """
     if target.digest is not None:
         raise ImageError(
@@ -81,6 +87,8 @@ async def push(
     images = store.images(reference)
     index = images[0].index
     titles = {each.digest: _title(each) for image in images for each in image.manifest.layers}
+    artifacts = kept(store, (each for each in images[0].beside if is_entry(each)))
+    titles |= {layer.digest: _title_of(each, layer.digest) for each in artifacts for layer in each.layers}
     sent = 0
 
     def title(blob: Descriptor) -> str:
@@ -100,6 +108,8 @@ async def push(
         async with _opened(client, target) as registry:
             page = asyncio.ensure_future(_page(registry, target))
             try:
+                if artifacts:
+                    await _weights(store, on_moved, on_sent).push_all(registry, artifacts, target)
                 there = await listed(registry, target)
                 for image in images:
                     digest = await push_image(
@@ -127,6 +137,52 @@ async def _opened(client: RegistryClient | None, target: Reference) -> AsyncIter
 def _title(layer: Descriptor) -> str:
     notes = layer.annotations or {}
     return f"{notes.get('run.cog.layer', 'base')} {notes.get('run.cog.layer.title', '')}".strip()
+
+
+def _title_of(artifact: Artifact, layer: str) -> str:
+    within = [each.path for each in artifact.files if each.layer == layer]
+    return f"weights {artifact.name} {within[0] if len(within) == 1 else f'{len(within)} files'}"
+
+
+async def push_weights(
+    store: ImageStore,
+    artifacts: Sequence[Artifact],
+    target: Reference,
+    *,
+    client: RegistryClient | None = None,
+    watcher: Watcher | None = None,
+) -> int:
+    """Send weights to the repository of `target`; return how many bytes had to be sent.
+
+    Raises RegistryError; FilesMissingError for weights that neither the registry nor this machine has.
+    """
+    titles = {layer.digest: _title_of(each, layer.digest) for each in artifacts for layer in each.layers}
+    sent = 0
+
+    def on_moved(moved: Moved) -> None:
+        nonlocal sent
+        sent += moved.descriptor.size if moved.how == flows.UPLOADED else 0
+        if watcher is not None:
+            watcher.done(titles[moved.descriptor.digest], moved.descriptor, moved.how)
+
+    def on_sent(blob: Descriptor, position: int) -> None:
+        if watcher is not None:
+            watcher.sent(titles[blob.digest], blob, position)
+
+    with store.working():
+        async with _opened(client, target) as registry:
+            await _weights(store, on_moved, on_sent).push_all(registry, artifacts, target)
+    return sent
+
+
+def _weights(
+    store: ImageStore, on_moved: Callable[[Moved], None], on_sent: Callable[[Descriptor, int], None]
+) -> Weights:
+    # Most images have no weights beside them, and importing this takes as long as a push of an edit.
+    from cogyard.weights.kept import local_files
+    from cogyard.weights.transfer import Weights
+
+    return Weights(files=local_files(), store=store, on_moved=on_moved, on_sent=on_sent)
 
 
 async def _page(client: RegistryClient, target: Reference) -> str | None:

@@ -35,6 +35,7 @@ from cogyard.instances.reach import GatedReach, Keep, Reach, file_inputs
 from cogyard.instances.running import RunningProcess
 from cogyard.instances.runtime import Progress, silent
 from cogyard.instances.sandbox import GateKeeper
+from cogyard.instances.weights import NoWeights, Placed, WeightsOf
 from cogyard.instances.work import VersionSource
 
 #: Tells whose a container is: `<platform>/<instance>`.
@@ -71,12 +72,18 @@ class DockerRuntime:
     isolated = True
 
     def __init__(
-        self, options: DockerOptions, versions: VersionSource, blobs: BlobStore, gates: GateKeeper
+        self,
+        options: DockerOptions,
+        versions: VersionSource,
+        blobs: BlobStore,
+        gates: GateKeeper,
+        weights: WeightsOf | None = None,
     ) -> None:
         self._options = options
         self._versions = versions
         self._blobs = blobs
         self._gates = gates
+        self._weights = weights or NoWeights()
         self._one_by_one = asyncio.Lock()
 
     async def prepare(self, version: str, *, progress: Progress = silent) -> PreparedDocker:
@@ -87,6 +94,7 @@ class DockerRuntime:
                 f"Version {version} does not say how its model server is started: it has no command.",
                 hint="Build the image with `cog build`; only a runtime without isolation starts such a version.",
             )
+        weights = await self._weights.place(image, progress)
         name = f"{NAME}:{version}"
         client = self._options.client
         try:
@@ -98,7 +106,9 @@ class DockerRuntime:
             raise PrepareFailedError(
                 f"Docker did not take the image of version {version}: {error.message}", hint=error.hint
             ) from error
-        return PreparedDocker(options=self._options, image=image, name=name, gates=self._gates)
+        return PreparedDocker(
+            options=self._options, image=image, name=name, gates=self._gates, weights=weights
+        )
 
     async def _give(self, version: str, name: str, image: Image) -> None:
         manifest, _ = await self._versions.manifest(version)
@@ -120,6 +130,7 @@ class PreparedDocker:
     image: Image
     name: str
     gates: GateKeeper
+    weights: tuple[Placed, ...] = ()
 
     @property
     def slots(self) -> int:
@@ -181,6 +192,8 @@ class PreparedDocker:
         words += ["--gpus", gpus] if gpus is not None else []
         words += ["--volume", f"{left.folder}:{_INLET}", "--volume", f"{left.gate}:{GATE_SOCKET}"]
         words += ["--volume", f"{RELAY_FILE}:{RELAY}:ro"]
+        for each in self.weights:
+            words += ["--volume", f"{each.folder}:{each.target}:ro"]
         for name, value in inside.environment.items():
             words += ["--env", f"{name}={value}"] if name in _SAID else []
         program, *rest = inside.command

@@ -26,8 +26,10 @@ from cogyard.instances.orphans import MARK, kill_marked
 from cogyard.instances.reach import DirectReach, Reach
 from cogyard.instances.running import RunningProcess
 from cogyard.instances.runtime import Progress, silent
-from cogyard.instances.tree import assemble
+from cogyard.instances.tree import assemble, share
+from cogyard.instances.weights import NoWeights, Placed, WeightsOf
 from cogyard.instances.work import VersionSource
+from cogyard.weights.paths import in_project
 
 #: Where the lock stands in an image (spec/image.md).
 LOCK = "opt/cog/pylock.toml"
@@ -81,12 +83,18 @@ class ProcessRuntime:
     isolated = False
 
     def __init__(
-        self, options: ProcessOptions, versions: VersionSource, layers: Layers, environments: Environments
+        self,
+        options: ProcessOptions,
+        versions: VersionSource,
+        layers: Layers,
+        environments: Environments,
+        weights: WeightsOf | None = None,
     ) -> None:
         self._options = options
         self._versions = versions
         self._layers = layers
         self._environments = environments
+        self._weights = weights or NoWeights()
 
     async def prepare(self, version: str, *, progress: Progress = silent) -> PreparedProcess:
         """Unpack what is needed and make the environment; both are shared and kept.
@@ -100,6 +108,14 @@ class ProcessRuntime:
                 f"Version {version} has no lock of its Python environment, so it can't run without containers.",
                 hint="Build and push it with this project's `cog build`, or use the sandbox or docker runtime.",
             )
+        weights = await self._weights.place(image, progress)
+        for each in weights:
+            if in_project(each.target) is None:
+                raise ImageRefusedError(
+                    f"Version {version} has its weights {each.name} at {each.target}, and an ordinary process "
+                    "has no such folder of its own.",
+                    hint="Use the sandbox or docker runtime, or a target below /src in cog.yaml.",
+                )
         progress("unpacking layers")
         lock_folder = await self._layers.folder(locks[-1])
         parts = [
@@ -107,7 +123,9 @@ class ProcessRuntime:
             for layer in image.of_kind("source", "weights")
         ]
         python = await asyncio.to_thread(self._environment, image, lock_folder / LOCK, progress)
-        return PreparedProcess(options=self._options, image=image, parts=tuple(parts), python=python)
+        return PreparedProcess(
+            options=self._options, image=image, parts=tuple(parts), python=python, weights=weights
+        )
 
     def _environment(self, image: Image, lock: Path, progress: Progress) -> Path:
         if lock.is_symlink() or not lock.is_file():
@@ -130,6 +148,7 @@ class PreparedProcess:
     image: Image
     parts: tuple[tuple[Path, bool], ...]
     python: Path
+    weights: tuple[Placed, ...] = ()
 
     @property
     def slots(self) -> int:
@@ -183,6 +202,8 @@ class PreparedProcess:
         self.options.home.mkdir(parents=True, exist_ok=True)
         self.options.sockets.mkdir(parents=True, exist_ok=True)
         assemble(self.parts, folder / "project")
+        for each in self.weights:
+            share(each.folder, folder / "project", in_project(each.target) or "")
 
     def _command(self, project: Path, socket: Path) -> list[str]:
         options = self.options

@@ -33,6 +33,7 @@ from cogyard.instances.reach import DirectReach, GatedReach, Keep, Reach, file_i
 from cogyard.instances.running import RunningProcess
 from cogyard.instances.runtime import Progress, silent
 from cogyard.instances.server import shut_down
+from cogyard.instances.weights import NoWeights, Placed, WeightsOf
 from cogyard.instances.whole import compose
 from cogyard.instances.work import VersionSource
 
@@ -88,12 +89,18 @@ class SandboxRuntime:
     isolated = True
 
     def __init__(
-        self, options: SandboxOptions, versions: VersionSource, layers: Layers, gates: GateKeeper
+        self,
+        options: SandboxOptions,
+        versions: VersionSource,
+        layers: Layers,
+        gates: GateKeeper,
+        weights: WeightsOf | None = None,
     ) -> None:
         self._options = options
         self._versions = versions
         self._layers = layers
         self._gates = gates
+        self._weights = weights or NoWeights()
 
     async def prepare(self, version: str, *, progress: Progress = silent) -> PreparedSandbox:
         """Unpack the layers that are not here yet. Raises ImageRefusedError or PrepareFailedError."""
@@ -106,24 +113,26 @@ class SandboxRuntime:
         networked = image.asks_for_network and self._options.network
         if image.asks_for_network and not networked:
             progress("the model asks for the network, which the operator does not allow: it runs without")
+        weights = await self._weights.place(image, progress)
         progress("unpacking layers")
         # One after another: unpacking is processor work, and the first ones are usually here.
         folders = [await self._layers.folder(layer) for layer in image.layers]
         if not self._options.overlay:
             progress("putting the root together")
-            folders = [await self._whole(version, folders)]
+            folders = [await self._whole(version, folders, [each.target for each in weights])]
         return PreparedSandbox(
             options=self._options,
             image=image,
             folders=tuple(folders),
             networked=networked,
             gates=self._gates,
+            weights=weights,
         )
 
-    async def _whole(self, version: str, folders: list[Path]) -> Path:
+    async def _whole(self, version: str, folders: list[Path], places: list[str]) -> Path:
         target = self._options.wholes / version
         try:
-            await asyncio.to_thread(compose, folders, target)
+            await asyncio.to_thread(compose, folders, target, places)
         except OSError as error:
             raise PrepareFailedError(
                 f"The root of version {version} could not be put together: {error.strerror}."
@@ -140,6 +149,7 @@ class PreparedSandbox:
     folders: tuple[Path, ...]
     networked: bool
     gates: GateKeeper
+    weights: tuple[Placed, ...] = ()
 
     @property
     def slots(self) -> int:
@@ -196,7 +206,8 @@ class PreparedSandbox:
             mark=left.mark,
             home="/root" if options.overlay else "/tmp",  # noqa: S108 - inside
         )
-        shown = [(str(RELAY_FILE), RELAY)]
+        shown = [(str(each.folder), each.target) for each in self.weights]
+        shown += [(str(RELAY_FILE), RELAY)]
         shown += [_RESOLVER] if self.networked else [(str(left.gate), GATE_SOCKET)]
         enclosure = Enclosure(
             parent=os.getpid(),

@@ -29,6 +29,20 @@ def assemble(layers: Iterable[tuple[Path, bool]], target: Path) -> None:
             _merge(folder / PROJECT, target, shared=shared)
 
 
+def share(folder: Path, project: Path, name: str) -> None:
+    """Put a folder's files at a place in the project, by hard links where that is possible.
+
+    Raises ImageRefusedError when the project has a link or file on the way.
+    """
+    place = project
+    for part in Path(name).parts:
+        place /= part
+        if place.is_symlink() or (place.exists() and not place.is_dir()):
+            raise ImageRefusedError(f"The image has something else than a folder at {name[:100]!r}.")
+        place.mkdir(exist_ok=True)
+    _merge(folder, place, shared=True)
+
+
 def _merge(source: Path, target: Path, *, shared: bool) -> None:
     with os.scandir(source) as entries:
         for entry in entries:

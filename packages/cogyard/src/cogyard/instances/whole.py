@@ -19,9 +19,10 @@ from cogyard.instances.errors import ImageRefusedError
 MOUNT_POINTS = ("proc", "dev", "tmp", "run", "var/tmp")
 
 
-def compose(layers: Iterable[Path], target: Path) -> None:
+def compose(layers: Iterable[Path], target: Path, places: Iterable[str] = ()) -> None:
     """Make `target` the sum of unpacked layers, lowest first; whole or not at all. Blocks for seconds.
 
+    `places` are folders inside that something else is mounted over.
     Raises ImageRefusedError and OSError.
     """
     if target.is_dir():
@@ -31,7 +32,7 @@ def compose(layers: Iterable[Path], target: Path) -> None:
         work.mkdir(parents=True)
         for layer in layers:
             _add(layer, work)
-        for name in MOUNT_POINTS:
+        for name in (*MOUNT_POINTS, *(each.lstrip("/") for each in places)):
             _mount_point(work, name)
         try:
             work.rename(target)

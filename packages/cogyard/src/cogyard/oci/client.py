@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from cogyard.oci import refusals, retry
@@ -31,6 +31,7 @@ from cogyard.oci.errors import (
     RegistryUnreachableError,
 )
 from cogyard.oci.exchange import Answer, Call, Flow
+from cogyard.oci.joined import Joined
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.manifest import MAX_MANIFEST
 from cogyard.oci.network import Body, Network, NetworkError, NoConnectionError, Response
@@ -290,6 +291,16 @@ class RegistryClient:
         return token
 
 
+class _Reader(Protocol):
+    """What a file's content is read through."""
+
+    def seek(self, position: int, /) -> int: ...
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
 class _UnreachableError(_PassingError):
     """No connection was made at all."""
 
@@ -332,9 +343,9 @@ def _content(call: Call, on_sent: Callable[[int], None] | None) -> Body:
 
 
 async def _read(
-    path: Path, start: int, stop: int | None, on_sent: Callable[[int], None] | None
+    path: Path | Joined, start: int, stop: int | None, on_sent: Callable[[int], None] | None
 ) -> AsyncGenerator[bytes, None]:
-    file = await asyncio.to_thread(path.open, "rb")
+    file: _Reader = await asyncio.to_thread(path.open, "rb")
     try:
         position = file.seek(start)
         while chunk := await asyncio.to_thread(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from cogyard.oci.joined import Joined
+
 T = TypeVar("T")
 
 
@@ -17,7 +19,7 @@ class Call:
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | Path = b""
+    body: bytes | Path | Joined = b""
     start: int = 0
     """Where in the file `body` the request's content begins."""
     stop: int | None = None

@@ -16,6 +16,7 @@ from cogyard.oci.errors import (
     RegistryFailedError,
 )
 from cogyard.oci.exchange import Answer, Call, Flow
+from cogyard.oci.joined import Joined
 from cogyard.oci.manifest import MAX_MANIFEST
 from cogyard.oci.pending import Pending, PendingInMemory, Place
 
@@ -48,7 +49,7 @@ def probe(repository: str) -> Flow[None]:
 def push_blob(
     repository: str,
     blob: Descriptor,
-    content: Path | bytes,
+    content: Path | Joined | bytes,
     sources: Sequence[str] = (),
     pending: Pending | None = None,
     *,
@@ -106,7 +107,7 @@ def _begin(repository: str, blob: Descriptor, sources: Sequence[str]) -> Flow[Pl
 
 
 def _go_on(
-    repository: str, blob: Descriptor, content: Path | bytes, place: Place, memory: Pending
+    repository: str, blob: Descriptor, content: Path | Joined | bytes, place: Place, memory: Pending
 ) -> Flow[bool]:
     """Send what an open upload lacks; False when there is no such upload, or what it holds is something else."""
     status = yield Call(method="GET", url=place.location, what=repository, refusals=True)
@@ -123,7 +124,7 @@ def _go_on(
 def _send(
     repository: str,
     blob: Descriptor,
-    content: Path | bytes,
+    content: Path | Joined | bytes,
     place: Place,
     memory: Pending,
     *,
@@ -153,7 +154,7 @@ def _send(
 
 
 def _piece(
-    method: str, url: str, content: Path | bytes, span: tuple[int, int], *, what: str, refusals: bool
+    method: str, url: str, content: Path | Joined | bytes, span: tuple[int, int], *, what: str, refusals: bool
 ) -> Call:
     start, stop = span
     headers = {"Content-Type": "application/octet-stream", "Content-Length": str(stop - start)}
@@ -200,6 +201,19 @@ def push_referrer(repository: str, digest: str, data: bytes, media_type: str) ->
     if answer.status not in {200, 201}:
         raise RegistryFailedError(f"the registry answered {answer.status} to the manifest {digest}")
     return "oci-subject" in answer.headers
+
+
+def manifest_there(repository: str, digest: str) -> Flow[bool]:
+    """Ask whether a repository has a manifest."""
+    url = f"/v2/{repository}/manifests/{digest}"
+    answer = yield Call(method="HEAD", url=url, headers={"Accept": ACCEPT}, what=repository, refusals=True)
+    return answer.status == 200
+
+
+def blob_there(repository: str, digest: str) -> Flow[bool]:
+    """Ask whether a repository has a blob."""
+    answer = yield Call(method="HEAD", url=f"/v2/{repository}/blobs/{digest}", what=repository, refusals=True)
+    return answer.status == 200
 
 
 def pull_manifest(repository: str, target: str) -> Flow[tuple[bytes, str]]:

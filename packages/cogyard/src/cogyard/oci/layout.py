@@ -14,7 +14,7 @@ import platform as machines
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,6 +57,8 @@ class StoredImage:
     manifest: Manifest
     config: ImageConfig
     index: Descriptor | None = None
+    beside: tuple[Descriptor, ...] = ()
+    """What stands in the index beside the images."""
 
 
 class ImageStore:
@@ -174,21 +176,23 @@ class ImageStore:
         document = decode_any(self.read(match[0].digest), match[0].media_type, what=what)
         if isinstance(document, Manifest):
             return (self._stored(reference.familiar, match[0], document),)
+        beside = tuple(each for each in document.manifests if not is_image(each))
         found = [
-            self._stored(
-                reference.familiar, each, decode(self.read(each.digest), Manifest, what=what), match[0]
+            replace(
+                self._stored(reference.familiar, each, decode(self.read(each.digest), Manifest, what=what)),
+                index=match[0],
+                beside=beside,
             )
             for each in document.manifests
+            if is_image(each)
         ]
         if not found:
-            raise InvalidDocumentError(f"{what} is an index of nothing")
+            raise InvalidDocumentError(f"{what} is an index of no image")
         return tuple(found)
 
-    def _stored(
-        self, name: str, descriptor: Descriptor, manifest: Manifest, index: Descriptor | None = None
-    ) -> StoredImage:
+    def _stored(self, name: str, descriptor: Descriptor, manifest: Manifest) -> StoredImage:
         config = decode(self.read(manifest.config.digest), ImageConfig, what="the image's configuration")
-        return StoredImage(name=name, descriptor=descriptor, manifest=manifest, config=config, index=index)
+        return StoredImage(name=name, descriptor=descriptor, manifest=manifest, config=config)
 
     def attach(self, subject: str, referrers: Iterable[Manifest]) -> None:
         """Keep manifests about the image `subject` beside it, in place of those that were there.
@@ -314,6 +318,12 @@ class ImageStore:
         with (self.root / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def is_image(entry: Descriptor) -> bool:
+    """Say whether an entry of an index is something that runs: artifacts and attestations are on no platform."""
+    unplaced = entry.platform is not None and entry.platform.os == "unknown"
+    return entry.media_type in media.MANIFESTS and not entry.artifact_type and not unplaced
 
 
 def _remove(paths: Iterable[Path]) -> int:

@@ -40,6 +40,11 @@ BROKEN: tuple[type[Exception], ...] = (
 
 def plain(stream: IO[bytes]) -> IO[bytes]:
     """Return a stream, which may be a pipe, uncompressed. Reading it raises one of `BROKEN` for what is broken."""
+    if stream.seekable():
+        start = stream.tell()
+        magic = stream.read(TELLING)
+        stream.seek(start)
+        return _inflated(stream, magic)
     buffered = io.BufferedReader(cast("io.RawIOBase", stream), _CHUNK)
     return _inflated(buffered, buffered.peek(TELLING))
 
@@ -48,9 +53,7 @@ def plain(stream: IO[bytes]) -> IO[bytes]:
 def open_plain(path: Path) -> Iterator[IO[bytes]]:
     """Open a file uncompressed, as `plain` does."""
     with path.open("rb") as file:
-        magic = file.read(TELLING)
-        file.seek(0)
-        yield _inflated(file, magic)
+        yield plain(file)
 
 
 def _inflated(stream: IO[bytes], magic: bytes) -> IO[bytes]:

@@ -24,7 +24,7 @@ from cogyard.oci.errors import (
     RegistryDeniedError,
     RegistryNotFoundError,
 )
-from cogyard.oci.layout import ImageStore, StoredImage
+from cogyard.oci.layout import ImageStore, StoredImage, is_image
 from cogyard.oci.manifest import Index, Manifest, decode, decode_any, encode
 from cogyard.oci.reference import Reference
 
@@ -57,6 +57,8 @@ class PulledImage:
     descriptor: Descriptor
     manifest: Manifest
     config: ImageConfig
+    beside: tuple[Descriptor, ...] = ()
+    """What stands in its index beside the images."""
 
 
 async def listed(client: RegistryClient, target: Reference) -> frozenset[str]:
@@ -230,7 +232,7 @@ async def pull_image(
 
     Raises RegistryError; RegistryNotFoundError when there is none for the architecture.
     """
-    data, media_type, document = await _manifest(client, source, architecture)
+    data, media_type, document, beside = await _manifest(client, source, architecture)
     what = source.familiar
     blobs = [document.config, *document.layers]
 
@@ -249,7 +251,7 @@ async def pull_image(
     store.write(data)
     kind = media_type if media_type in MANIFESTS else MANIFEST
     descriptor = Descriptor(media_type=kind, digest=of(data), size=len(data))
-    return PulledImage(descriptor=descriptor, manifest=document, config=config)
+    return PulledImage(descriptor=descriptor, manifest=document, config=config, beside=beside)
 
 
 async def look_at_image(client: RegistryClient, source: Reference, architecture: str) -> StoredImage:
@@ -257,20 +259,23 @@ async def look_at_image(client: RegistryClient, source: Reference, architecture:
 
     Raises RegistryError; RegistryNotFoundError when there is none for the architecture.
     """
-    data, media_type, manifest = await _manifest(client, source, architecture)
+    data, media_type, manifest, beside = await _manifest(client, source, architecture)
     flow = partial(flows.pull_small, source.repository, manifest.config)
     text = await client.run(flow, Scope(repository=source.repository))
     config = decode(text, ImageConfig, what=f"the configuration of {source.familiar}")
     kind = media_type if media_type in MANIFESTS else MANIFEST
     descriptor = Descriptor(media_type=kind, digest=of(data), size=len(data))
-    return StoredImage(name=source.familiar, descriptor=descriptor, manifest=manifest, config=config)
+    return StoredImage(
+        name=source.familiar, descriptor=descriptor, manifest=manifest, config=config, beside=beside
+    )
 
 
 async def _manifest(
     client: RegistryClient, source: Reference, architecture: str
-) -> tuple[bytes, str, Manifest]:
+) -> tuple[bytes, str, Manifest, tuple[Descriptor, ...]]:
     scope = Scope(repository=source.repository)
     target, what = source.target, source.familiar
+    beside: tuple[Descriptor, ...] = ()
     for _ in range(2):  # an index, then a manifest; never deeper
         flow = partial(flows.pull_manifest, source.repository, target)
         data, media_type = await client.run(flow, scope)
@@ -278,11 +283,12 @@ async def _manifest(
         if isinstance(document, Manifest):
             break
         target = _choose(document, architecture, what).digest
+        beside = tuple(each for each in document.manifests if not is_image(each))
     if not isinstance(document, Manifest):
         raise InvalidDocumentError(f"{what} is an index of indexes")
     if document.config.size > _MAX_CONFIG:
         raise InvalidDocumentError(f"the configuration of {what} has more than {_MAX_CONFIG} bytes")
-    return data, media_type, document
+    return data, media_type, document, beside
 
 
 async def each_of(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
@@ -306,7 +312,7 @@ def _choose(index: Index, architecture: str, what: str) -> Descriptor:
     found = [
         each
         for each in index.manifests
-        if each.media_type in MANIFESTS | INDEXES
+        if (each.media_type in INDEXES or is_image(each))
         and each.platform is not None
         and (each.platform.os, each.platform.architecture) == ("linux", architecture)
     ]

@@ -298,7 +298,8 @@ KEYS: tuple[Key, ...] = (
         path="weights",
         kind="list of mappings",
         summary="Managed weights: each with a name, a target folder in the image, and a source: a `uri` (`hf://`, "
-        "`file://`, `https://` or a path) with patterns to `include` and `exclude`, or a list of these.",
+        "`file://`, `https://` or a path) with patterns to `include` and `exclude`, or a list of these. "
+        "`cog weights import` takes them into `weights.lock`.",
         schema={
             "type": "array",
             "items": {

@@ -1,10 +1,11 @@
 """Remove what no manifest needs any more, while pushes go on.
 
-Theory of operation: a push that breaks off, or a manifest that is deleted, leaves blobs behind. First, repositories
-give up the blobs that no manifest of theirs needs; then bytes go that no repository has. Both go by when something was
-last wanted, so the blobs of a push whose manifest is still to come stay for the grace time. Every step that relies on a
-blob renews it first, and each removal looks at its time again under a lock (`Collectable`) or in the transaction that
-removes it: so either the removal or the push comes first, and a push that comes second is told that the blob is gone.
+Theory of operation: a push that breaks off, or a manifest that is deleted, leaves blobs behind. First go the manifests
+of weights that no index names, which mean nothing alone. Then repositories give up the blobs that no manifest of theirs
+needs; then bytes go that no repository has. All go by when something was last wanted, so the blobs of a push whose
+manifest is still to come stay for the grace time. Every step that relies on a blob renews it first, and each removal
+looks at its time again under a lock (`Collectable`) or in the transaction that removes it: so either the removal or the
+push comes first, and a push that comes second is told that the blob is gone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import datetime, timedelta
 
 from cogyard.domain.blobs import Collectable, ExpiringUploads
 from cogyard.registry.ports import Usage
+from cogyard.weights.artifact import ARTIFACT as WEIGHTS
 
 GRACE = timedelta(hours=24)
 """How long a blob may wait for its manifest: as long as an upload lives."""
@@ -47,6 +49,8 @@ async def collect(
     """Remove what was last wanted longer than `grace` ago and nothing needs."""
     before = now - grace
     await uploads.sweep()
+    while await usage.drop_unused(WEIGHTS, before):
+        pass
     links = 0
     while removed := await usage.unlink_unused(before, limit=BATCH):
         links += removed

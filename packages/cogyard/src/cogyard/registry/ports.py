@@ -73,6 +73,10 @@ class Manifests(Protocol):
         """Return a manifest by digest (it has a colon) or by tag; `blobs` and `manifests` are not filled in."""
         ...
 
+    async def indexes(self, repository: str, digest: str) -> Sequence[StoredManifest]:
+        """Return the newest manifests, ten at most, that name the manifest `digest` among theirs, newest first."""
+        ...
+
     async def delete_manifest(self, repository: str, digest: str) -> bool:
         """Delete a manifest with its tags; False when there is none. Raises StillUsedError."""
         ...
@@ -111,6 +115,13 @@ class Usage(Protocol):
         """Take up to `limit` blobs that no manifest of their repository needs out of it; return how many.
 
         Only those that were last wanted before a time: a push that goes on has not stored its manifest yet.
+        """
+        ...
+
+    async def drop_unused(self, artifact_type: str, before: datetime) -> int:
+        """Delete manifests of a type that no index names, with their tags; return how many.
+
+        Only those that were last pushed, by digest or under a tag, before a time.
         """
         ...
 

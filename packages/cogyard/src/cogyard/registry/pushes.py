@@ -37,7 +37,7 @@ async def image_content(
     parsed = parse_manifest(stored.content, stored.media_type) if stored else None
     if parsed is None or parsed.config is None:
         raise KeyError(digest)
-    config: Mapping[str, Any] = msgspec.json.decode(await _read_config(blobs, parsed))
+    config: Mapping[str, Any] = msgspec.json.decode(await read_config(blobs, parsed))
     return parsed.content, config
 
 
@@ -56,7 +56,7 @@ async def describe_push(
     """
     if not parsed.is_image:
         return None
-    data = await _read_config(blobs, parsed)
+    data = await read_config(blobs, parsed)
     try:
         config = msgspec.json.decode(data, type=_Config)
         plain = msgspec.json.decode(data)
@@ -87,7 +87,8 @@ def worth_telling(push: Push) -> bool:
     return push.tag is not None or push.platform == "/".join(PLATFORM)
 
 
-async def _read_config(blobs: BlobStore, parsed: ParsedManifest) -> bytes:
+async def read_config(blobs: BlobStore, parsed: ParsedManifest) -> bytes:
+    """Return the configuration that a manifest names. Raises ManifestInvalidError; KeyError when it is not there."""
     config = parsed.config
     if config is None:
         raise ManifestInvalidError("An image manifest must have a config.")

@@ -87,15 +87,29 @@ class SqlRepositories:
         row = await self.database.read(lambda db: db.execute(query, (repository, reference)).fetchone())
         return None if row is None else _manifest(row)
 
+    async def indexes(self, repository: str, digest: str) -> Sequence[StoredManifest]:
+        """Return the newest manifests that name another one."""
+        rows = await self.database.read(lambda db: db.execute(_NAMING, (repository, digest)).fetchall())
+        return [_manifest(row) for row in rows]
+
+    async def drop_unused(self, artifact_type: str, before: datetime) -> int:
+        """Delete manifests of a type that no index names, with their tags."""
+        values = (artifact_type, stored(before), stored(before))
+
+        def work(db: sqlite3.Connection) -> int:
+            found = db.execute(_UNUSED, values).fetchall()
+            for row in found:
+                _delete(db, row["repository"], row["digest"])
+            return len(found)
+
+        return await self.database.write(work)
+
     async def delete_manifest(self, repository: str, digest: str) -> bool:
         """Delete a manifest with its tags, unless an index needs it."""
 
         def work(db: sqlite3.Connection) -> bool:
             _refuse_if_used(db, repository, digest)
-            key = (repository, digest)
-            db.execute("DELETE FROM registry_tags WHERE repository = ? AND digest = ?", key)
-            db.execute("DELETE FROM registry_references WHERE repository = ? AND manifest = ?", key)
-            return _changed(db, "DELETE FROM registry_manifests WHERE repository = ? AND digest = ?", *key)
+            return _delete(db, repository, digest)
 
         return await self.database.write(work)
 
@@ -185,6 +199,20 @@ SELECT {_MANIFEST} FROM registry_tags t
 JOIN registry_manifests m ON m.repository = t.repository AND m.digest = t.digest
 WHERE t.repository = ? AND t.tag = ?
 """  # noqa: S608 - the columns above
+_NAMING = f"""
+SELECT {_MANIFEST} FROM registry_references r
+JOIN registry_manifests m ON m.repository = r.repository AND m.digest = r.manifest
+WHERE r.repository = ? AND r.digest = ? ORDER BY m.created_at DESC, m.digest LIMIT 10
+"""  # noqa: S608 - the columns above
+_UNUSED = """
+SELECT m.repository, m.digest FROM registry_manifests m
+WHERE m.artifact_type = ? AND m.created_at < ?
+  AND NOT EXISTS (SELECT 1 FROM registry_references r WHERE r.repository = m.repository AND r.digest = m.digest)
+  AND NOT EXISTS (
+    SELECT 1 FROM registry_tags t WHERE t.repository = m.repository AND t.digest = m.digest AND t.updated_at >= ?
+  )
+LIMIT 500
+"""
 _TAGS = "SELECT tag FROM registry_tags WHERE repository = ? ORDER BY tag COLLATE NOCASE, tag LIMIT ?"
 _TAGS_AFTER = """
 SELECT tag FROM registry_tags
@@ -196,6 +224,13 @@ SELECT {_MANIFEST} FROM registry_manifests m
 WHERE m.repository = ? AND m.subject = ? AND m.digest > ? AND (? IS NULL OR m.artifact_type = ?)
 ORDER BY m.digest LIMIT ?
 """  # noqa: S608 - the columns above
+
+
+def _delete(db: sqlite3.Connection, repository: str, digest: str) -> bool:
+    key = (repository, digest)
+    db.execute("DELETE FROM registry_tags WHERE repository = ? AND digest = ?", key)
+    db.execute("DELETE FROM registry_references WHERE repository = ? AND manifest = ?", key)
+    return _changed(db, "DELETE FROM registry_manifests WHERE repository = ? AND digest = ?", *key)
 
 
 def _held(db: sqlite3.Connection, owner: str) -> int:

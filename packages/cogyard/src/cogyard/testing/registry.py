@@ -24,6 +24,7 @@ class MemoryRepositories:
     wanted: dict[tuple[str, str], datetime] = field(default_factory=dict)
     manifests: dict[tuple[str, str], StoredManifest] = field(default_factory=dict)
     named: dict[tuple[str, str], str] = field(default_factory=dict)
+    tagged: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
@@ -86,6 +87,7 @@ class MemoryRepositories:
             self.manifests.setdefault((manifest.repository, manifest.digest), manifest)
             if tag is not None:
                 self.named[manifest.repository, tag] = manifest.digest
+                self.tagged[manifest.repository, manifest.digest] = manifest.created_at
         return missing
 
     async def manifest(self, repository: str, reference: str) -> StoredManifest | None:
@@ -93,6 +95,29 @@ class MemoryRepositories:
         digest = reference if ":" in reference else self.named.get((repository, reference), "")
         found = self.manifests.get((repository, digest))
         return replace(found, blobs={}, manifests=()) if found else None
+
+    async def indexes(self, repository: str, digest: str) -> Sequence[StoredManifest]:
+        """Return the newest manifests that name another one."""
+        found = [
+            each
+            for (name, _), each in self.manifests.items()
+            if name == repository and digest in each.manifests
+        ]
+        newest = sorted(found, key=lambda each: each.created_at, reverse=True)[:10]
+        return [replace(each, blobs={}, manifests=()) for each in newest]
+
+    async def drop_unused(self, artifact_type: str, before: datetime) -> int:
+        """Delete manifests of a type that no index names, with their tags."""
+        unused = [
+            (name, digest)
+            for (name, digest), each in self.manifests.items()
+            if each.artifact_type == artifact_type
+            and max(each.created_at, self.tagged.get((name, digest), each.created_at)) < before
+            and not self._users(name, digest)
+        ]
+        for name, digest in unused:
+            await self.delete_manifest(name, digest)
+        return len(unused)
 
     async def delete_manifest(self, repository: str, digest: str) -> bool:
         """Delete a manifest with its tags."""
@@ -410,6 +435,51 @@ class RepositoriesContract:
         await repositories.link_blob("alice/c", one, 60, quota=10)
         await repositories.link_blob("alicia/a", three, 100, quota=100)
         assert (await repositories.held("alice"), await repositories.held("nobody")) == (100, 0)
+
+    async def test_indexes_are_found_by_what_they_name(self, repositories: Repositories) -> None:
+        """The newest first, of this repository only; ten at most."""
+        image = a_manifest(b"image")
+        await repositories.put_manifest(image, tag=None)
+        for number in range(12):
+            index = a_manifest(f"index {number}".encode(), manifests=(image.digest,))
+            await repositories.put_manifest(
+                replace(index, created_at=NOW + timedelta(seconds=number)), tag=None
+            )
+        found = await repositories.indexes("alice/model", image.digest)
+        assert [each.content for each in found] == [f"index {number}".encode() for number in range(11, 1, -1)]
+        assert not await repositories.indexes("bob/model", image.digest)
+        assert not await repositories.indexes("alice/model", found[0].digest)
+
+    async def test_manifests_of_a_type_that_nothing_names_are_dropped(
+        self, repositories: Repositories
+    ) -> None:
+        """With their tags, and what they alone needed; not those that an index names, were pushed again, or are new."""
+        kind, blob = "application/x-weights", digest_of(b"x")
+        await repositories.link_blob("alice/model", blob, 1)
+        named, unnamed, again, other = (
+            a_manifest(text, artifact_type=type_, blobs={blob: 1} if text == b"unnamed" else {})
+            for text, type_ in (
+                (b"named", kind),
+                (b"unnamed", kind),
+                (b"again", kind),
+                (b"other", "application/y"),
+            )
+        )
+        for each in (named, unnamed, again, other):
+            await repositories.put_manifest(each, tag=each.content.decode())
+        await repositories.put_manifest(a_manifest(b"index", manifests=(named.digest,)), tag=None)
+        later = NOW + timedelta(hours=5)
+        await repositories.put_manifest(replace(again, created_at=later), tag="again")
+        assert await repositories.drop_unused(kind, NOW) == 0
+        assert await repositories.drop_unused(kind, NOW + timedelta(hours=1)) == 1
+        assert await repositories.manifest("alice/model", "unnamed") is None
+        assert list(await repositories.tags("alice/model", limit=10, after=None)) == [
+            "again",
+            "named",
+            "other",
+        ]
+        assert await repositories.unlink_blob("alice/model", blob)
+        assert await repositories.drop_unused(kind, later + timedelta(hours=1)) == 1
 
     async def test_a_dropped_repository_is_empty(self, repositories: Repositories) -> None:
         """Nothing of it comes back when its name is used again, and others keep theirs."""

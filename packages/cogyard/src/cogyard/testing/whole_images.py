@@ -20,6 +20,7 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cogyard.oci import descriptor as media
 from cogyard.oci.config import ImageConfig, RootFs, RunConfig
@@ -49,13 +50,15 @@ class TestLayer:
         return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
 
 
-def make_whole_image(predict: str = HELLO, *, env: tuple[str, ...] = ()) -> TestImage:
+def make_whole_image(
+    predict: str = HELLO, *, env: tuple[str, ...] = (), cog: Mapping[str, Any] | None = None
+) -> TestImage:
     """Make an image of one `predict.py` that runs by itself, as one of `cog build` does."""
     schema = json.dumps(schema_of(predict))
-    source = tar_layer(
-        "source",
-        {"src/.cog/openapi_schema.json": schema.encode(), "src/predict.py": predict.encode()},
-    )
+    files = {"src/.cog/openapi_schema.json": schema.encode(), "src/predict.py": predict.encode()}
+    if cog is not None and "weights" in cog:
+        files[".cog/weights.json"] = json.dumps({"weights": cog["weights"]}).encode()
+    source = tar_layer("source", files)
     return assemble_image(
         [*base_layers(), source],
         RunConfig(
@@ -70,7 +73,7 @@ def make_whole_image(predict: str = HELLO, *, env: tuple[str, ...] = ()) -> Test
             ],
             labels={
                 "run.cog.version": "0.1.0",
-                "run.cog.config": json.dumps({"predict": "predict.py:Predictor"}),
+                "run.cog.config": json.dumps({"predict": "predict.py:Predictor", **(cog or {})}),
                 "run.cog.python_version": VERSION,
                 "run.cog.openapi_schema": schema,
             },

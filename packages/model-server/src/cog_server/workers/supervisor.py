@@ -13,8 +13,8 @@ import codecs
 import errno
 import logging
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
 
 from cog_server import frames
 from cog_server.errors import ProtocolError, SetupFailedError
@@ -33,6 +33,8 @@ _SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 """Errors of starting a process that say what the machine has too little of at the moment."""
 SHUTDOWN_SECONDS = 5.0
 OnLog = Callable[[str, str], None]
+Before = Callable[[Callable[[str], None]], Awaitable["str | None"]]
+"""Waits for what a model needs, told by its words; returns why it will not come."""
 
 
 class Predictions(Protocol):
@@ -96,7 +98,10 @@ class Supervisor:
         *,
         setup_timeout: float | None = None,
         on_log: OnLog | None = None,
+        before: Before | None = None,
     ) -> None:
+        """`before` is waited for before a worker is spawned; it returns why none can be, or None."""
+        self._before = before
         self.command = command
         self.health = Health.UNKNOWN
         self.setup = Setup()
@@ -129,6 +134,29 @@ class Supervisor:
         self._settled.clear()
         utf8 = codecs.getincrementaldecoder("utf-8")
         self._decoders = {source: utf8("replace") for source in ("stdout", "stderr")}
+        if process is None and self._before is not None:
+            self._gone.set()
+            self._task(self._after(self._before))
+            return
+        await self._start(process)
+
+    async def _after(self, before: Before) -> None:
+        """Start the worker once what it needs is there."""
+        why = await before(lambda text: self.text_received("stderr", text.encode()))
+        if self._closing:
+            return
+        if why is not None:
+            self._before_failed(why)
+            return
+        self._gone.clear()
+        await self._start(None)
+
+    def _before_failed(self, why: str) -> None:
+        # Whoever delivers it may do so later, but nobody would tell us: as with a setup that fails, that is the end.
+        self.setup.text(f"{why}\n")
+        self._start_failed(why)
+
+    async def _start(self, process: WorkerProcess | None) -> None:
         try:
             process = process or spawn(self.command)
         except OSError as exc:
@@ -355,12 +383,13 @@ class Supervisor:
             return
         self.health = Health.STARTING
         self.restarts += 1
-        task = asyncio.get_running_loop().create_task(self._later(delay))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._task(self._later(delay))
 
     def _begin(self) -> None:
-        task = asyncio.get_running_loop().create_task(self.start())
+        self._task(self.start())
+
+    def _task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

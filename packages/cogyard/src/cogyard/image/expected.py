@@ -1,0 +1,52 @@
+"""What an image has to do with weights that are not in it: what it says of them, and what stays out of its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from cogyard.oci.descriptor import Descriptor
+from cogyard.oci.layout import ImageStore
+from cogyard.project import Project
+from cogyard.project.ignore import SourceFile
+from cogyard.weights.artifact import Artifact
+from cogyard.weights.paths import in_project
+from cogyard.weights.wishes import FILE, wish_of
+
+
+def without_weights(project: Project, files: Iterable[SourceFile]) -> Iterator[SourceFile]:
+    """Yield a project's files but those that come as weights, where they come from and where they stand."""
+    wishes = [wish_of(each) for each in project.config.weights]
+    targets = [f"{each}/" for each in (in_project(wish.target) for wish in wishes) if each]
+    sources = [
+        (f"{source.uri.removeprefix(FILE + './')}/", source)
+        for wish in wishes
+        for source in wish.sources
+        if source.uri.startswith(FILE + "./")
+    ]
+    for file in files:
+        below = [
+            source
+            for start, source in sources
+            if file.name.startswith(start) and source.takes(file.name[len(start) :])
+        ]
+        if not below and not any(file.name.startswith(target) for target in targets):
+            yield file
+
+
+def keep(store: ImageStore, artifacts: Sequence[Artifact]) -> list[Descriptor]:
+    """Write the documents of artifacts into the store; return how they stand in an index."""
+    for each in artifacts:
+        store.write(each.config())
+        store.write(each.manifest())
+    return [each.entry() for each in artifacts]
+
+
+def kept(store: ImageStore, entries: Iterable[Descriptor]) -> tuple[Artifact, ...]:
+    """Return the artifacts of an index of the store. Raises ArtifactInvalidError, BlobMissingError."""
+    from cogyard.weights.artifact import MAX_CONFIG, config_of, read_artifact
+
+    found = []
+    for each in entries:
+        manifest = store.read(each.digest)
+        found.append(read_artifact(manifest, store.read(config_of(manifest).digest, MAX_CONFIG)))
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""Weights as artifacts of their own, in the format that Cog's draft describes (docs/reference/weights.md)."""

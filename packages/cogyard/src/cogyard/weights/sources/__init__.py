@@ -1,0 +1,1 @@
+"""Where weights come from: a folder of the project, an address, a repository of a model hub."""
