@@ -50,6 +50,20 @@ async def test_passwords_are_kept_and_replaced(stores: Stores) -> None:
     assert await stores.accounts.password_of("bob") is None
 
 
+async def test_when_a_token_was_used_is_kept(stores: Stores) -> None:
+    """It is told with the token and with its holder; another token is as it was."""
+    ann = await stores.account("ann")
+    used = await stores.accounts.add_token(_token(ann, b"1"))
+    idle = await stores.accounts.add_token(_token(ann, b"2"))
+    assert (used.last_used_at, idle.last_used_at) == (None, None)
+    await stores.accounts.note_use(used.id, NOW)
+    found = {token.id: token.last_used_at for token in await stores.accounts.tokens(ann.id)}
+    assert found == {used.id: NOW, idle.id: None}
+    holder = await stores.accounts.holder_of_token(b"1", NOW)
+    assert holder is not None
+    assert holder.last_used_at == NOW
+
+
 async def test_tokens_live_until_they_expire_or_are_revoked(stores: Stores) -> None:
     """Only their own account revokes them, once."""
     ann, bob = await stores.account("ann"), await stores.account("bob")
@@ -57,8 +71,12 @@ async def test_tokens_live_until_they_expire_or_are_revoked(stores: Stores) -> N
     second = await stores.accounts.add_token(
         _token(ann, b"2", expires_at=NOW + timedelta(hours=1), scope=Scope.RUN)
     )
-    assert await stores.accounts.holder_of_token(b"1", NOW) == Holder(account=ann, scope=Scope.WRITE)
-    assert await stores.accounts.holder_of_token(b"2", NOW) == Holder(account=ann, scope=Scope.RUN)
+    assert await stores.accounts.holder_of_token(b"1", NOW) == Holder(
+        account=ann, scope=Scope.WRITE, token_id=first.id
+    )
+    assert await stores.accounts.holder_of_token(b"2", NOW) == Holder(
+        account=ann, scope=Scope.RUN, token_id=second.id
+    )
     assert await stores.accounts.holder_of_token(b"2", NOW + timedelta(hours=1)) is None
     assert await stores.accounts.holder_of_token(b"3", NOW) is None
     assert await stores.accounts.tokens(ann.id) == (second, first)

@@ -1,11 +1,15 @@
 """The questions that are asked all the time are answered from an index, however much there is."""
 
+# Statements are put together from constants of the store.
+# ruff: noqa: S608
+
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
 
 import pytest
+from cogyard.features.predictions.ports import Stages
 from cogyard.store import outbox, predictions, retention
 from cogyard.store.database import Database
 
@@ -34,6 +38,28 @@ QUESTIONS = {
             " ORDER BY id DESC LIMIT 9"
         ),
         "predictions_by_account (account_id=? AND id<?)",
+    ),
+    "a page of one model's predictions": (
+        (
+            "SELECT * FROM predictions WHERE account_id = ? AND model = ? AND kind = 'prediction' AND (id) < (?)"
+            " ORDER BY id DESC LIMIT 9"
+        ),
+        "predictions_by_model (account_id=? AND model=? AND id<?)",
+    ),
+    "a page of predictions that failed": (
+        (
+            f"SELECT * FROM predictions WHERE account_id = ? AND {predictions._STAGES[Stages.FAILED]}"
+            " AND kind = 'prediction' AND (id) < (?) ORDER BY id DESC LIMIT 9"
+        ),
+        "predictions_unsuccessful (account_id=? AND id<?)",
+    ),
+    "a page of predictions that wait or run": (
+        (
+            f"SELECT * FROM predictions{predictions._HINTS[Stages.RUNNING]} WHERE account_id = ?"
+            f" AND {predictions._STAGES[Stages.RUNNING]} AND kind = 'prediction' AND (id) < (?)"
+            " ORDER BY id DESC LIMIT 9"
+        ),
+        "sqlite_autoindex_predictions_1 (id=?)",
     ),
     "a page of models": (
         (

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cogyard.domain.deployments import Configuration
+from cogyard.features.collections.ports import Collection
 from cogyard.features.webhooks.endpoints import Wanted
 from cogyard.instances.work import Outcome
 from cogyard.testing.api import TRAINABLE_SCHEMA
@@ -24,9 +25,16 @@ class Scene:
     parts: dict[str, str] = field(default_factory=dict)
     rooms: dict[str, dict[str, str]] = field(default_factory=dict)
 
+    def form(self, path: str) -> dict[str, str]:
+        """Return what a page's form sends."""
+        done = self.rooms["p"]["id"]
+        return {key: str(value).replace("{done}", done) for key, value in FORMS.get(path, {}).items()}
+
     def address(self, path: str) -> str:
         """Return a page's address about what is ada's."""
         first, second = "/".join(path.split("/")[1:2]), "/".join(path.split("/")[1:3])
+        if path == "/{owner}/{name}/examples/{id}/remove":
+            first = "p"
         return path.format(**{**self.parts, **self.rooms.get(first, {}), **self.rooms.get(second, {})})
 
 
@@ -46,11 +54,22 @@ async def furnished(site: Site) -> Scene:
     )
     await services.predictions.cancel(ada, training.id)
     endpoint = await services.endpoints.create(ada, Wanted(url="https://hooks.test/x"))
+    await services.examples.add(ada, "ada", HIDDEN, done)
+    root = await services.accounts.create("root", name="Root", is_admin=True)
+    site.accounts["root"] = root
+    await services.collections.put(root, Collection(slug="chosen", name="Chosen", description=""))
+    await services.collections.add_model(root, "chosen", "ada", HIDDEN)
     await services.accounts.create_token(ada, "spare")
     (spare,) = await services.accounts.tokens(ada)
     return Scene(
         site=site,
-        parts={"owner": "ada", "name": HIDDEN, "id": VERSION, "secret": "nobody-gave-this"},
+        parts={
+            "owner": "ada",
+            "name": HIDDEN,
+            "id": VERSION,
+            "slug": "chosen",
+            "secret": "nobody-gave-this",
+        },
         rooms={
             "p": {"id": done},
             "deployments": {"name": "front"},
@@ -90,6 +109,15 @@ FORMS: dict[str, dict[str, Any]] = {
         "destination": f"ada/{HIDDEN}",
     },
     "/{owner}/{name}/train/snippets": {"input": "{}"},
+    "/{owner}/{name}/examples": {"prediction": "{done}"},
+    "/{owner}/{name}/retention": {"keep": "30d"},
+    "/{owner}/{name}/limits": {"predictions": "100"},
+    "/deployments/{owner}/{name}/retention": {"keep": ""},
+    "/account/retention": {"keep": "4w"},
+    "/collections": {"slug": "fresh", "name": "Fresh"},
+    "/collections/{slug}/edit": {"name": "Better"},
+    "/collections/{slug}/models": {"model": f"ada/{HIDDEN}"},
+    "/collections/{slug}/models/remove": {"model": f"ada/{HIDDEN}"},
     "/p/{id}/replay": {"event": "completed"},
     "/account/api-tokens": {"name": "more"},
     "/account/webhooks": {"url": "https://hooks.test/y", "enabled": "1"},

@@ -6,7 +6,7 @@ import pytest
 from cogyard.web.pages import TABLE
 
 from tests.integration.web.conftest import Site
-from tests.integration.web.scene import FORMS, furnished
+from tests.integration.web.scene import furnished
 
 pytestmark = pytest.mark.anyio
 
@@ -61,6 +61,18 @@ RULES: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("POST", "/deployments/{owner}/{name}/settings"): (DOOR, 404, 303, 303),
     # Nothing waits for it, so the first who may deletes it.
     ("POST", "/deployments/{owner}/{name}/delete"): (DOOR, 404, 303, 404),
+    ("POST", "/deployments/{owner}/{name}/retention"): (DOOR, 404, 303, 303),
+    ("GET", "/account/retention"): (DOOR, 200, 200, 200),
+    ("POST", "/account/retention"): (DOOR, 303, 303, 303),
+    ("GET", "/collections"): (200, 200, 200, 200),
+    ("GET", "/collections/{slug}"): (200, 200, 200, 200),
+    # Only the operator makes collections; for others those pages are not there.
+    ("POST", "/collections"): (DOOR, 404, 404, 303),
+    ("GET", "/collections/{slug}/edit"): (DOOR, 404, 404, 200),
+    ("POST", "/collections/{slug}/edit"): (DOOR, 404, 404, 303),
+    ("POST", "/collections/{slug}/models"): (DOOR, 404, 404, 303),
+    ("POST", "/collections/{slug}/models/remove"): (DOOR, 404, 404, 303),
+    ("POST", "/collections/{slug}/delete"): (DOOR, 404, 404, 303),
     ("GET", "/auth/token"): (DOOR, 200, 200, 200),
     ("POST", "/auth/token"): (DOOR, 200, 200, 200),
     ("GET", "/{owner}"): (200, 200, 200, 200),
@@ -73,6 +85,14 @@ RULES: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("POST", "/{owner}/{name}/train"): (DOOR, 404, 303, 303),
     ("POST", "/{owner}/{name}/train/snippets"): (404, 404, 200, 200),
     ("GET", "/{owner}/{name}/waiting"): (404, 404, 200, 200),
+    ("GET", "/{owner}/{name}/examples"): (404, 404, 200, 200),
+    # The operator may choose, but has no such prediction.
+    ("POST", "/{owner}/{name}/examples"): (DOOR, 404, 303, 422),
+    # It is removed by the first who may.
+    ("POST", "/{owner}/{name}/examples/{id}/remove"): (DOOR, 404, 303, 404),
+    ("GET", "/{owner}/{name}/instances"): (404, 404, 200, 200),
+    ("POST", "/{owner}/{name}/retention"): (404, 404, 303, 303),
+    ("POST", "/{owner}/{name}/limits"): (404, 404, 303, 303),
     ("GET", "/{owner}/{name}/settings"): (404, 404, 200, 200),
     ("POST", "/{owner}/{name}/settings"): (404, 404, 303, 303),
     # A deployment runs it, so it stays for all who ask here.
@@ -92,11 +112,10 @@ def test_every_page_has_a_rule() -> None:
 async def test_who_may_see_and_do_what(site: Site, method: str, path: str) -> None:
     """Strangers get what they would get if it were not there; the owner and the operator get the page."""
     scene = await furnished(site)
-    site.accounts["root"] = await site.services.accounts.create("root", name="Root", is_admin=True)
     found = {}
     for person in PEOPLE:
         browser = site.visitor() if person == "anonymous" else await site.signed_in(person)
-        form = FORMS.get(path, {}) if method == "POST" else None
+        form = scene.form(path) if method == "POST" else None
         answer = await browser.request(method, scene.address(path), data=form)
         found[person] = answer.status_code
         if answer.status_code == DOOR and person == "anonymous" and path != "/signout":
@@ -112,7 +131,7 @@ async def test_what_is_private_answers_as_what_is_not_there(site: Site, method: 
     scene = await furnished(site)
     room = "front" if path.startswith("/deployments") else scene.parts["name"]
     for browser in (site.visitor(), await site.signed_in("bob")):
-        form = FORMS.get(path, {}) if method == "POST" else None
+        form = scene.form(path) if method == "POST" else None
         here = await browser.request(method, scene.address(path), data=form)
         there = await browser.request(method, scene.address(path).replace(room, "nosuch"), data=form)
         assert here.status_code == there.status_code
@@ -125,5 +144,5 @@ async def test_no_form_of_another_site_does_anything(site: Site, path: str) -> N
     """A page of another site that sends a form in ada's name is refused, whatever the form."""
     scene, ada = await furnished(site), await site.signed_in("ada")
     headers = {"Sec-Fetch-Site": "cross-site"}
-    answer = await ada.post(scene.address(path), data=FORMS.get(path, {}), headers=headers)
+    answer = await ada.post(scene.address(path), data=scene.form(path), headers=headers)
     assert answer.status_code == 403

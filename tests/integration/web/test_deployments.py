@@ -38,7 +38,7 @@ async def test_making_changing_and_rolling_back(site: Site) -> None:
         "/deployments/ada/front/settings", data=form(version=version.id, max_instances="3")
     )
     assert saved.headers["location"] == "/deployments/ada/front/settings?saved=1"
-    assert "Saved as release 2." in (await ada.get("/deployments/ada/front/settings?saved=1")).text
+    assert "Release 2 is current." in (await ada.get("/deployments/ada/front/settings?saved=1")).text
     back = await ada.post("/deployments/ada/front/rollback", data={"release": "1"})
     assert back.headers["location"] == "/deployments/ada/front/releases?done=1"
     page = text_of((await ada.get("/deployments/ada/front/releases")).text)

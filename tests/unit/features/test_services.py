@@ -120,6 +120,38 @@ async def test_a_token_is_shown_once_and_kept_as_a_hash(scene: Scene) -> None:
     assert await scene.accounts.authenticate(token) is None
 
 
+async def test_the_use_of_a_token_is_noted_once_an_hour(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking writes seldom; and where nothing can be written, whoever looks comes in all the same."""
+    accounts, ann = scene.accounts, scene.ann
+    token = await accounts.create_token(ann, "laptop")
+    noted: list[datetime] = []
+    keep = accounts.store.note_use
+
+    async def counted(token_id: int, now: datetime) -> None:
+        noted.append(now)
+        await keep(token_id, now)
+
+    # Patched, since what is counted are writes that the port does not tell of.
+    monkeypatch.setattr(accounts.store, "note_use", counted)
+    for minutes in (0, 1, 58, 2, 59, 1):
+        scene.clock.moment += timedelta(minutes=minutes)
+        assert await accounts.holder(token) is not None
+    assert [moment - noted[0] for moment in noted] == [
+        timedelta(0),
+        timedelta(minutes=61),
+        timedelta(minutes=121),
+    ]
+
+    async def full(token_id: int, now: datetime) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(accounts.store, "note_use", full)
+    scene.clock.moment += timedelta(hours=2)
+    assert await accounts.holder(token) is not None
+
+
 async def test_passwords(scene: Scene) -> None:
     """Set, checked, replaced; an account without one cannot sign in by one."""
     assert await scene.accounts.verify_password("ann", "") is None

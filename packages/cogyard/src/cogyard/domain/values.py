@@ -101,6 +101,8 @@ class ApiToken:
     created_at: datetime
     expires_at: datetime | None = None
     scope: Scope = Scope.WRITE
+    last_used_at: datetime | None = None
+    """To the hour."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

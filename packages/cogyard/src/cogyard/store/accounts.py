@@ -25,7 +25,7 @@ _MEMBERSHIPS = (
     " JOIN accounts g ON g.id = m.organization_id WHERE m.account_id = a.id AND m.joined_at IS NOT NULL)"
 )
 ACCOUNT = f"{_COLUMNS}, {_MEMBERSHIPS} AS memberships"
-_KEY_COLUMNS = "id, account_id, name, tail, created_at, expires_at, scope"
+_KEY_COLUMNS = "id, account_id, name, tail, created_at, expires_at, scope, last_used_at"
 _WHERE_VALID = (
     "JOIN tokens t ON t.account_id = a.id"
     " WHERE t.hash = ? AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?)"
@@ -127,9 +127,22 @@ class SqlAccounts:
 
     async def holder_of_token(self, hash: bytes, now: datetime) -> Holder | None:
         """Return whose valid token this is."""
-        sql = f"SELECT {ACCOUNT}, t.scope FROM accounts a {_WHERE_VALID}"
+        sql = f"SELECT {ACCOUNT}, t.scope, t.id AS token_id, t.last_used_at FROM accounts a {_WHERE_VALID}"
         row = await self.database.read(lambda db: db.execute(sql, (hash, stored(now))).fetchone())
-        return None if row is None else Holder(account=account_of(row), scope=Scope(row["scope"]))
+        if row is None:
+            return None
+        return Holder(
+            account=account_of(row),
+            scope=Scope(row["scope"]),
+            token_id=row["token_id"],
+            last_used_at=moment(row["last_used_at"]),
+        )
+
+    async def note_use(self, token_id: int, now: datetime) -> None:
+        """Keep when a token was used."""
+        await self.database.write(
+            run("UPDATE tokens SET last_used_at = ? WHERE id = ?", stored(now), token_id)
+        )
 
     async def tokens(self, account_id: int) -> tuple[ApiToken, ...]:
         """Return an account's tokens that are not revoked, newest first."""
@@ -261,4 +274,5 @@ def token_of(row: sqlite3.Row) -> ApiToken:
         created_at=moment(row["created_at"]),
         expires_at=moment(row["expires_at"]),
         scope=Scope(row["scope"]),
+        last_used_at=moment(row["last_used_at"]),
     )

@@ -205,7 +205,16 @@ class MemoryAccounts:
         if token is None or (token.expires_at is not None and token.expires_at <= now):
             return None
         account = await self.by_id(token.account_id)
-        return None if account is None else Holder(account=account, scope=token.scope)
+        if account is None:
+            return None
+        return Holder(account=account, scope=token.scope, token_id=token.id, last_used_at=token.last_used_at)
+
+    async def note_use(self, token_id: int, now: datetime) -> None:
+        """Keep when a token was used."""
+        for hash_, token in self.kept_tokens.items():
+            if token.id == token_id:
+                self.kept_tokens[hash_] = replace(token, last_used_at=now)
+                return
 
     async def tokens(self, account_id: int) -> tuple[ApiToken, ...]:
         """Return an account's tokens that are not revoked, newest first."""

@@ -129,6 +129,8 @@ def ago(moment: datetime, now: datetime) -> str:
 def soon(moment: datetime, now: datetime) -> str:
     """Write how far ahead a moment is: `in 4 min 5 s`, or `now` when it is not."""
     left = (moment - now).total_seconds()
+    if left >= 2 * 86400:
+        return f"in {round(left / 86400)} days"
     return f"in {seconds(left)}" if left >= 1 else "now"
 
 

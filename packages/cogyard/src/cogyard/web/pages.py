@@ -18,10 +18,14 @@ from starlette.routing import BaseRoute, Mount, Route
 from cogyard.errors import CogyardError
 from cogyard.features.accounts import pages as accounts
 from cogyard.features.audit import pages as audit
+from cogyard.features.collections import pages as collections
 from cogyard.features.deployments import pages as deployments
+from cogyard.features.examples import pages as examples
 from cogyard.features.models import pages as models
+from cogyard.features.models import settings_pages as model_settings
 from cogyard.features.page import Page, Redirect
 from cogyard.features.predictions import pages as predictions
+from cogyard.features.retention import pages as retention
 from cogyard.features.trainings import pages as trainings
 from cogyard.features.versions import pages as versions
 from cogyard.features.webhooks import pages as webhooks
@@ -64,7 +68,17 @@ TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("/account/webhooks/{id}", "POST", webhooks.save_endpoint),
     ("/account/webhooks/{id}/rotate", "POST", webhooks.rotate_endpoint),
     ("/account/webhooks/{id}/delete", "POST", webhooks.delete_endpoint),
+    ("/account/retention", "GET", retention.account),
+    ("/account/retention", "POST", retention.save),
     ("/account/audit", "GET", audit.listing),
+    ("/collections", "GET", collections.listing),
+    ("/collections", "POST", collections.create),
+    ("/collections/{slug}", "GET", collections.show),
+    ("/collections/{slug}/edit", "GET", collections.edit),
+    ("/collections/{slug}/edit", "POST", collections.save),
+    ("/collections/{slug}/models", "POST", collections.add_model),
+    ("/collections/{slug}/models/remove", "POST", collections.remove_model),
+    ("/collections/{slug}/delete", "POST", collections.delete),
     ("/deployments", "GET", deployments.listing),
     ("/deployments/create", "GET", deployments.ask),
     ("/deployments/create", "POST", deployments.create),
@@ -78,6 +92,7 @@ TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("/deployments/{owner}/{name}/rollback", "POST", deployments.roll_back),
     ("/deployments/{owner}/{name}/settings", "GET", deployments.settings),
     ("/deployments/{owner}/{name}/settings", "POST", deployments.save),
+    ("/deployments/{owner}/{name}/retention", "POST", deployments.save_data),
     ("/deployments/{owner}/{name}/delete", "POST", deployments.delete),
     ("/auth/token", "GET", accounts.ask_for_login_token),
     ("/auth/token", "POST", accounts.login_token),
@@ -91,9 +106,15 @@ TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("/{owner}/{name}/train", "POST", trainings.create),
     ("/{owner}/{name}/train/snippets", "POST", trainings.snippets),
     ("/{owner}/{name}/waiting", "GET", models.waiting),
-    ("/{owner}/{name}/settings", "GET", models.settings),
-    ("/{owner}/{name}/settings", "POST", models.save_settings),
-    ("/{owner}/{name}/delete", "POST", models.delete),
+    ("/{owner}/{name}/examples", "GET", examples.listing),
+    ("/{owner}/{name}/examples", "POST", examples.add),
+    ("/{owner}/{name}/examples/{id}/remove", "POST", examples.remove),
+    ("/{owner}/{name}/instances", "GET", model_settings.instances),
+    ("/{owner}/{name}/settings", "GET", model_settings.settings),
+    ("/{owner}/{name}/settings", "POST", model_settings.save),
+    ("/{owner}/{name}/retention", "POST", model_settings.save_data),
+    ("/{owner}/{name}/limits", "POST", model_settings.save_limits),
+    ("/{owner}/{name}/delete", "POST", model_settings.delete),
     ("/{owner}/{name}/versions", "GET", versions.listing),
     ("/{owner}/{name}/versions/{id}", "GET", versions.show),
 )

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from starlette.requests import Request
 
+from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Account
 from cogyard.features.accounts import passwords
+from cogyard.features.accounts.routes import MAX_LIFE
 from cogyard.features.page import Page, Redirect, local_path, read_form, reason_of, services_of
 from cogyard.http import SESSION_KEY, caller_of, require_account
 from cogyard.http.clients import client_of
 from cogyard.http.concerns import concerns
-from cogyard.http.errors import BusyError, InvalidError
+from cogyard.http.errors import ApiError, BusyError, InvalidError
+
+#: In days, what the form offers.
+LIVES = ((1, "1 day"), (7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "1 year"))
+MAX_DAYS = MAX_LIFE // 86400
 
 
 async def sign_in(request: Request) -> Page | Redirect:
@@ -88,13 +96,16 @@ async def tokens(request: Request) -> Page:
 
 async def create_token(request: Request) -> Page:
     """Make a token and show it this once."""
-    account = require_account(request)
-    name = (await read_form(request)).get("name", "").strip()
+    account, form = require_account(request), await read_form(request)
+    name, accounts = form.get("name", "").strip(), services_of(request).accounts
     concerns(request, name)
     try:
-        fresh = await services_of(request).accounts.create_token(account, name)
-    except InvalidError as error:
-        return await _tokens_page(request, account, problem=reason_of(error), status=422)
+        scope, days = _scope(form.get("scope", "")), _days(form.get("expires", ""))
+        expires_at = None if days is None else accounts.world.now() + timedelta(days=days)
+        fresh = await accounts.create_token(account, name, scope=scope, expires_at=expires_at)
+    except ApiError as error:
+        page = await _tokens_page(request, account, problem=reason_of(error), values=form)
+        return replace(page, status=error.http_status)
     return await _tokens_page(request, account, fresh=fresh)
 
 
@@ -121,12 +132,43 @@ async def login_token(request: Request) -> Page:
 
 
 async def _tokens_page(
-    request: Request, account: Account, *, fresh: str = "", problem: str = "", status: int = 200
+    request: Request,
+    account: Account,
+    *,
+    fresh: str = "",
+    problem: str = "",
+    values: Mapping[str, str] = MappingProxyType({}),
 ) -> Page:
     found = await services_of(request).accounts.tokens(account)
-    suggested = request.query_params.get("new-token-name", "")[:100]
-    values = {"tokens": found, "fresh": fresh, "problem": problem, "suggested": suggested}
-    return Page(template="tokens.html", title="API tokens", values=values, status=status)
+    shown = {
+        "tokens": found,
+        "fresh": fresh,
+        "problem": problem,
+        "suggested": values.get("name", request.query_params.get("new-token-name", ""))[:100],
+        "scope": values.get("scope", Scope.WRITE.value),
+        "expires": values.get("expires", ""),
+        "lives": LIVES,
+    }
+    return Page(template="tokens.html", title="API tokens", values=shown)
+
+
+def _scope(text: str) -> Scope:
+    if not text:
+        return Scope.WRITE
+    if text not in set(Scope):
+        what = f"There is no scope {text[:40]!r}; there is {', '.join(Scope)}."
+        raise InvalidError(what, problems=[("scope", what)])
+    return Scope(text)
+
+
+def _days(text: str) -> int | None:
+    if not text:
+        return None
+    days = int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 0
+    if not 1 <= days <= MAX_DAYS:
+        what = f"A token lives from 1 to {MAX_DAYS} days, or until it is revoked; not {text[:20]!r}."
+        raise InvalidError(what, problems=[("expires", what)])
+    return days
 
 
 def _door(wanted: str, *, username: str = "", problem: str = "") -> Page:

@@ -49,6 +49,8 @@ class Holder:
 
     account: Account
     scope: Scope
+    token_id: int = 0
+    last_used_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +140,10 @@ class TokenStore(Protocol):
 
     async def revoke_token(self, account_id: int, token_id: int, now: datetime) -> bool:
         """End a token of that account; False when there is none."""
+        ...
+
+    async def note_use(self, token_id: int, now: datetime) -> None:
+        """Keep when a token was used."""
         ...
 
     async def add_login_link(self, hash: bytes, account_id: int, now: datetime, expires_at: datetime) -> None:

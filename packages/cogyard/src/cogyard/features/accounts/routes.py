@@ -67,6 +67,7 @@ def token_json(token: ApiToken) -> dict[str, Any]:
         "tail": token.tail,
         "created_at": written(token.created_at),
         "expires_at": written(token.expires_at),
+        "last_used_at": written(token.last_used_at),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -45,6 +46,10 @@ SECRET_LIMIT = 200
 # How long a receiver of webhooks has to learn a new signing secret.
 SECRET_OVERLAP = timedelta(days=1)
 WEBHOOK_SECRET_BYTES = 24
+# How exactly it is kept when a token was used last: a request that looks writes no more often than this.
+USE_NOTED = timedelta(hours=1)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +106,11 @@ class Accounts:
         """Return whose API token this is, or None; a revoked one is nobody's from the next request on."""
         if not token.startswith(TOKEN_PREFIX) or len(token) > SECRET_LIMIT:
             return None
-        return await self.store.holder_of_token(fingerprint(token), self.world.now())
+        now = self.world.now()
+        found = await self.store.holder_of_token(fingerprint(token), now)
+        if found is not None and (found.last_used_at is None or now - found.last_used_at >= USE_NOTED):
+            await self._note_use(found.token_id, now)
+        return found
 
     async def authenticate(self, token: str) -> Account | None:
         """Return whose API token this is when it reaches as far as its account: for doors that know no scopes."""
@@ -258,6 +267,12 @@ class Accounts:
         if (wait := self.sign_ins.wait(attempt)) > 0:
             raise _braked(wait)
         return attempt
+
+    async def _note_use(self, token_id: int, now: datetime) -> None:
+        try:
+            await self.store.note_use(token_id, now)
+        except Exception:  # noqa: BLE001 - a full disk must not keep out whoever only looks
+            _log.warning("token use not noted", extra={"action": "token_use_not_noted"})
 
     async def _hashed(self, password: str) -> str:
         if not passwords.MIN_LENGTH <= len(password) <= passwords.MAX_LENGTH:

@@ -20,6 +20,7 @@ from cogyard.domain.paging import Window
 from cogyard.domain.values import Account, Version
 from cogyard.features.bench import NOTHING, Code, Form, Plain, sent
 from cogyard.features.deployments.service import Wanted
+from cogyard.features.keeping import keep_of
 from cogyard.features.models.pages import again, named_prediction, object_of
 from cogyard.features.page import Page, Redirect, older, read_form, reason_of, services_of
 from cogyard.features.predictions.pages import PER_PAGE as PREDICTIONS_PER_PAGE
@@ -206,6 +207,21 @@ async def save(request: Request) -> Page | Redirect:
     return Redirect(to=f"/deployments/{deployment.path}/settings?saved=1")
 
 
+async def save_data(request: Request) -> Page | Redirect:
+    """Set how long predictions of the deployment hold their data."""
+    account, shown, form = require_account(request), await find(request), await read_form(request)
+    deployment, text = shown.deployment, form.get("keep", "")
+    try:
+        await services_of(request).retention.set_of_deployment(
+            account, deployment.owner, deployment.name, keep_of(text)
+        )
+    except ApiError as error:
+        values = {**_settings_of(deployment), "keep": text}
+        page = await _settings_page(request, shown, values, problem=reason_of(error))
+        return replace(page, status=error.http_status)
+    return Redirect(to=f"/deployments/{deployment.path}/settings?saved=1")
+
+
 async def delete(request: Request) -> Page | Redirect:
     """Delete the deployment, when its whole name was typed."""
     account, shown, form = require_account(request), await find(request), await read_form(request)
@@ -277,10 +293,11 @@ async def _settings_page(
     request: Request, shown: Shown, values: Mapping[str, str], *, saved: bool = False, problem: str = ""
 ) -> Page:
     account, deployment = require_account(request), shown.deployment
+    kept = await services_of(request).retention.of_deployment(account, deployment.owner, deployment.name)
     return shown.page(
         "deployment_settings.html",
         "settings",
-        values=values,
+        values={"keep": "" if kept.own is None else str(kept.own), **values},
         saved=saved,
         problem=problem,
         **await _choices(request, account, deployment.model, keep=(values["version"], values["split"])),

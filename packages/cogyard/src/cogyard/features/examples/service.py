@@ -14,6 +14,9 @@ from cogyard.features.predictions.service import Predictions
 from cogyard.features.world import World
 from cogyard.http.errors import ForbiddenError, InvalidError, NotFoundError
 
+#: Examples that are read at once when one is looked for; few models have as many.
+LOOKED_AT = 50
+
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
@@ -28,6 +31,21 @@ class Examples:
         """Return a model's examples, the one added last first. Raises NotFoundError."""
         model = await self.models.get(caller, owner, name)
         return await self.store.list(model.id, window)
+
+    async def find(
+        self, caller: Account | None, owner: str, name: str, prediction_id: str
+    ) -> Prediction | None:
+        """Return an example of a model by its prediction, or None. Raises NotFoundError for no such model."""
+        model = await self.models.get(caller, owner, name)
+        window = Window(limit=LOOKED_AT)
+        while True:
+            found = await self.store.list(model.id, window)
+            for each in found.items:
+                if each.id == prediction_id:
+                    return each
+            if found.next is None:
+                return None
+            window = Window(limit=LOOKED_AT, key=found.next)
 
     async def defaults(self, models: Sequence[Model]) -> Mapping[int, Prediction]:
         """Return the default examples of models that the caller may see, by the model's id."""

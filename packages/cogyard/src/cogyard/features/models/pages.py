@@ -94,7 +94,7 @@ async def create(request: Request) -> Page | Redirect:
             account,
             account.username,
             given["name"],
-            visibility=_visibility(given["visibility"]),
+            visibility=visibility_of(given["visibility"]),
             description=given["description"] or None,
         )
     except ApiError as error:
@@ -118,6 +118,8 @@ async def bench(
     if prediction is not None and prediction.model != shown.model.path:
         prediction = None
     live = await card_values(request, prediction, on_page=False) if prediction is not None else {}
+    if prediction is None and (prediction := await _example(request, shown, version)) is not None:
+        live = await card_values(request, prediction, on_page=False, is_example=True)
     common = {
         "version": version,
         "widgets_of": "Input",
@@ -187,45 +189,6 @@ async def waiting(request: Request) -> Page:
     return Page(template="waiting.html", values={"model": shown.model})
 
 
-async def settings(request: Request) -> Page:
-    """Show what the owner can change."""
-    shown = await _owned(request)
-    return _settings_page(shown, _settings_of(shown.model), saved="saved" in request.query_params)
-
-
-async def save_settings(request: Request) -> Page | Redirect:
-    """Change description, visibility and README."""
-    shown, form = await _owned(request), await read_form(request)
-    given = {key: form.get(key, "").strip() for key in ("description", "visibility", "readme")}
-    try:
-        await services_of(request).models.update(
-            require_account(request),
-            shown.model.owner,
-            shown.model.name,
-            description=given["description"],
-            readme=given["readme"].replace("\r\n", "\n"),
-            visibility=_visibility(given["visibility"]),
-        )
-    except ApiError as error:
-        return _settings_page(shown, given, problem=reason_of(error), status=error.http_status)
-    return Redirect(to=f"/{shown.model.path}/settings?saved=1")
-
-
-async def delete(request: Request) -> Page | Redirect:
-    """Delete the model, when its whole name was typed."""
-    shown, form = await _owned(request), await read_form(request)
-    values = _settings_of(shown.model)
-    if form.get("confirm", "").strip() != shown.model.path:
-        return _settings_page(shown, values, problem=f"Type {shown.model.path} to delete it.", status=422)
-    try:
-        await services_of(request).models.delete(
-            require_account(request), shown.model.owner, shown.model.name
-        )
-    except ApiError as error:
-        return _settings_page(shown, values, problem=reason_of(error), status=error.http_status)
-    return Redirect(to=f"/{shown.model.owner}")
-
-
 async def find(request: Request) -> Shown:
     """Return the model that the address names, with its latest version. Raises NotFoundError."""
     services, account = services_of(request), caller_of(request).account
@@ -243,11 +206,21 @@ def again(prediction: Prediction) -> dict[str, Any]:
     return {key: value for key, value in prediction.input.items() if key not in prediction.secret_inputs}
 
 
-async def _owned(request: Request) -> Shown:
+async def owned(request: Request) -> Shown:
+    """Return the model that the address names, for whoever may change it. Raises NotFoundError."""
     shown = await find(request)
     if not shown.is_owner:
         raise NotFoundError
     return shown
+
+
+async def _example(request: Request, shown: Shown, version: Version) -> Prediction | None:
+    """Return the example that the address names, or the default one of the version, if any."""
+    services, model = services_of(request), shown.model
+    if wanted := request.query_params.get("prediction"):
+        return await services.examples.find(caller_of(request).account, model.owner, model.name, wanted)
+    default = (await services.examples.defaults([model])).get(model.id)
+    return default if default is not None and default.version == version.id else None
 
 
 async def named_prediction(request: Request) -> Prediction | None:
@@ -270,22 +243,8 @@ def _create_page(values: Mapping[str, str], error: ApiError | None = None) -> Pa
     )
 
 
-def _settings_page(
-    shown: Shown, values: Mapping[str, str], *, saved: bool = False, problem: str = "", status: int = 200
-) -> Page:
-    page = shown.page("settings.html", "settings", values=values, saved=saved, problem=problem)
-    return Page(template=page.template, title=page.title, values=page.values, status=status)
-
-
-def _settings_of(model: Model) -> dict[str, str]:
-    return {
-        "description": model.description or "",
-        "visibility": model.visibility.value,
-        "readme": model.readme or "",
-    }
-
-
-def _visibility(text: str) -> Visibility:
+def visibility_of(text: str) -> Visibility:
+    """Read the choice of a form."""
     # Anything but a clear "public" is private: the safe side of a form that was tampered with.
     return Visibility.PUBLIC if text == Visibility.PUBLIC.value else Visibility.PRIVATE
 

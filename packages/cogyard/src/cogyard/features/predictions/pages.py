@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from cogyard.domain.values import Kind, Prediction, Status, Version
 from cogyard.domain.webhooks import OWN
+from cogyard.features.models import policy as models
 from cogyard.features.page import Page, Redirect, older, services_of
 from cogyard.features.predictions import policy
 from cogyard.features.predictions.ports import Stages
@@ -51,12 +52,28 @@ async def show(request: Request) -> Page:
         **await card_values(request, prediction, on_page=True),
         "told": await told_of(services_of(request), account, prediction) if account else Told(),
         "own": OWN,
+        **await _as_example(request, prediction),
     }
     return Page(
         template="prediction.html",
         title=f"{prediction.kind.value.capitalize()} {prediction.id}",
         values=values,
     )
+
+
+async def _as_example(request: Request, prediction: Prediction) -> dict[str, bool]:
+    """Say whether the caller may make a prediction an example of its model, and whether it is one."""
+    services, account = services_of(request), caller_of(request).account
+    owner, _, name = prediction.model.partition("/")
+    may = prediction.status is Status.SUCCEEDED and not prediction.data_removed
+    if not may or account is None or prediction.kind is not Kind.PREDICTION:
+        return {"may_show": False, "is_shown": False}
+    try:
+        model = await services.models.get(account, owner, name)
+        shown = await services.examples.find(account, owner, name, prediction.id)
+    except ApiError:
+        return {"may_show": False, "is_shown": False}
+    return {"may_show": models.may_change(account, model), "is_shown": shown is not None}
 
 
 async def card(request: Request) -> Page:
@@ -95,15 +112,17 @@ async def version_of(request: Request, prediction: Prediction) -> Version | None
         return None
 
 
-async def card_values(request: Request, prediction: Prediction, *, on_page: bool) -> dict[str, Any]:
-    """Return what the template of a card needs."""
+async def card_values(
+    request: Request, prediction: Prediction, *, on_page: bool, is_example: bool = False
+) -> dict[str, Any]:
+    """Return what the template of a card needs; an example is shown as to a stranger."""
     account = caller_of(request).account
     waits = prediction.status is Status.STARTING
     return {
         "prediction": prediction,
         "made_by": await version_of(request, prediction),
-        "is_author": policy.may_see(account, prediction),
-        "is_example": False,
+        "is_author": not is_example and policy.may_see(account, prediction),
+        "is_example": is_example,
         "on_page": on_page,
         "place": await services_of(request).predictions.place(prediction.id) if waits else None,
     }

@@ -91,6 +91,7 @@ _TOKEN: Mapping[str, Schema] = {
     "tail": TEXT,
     "created_at": MOMENT,
     "expires_at": maybe(MOMENT),
+    "last_used_at": maybe(MOMENT),
 }
 _KEEP: Schema = {"anyOf": [{"type": "integer", "minimum": 0}, {"const": "forever"}]}
 _SIGNING_KEY: Schema = {"type": "string", "pattern": "^whsec_[A-Za-z0-9+/]+=*$"}

@@ -1,0 +1,166 @@
+"""Collections: everybody sees them; the operator makes and changes them here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from starlette.requests import Request
+
+from cogyard.domain.values import Account
+from cogyard.features.collections.ports import Collection
+from cogyard.features.page import Page, Redirect, older, read_form, reason_of, services_of
+from cogyard.http import ApiError, InvalidError, NotFoundError, caller_of, require_account, window
+from cogyard.http.concerns import concerns
+
+PER_PAGE = 50
+BLANK = {"slug": "", "name": "", "description": "", "full_description": ""}
+
+
+async def listing(request: Request) -> Page:
+    """List collections; for the operator with a form that makes one."""
+    return await _list_page(request)
+
+
+async def show(request: Request) -> Page:
+    """Show a collection with those of its models that the caller may see."""
+    account = caller_of(request).account
+    collection, models = await services_of(request).collections.get(account, request.path_params["slug"])
+    values = {
+        "collection": collection,
+        "models": models,
+        "may_edit": account is not None and account.is_admin,
+    }
+    return Page(template="collection.html", title=collection.name, values=values)
+
+
+async def create(request: Request) -> Page | Redirect:
+    """Make a collection; one of that slug is not overwritten."""
+    account, given = _operator(request), await _given(request)
+    services = services_of(request)
+    concerns(request, given["slug"][:100])
+    try:
+        if await _exists(request, given["slug"]):
+            what = f"There is a collection {given['slug'][:64]} already."
+            raise InvalidError(what, problems=[("slug", what)])
+        await services.collections.put(account, _collection(given))
+    except ApiError as error:
+        page = await _list_page(request, values=given, problem=reason_of(error))
+        return replace(page, status=error.http_status)
+    return Redirect(to=f"/collections/{given['slug']}/edit")
+
+
+async def edit(request: Request) -> Page:
+    """Show what the operator can change."""
+    account = _operator(request)
+    return await _edit_page(request, account, saved="saved" in request.query_params)
+
+
+async def save(request: Request) -> Page | Redirect:
+    """Change a collection's texts."""
+    account, slug = _operator(request), request.path_params["slug"]
+    given = {**await _given(request), "slug": slug}
+    services = services_of(request)
+    await services.collections.get(account, slug)
+    try:
+        await services.collections.put(account, _collection(given))
+    except ApiError as error:
+        page = await _edit_page(request, account, values=given, problem=reason_of(error))
+        return replace(page, status=error.http_status)
+    return Redirect(to=f"/collections/{slug}/edit?saved=1")
+
+
+async def add_model(request: Request) -> Page | Redirect:
+    """Put a model into a collection."""
+    account, slug = _operator(request), request.path_params["slug"]
+    path = (await read_form(request)).get("model", "").strip().lower()
+    services, (owner, _, name) = services_of(request), path.partition("/")
+    await services.collections.get(account, slug)
+    try:
+        await services.collections.add_model(account, slug, owner, name)
+    except ApiError as error:
+        what = f"There is no model {path[:100]!r}." if isinstance(error, NotFoundError) else reason_of(error)
+        return replace(await _edit_page(request, account, problem=what), status=422)
+    return Redirect(to=f"/collections/{slug}/edit")
+
+
+async def remove_model(request: Request) -> Redirect:
+    """Take a model out of a collection."""
+    account, slug = _operator(request), request.path_params["slug"]
+    owner, _, name = (await read_form(request)).get("model", "").partition("/")
+    await services_of(request).collections.remove_model(account, slug, owner, name)
+    return Redirect(to=f"/collections/{slug}/edit")
+
+
+async def delete(request: Request) -> Redirect:
+    """Delete a collection; its models stay."""
+    await services_of(request).collections.delete(_operator(request), request.path_params["slug"])
+    return Redirect(to="/collections")
+
+
+def _operator(request: Request) -> Account:
+    """Return the operator; for anyone else there is no such page. Raises NotFoundError."""
+    account = require_account(request)
+    if not account.is_admin:
+        raise NotFoundError
+    return account
+
+
+async def _list_page(request: Request, *, values: Mapping[str, str] = BLANK, problem: str = "") -> Page:
+    account = caller_of(request).account
+    found = await services_of(request).collections.list(window(request, limit=PER_PAGE))
+    shown = {
+        "collections": found.items,
+        "more": older(request, found),
+        "may_edit": account is not None and account.is_admin,
+        "values": values,
+        "problem": problem,
+    }
+    return Page(template="collections.html", title="Collections", values=shown)
+
+
+async def _edit_page(
+    request: Request,
+    account: Account,
+    *,
+    values: Mapping[str, str] | None = None,
+    problem: str = "",
+    saved: bool = False,
+) -> Page:
+    collection, models = await services_of(request).collections.get(account, request.path_params["slug"])
+    now = {
+        "slug": collection.slug,
+        "name": collection.name,
+        "description": collection.description,
+        "full_description": collection.full_description or "",
+    }
+    shown = {
+        "collection": collection,
+        "models": models,
+        "values": values or now,
+        "problem": problem,
+        "saved": saved,
+    }
+    return Page(template="collection_edit.html", title=collection.name, values=shown)
+
+
+async def _exists(request: Request, slug: str) -> bool:
+    try:
+        await services_of(request).collections.get(caller_of(request).account, slug)
+    except NotFoundError:
+        return False
+    return True
+
+
+async def _given(request: Request) -> dict[str, str]:
+    form = await read_form(request)
+    return {key: form.get(key, "").strip().replace("\r\n", "\n") for key in BLANK}
+
+
+def _collection(given: Mapping[str, str]) -> Collection:
+    return Collection(
+        slug=given["slug"],
+        name=given["name"],
+        description=given["description"],
+        full_description=given["full_description"] or None,
+    )
