@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,8 @@ async def main():
     db = Database.open(sys.argv[1], migrations=(NOTES,))
     async def write(lane):
         for n in range(100_000):
-            await db.write(lambda c: c.execute("INSERT INTO notes (text) VALUES (?)", (f"{lane}-{n}",)))
+            work = lambda c: c.execute("INSERT INTO notes (text) VALUES (?)", (f"{lane}-{n}",))
+            await db.write(work, quick=lane % 4 > 0)
             print(f"{lane}-{n}", flush=True)
     await asyncio.gather(*(write(lane) for lane in range(8)))
 
@@ -74,7 +76,11 @@ async def test_what_is_written_is_read(db: Database) -> None:
     assert await _texts(db) == ["one"]
 
 
-async def test_a_failing_write_undoes_itself_alone(db: Database) -> None:
+QUICK = pytest.mark.parametrize("quick", [False, True], ids=["by the thread", "by the loop"])
+
+
+@QUICK
+async def test_a_failing_write_undoes_itself_alone(db: Database, quick: bool) -> None:
     """Others in the same commit are kept; the error goes to whoever asked."""
 
     def breaks(connection: sqlite3.Connection) -> None:
@@ -82,10 +88,10 @@ async def test_a_failing_write_undoes_itself_alone(db: Database) -> None:
         raise ValueError("no")
 
     results = await asyncio.gather(
-        *(db.write(_add(str(n))) for n in range(50)),
-        db.write(breaks),
-        db.write(_add("7")),
-        *(db.write(_add(str(n))) for n in range(50, 99)),
+        *(db.write(_add(str(n)), quick=quick) for n in range(50)),
+        db.write(breaks, quick=quick),
+        db.write(_add("7"), quick=quick),
+        *(db.write(_add(str(n)), quick=quick) for n in range(50, 99)),
         return_exceptions=True,
     )
     errors = [result for result in results if isinstance(result, BaseException)]
@@ -93,7 +99,8 @@ async def test_a_failing_write_undoes_itself_alone(db: Database) -> None:
     assert sorted(await _texts(db), key=int) == [str(n) for n in range(99)]
 
 
-async def test_a_full_disk_is_said_and_loses_nothing(db: Database) -> None:
+@QUICK
+async def test_a_full_disk_is_said_and_loses_nothing(db: Database, quick: bool) -> None:
     """Writes fail with what to do, reads go on, and once there is room writes do too."""
 
     def most(pages: int) -> Callable[[sqlite3.Connection], int]:
@@ -101,7 +108,8 @@ async def test_a_full_disk_is_said_and_loses_nothing(db: Database) -> None:
 
     await db.write(most(20))
     results = [
-        await asyncio.gather(db.write(_add(f"{n}" + "x" * 1000)), return_exceptions=True) for n in range(99)
+        await asyncio.gather(db.write(_add(f"{n}" + "x" * 1000), quick=quick), return_exceptions=True)
+        for n in range(99)
     ]
     failures = [result for (result,) in results if isinstance(result, BaseException)]
     kept = len(results) - len(failures)
@@ -120,14 +128,72 @@ async def test_readers_cannot_write(db: Database) -> None:
     assert await _texts(db) == []
 
 
-async def test_closing_finishes_what_is_in_line_and_refuses_the_rest(db: Database) -> None:
-    """Nothing acknowledged is lost and nobody waits for ever."""
-    pending = [asyncio.ensure_future(db.write(_add(str(n)))) for n in range(20)]
-    await asyncio.sleep(0)
-    await asyncio.to_thread(db.close)
-    await asyncio.gather(*pending)
+@pytest.mark.parametrize("turns", range(4))
+@QUICK
+async def test_closing_finishes_what_is_in_line_and_refuses_the_rest(
+    db: Database, turns: int, quick: bool
+) -> None:
+    """Nothing acknowledged is lost and nobody waits for ever, wherever a turn is when it comes."""
+    pending = [asyncio.ensure_future(db.write(_add(str(n)), quick=quick)) for n in range(200)]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if turns:
+        await asyncio.to_thread(db.close)
+        await asyncio.gather(*pending)
+    else:
+        db.close()
+        results = await asyncio.gather(*pending, return_exceptions=True)
+        assert {type(result) for result in results} == {DatabaseClosedError}
     with pytest.raises(DatabaseClosedError):
-        await db.write(_add("late"))
+        await db.write(_add("late"), quick=quick)
+    with pytest.raises(DatabaseClosedError):
+        db.look(lambda connection: connection.execute("SELECT 1").fetchone())
+
+
+async def test_a_look_sees_what_was_acknowledged_and_cannot_write(db: Database) -> None:
+    """It is a read, done at once; a failing one leaves nothing behind."""
+    await db.write(_add("one"), quick=True)
+    query = "SELECT text FROM notes"
+    assert db.look(lambda connection: connection.execute(query).fetchone()["text"]) == "one"
+    with pytest.raises(Exception, match="readonly"):
+        db.look(lambda connection: connection.execute("INSERT INTO notes (text) VALUES ('x')"))
+    assert db.look(lambda connection: len(connection.execute(query).fetchall())) == 1
+
+
+async def test_the_loop_does_not_wait_for_another_process(db: Database) -> None:
+    """While another holds the lock, quick writes wait in the thread; what they did is kept once it is free."""
+    other = sqlite3.connect(db.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    pending = [asyncio.ensure_future(db.write(_add(str(n)), quick=True)) for n in range(3)]
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not any(task.done() for task in pending)
+    other.execute("ROLLBACK")
+    other.close()
+    await asyncio.gather(*pending)
+    assert await _texts(db) == ["0", "1", "2"]
+
+
+def test_loops_share_turns_and_one_that_ends_holds_nobody_up(db: Database) -> None:
+    """Writes of several event loops are all answered, also when another loop goes away in the middle."""
+
+    async def write(name: str, count: int) -> None:
+        await asyncio.gather(*(db.write(_add(f"{name}-{n}"), quick=n % 3 > 0) for n in range(count)))
+
+    async def leave(name: str) -> None:
+        for n in range(5):
+            asyncio.ensure_future(db.write(_add(f"{name}-{n}"), quick=True))  # noqa: RUF006 - nobody waits for it
+        await asyncio.sleep(0)
+
+    def loops(number: int) -> None:
+        for n in range(20):
+            asyncio.run(leave(f"left-{number}-{n}"))
+            asyncio.run(write(f"{number}-{n}", 10))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(loops, range(4)))
+    rows = db.look(lambda connection: connection.execute("SELECT text FROM notes").fetchall())
+    assert len([row for row in rows if not row["text"].startswith("left")]) == 4 * 20 * 10
 
 
 def test_the_file_is_the_owners_alone(db: Database) -> None:

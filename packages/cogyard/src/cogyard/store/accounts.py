@@ -128,7 +128,7 @@ class SqlAccounts:
     async def holder_of_token(self, hash: bytes, now: datetime) -> Holder | None:
         """Return whose valid token this is."""
         sql = f"SELECT {ACCOUNT}, t.scope, t.id AS token_id, t.last_used_at FROM accounts a {_WHERE_VALID}"
-        row = await self.database.read(lambda db: db.execute(sql, (hash, stored(now))).fetchone())
+        row = self.database.look(lambda db: db.execute(sql, (hash, stored(now))).fetchone())
         if row is None:
             return None
         return Holder(
@@ -141,7 +141,7 @@ class SqlAccounts:
     async def note_use(self, token_id: int, now: datetime) -> None:
         """Keep when a token was used."""
         await self.database.write(
-            run("UPDATE tokens SET last_used_at = ? WHERE id = ?", stored(now), token_id)
+            run("UPDATE tokens SET last_used_at = ? WHERE id = ?", stored(now), token_id), quick=True
         )
 
     async def tokens(self, account_id: int) -> tuple[ApiToken, ...]:

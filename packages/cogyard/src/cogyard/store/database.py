@@ -1,4 +1,4 @@
-"""The one door to the SQLite file: `await db.read(fn)` and `await db.write(fn)`."""
+"""The one door to the SQLite file: `await db.read(fn)`, `db.look(fn)` and `await db.write(fn)`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Self, TypeVar, cast
 
 from cogyard.store.connection import connect
 from cogyard.store.errors import RESTORE, CorruptDatabaseError, DatabaseClosedError, translated
-from cogyard.store.lanes import Lane, ReadLane, WriteLane
+from cogyard.store.lanes import ReadLane
 from cogyard.store.migrations import Migration, Prepare, migrate, released
+from cogyard.store.turns import WriteLane
 
 T = TypeVar("T")
 
@@ -29,9 +30,16 @@ class Database:
     """
 
     def __init__(
-        self, path: Path, writer: WriteLane, readers: ReadLane, threads: list[threading.Thread]
+        self,
+        path: Path,
+        writer: WriteLane,
+        readers: ReadLane,
+        threads: list[threading.Thread],
+        looking: sqlite3.Connection,
     ) -> None:
         self.path = path
+        self._looking = looking
+        self._look = threading.Lock()
         self._writer = writer
         self._readers = readers
         self._threads = threads
@@ -60,7 +68,7 @@ class Database:
             opened.append(connect(path))
             _refuse_damage(opened[0], path)
             migrate(opened[0], released() if migrations is None else migrations, path, prepare=prepare)
-            opened.extend(connect(path, read_only=True) for _ in range(READERS))
+            opened.extend(connect(path, read_only=True) for _ in range(READERS + 1))
         except BaseException as error:
             for connection in opened:
                 connection.close()
@@ -68,28 +76,52 @@ class Database:
                 raise translated(error, path) from error
             raise
         writer, readers = WriteLane("writer", path), ReadLane("reader", path)
+        looking = opened.pop()
         threads = [writer.start(opened[0]), *(readers.start(connection) for connection in opened[1:])]
-        return cls(path, writer, readers, threads)
+        return cls(path, writer, readers, threads, looking)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on a reader's connection, seeing one moment of the committed state."""
-        return cast("T", await self._lane(self._readers).take(work))
+        self._refuse_when_closed()
+        return cast("T", await self._readers.take(work))
 
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def look(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` here and now, seeing one moment of the committed state.
+
+        It holds up whoever calls, so it may only look up single rows by an index: handing those to a thread and back
+        takes several times longer than finding them.
+        """
+        with self._look:
+            self._refuse_when_closed()
+            connection = self._looking
+            try:
+                connection.execute("BEGIN")
+                return work(connection)
+            except sqlite3.Error as error:
+                raise translated(error, self.path) from error
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    async def write(self, work: Callable[[sqlite3.Connection], T], *, quick: bool = False) -> T:
         """Run `work` on the writer's connection and return once its changes are durable.
 
-        An exception undoes this work alone. Cancelling the wait does not undo anything.
+        An exception undoes this work alone. Cancelling the wait does not undo anything. `quick` work is a few
+        statements on single rows, which may be run in the event loop itself.
         """
-        return cast("T", await self._lane(self._writer).take(work))
+        self._refuse_when_closed()
+        return cast("T", await self._writer.take(work, quick=quick))
 
     def close(self) -> None:
         """Finish what is in line, then stop; later calls raise DatabaseClosedError."""
         if self._closed:
             return
-        self._closed = True
-        for lane, count in ((self._writer, 1), (self._readers, READERS)):
-            for _ in range(count):
-                lane.jobs.put(None)
+        with self._look:
+            self._closed = True
+            self._looking.close()
+        self._writer.stop()
+        for _ in range(READERS):
+            self._readers.jobs.put(None)
         for thread in self._threads:
             thread.join()
         self._writer.refuse_the_rest()
@@ -106,10 +138,9 @@ class Database:
         rows = await self.read(lambda connection: connection.execute("PRAGMA integrity_check").fetchall())
         return tuple(row[0] for row in rows if row[0] != "ok")
 
-    def _lane(self, lane: Lane) -> Lane:
+    def _refuse_when_closed(self) -> None:
         if self._closed:
             raise DatabaseClosedError("The platform is stopping.")
-        return lane
 
 
 def _refuse_damage(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,10 +1,4 @@
-"""The threads that talk to SQLite: one writer that commits for many, and readers beside it.
-
-Theory of operation. A commit costs an fsync, whoever waits for it. While the writer waits for the disk, more jobs
-arrive; the next turn takes them all, runs each in a savepoint of its own, commits once, and only then answers. So a
-job is durable when its answer comes, a failing job undoes itself alone, and the price of an fsync is shared by
-everybody who came during the one before. Nothing is delayed on purpose: an idle database commits at once.
-"""
+"""The threads that read SQLite, and how jobs and their answers come from and to event loops."""
 
 from __future__ import annotations
 
@@ -19,9 +13,6 @@ from typing import Any
 
 from cogyard.store.errors import DatabaseClosedError, translated
 
-# Jobs of one commit. Large enough to share an fsync widely, small enough that the first does not wait long.
-MAX_BATCH = 256
-
 Work = Callable[[sqlite3.Connection], Any]
 
 
@@ -32,6 +23,7 @@ class Job:
     work: Work
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
+    quick: bool = False
     result: Any = None
     error: BaseException | None = None
 
@@ -98,65 +90,25 @@ class ReadLane(Lane):
         answer([job])
 
 
-class WriteLane(Lane):
-    """Writes, many to a commit."""
+def answer(jobs: Iterable[Job], then: Callable[[], None] | None = None) -> bool:
+    """Hand results to the loops that wait for them, one wake-up a loop; False when a loop has been closed.
 
-    def _turn(self, connection: sqlite3.Connection, job: Job) -> None:
-        batch = [job, *self._waiting()]
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            for each in batch:
-                self._attempt(connection, each)
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            # The whole commit is gone (a full disk, a lost lock): nobody may think that theirs was kept.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            for each in batch:
-                each.error = each.error or translated(error, self.path)
-        answer(batch)
-
-    def _waiting(self) -> list[Job]:
-        more: list[Job] = []
-        while len(more) < MAX_BATCH - 1:
-            try:
-                job = self.jobs.get_nowait()
-            except Empty:
-                break
-            if job is None:
-                # Stop after this turn: put the word back at the end of the line.
-                self.jobs.put(None)
-                break
-            more.append(job)
-        return more
-
-    def _attempt(self, connection: sqlite3.Connection, job: Job) -> None:
-        connection.execute("SAVEPOINT job")
-        try:
-            job.result = job.work(connection)
-        except BaseException as error:
-            job.error = translated(error, self.path) if isinstance(error, sqlite3.Error) else error
-            if not connection.in_transaction:
-                # SQLite gave the transaction up by itself: the jobs before this one are undone too.
-                raise sqlite3.OperationalError("the transaction was rolled back") from error
-            connection.execute("ROLLBACK TO job")
-        connection.execute("RELEASE job")
-
-
-def answer(jobs: Iterable[Job]) -> None:
-    """Hand results to the loops that wait for them, one wake-up a loop."""
+    Each loop calls `then` once its results are there.
+    """
     by_loop: dict[asyncio.AbstractEventLoop, list[Job]] = {}
     for job in jobs:
         by_loop.setdefault(job.loop, []).append(job)
+    all_heard = True
     for loop, group in by_loop.items():
         try:
-            loop.call_soon_threadsafe(_resolve, group)
+            loop.call_soon_threadsafe(_settle, group, then)
         except RuntimeError:
-            # The loop has been closed: nobody is left to hear it.
-            continue
+            # Nobody is left to hear it.
+            all_heard = False
+    return all_heard
 
 
-def _resolve(jobs: list[Job]) -> None:
+def _settle(jobs: list[Job], then: Callable[[], None] | None = None) -> None:
     for job in jobs:
         if job.future.done():
             continue
@@ -164,3 +116,5 @@ def _resolve(jobs: list[Job]) -> None:
             job.future.set_exception(job.error)
         else:
             job.future.set_result(job.result)
+    if then is not None:
+        then()

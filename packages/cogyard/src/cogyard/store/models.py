@@ -8,7 +8,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from functools import lru_cache
+from typing import Any, cast
 
 from cogyard.domain.paging import Key, Slice, Window, cut
 from cogyard.domain.search import expression
@@ -85,7 +86,7 @@ class SqlModels:
     async def get(self, owner: str, name: str) -> Model | None:
         """Return the model, or None."""
         sql = f"SELECT {_MODEL} WHERE a.username = ? AND m.name = ?"
-        row = await self.database.read(lambda db: db.execute(sql, (owner, name)).fetchone())
+        row = self.database.look(lambda db: db.execute(sql, (owner, name)).fetchone())
         return None if row is None else model_of(row)
 
     async def public(self, window: Window, *, order: Order, ascending: bool) -> Slice[Model]:
@@ -172,7 +173,7 @@ class SqlModels:
     async def version(self, model_id: int, version_id: str) -> Version | None:
         """Return a model's version, or None."""
         sql = f"{_VERSION} WHERE v.model_id = ? AND v.id = ?"
-        row = await self.database.read(lambda db: db.execute(sql, (model_id, version_id)).fetchone())
+        row = self.database.look(lambda db: db.execute(sql, (model_id, version_id)).fetchone())
         return None if row is None else version_of(row)
 
     async def versions(self, model_id: int, window: Window) -> Slice[Version]:
@@ -197,7 +198,7 @@ class SqlModels:
             found = db.execute(f"{_VERSION} WHERE v.id = ? ORDER BY v.created_at, v.model_id", (version_id,))
             return tuple((model_of(_by_id(db, row["model_id"])), version_of(row)) for row in found.fetchall())
 
-        return await self.database.read(work)
+        return self.database.look(work)
 
     async def delete_version(self, model_id: int, version_id: str) -> bool:
         """Delete a version; the newest that remains is the latest. Raises VersionInUseError."""
@@ -269,6 +270,13 @@ def model_of(row: sqlite3.Row) -> Model:
     )
 
 
+@lru_cache(maxsize=64)
+def _document(text: str) -> Mapping[str, Any]:
+    """Read a schema; every prediction asks for its version's, which never changes."""
+    found: Mapping[str, Any] = from_json(text)
+    return found
+
+
 def version_of(row: sqlite3.Row) -> Version:
     """Make a version of a row of `versions` with its model's path."""
     return Version(
@@ -276,7 +284,7 @@ def version_of(row: sqlite3.Row) -> Version:
         model=row["model"],
         created_at=moment(row["created_at"]),
         cog_version=row["cog_version"],
-        openapi_schema=from_json(row["openapi_schema"]),
+        openapi_schema=_document(row["openapi_schema"]),
         labels=from_json(row["labels"]),
         size=row["size"],
     )

@@ -78,7 +78,7 @@ class SqlPredictions:
     async def add(self, prediction: Prediction, ticket: Ticket) -> None:
         """Keep a new prediction and its ticket, and count the run."""
         path, values, place = _rows(prediction, ticket)
-        await self.database.write(lambda db: _add(db, path, values, place))
+        await self.database.write(lambda db: _add(db, path, values, place), quick=True)
 
     async def add_once(self, prediction: Prediction, ticket: Ticket, once: Once) -> Once:
         """Keep a new prediction unless the account has said the key before."""
@@ -92,11 +92,11 @@ class SqlPredictions:
             db.execute("INSERT INTO created_once VALUES (?, ?, ?, ?, ?)", row)
             return once
 
-        return await self.database.write(work)
+        return await self.database.write(work, quick=True)
 
     async def once(self, account_id: int, key: str) -> Once | None:
         """Return what an account created under a key."""
-        return await self.database.read(lambda db: _once(db, account_id, key))
+        return self.database.look(lambda db: _once(db, account_id, key))
 
     async def prune_once(self, before: datetime) -> int:
         """Forget keys that were said before then."""
@@ -120,6 +120,14 @@ class SqlPredictions:
 
     async def get(self, prediction_id: str) -> Record | None:
         """Return a prediction, with what was streamed while it has not ended."""
+        row = self.database.look(
+            lambda db: db.execute(f"{_RECORD} WHERE p.id = ?", (prediction_id,)).fetchone()
+        )
+        if row is None:
+            return None
+        if not row["claims"]:
+            return Record(prediction=prediction_of(row), ticket=ticket_of(row))
+        # What was streamed is found with it, of one moment, and may be much.
         return await self.database.read(lambda db: _record(db, "p.id = ?", prediction_id))
 
     async def by_stream_token(self, token: str) -> Record | None:
@@ -188,7 +196,7 @@ class SqlPredictions:
                 _apply(db, record, change, events)
             return change
 
-        return await self.database.write(work)
+        return await self.database.write(work, quick=True)
 
     async def take(self, deployable: str, decide: Decide) -> Change | None:
         """Change the oldest ticket of a deployable that has no lease."""
@@ -202,7 +210,7 @@ class SqlPredictions:
                 _apply(db, record, change, ())
             return change
 
-        return await self.database.write(work)
+        return await self.database.write(work, quick=True)
 
     async def append(
         self, prediction_id: str, lease_token: str, events: Sequence[StreamEvent], messages: Sequence[Message]
@@ -223,7 +231,7 @@ class SqlPredictions:
         """Extend a lease, guarded by its token."""
         sql = "UPDATE queue SET lease_expires_at = ? WHERE prediction_id = ? AND lease_token = ?"
         values = (stored(expires_at), prediction_id, lease_token)
-        return await self.database.write(lambda db: db.execute(sql, values).rowcount == 1)
+        return await self.database.write(lambda db: db.execute(sql, values).rowcount == 1, quick=True)
 
     async def prolong(self, expires_at: datetime) -> None:
         """Let no lease end before then."""
