@@ -83,7 +83,7 @@ class Host:
         self._busy = 0
         self._runs: set[asyncio.Task[None]] = set()
         self._draining = asyncio.Event()
-        self._free = asyncio.Event()
+        self._free: asyncio.Future[None] | None = None
 
     def view(self) -> InstanceView:
         """Return what the autoscaling policy needs to know."""
@@ -180,8 +180,8 @@ class Host:
         try:
             while not (served.death.done() or self._draining.is_set()):
                 if self._busy >= self._slots:
-                    self._free.clear()
-                    await _until(self._free.wait(), served.death, drain)
+                    self._free = asyncio.get_running_loop().create_future()
+                    await first(self._free, served.death, drain)
                     continue
                 claim = await self._claim(served)
                 if claim is None:
@@ -222,7 +222,8 @@ class Host:
 
     def _slot_freed(self) -> None:
         self._busy -= 1
-        self._free.set()
+        if self._free is not None and not self._free.done():
+            self._free.set_result(None)
         if not self._busy:
             self._idle_since = self._now()
             self._changed()

@@ -1,8 +1,9 @@
 """Pass on what a prediction yields, at once when nothing is under way, else together with what came meanwhile.
 
 Theory of operation: events arrive faster than reports are stored. One task for each prediction sends a report,
-waits for it, and then sends everything that came since: no timer, no delay when idle, and larger batches the
-busier the store is. Progress and the outcome stay in order because one task sends them all.
+waits for it, and then sends everything that came since: no delay when idle, and larger batches the busier the store
+is. Progress and the outcome stay in order because one task sends them all. The task begins with the first event, or
+once the model has worked for a moment: a quick prediction that only has an outcome needs none.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from cogyard.instances.waiting import end
 from cogyard.instances.work import Claim, Outcome, Reports
 
 _log = logging.getLogger("cogyard.instances")
@@ -39,6 +40,8 @@ class Reporter:
         self._log_size = 0
         self._more = asyncio.Event()
         self._done = False
+        self._pumping: asyncio.Task[None] | None = None
+        self._start = asyncio.get_running_loop().call_later(START_AFTER, self._pump_now)
         self.streamed = False
         #: Set once the lease is known to be lost: then nothing more is sent.
         self.lost = asyncio.Event()
@@ -48,6 +51,7 @@ class Reporter:
         self.streamed = True
         self._outputs.append(chunk)
         self._more.set()
+        self._pump_now()
 
     def log(self, text: str) -> None:
         """Add log text."""
@@ -58,16 +62,37 @@ class Reporter:
             text = text[: MAX_LOG - self._log_size] + _CUT
         self._logs.append(text)
         self._more.set()
+        self._pump_now()
 
     def lose(self) -> None:
         """Take notice that the lease was lost."""
         self.lost.set()
         self._more.set()
 
-    async def pump(self) -> None:
-        """Send until `finish` or a lost lease; run as one task."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._more.wait(), START_AFTER)
+    async def finish(self, outcome: Outcome) -> bool:
+        """Send what is left and the outcome; False when the lease was lost."""
+        self._done = True
+        self._start.cancel()
+        if self._pumping is not None:
+            self._more.set()
+            await self._pumping
+        if self.lost.is_set():
+            return False
+        return await self._insist(lambda: self._reports.finished(self._id, self._token, outcome))
+
+    async def close(self) -> None:
+        """Send nothing more."""
+        self._start.cancel()
+        if self._pumping is not None:
+            await end(self._pumping)
+
+    def _pump_now(self) -> None:
+        if self._pumping is None:
+            self._start.cancel()
+            self._pumping = asyncio.create_task(self._pump())
+
+    async def _pump(self) -> None:
+        """Send until the outcome is there, or the lease is lost."""
         await self._send()
         # A model so quick that it is done already needs no word of its start: that would be one more commit.
         if not self._done and not await self._insist(lambda: self._reports.started(self._id, self._token)):
@@ -75,15 +100,6 @@ class Reporter:
         while not self.lost.is_set() and not self._finished():
             await self._more.wait()
             await self._send()
-
-    async def finish(self, pump: asyncio.Task[None], outcome: Outcome) -> bool:
-        """Send what is left and the outcome; False when the lease was lost."""
-        self._done = True
-        self._more.set()
-        await pump
-        if self.lost.is_set():
-            return False
-        return await self._insist(lambda: self._reports.finished(self._id, self._token, outcome))
 
     def _finished(self) -> bool:
         return self._done and not self._outputs and not self._logs

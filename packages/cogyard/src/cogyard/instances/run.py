@@ -1,7 +1,8 @@
 """One claimed prediction, from the claim to its stored outcome.
 
-Theory of operation: three tasks. The main one asks the model server and reads its events; the reporter sends them
-on in order; the guard renews the lease and stops the prediction when somebody asks or the lease is lost.
+Theory of operation: up to three tasks. The main one asks the model server and reads its events; the reporter sends
+them on in order; the guard renews the lease and stops the prediction when somebody asks or the lease is lost. The
+guard begins a moment after the run, since most that is quick needs none: whoever asked before is heard then.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _log = logging.getLogger("cogyard.instances")
 
 #: How often a cancel is repeated: the first may reach the server before the prediction does.
 _CANCEL_AGAIN = 1.0
+#: A run that ends within this time, in seconds, has no guard.
+_GUARD_AFTER = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,20 +72,23 @@ class PredictionRun:
         self._served = served
         self._lease = max((claim.expires_at - now).total_seconds(), 0.3)
         self._reporter = Reporter(work.reports, claim)
+        self._guarding: asyncio.Task[None] | None = None
         self._canceled = False
         self._room = TRAININGS if claim.prediction.kind is Kind.TRAINING else PREDICTIONS
 
     async def execute(self, free: Callable[[], None]) -> None:
         """Run to the outcome, or drop the prediction when the lease is lost; call `free` when the model is done."""
-        pump = asyncio.create_task(self._reporter.pump())
-        guard = asyncio.create_task(self._guard())
+        guarding = asyncio.get_running_loop().call_later(_GUARD_AFTER, self._guard_now)
         try:
             outcome = await self._outcome()
             free()
             if outcome is not None:
-                await self._reporter.finish(pump, outcome)
+                await self._reporter.finish(outcome)
         finally:
-            await end(pump, guard)
+            guarding.cancel()
+            await self._reporter.close()
+            if self._guarding is not None:
+                await end(self._guarding)
 
     async def _outcome(self) -> Outcome | None:
         """Ask the model server; None when the prediction is no longer ours or was never taken."""
@@ -147,6 +153,9 @@ class PredictionRun:
 
     async def _kept(self, output: Any) -> Any:
         return await self._served.reach.kept(output, self._claim.lease_token)
+
+    def _guard_now(self) -> None:
+        self._guarding = asyncio.create_task(self._guard())
 
     async def _guard(self) -> None:
         """Renew the lease; stop the prediction when somebody asks or it is no longer ours."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 
-async def first(*tasks: asyncio.Task[Any], timeout: float | None = None) -> None:
+async def first(*tasks: asyncio.Future[Any], timeout: float | None = None) -> None:
     """Return when one of the tasks has ended, or after `timeout` seconds; none is cancelled."""
     await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
 

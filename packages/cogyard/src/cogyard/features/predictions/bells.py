@@ -8,6 +8,7 @@ because there may be more of it than one could take.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 
 
@@ -39,7 +40,7 @@ class Bells:
 
 
 async def _heard(bell: asyncio.Event, timeout: float) -> None:
-    try:
-        await asyncio.wait_for(bell.wait(), timeout)
-    except TimeoutError:
-        return
+    # Not wait_for, which makes a task for each.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout):
+            await bell.wait()
