@@ -19,7 +19,7 @@ from cogyard.features.models.ports import ModelStore
 from cogyard.features.organizations.ports import Store as OrganizationStores
 from cogyard.features.predictions.ports import Store
 from cogyard.features.retention.ports import RetentionStore
-from cogyard.features.versions.ports import VersionStore
+from cogyard.features.versions.ports import RemovalStore, VersionStore
 from cogyard.features.webhooks.ports import EndpointStore
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.collections import SqlCollections
@@ -32,6 +32,7 @@ from cogyard.store.limits import SqlLimits
 from cogyard.store.models import SqlModels
 from cogyard.store.organizations import SqlOrganizations
 from cogyard.store.predictions import SqlPredictions
+from cogyard.store.removing import SqlRemovals
 from cogyard.store.retention import SqlRetention
 from cogyard.testing.collections import MemoryCollections
 from cogyard.testing.deployments import MemoryDeployments
@@ -62,6 +63,7 @@ class Stores:
     retention: RetentionStore
     limits: LimitStore
     organizations: OrganizationStores
+    removals: RemovalStore
 
     async def account(self, username: str, *, is_admin: bool = False) -> Account:
         """Make an account."""
@@ -85,6 +87,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
         accounts = MemoryAccounts()
         models = MemoryModels(accounts)
         predictions = accounts.predictions = MemoryPredictions()
+        models.predictions = predictions.predictions
         examples, deployments = MemoryExamples(predictions), MemoryDeployments(models, predictions)
         yield Stores(
             accounts=accounts,
@@ -99,6 +102,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             retention=MemoryRetention(models, deployments, predictions, examples),
             limits=MemoryLimits(models, predictions),
             organizations=MemoryOrganizations(accounts),
+            removals=models,
         )
         return
     with Database.open(tmp_path / "cogyard.db") as database:
@@ -116,4 +120,5 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             retention=SqlRetention(database),
             limits=SqlLimits(database),
             organizations=SqlOrganizations(database),
+            removals=SqlRemovals(database),
         )

@@ -12,6 +12,7 @@ from cogyard.domain.values import Account, Model, Prediction, Status, Version, V
 from cogyard.features.deployments.ports import DeploymentExistsError, DeploymentInUseError, NewDeployment
 from cogyard.features.models.ports import DeploymentsLeftError, NewModel
 from cogyard.features.predictions.ports import Asked, Ticket
+from cogyard.features.versions.policy import Uses
 from cogyard.features.versions.ports import VersionInUseError
 
 from tests.contract.store.conftest import NOW, Stores
@@ -19,6 +20,10 @@ from tests.contract.store.conftest import NOW, Stores
 pytestmark = pytest.mark.anyio
 
 FIRST = Configuration(version="a" * 64, hardware="cpu", min_instances=0, max_instances=1)
+
+
+def _reasons(uses: Uses) -> str | None:
+    return uses.deployment
 
 
 async def _model(stores: Stores, owner: Account) -> Model:
@@ -94,13 +99,13 @@ async def test_what_is_deployed_is_not_deleted(stores: Stores) -> None:
     model = await _model(stores, ann)
     made = await _deployment(stores, ann, model)
     with pytest.raises(VersionInUseError, match="ann/front"):
-        await stores.versions.delete_version(model.id, "a" * 64)
+        await stores.versions.delete_version(model.id, "a" * 64, _reasons, NOW)
     wanted = replace(FIRST, version="b" * 64, split=Split(version="c" * 64, percent=10))
     await stores.deployments.release(made.id, lambda _: wanted, now=NOW, by=ann.id)
-    assert await stores.versions.delete_version(model.id, "a" * 64)
+    assert await stores.versions.delete_version(model.id, "a" * 64, _reasons, NOW)
     for digit in "bc":
         with pytest.raises(VersionInUseError):
-            await stores.versions.delete_version(model.id, digit * 64)
+            await stores.versions.delete_version(model.id, digit * 64, _reasons, NOW)
     with pytest.raises(DeploymentsLeftError):
         await stores.models.delete(model.id, with_versions=True)
     assert await stores.deployments.delete(made.id)

@@ -136,8 +136,8 @@ async def test_versions_are_kept_once_and_the_newest_is_the_latest(stores: Store
         ("hello", "a"),
         ("other", "a"),
     ]
-    assert await stores.versions.delete_version(model.id, second.id)
-    assert not await stores.versions.delete_version(model.id, second.id)
+    assert await stores.versions.delete_version(model.id, second.id, lambda _uses: None, NOW)
+    assert not await stores.versions.delete_version(model.id, second.id, lambda _uses: None, NOW)
     found = await stores.models.get("ann", "hello")
     assert found is not None
     assert found.latest_version == first.id

@@ -220,6 +220,14 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
         Database.open(path)
 
 
+def test_a_closed_database_is_one_file(tmp_path: Path) -> None:
+    """Whichever thread ends first: what is copied then is whole."""
+    for number in range(20):
+        path = tmp_path / f"{number}.db"
+        Database.open(path).close()
+        assert [each.name for each in tmp_path.glob(f"{number}.db*")] == [path.name]
+
+
 def test_a_damaged_database_is_refused_with_a_way_out(tmp_path: Path) -> None:
     """Damage is found when the file is opened, and the hint says what to do."""
     path = tmp_path / "cogyard.db"

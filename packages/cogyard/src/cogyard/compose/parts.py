@@ -49,6 +49,7 @@ from cogyard.features.retention.sweep import Sweep
 from cogyard.features.services import Services
 from cogyard.features.trainings.finishing import TrainingWork
 from cogyard.features.trainings.service import Trainings
+from cogyard.features.versions.removing import Removals
 from cogyard.features.versions.service import Versions
 from cogyard.features.webhooks.calling import HttpCaller
 from cogyard.features.webhooks.calls import WebhookCalls
@@ -75,6 +76,7 @@ from cogyard.store.organizations import SqlOrganizations
 from cogyard.store.outbox import SqlDeliveryLog, SqlOutbox, SqlWaitingLetters
 from cogyard.store.predictions import SqlPredictions
 from cogyard.store.registry import SqlRepositories
+from cogyard.store.removing import SqlRemovals
 from cogyard.store.retention import SqlRetention
 from cogyard.web.application import create_application
 from cogyard.web.measuring import Meter
@@ -174,7 +176,8 @@ def make_services(
         targets=_targets(settings),
         why=lookout.why,
     )
-    versions = Versions(store=model_store, models=models)
+    removals = Removals(store=SqlRemovals(kept.database))
+    versions = Versions(store=model_store, models=models, ring=removals.ring)
     deployments = Deployments(
         store=SqlDeployments(kept.database),
         versions=versions,
@@ -189,6 +192,7 @@ def make_services(
         audit=Audit(store=SqlAudit(kept.database), keep=timedelta(days=settings.audit_days)),
         models=models,
         versions=versions,
+        removals=removals,
         predictions=predictions,
         examples=Examples(store=SqlExamples(kept.database), models=models, predictions=predictions),
         collections=Collections(store=SqlCollections(kept.database), models=models),

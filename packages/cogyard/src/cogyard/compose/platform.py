@@ -165,6 +165,7 @@ class Platform:
             self._background.begin("webhooks", self.services.webhooks.run)
             self._background.begin("webhook log", partial(every, _SWEEP, self.services.webhooks.prune))
         self._background.begin("files", partial(every, _SWEEP, self.services.files.sweep))
+        self._background.begin("removals", self.services.removals.run)
         self._background.begin("limits", partial(every, _SWEEP, self.services.limits.load))
         self._background.begin("retention", partial(every, _SWEEP, self._sweep.sweep))
         if self.services.audit is not None:

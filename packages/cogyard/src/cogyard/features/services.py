@@ -18,6 +18,7 @@ from cogyard.features.organizations.service import Organizations
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.retention.service import Retention
 from cogyard.features.trainings.service import Trainings
+from cogyard.features.versions.removing import Removals
 from cogyard.features.versions.service import Versions
 from cogyard.features.webhooks.calls import WebhookCalls
 from cogyard.features.webhooks.endpoints import Endpoints
@@ -32,6 +33,7 @@ class Services:
     organizations: Organizations
     models: Models
     versions: Versions
+    removals: Removals
     predictions: Predictions
     examples: Examples
     collections: Collections

@@ -119,11 +119,14 @@ class Database:
         with self._look:
             self._closed = True
             self._looking.close()
-        self._writer.stop()
-        for _ in range(READERS):
+        # The writer's connection closes last: only one that may write folds the log into the file when it is the last.
+        writer, *readers = self._threads
+        for _ in readers:
             self._readers.jobs.put(None)
-        for thread in self._threads:
+        for thread in readers:
             thread.join()
+        self._writer.stop()
+        writer.join()
         self._writer.refuse_the_rest()
         self._readers.refuse_the_rest()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
@@ -21,8 +22,10 @@ from cogyard.features.models.ports import (
     Order,
     VersionsLeftError,
 )
-from cogyard.features.versions.ports import VersionInUseError
+from cogyard.features.versions.ports import VersionInUseError, WhyKept
+from cogyard.store import removing
 from cogyard.store.database import Database
+from cogyard.store.registry import remove_image
 from cogyard.store.rows import from_json, seek, to_json
 from cogyard.store.times import moment, stored
 
@@ -200,27 +203,32 @@ class SqlModels:
 
         return self.database.look(work)
 
-    async def delete_version(self, model_id: int, version_id: str) -> bool:
+    async def delete_version(self, model_id: int, version_id: str, why_kept: WhyKept, now: datetime) -> bool:
         """Delete a version; the newest that remains is the latest. Raises VersionInUseError."""
+        # Who has run it is looked up beside the writer, since it may have been run a million times; what came
+        # meanwhile is looked at in the transaction.
+        foreign, seen = await self.database.read(
+            lambda db: removing.run_by_others(db, model_id, version_id, 0)
+        )
 
         def work(db: sqlite3.Connection) -> bool:
-            waiting = (
-                "SELECT 1 FROM queue q JOIN predictions p ON p.id = q.prediction_id"
-                " WHERE p.version = ? AND p.model_id = ? LIMIT 1"
-            )
-            if db.execute(waiting, (version_id, model_id)).fetchone():
-                raise VersionInUseError("Predictions of this version still wait or run.")
-            if (user := db.execute(_DEPLOYED, (model_id, version_id)).fetchone()) is not None:
-                raise VersionInUseError(f"The deployment {user[0]} runs this version.")
-            deleted = db.execute("DELETE FROM versions WHERE model_id = ? AND id = ?", (model_id, version_id))
-            if deleted.rowcount == 0:
+            version = db.execute(
+                f"{_VERSION} WHERE v.model_id = ? AND v.id = ?", (model_id, version_id)
+            ).fetchone()
+            if version is None:
                 return False
+            since, _ = removing.run_by_others(db, model_id, version_id, seen)
+            if reason := why_kept(removing.uses(db, model_id, version_id, foreign=foreign or since)):
+                raise VersionInUseError(reason)
+            db.execute("DELETE FROM versions WHERE model_id = ? AND id = ?", (model_id, version_id))
             db.execute(
                 "UPDATE models SET (latest_version, latest_version_at) ="
                 " (SELECT id, created_at FROM versions WHERE model_id = ?1 ORDER BY created_at DESC, id DESC LIMIT 1)"
                 " WHERE id = ?1",
                 (model_id,),
             )
+            remove_image(db, version["model"], f"sha256:{version_id}")
+            removing.note(db, version["model"], version_id, now)
             return True
 
         return await self.database.write(work)
@@ -233,11 +241,6 @@ class SqlModels:
         return Slice(items=tuple(map(model_of, found.items)), next=found.next, previous=found.previous)
 
 
-_DEPLOYED = (
-    "SELECT a.username || '/' || d.name FROM deployments d JOIN accounts a ON a.id = d.owner_id"
-    " JOIN releases r ON r.deployment_id = d.id AND r.number = d.release"
-    " WHERE d.model_id = ?1 AND (r.version = ?2 OR r.split_version = ?2) LIMIT 1"
-)
 _VERSION = (
     "SELECT v.*, a.username || '/' || m.name AS model"
     " FROM versions v JOIN models m ON m.id = v.model_id JOIN accounts a ON a.id = m.owner_id"

@@ -38,6 +38,7 @@ from cogyard.features.predictions.service import Predictions
 from cogyard.features.retention.service import Retention
 from cogyard.features.services import Services
 from cogyard.features.trainings.service import Trainings
+from cogyard.features.versions.removing import Removals
 from cogyard.features.versions.service import Versions
 from cogyard.features.webhooks.calls import WebhookCalls
 from cogyard.features.webhooks.endpoints import Endpoints
@@ -56,6 +57,7 @@ from cogyard.store.models import SqlModels
 from cogyard.store.organizations import SqlOrganizations
 from cogyard.store.outbox import SqlDeliveryLog, SqlWaitingLetters
 from cogyard.store.predictions import SqlPredictions
+from cogyard.store.removing import SqlRemovals
 from cogyard.store.retention import SqlRetention
 from cogyard.web.application import create_application
 from cogyard.web.settings import WebSettings
@@ -252,7 +254,8 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
         targets=targets,
         world=world,
     )
-    versions = Versions(store=models_store, models=models, world=world)
+    removals = Removals(store=SqlRemovals(database), world=world)
+    versions = Versions(store=models_store, models=models, world=world, ring=removals.ring)
     deployments = Deployments(
         store=SqlDeployments(database),
         versions=versions,
@@ -268,6 +271,7 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
         ),
         models=models,
         versions=versions,
+        removals=removals,
         predictions=predictions,
         examples=Examples(store=SqlExamples(database), models=models, predictions=predictions, world=world),
         collections=Collections(store=SqlCollections(database), models=models, world=world),

@@ -13,7 +13,6 @@ from cogyard.domain.deployments import Deployment
 from cogyard.domain.paging import Key, Slice, Window, cut
 from cogyard.domain.roles import Membership, Role
 from cogyard.domain.search import spaced
-from cogyard.domain.values import Account, ApiToken, Model, StoredFile, Version, Visibility
 from cogyard.features.accounts.ports import (
     BelongingsLeftError,
     Holder,
@@ -21,6 +20,17 @@ from cogyard.features.accounts.ports import (
     NewAccount,
     NewSession,
     NewToken,
+)
+from cogyard.domain.values import (
+    Account,
+    ApiToken,
+    Kind,
+    Model,
+    Prediction,
+    Status,
+    StoredFile,
+    Version,
+    Visibility,
 )
 from cogyard.features.models.ports import (
     DeploymentsLeftError,
@@ -30,7 +40,8 @@ from cogyard.features.models.ports import (
     VersionsLeftError,
 )
 from cogyard.features.organizations.ports import Standing
-from cogyard.features.versions.ports import VersionInUseError
+from cogyard.features.versions.policy import Uses
+from cogyard.features.versions.ports import Removal, VersionInUseError, WhyKept
 from cogyard.store.times import stored
 from cogyard.testing.predictions import MemoryPredictions
 
@@ -265,6 +276,9 @@ class MemoryModels:
     models: dict[int, Model] = field(default_factory=dict)
     kept_versions: dict[tuple[int, str], Version] = field(default_factory=dict)
     deployed: Mapping[int, Deployment] = field(default_factory=dict)
+    predictions: dict[str, Prediction] = field(default_factory=dict)
+    """What was run of versions; a test shares it with the predictions' store."""
+    noted: dict[int, tuple[Removal, frozenset[str]]] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -382,18 +396,83 @@ class MemoryModels:
         ]
         return tuple(sorted(found, key=lambda pair: (pair[1].created_at, pair[0].id)))
 
-    async def delete_version(self, model_id: int, version_id: str) -> bool:
+    async def delete_version(self, model_id: int, version_id: str, why_kept: WhyKept, now: datetime) -> bool:
         """Delete a version; the newest that remains is the latest."""
-        for each in self.deployed.values():
-            wanted = each.release.configuration
-            runs = {wanted.version, wanted.split.version if wanted.split is not None else None}
-            if each.model == self.models[model_id].path and version_id in runs:
-                raise VersionInUseError(f"The deployment {each.path} runs this version.")
-        if self.kept_versions.pop((model_id, version_id), None) is None:
+        del now
+        if (model_id, version_id) not in self.kept_versions:
             return False
+        if reason := why_kept(await self._uses(model_id, version_id)):
+            raise VersionInUseError(reason)
+        del self.kept_versions[model_id, version_id]
         left = (await self.versions(model_id, Window(limit=1))).items
         self.models[model_id] = replace(self.models[model_id], latest_version=left[0].id if left else None)
+        runs = frozenset(self._runs(model_id, version_id))
+        removal = Removal(rank=next(self._count), model=self.models[model_id].path, version=version_id)
+        self.noted[removal.rank] = (removal, runs)
         return True
+
+    async def removals(self) -> tuple[Removal, ...]:
+        """Return what still has to be removed, the oldest first."""
+        return tuple(removal for _, (removal, _) in sorted(self.noted.items()))
+
+    async def remove_predictions(self, removal: Removal, limit: int, now: datetime) -> int:
+        """Delete so many of a deleted version's predictions."""
+        del now
+        runs = self.noted[removal.rank][1]
+        ids = sorted(runs & self.predictions.keys())[:limit]
+        for id_ in ids:
+            del self.predictions[id_]
+        return len(ids)
+
+    async def forget(self, removal: Removal) -> None:
+        """Note that nothing of it is left."""
+        self.noted.pop(removal.rank, None)
+
+    def _runs(self, model_id: int, version_id: str) -> dict[str, Prediction]:
+        path = self.models[model_id].path
+        return {
+            id_: each
+            for id_, each in self.predictions.items()
+            if each.model == path and each.version == version_id
+        }
+
+    async def _uses(self, model_id: int, version_id: str) -> Uses:
+        model, runs = self.models[model_id], self._runs(model_id, version_id)
+        owner = await self.accounts.by_username(model.owner)
+        return Uses(
+            public=model.visibility is Visibility.PUBLIC,
+            waits=any(not each.status.terminal for each in runs.values()),
+            foreign=any(owner is None or each.account_id != owner.id for each in runs.values()),
+            deployment=next(
+                (
+                    each.path
+                    for each in self.deployed.values()
+                    if each.model == model.path and version_id in _deployed_by(each)
+                ),
+                None,
+            ),
+            trained=next(
+                (
+                    each.destination
+                    for each in runs.values()
+                    if each.kind is Kind.TRAINING
+                    and each.status is Status.SUCCEEDED
+                    and self._has_another(str(each.destination), each.created_at, (model_id, version_id))
+                ),
+                None,
+            ),
+        )
+
+    def _has_another(self, path: str, since: datetime, but: tuple[int, str]) -> bool:
+        return any(
+            self.models[key[0]].path == path and key != but and each.created_at >= since
+            for key, each in self.kept_versions.items()
+        )
+
+
+def _deployed_by(deployment: Deployment) -> set[str | None]:
+    wanted = deployment.release.configuration
+    return {wanted.version, wanted.split.version if wanted.split is not None else None}
 
 
 @dataclass

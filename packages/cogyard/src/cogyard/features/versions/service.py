@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from cogyard.domain.ids import is_version
@@ -12,6 +13,7 @@ from cogyard.domain.paging import Slice, Window
 from cogyard.domain.values import Account, Model, Version
 from cogyard.features.models import policy
 from cogyard.features.models.service import Models
+from cogyard.features.versions.policy import why_kept
 from cogyard.features.versions.ports import VersionInUseError, VersionStore
 from cogyard.features.world import World
 from cogyard.http.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
@@ -27,6 +29,10 @@ class NoVersionError(InvalidError):
         )
 
 
+def _silence() -> None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Versions:
     """Shows a version to whoever may see its model."""
@@ -34,6 +40,8 @@ class Versions:
     store: VersionStore
     models: Models
     world: World = field(default_factory=World)
+    ring: Callable[[], None] = _silence
+    """Called when there are predictions to remove."""
 
     async def list(self, caller: Account | None, owner: str, name: str, window: Window) -> Slice[Version]:
         """Return a model's versions, newest first. Raises NotFoundError."""
@@ -95,16 +103,23 @@ class Versions:
         return version
 
     async def delete(self, caller: Account, owner: str, name: str, id: str) -> None:
-        """Delete a version that nothing waits for. Raises NotFoundError, ForbiddenError, ConflictError."""
+        """Delete a version that nobody needs, with its image; its predictions go soon after.
+
+        Raises NotFoundError, ForbiddenError, ConflictError.
+        """
         model = await self.models.get(caller, owner, name)
         if not policy.may_change(caller, model):
             raise ForbiddenError(f"Only who may change {model.path} may delete its versions.")
+        reasons = partial(why_kept, model.path)
         try:
-            deleted = is_version(id) and await self.store.delete_version(model.id, id)
+            deleted = is_version(id) and await self.store.delete_version(
+                model.id, id, reasons, self.world.now()
+            )
         except VersionInUseError as error:
             raise ConflictError(str(error)) from error
         if not deleted:
             raise NotFoundError
+        self.ring()
 
     async def _by_id(self, caller: Account | None, id: str) -> Version:
         candidates = await self.store.with_id(id) if is_version(id) else ()
