@@ -13,14 +13,6 @@ from cogyard.domain.deployments import Deployment
 from cogyard.domain.paging import Key, Slice, Window, cut
 from cogyard.domain.roles import Membership, Role
 from cogyard.domain.search import spaced
-from cogyard.features.accounts.ports import (
-    BelongingsLeftError,
-    Holder,
-    NameTakenError,
-    NewAccount,
-    NewSession,
-    NewToken,
-)
 from cogyard.domain.values import (
     Account,
     ApiToken,
@@ -31,6 +23,14 @@ from cogyard.domain.values import (
     StoredFile,
     Version,
     Visibility,
+)
+from cogyard.features.accounts.ports import (
+    BelongingsLeftError,
+    Holder,
+    NameTakenError,
+    NewAccount,
+    NewSession,
+    NewToken,
 )
 from cogyard.features.models.ports import (
     DeploymentsLeftError,

@@ -64,7 +64,12 @@ class Retention:
         return Place(scope=Scope.MODEL, id=model.id)
 
     async def _deployment(self, caller: Account, owner: str, name: str) -> Place:
-        return Place(scope=Scope.DEPLOYMENT, id=(await self.deployments.get(caller, owner, name)).id)
+        deployment = await self.deployments.get(caller, owner, name)
+        if not deployed.may_change(caller, deployment):
+            raise ForbiddenError(
+                f"Only who may change {deployment.path} may see and set how long its data is kept."
+            )
+        return Place(scope=Scope.DEPLOYMENT, id=deployment.id)
 
     async def _made(self, place: Place, keep: Keep | None) -> Retained:
         if not await self.store.set(place, keep):
