@@ -110,6 +110,7 @@ async def test_deleting_the_latest_version_leaves_the_one_before(platform: ApiPl
     """202 without a body (wire gotcha 11); the model's latest is what remains."""
     newest = await add_version(platform.services, platform.model, "d" * 64)
     async with platform.client() as client:
+        await client.patch("/v1/models/owner/echo", json={"visibility": "private"})
         deleted = await client.delete(f"/v1/models/owner/echo/versions/{newest.id}")
         assert (deleted.status_code, deleted.content) == (202, b"")
         assert (await client.get("/v1/models/owner/echo")).json()["latest_version"][

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cogyard.domain.retention import FOREVER, Keep, Scope
 from cogyard.domain.values import Account
+from cogyard.features.deployments import policy as deployed
 from cogyard.features.deployments.service import Deployments
 from cogyard.features.models import policy
 from cogyard.features.models.service import Models
@@ -47,7 +48,7 @@ class Retention:
         return await self._made(await self._model(caller, owner, name), keep)
 
     async def of_deployment(self, caller: Account, owner: str, name: str) -> Retained:
-        """Return a deployment's setting. Raises NotFoundError."""
+        """Return a deployment's setting. Raises NotFoundError, ForbiddenError."""
         return await self._seen(await self._deployment(caller, owner, name))
 
     async def set_of_deployment(self, caller: Account, owner: str, name: str, keep: Keep | None) -> Retained:

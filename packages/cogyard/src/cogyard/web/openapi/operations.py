@@ -126,8 +126,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "account.retention.update": _retain(),
     "models.retention.get": Operation(answers={200: ref("Retention")}, refuses=(403, 404)),
     "models.retention.update": _retain(403, 404),
-    "deployments.retention.get": _get(ref("Retention")),
-    "deployments.retention.update": _retain(404),
+    "deployments.retention.get": Operation(answers={200: ref("Retention")}, refuses=(403, 404)),
+    "deployments.retention.update": _retain(403, 404),
     "models.limits.get": Operation(answers={200: ref("Limits")}, refuses=(403, 404)),
     "models.limits.update": Operation(
         answers={200: ref("Limits")}, refuses=(*_BODY, 403, 404), body=LimitChanges
