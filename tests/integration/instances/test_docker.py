@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import uv
@@ -28,10 +29,12 @@ from cogyard.instances.events import CompletedEvent, LogEvent, ServerEvent
 from cogyard.instances.gate import Gate, Offers
 from cogyard.instances.limits import InstanceLimits
 from cogyard.instances.server import HttpModelServer, Run
+from cogyard.instances.weights import WeightsCache
 from cogyard.oci.config import RunConfig
 from cogyard.testing.blobs import MemoryBlobs
 from cogyard.testing.images import HELLO, TestImage, TestVersions, schema_of
 from cogyard.testing.instances import RuntimeContract
+from cogyard.testing.weights import BesideInMemory, declared, keep_weights
 from cogyard.testing.whole_images import (
     VERSION,
     assemble_image,
@@ -40,6 +43,7 @@ from cogyard.testing.whole_images import (
     make_whole_image,
     tar_layer,
 )
+from cogyard.weights.files import WeightFiles
 
 from tests.docker import Docker
 from tests.sandboxes import nothing, sandbox_runtime
@@ -99,6 +103,19 @@ class Predictor(BasePredictor):
         out.write_text(f"{self.greeting} {text}" + (file.read_text() if file else ""))
         return out
 """
+READ_WEIGHTS = """
+from pathlib import Path
+from cog import BasePredictor
+
+class Predictor(BasePredictor):
+    def predict(self) -> str:
+        file = Path("/data/net/net.bin")
+        try:
+            file.write_text("mine")
+        except OSError as error:
+            return f"{file.read_text()} {type(error).__name__}"
+        return "written"
+"""
 PREDICTORS = {
     "hello": HELLO,
     "counting": COUNTING,
@@ -136,7 +153,7 @@ def _tidy(docker: Docker) -> Iterator[None]:
 async def _runtime(client: Client, folder: Path, *images: TestImage, **more: Any) -> DockerRuntime:
     for image in images:
         await image.put(_BLOBS)
-    offers = Offers()
+    offers, weights = Offers(), more.pop("weights", None)
     options = DockerOptions(
         client=client,
         sockets=folder / "s",
@@ -148,7 +165,7 @@ async def _runtime(client: Client, folder: Path, *images: TestImage, **more: Any
         **more,
     )
     gates = UnixGates(Gate(offers, Fetcher(AddressRule()), nothing))
-    return DockerRuntime(options, TestVersions(*images), _BLOBS, gates)
+    return DockerRuntime(options, TestVersions(*images), _BLOBS, gates, weights)
 
 
 async def _keep(lease: str, url: str) -> str:
@@ -371,3 +388,16 @@ async def _end(server: HttpModelServer, inputs: dict[str, Any]) -> CompletedEven
     events = [event async for event in server.predict(Run(id=os.urandom(6).hex(), input=inputs))]
     assert isinstance(events[-1], CompletedEvent)
     return events[-1]
+
+
+async def test_weights_are_mounted_where_they_belong(client: Client, tmp_path: Path) -> None:
+    """Read-only, and the very files that other instances have."""
+    artifact = await keep_weights(_BLOBS, {"net.bin": b"numbers"}, target="/data/net")
+    image = make_whole_image(READ_WEIGHTS, cog=declared(artifact))
+    weights = WeightsCache(
+        WeightFiles(tmp_path / "weights"), _BLOBS, BesideInMemory({image.version: [artifact]})
+    )
+    runtime = await _runtime(client, tmp_path, image, weights=weights)
+    async with _live(runtime, image) as server:
+        events = [event async for event in server.predict(Run(id="p1", input={}))]
+    assert events[-1] == CompletedEvent(status="succeeded", output="numbers OSError", metrics=ANY)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -24,10 +24,12 @@ from cogyard.features.services import Services
 from cogyard.features.trainings.ports import CannotMakeVersionError, Weights
 from cogyard.http.errors import ApiError, NotFoundError
 from cogyard.instances.image import LAYER_KIND, LAYER_KINDS
+from cogyard.instances.weights import BesideSource
 from cogyard.instances.work import VersionSource
 from cogyard.oci import descriptor as media
 from cogyard.oci import digest as digests
 from cogyard.oci.layer import LayerSummary, LayerWriter
+from cogyard.registry.beside import bring_weights
 from cogyard.registry.manifests import parse_manifest
 from cogyard.registry.ports import Repositories
 from cogyard.registry.pushes import describe_push
@@ -37,12 +39,16 @@ FOLDER = ".cog/trained"
 _CHUNK = 1 << 20
 
 
+class TrainedSource(VersionSource, BesideSource, Protocol):
+    """Where the trained version's image is, and the weights beside it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainedVersions:
     """Makes versions over the registry's store. `scratch` is a folder for layers in the making."""
 
     services: Services
-    sources: VersionSource
+    sources: TrainedSource
     repositories: Repositories
     blobs: BlobStore
     scratch: Path
@@ -74,7 +80,8 @@ class TrainedVersions:
         else:
             file = await self.services.files.open(weights.token)
             image.add(await self._layer(file), f"{FOLDER}/{safe_name(file.name, 'weights')}")
-        digest = await self._keep(model.path, image, account)
+        beside = await self.sources.beside(training.version)
+        digest = await self._keep(model.path, image, account, beside)
         return await self.services.versions.get(account, owner, name, digest.removeprefix("sha256:"))
 
     async def _layer(self, file: StoredFile) -> LayerSummary:
@@ -88,7 +95,13 @@ class TrainedVersions:
             await self.blobs.write(_chunks(packed), expected=summary.digest)
         return summary
 
-    async def _keep(self, repository: str, image: _Image, account: Account) -> str:
+    async def _keep(
+        self,
+        repository: str,
+        image: _Image,
+        account: Account,
+        beside: Sequence[tuple[bytes, bytes]],
+    ) -> str:
         config = msgspec.json.encode(image.config)
         image.manifest["config"] = {
             **image.manifest["config"],
@@ -104,6 +117,7 @@ class TrainedVersions:
         missing = await self.repositories.put_manifest(stored, tag=None)
         if missing or push is None:
             raise CannotMakeVersionError(f"The image of the new version lacks {missing or 'its config'}.")
+        await bring_weights(self.repositories, stored, beside)
         await VersionsFromPushes(self.services).pushed(push)
         return parsed.digest
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import msgspec
 
 from cogyard.domain.blobs import BlobStore
-from cogyard.oci.descriptor import Descriptor
+from cogyard.oci.descriptor import INDEX, Descriptor
+from cogyard.oci.manifest import Index, encode
 from cogyard.registry.manifests import parse_manifest
-from cogyard.registry.ports import Manifests
+from cogyard.registry.ports import Manifests, Repositories, StoredManifest
 from cogyard.registry.pushes import read_config
-from cogyard.weights.artifact import is_entry
+from cogyard.weights.artifact import is_entry, read_artifact
 
 
 class _Index(msgspec.Struct):
@@ -33,6 +34,29 @@ async def weights_beside(
         if found:
             return found
     return ()
+
+
+async def bring_weights(
+    repositories: Repositories, image: StoredManifest, documents: Sequence[tuple[bytes, bytes]]
+) -> None:
+    """Put weights beside an image of a repository, whose blobs the store has: of another version, most often.
+
+    Raises QuotaReachedError.
+    """
+    if not documents:
+        return
+    entries = []
+    for manifest, config in documents:
+        artifact = read_artifact(manifest, config)
+        stored = parse_manifest(manifest, None).stored(image.repository, image.created_at)
+        for digest, size in stored.blobs.items():
+            await repositories.link_blob(image.repository, digest, size)
+        await repositories.put_manifest(stored, tag=artifact.tag())
+        entries.append(msgspec.structs.replace(artifact.entry(), digest=stored.digest, size=len(manifest)))
+    own = Descriptor(media_type=image.media_type, digest=image.digest, size=len(image.content))
+    index = Index(schema_version=2, media_type=INDEX, manifests=[own, *entries])
+    parsed = parse_manifest(encode(index), None)
+    await repositories.put_manifest(parsed.stored(image.repository, image.created_at), tag=None)
 
 
 async def names_weights(repositories: Manifests, repository: str, digest: str) -> tuple[str, ...]:
