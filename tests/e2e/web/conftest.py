@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
@@ -54,9 +55,12 @@ def visit(chromium: Browser, live_platform: LivePlatform) -> Iterator[Callable[.
         if message.type in {"error", "warning"} and not EXPECTED.match(message.text):
             complaints.append(message.text)
 
-    def opened(path: str = "/", *, width: int = 1280, height: int = 860) -> Page:
+    def opened(path: str = "/", *, width: int = 1280, height: int = 860, script: bool = True) -> Page:
         context = chromium.new_context(
-            base_url=live_platform.address, viewport={"width": width, "height": height}, accept_downloads=True
+            base_url=live_platform.address,
+            viewport={"width": width, "height": height},
+            accept_downloads=True,
+            java_script_enabled=script,
         )
         contexts.append(context)
         page = context.new_page()
@@ -78,7 +82,7 @@ def person(
 ) -> Callable[..., Page]:
     """Return a function that opens a page as the platform's owner."""
 
-    def opened(path: str = "/", **options: int) -> Page:
+    def opened(path: str = "/", **options: Any) -> Page:
         page = visit("/healthz", **options)
         page.context.add_cookies(signed_in_state["cookies"])  # type: ignore[arg-type]  # playwright's own shape
         page.goto(path)
