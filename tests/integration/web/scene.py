@@ -15,6 +15,7 @@ from tests.integration.web.conftest import Site
 
 HIDDEN = "stealth"
 VERSION = "5c" * 32
+ORGANIZATION = "acme"
 
 
 @dataclass(kw_only=True)
@@ -53,6 +54,7 @@ async def furnished(site: Site) -> Scene:
         ada, version=version, input={"steps": 1}, destination=f"ada/{HIDDEN}"
     )
     await services.predictions.cancel(ada, training.id)
+    await services.organizations.create(ada, ORGANIZATION)
     endpoint = await services.endpoints.create(ada, Wanted(url="https://hooks.test/x"))
     await services.examples.add(ada, "ada", HIDDEN, done)
     root = await services.accounts.create("root", name="Root", is_admin=True)
@@ -73,6 +75,7 @@ async def furnished(site: Site) -> Scene:
         rooms={
             "p": {"id": done},
             "deployments": {"name": "front"},
+            "organizations": {"organization": ORGANIZATION, "username": "ada"},
             "account/api-tokens": {"id": str(spare.id)},
             "account/webhooks": {"id": endpoint.id},
         },
@@ -86,6 +89,11 @@ FORMS: dict[str, dict[str, Any]] = {
     "/{owner}/{name}/snippets": {"version": VERSION, "input": "{}"},
     "/{owner}/{name}/settings": {"visibility": "private"},
     "/{owner}/{name}/delete": {"confirm": f"ada/{HIDDEN}"},
+    "/account/act": {"account": ORGANIZATION},
+    "/organizations/create": {"username": "founded", "name": "Founded"},
+    "/organizations/{organization}/members": {"username": "bob", "role": "reader"},
+    "/organizations/{organization}/settings": {"name": "Renamed"},
+    "/organizations/{organization}/delete": {"confirm": ORGANIZATION},
     "/deployments/create": {
         "name": "second",
         "model": f"ada/{HIDDEN}",

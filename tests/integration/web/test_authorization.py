@@ -46,6 +46,20 @@ RULES: dict[tuple[str, str], tuple[int, int, int, int]] = {
     # Whoever has no such token is told nothing.
     ("POST", "/account/api-tokens/{id}/revoke"): (DOOR, 303, 303, 303),
     ("GET", "/account/audit"): (DOOR, 404, 404, 200),
+    ("POST", "/account/act"): (DOOR, 303, 303, 303),
+    ("GET", "/organizations"): (DOOR, 200, 200, 200),
+    ("GET", "/organizations/create"): (DOOR, 200, 200, 200),
+    # The name is taken by the first.
+    ("POST", "/organizations/create"): (DOOR, 303, 409, 409),
+    # Ada owns it already; nobody invited the others.
+    ("POST", "/organizations/{organization}/join"): (DOOR, 404, 303, 404),
+    ("GET", "/organizations/{organization}/members"): (DOOR, 404, 200, 200),
+    ("POST", "/organizations/{organization}/members"): (DOOR, 404, 303, 303),
+    # The last owner stays.
+    ("POST", "/organizations/{organization}/members/{username}/remove"): (DOOR, 404, 409, 409),
+    ("GET", "/organizations/{organization}/settings"): (DOOR, 404, 200, 200),
+    ("POST", "/organizations/{organization}/settings"): (DOOR, 404, 303, 303),
+    ("POST", "/organizations/{organization}/delete"): (DOOR, 404, 303, 404),
     ("GET", "/deployments"): (DOOR, 200, 200, 200),
     ("GET", "/deployments/create"): (DOOR, 200, 200, 200),
     ("POST", "/deployments/create"): (DOOR, 422, 303, 303),

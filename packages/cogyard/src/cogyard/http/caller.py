@@ -14,6 +14,9 @@ from cogyard.http.errors import UnauthenticatedError
 ACCOUNT_HEADER = "cogyard-account"
 """Names the organization that a member's request acts for."""
 
+ACTING_KEY = "acting"
+"""Where a browser's cookie holds the name of the organization that its person has chosen to act for."""
+
 SESSION_KEY = "session"
 """Where a browser's signed cookie holds the secret of its session."""
 

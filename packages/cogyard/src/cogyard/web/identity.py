@@ -7,9 +7,10 @@ from dataclasses import replace
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cogyard.domain.roles import Membership, Role
 from cogyard.features.services import Services
 from cogyard.http.addresses import Addresses
-from cogyard.http.caller import ACCOUNT_HEADER, NOBODY, SESSION_KEY, Caller
+from cogyard.http.caller import ACCOUNT_HEADER, ACTING_KEY, NOBODY, SESSION_KEY, Caller
 from cogyard.http.errors import ForbiddenError
 from cogyard.http.problems import problem_of
 from cogyard.web.origin import SAFE_METHODS, is_same_origin
@@ -64,16 +65,28 @@ class Identity:
         return NOBODY if account is None else Caller(account=account, via="session")
 
     async def _acting(self, connection: HTTPConnection, caller: Caller) -> Caller:
-        """Return the caller as the organization that the request names, as far as their role in it reaches."""
-        name, person = connection.headers.get(ACCOUNT_HEADER, "").strip(), caller.account
+        """Return the caller as the organization that the request or the session names, as far as their role reaches.
+
+        What is the person's own, and what other organizations show them, they see all the same.
+        """
+        person = caller.account
+        asked, chosen = connection.headers.get(ACCOUNT_HEADER, "").strip(), ""
+        if caller.via == "session":
+            chosen = str(connection.session.get(ACTING_KEY, ""))
+        name = asked or chosen
         if not name or person is None or name.lower() == person.username.lower():
             return caller
         role = person.role_in(name)
         organization = await self.services.accounts.get(name) if role is not None else None
-        if role is None or organization is None:
+        if role is not None and organization is not None:
+            own = Membership(organization=person.username, organization_id=person.id, role=Role.OWNER)
+            acting = replace(organization, role=role, memberships=(own, *person.memberships))
+            return replace(caller, account=acting, person=person)
+        if asked:
             # The same whether or not there is one.
             raise ForbiddenError(f"You are no member of an organization {name[:40]!r}.")
-        return replace(caller, account=replace(organization, role=role), person=person)
+        # Chosen once, and no member any more: the browser goes on as its person.
+        return caller
 
 
 def _from_us(connection: HTTPConnection) -> bool:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from cogyard.domain.roles import Role
 from cogyard.errors import CogyardError
 from cogyard.features.accounts import pages as accounts
 from cogyard.features.audit import pages as audit
@@ -23,13 +24,14 @@ from cogyard.features.deployments import pages as deployments
 from cogyard.features.examples import pages as examples
 from cogyard.features.models import pages as models
 from cogyard.features.models import settings_pages as model_settings
+from cogyard.features.organizations import pages as organizations
 from cogyard.features.page import Page, Redirect
 from cogyard.features.predictions import pages as predictions
 from cogyard.features.retention import pages as retention
 from cogyard.features.trainings import pages as trainings
 from cogyard.features.versions import pages as versions
 from cogyard.features.webhooks import pages as webhooks
-from cogyard.http import Addresses, UnauthenticatedError, caller_of
+from cogyard.http import Addresses, ForbiddenError, UnauthenticatedError, caller_of
 from cogyard.web.assets import Assets
 from cogyard.web.origin import SAFE_METHODS, is_same_origin
 from cogyard.web.rendering import Renderer
@@ -79,6 +81,17 @@ TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("/collections/{slug}/models", "POST", collections.add_model),
     ("/collections/{slug}/models/remove", "POST", collections.remove_model),
     ("/collections/{slug}/delete", "POST", collections.delete),
+    ("/account/act", "POST", organizations.act),
+    ("/organizations", "GET", organizations.listing),
+    ("/organizations/create", "GET", organizations.ask),
+    ("/organizations/create", "POST", organizations.create),
+    ("/organizations/{organization}/join", "POST", organizations.join),
+    ("/organizations/{organization}/members", "GET", organizations.members),
+    ("/organizations/{organization}/members", "POST", organizations.put_member),
+    ("/organizations/{organization}/members/{username}/remove", "POST", organizations.remove_member),
+    ("/organizations/{organization}/settings", "GET", organizations.settings),
+    ("/organizations/{organization}/settings", "POST", organizations.rename),
+    ("/organizations/{organization}/delete", "POST", organizations.delete),
     ("/deployments", "GET", deployments.listing),
     ("/deployments/create", "GET", deployments.ask),
     ("/deployments/create", "POST", deployments.create),
@@ -142,6 +155,7 @@ class Pages:
             if request.method not in SAFE_METHODS and not _from_us(request):
                 return self.refusal(request, 403, "This request did not come from a page of this platform.")
             try:
+                _require_role(request)
                 answer = await handler(request)
             except UnauthenticatedError:
                 return _to_sign_in(request)
@@ -171,7 +185,39 @@ class Pages:
         return self.render(request, Page(template="error.html", title=heading, status=status, values=values))
 
 
+#: Forms that take no more than a reader of the organization one acts for; what nobody thought about takes a writer.
+FOR_READERS = frozenset(
+    {
+        "/signin",
+        "/signin/link/{secret}",
+        "/signout",
+        "/account/act",
+        "/p/{id}/cancel",
+        "/deployments/{owner}/{name}/run",
+        "/deployments/{owner}/{name}/snippets",
+        "/{owner}/{name}/run",
+        "/{owner}/{name}/snippets",
+        "/{owner}/{name}/train/snippets",
+        # As a person, whomever one acts for; their own services ask for the role.
+        "/organizations/create",
+        "/organizations/{organization}/join",
+        "/organizations/{organization}/members",
+        "/organizations/{organization}/members/{username}/remove",
+        "/organizations/{organization}/settings",
+        "/organizations/{organization}/delete",
+    }
+)
+
 NOTHING_HERE = "There is no such page, or it is private to somebody else."
+
+
+def _require_role(request: Request) -> None:
+    """Let who acts for an organization do what their role lets them. Raises ForbiddenError."""
+    account, path = caller_of(request).account, getattr(request.scope.get("route"), "path", "")
+    if account is None or request.method in SAFE_METHODS or path in FOR_READERS:
+        return
+    if not account.role.covers(Role.WRITER):
+        raise ForbiddenError(f"As a {account.role} of {account.username} you may not do this; a writer may.")
 
 
 def _from_us(request: Request) -> bool:

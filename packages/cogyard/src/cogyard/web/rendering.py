@@ -123,6 +123,7 @@ class Renderer:
             "base": addresses.base,
             "host": addresses.base.partition("://")[2],
             "caller": account,
+            "person": caller_of(request).person or account,
             "now": self._clock(),
             "path": request.url.path,
             "query_string": request.url.query,

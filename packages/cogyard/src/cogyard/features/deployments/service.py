@@ -84,9 +84,10 @@ class Deployments:
         account = await self._owner(caller, owner)
         wrong = [("name", problem)] if (problem := model_name_problem(name)) is not None else []
         found = await self._model(caller, model)
-        if found is not None and account is not caller:
-            # What an organization's members run must stay there when the one who deployed it leaves.
-            found = await self._model(account, model)
+        if found is not None and account.type == "organization":
+            # By itself, not by who acts for it: what its members run must stay when the one who deployed it leaves.
+            itself = await self.versions.models.accounts.by_username(account.username)
+            found = await self._model(itself, model) if itself is not None else None
         if found is None:
             wrong.append(("model", f"There is no model {model[:100]!r}, or you may not use it."))
         else:
@@ -225,10 +226,11 @@ class Deployments:
         )
 
     async def _owner(self, caller: Account, owner: str | None) -> Account:
-        if owner is None or owner.lower() == caller.username.lower():
-            return caller
+        owner = owner or caller.username
         if not models_policy.may_create(caller, owner):
             raise ForbiddenError(models_policy.why_not(caller, owner, Role.WRITER))
+        if owner.lower() == caller.username.lower():
+            return caller
         account = await self.versions.models.accounts.by_username(owner)
         if account is None:
             raise NotFoundError(f"There is no account {owner}.")

@@ -72,7 +72,8 @@ async def profile(request: Request) -> Page:
     found = await services.models.by_owner(
         caller, account.username, window(request, limit=PER_PAGE, key_types=(int,))
     )
-    values = {"account": account, "models": found.items, "more": older(request, found)}
+    role = caller.role_in(account.username) if caller is not None and account.type == "organization" else None
+    values = {"account": account, "models": found.items, "more": older(request, found), "role": role}
     return Page(template="profile.html", title=account.username, values=values)
 
 

@@ -95,6 +95,10 @@ class Organizations:
         """Return members and invited ones, by name, to a member. Raises NotFoundError."""
         return await self.store.members((await self.get(caller, name)).id)
 
+    async def may_act(self, caller: Account, name: str) -> bool:
+        """Whether the caller is a member there; being an administrator of the platform is not enough."""
+        return caller.role_in(name) is not None and await self.accounts.by_username(name) is not None
+
     async def put_member(
         self, caller: Account, name: str, username: str, role: Role, *, at_once: bool = False
     ) -> Member:
