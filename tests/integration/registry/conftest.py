@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from cogyard.compose.zerocopy import ZeroCopy
 from cogyard.testing.local_registry import LocalRegistry
 from cogyard.testing.registry import People, RecordedPushes
 
@@ -51,7 +52,7 @@ def registry(tmp_path: Path) -> Iterator[Running]:
 def running(folder: Path, *, idle_seconds: float = 60, quota: int | None = None) -> Iterator[Running]:
     """Run a registry over a folder, until the end of the block; again over the same folder is a restart."""
     behind = LocalRegistry.open(folder, idle_seconds=idle_seconds, quota=quota)
-    config = uvicorn.Config(behind.app, log_level="error", lifespan="off", access_log=False)
+    config = uvicorn.Config(ZeroCopy(behind.app), log_level="error", lifespan="off", access_log=False)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))

@@ -19,6 +19,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from cogyard.compose.closing import Closing
+from cogyard.compose.zerocopy import ZeroCopy
 
 #: How long open connections (streams, waiting requests) get once everything else is done, in seconds.
 _LAST_ANSWERS = 3
@@ -94,7 +95,8 @@ async def serve(
     `started` is called once requests are answered, `stopping` at the first signal.
     """
     app = Closing(platform.app)
-    servers = [_server(app, door, access_log=access_log) for door in doors]
+    served = ZeroCopy(app)
+    servers = [_server(served, door, access_log=access_log) for door in doors]
     serving = [
         asyncio.create_task(server.serve(sockets=[door.socket]))
         for server, door in zip(servers, doors, strict=True)

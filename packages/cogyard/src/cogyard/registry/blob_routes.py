@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from cogyard.domain.blobs import LocalFiles
 from cogyard.registry.context import Context
 from cogyard.registry.errors import BlobUnknownError, UnsupportedError
 from cogyard.registry.names import Target, digest_of, repository_of
 from cogyard.registry.ports import StillUsedError
 from cogyard.registry.ranges import wanted
 from cogyard.registry.tokens import DELETE
+
+#: ASGI's name for the ability of a server to send from a file descriptor.
+ZERO_COPY = "http.response.zerocopysend"
 
 #: Nothing here may ever run in a browser: the registry shares its origin with the pages.
 SAFE = {
@@ -53,6 +59,9 @@ async def get_blob(context: Context, request: Request, target: Target) -> Respon
     headers["Content-Length"] = str(stop - start)
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
+    file = context.blobs.path(digest) if isinstance(context.blobs, _WithFiles) else None
+    if file is not None and ZERO_COPY in (request.scope.get("extensions") or {}):
+        return FileResponse(file, (start, stop), status_code=status, headers=headers)
     return BlobResponse(context.blobs.read(digest, start, stop), status_code=status, headers=headers)
 
 
@@ -78,6 +87,35 @@ def matches(header: str | None, digest: str) -> bool:
     }
 
 
+class FileResponse(Response):
+    """Sends a part of a file without reading it, through a server that can; it ends when the client goes."""
+
+    def __init__(
+        self, path: Path, part: tuple[int, int], *, status_code: int, headers: dict[str, str]
+    ) -> None:
+        super().__init__(status_code=status_code, headers=headers)
+        self._path = path
+        self._start, self._stop = part
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
+        """Answer."""
+        with self._path.open("rb", buffering=0) as file:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_until_gone, receive, tasks.cancel_scope)
+                await send(
+                    {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+                )
+                count = self._stop - self._start
+                await send({"type": ZERO_COPY, "file": file, "offset": self._start, "count": count})
+                tasks.cancel_scope.cancel()
+
+
+async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
+
+
 class BlobResponse(Response):
     """Sends a stream of known length, and stops reading when the client goes."""
 
@@ -88,13 +126,7 @@ class BlobResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
         """Answer. The server says only through `receive` that the client has gone."""
         async with anyio.create_task_group() as tasks:
-
-            async def watch() -> None:
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(watch)
+            tasks.start_soon(_until_gone, receive, tasks.cancel_scope)
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
@@ -103,3 +135,8 @@ class BlobResponse(Response):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             tasks.cancel_scope.cancel()
+
+
+@runtime_checkable
+class _WithFiles(LocalFiles, Protocol):
+    """LocalFiles that can be asked for at run time."""
