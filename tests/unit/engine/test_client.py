@@ -111,3 +111,32 @@ def test_the_last_line_that_says_something() -> None:
     assert last_line("a\n b \n\n") == "b"
     assert last_line("") == ""
     assert issubclass(ContainerError, EngineError)
+
+
+@pytest.mark.parametrize(("mode", "shared"), [("host", True), ("bridge", False), ("slirp4netns", False)])
+def test_podman_is_asked_whose_network_containers_have(tmp_path: Path, mode: str, shared: bool) -> None:
+    """Of a container that is made for it, not started, and removed again; Docker has no such setting."""
+    body = f"""echo "$@" >> {tmp_path}/asked
+case "$1" in create) echo c1 ;; inspect) echo {mode} ;; esac"""
+    client = Client(name="podman", program=program(tmp_path, "podman", body))
+    assert client.on_host_network("model") is shared
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert (asked[0], asked[-1]) == ("create --pull never model", "rm --force c1")
+    assert not Client(name="docker", program=client.program).on_host_network("model")
+    refusing = Client(name="podman", program=program(tmp_path, "refusing", "exit 125"))
+    assert not refusing.on_host_network("model")
+
+
+def test_on_the_machine_s_network_the_server_listens_where_it_would_be_published() -> None:
+    """On that address alone; a server that reads no HOST is told in its command."""
+    settings = Settings(
+        image="x", env={"A": "1"}, publish="127.0.0.1:8393", host_command=("serve", "--host", "127.0.0.1")
+    )
+    direct = settings.on_host_network(lambda _host: 0)
+    assert (direct.direct, direct.publish) == ("127.0.0.1:8393", None)
+    assert direct.env == {"A": "1", "HOST": "127.0.0.1", "PORT": "8393"}
+    assert "-p" not in direct.arguments("n")
+    assert direct.arguments("n")[-4:] == ["x", "serve", "--host", "127.0.0.1"]
+    any_port = Settings(image="x", publish="127.0.0.1:0").on_host_network(lambda _host: 4321)
+    assert (any_port.direct, any_port.env["PORT"]) == ("127.0.0.1:4321", "4321")
+    assert Settings(image="x", publish="[::1]:80").on_host_network(lambda _host: 0).direct == "[::1]:80"

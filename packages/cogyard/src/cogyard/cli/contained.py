@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cogyard import engine
 from cogyard.cli.errors import CommandError
-from cogyard.cli.placing import beside_image, options_for
+from cogyard.cli.placing import beside_built, beside_image, options_for
 from cogyard.cli.running import OnLog, RunningModel, Wish
 from cogyard.errors import CogyardError
 
@@ -43,7 +43,9 @@ class FoundContainer:
         if self.project is not None:
             facts = build_into(self.client, self.image, self.wish.filename, console)
             gpus = gpus or _gpus_of(self.project, console)
-        weights = beside_image(self.image, facts, console)
+            weights = beside_built(self.image)
+        else:
+            weights = beside_image(self.image, facts, console)
         return ReadyContainer(
             wish=self.wish,
             client=self.client,
@@ -76,6 +78,10 @@ class ReadyContainer:
         """Return how the container is run."""
         env = {"LOG_FORMAT": "console", "COG_LOG_LEVEL": "warning", **self.wish.variables}
         command: tuple[str, ...] = ()
+        direct: tuple[str, ...] = ()
+        if not self.ours:
+            address = publish.rpartition(":")[0].strip("[]")
+            direct = ("python", "-m", "cog.server.http", "--host", address)
         if self.wish.setup_timeout is not None:
             env["COG_SETUP_TIMEOUT"] = f"{self.wish.setup_timeout:g}"
         if upload_url is not None:
@@ -84,8 +90,15 @@ class ReadyContainer:
                 command = (
                     "python", "-m", "cog.server.http", "--host", "0.0.0.0", "--upload-url", upload_url,  # noqa: S104 - inside the container
                 )  # fmt: skip
+                direct += ("--upload-url", upload_url)
         return engine.Settings(
-            image=self.image, env=env, gpus=self.gpus, publish=publish, command=command, options=self.mounts
+            host_command=direct,
+            image=self.image,
+            env=env,
+            gpus=self.gpus,
+            publish=publish,
+            command=command,
+            options=self.mounts,
         )
 
     def start(self, on_log: OnLog) -> AbstractAsyncContextManager[RunningModel]:

@@ -61,6 +61,15 @@ def beside_stored(store: ImageStore, stored: StoredImage) -> tuple[Artifact, ...
     return kept(store, (each for each in stored.beside if is_entry(each)))
 
 
+def beside_built(name: str) -> tuple[Artifact, ...]:
+    """Return the weights of an image that was built here just now."""
+    from cogyard.image.build import local_store
+    from cogyard.oci.reference import Reference
+
+    store = local_store()
+    return beside_stored(store, store.image(Reference.parse(name)))
+
+
 def beside_image(name: str, facts: ImageFacts | None, console: Console) -> tuple[Artifact, ...]:
     """Return the weights of an image that an engine runs: of the local store, else fetched from its registry.
 

@@ -106,12 +106,30 @@ class Client:
             found = json.loads(done.stdout)[0]
             config = found.get("Config") or {}
             return ImageFacts(
-                id=str(found["Id"]),
+                id=f"sha256:{str(found['Id']).removeprefix('sha256:')}",  # which podman leaves out
                 labels={str(key): str(value) for key, value in (config.get("Labels") or {}).items()},
                 command=tuple(str(word) for word in config.get("Cmd") or ()),
             )
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise EngineError(f"{self.name} described the image {name} in a way not known here") from error
+
+    def on_host_network(self, image: str) -> bool:
+        """Say whether containers get the machine's own network unless told otherwise, where no port is published.
+
+        podman does so when its containers.conf says `netns = "host"`, and tells it of a container only; so one is made,
+        not started, and removed.
+        """
+        if self.name != "podman":
+            return False
+        made = self.call("create", "--pull", "never", image)
+        if made.returncode != 0:
+            return False  # it cannot be run either, and will say why
+        container = made.stdout.strip()
+        try:
+            said = self.call("inspect", "--format", "{{.HostConfig.NetworkMode}}", container)
+            return said.returncode == 0 and said.stdout.strip() == "host"
+        finally:
+            self.call("rm", "--force", container)
 
     def pull(self, name: str) -> None:
         """Fetch an image from its registry; the engine shows on stderr how far it is.

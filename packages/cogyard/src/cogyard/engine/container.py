@@ -11,7 +11,7 @@ import secrets
 import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cogyard.engine.client import Client
 from cogyard.engine.errors import ContainerError, EngineError
@@ -38,8 +38,29 @@ class Settings:
     env: Mapping[str, str] = field(default_factory=dict)
     gpus: str | None = None
     publish: str | None = None
+    direct: str | None = None
+    """`HOST:PORT` of a server that listens on the machine's own network."""
     command: Sequence[str] = ()
     options: Sequence[str] = ()
+    host_command: Sequence[str] = ()
+    """The command instead, where a container has the machine's network and the server does not read HOST."""
+
+    def on_host_network(self, free: Callable[[str], int]) -> Settings:
+        """Return the settings where a container has the machine's own network.
+
+        The server listens where it would be published otherwise, since nothing is published there. `free` finds a port
+        of an address.
+        """
+        host, _, port = (self.publish or "").rpartition(":")
+        host = host.strip("[]")
+        chosen = free(host) if port == "0" else int(port)
+        return replace(
+            self,
+            publish=None,
+            direct=f"{host}:{chosen}" if ":" not in host else f"[{host}]:{chosen}",
+            env={**self.env, "HOST": host, "PORT": str(chosen)},
+            command=self.host_command or self.command,
+        )
 
     def arguments(self, name: str) -> list[str]:
         """Return the words after `docker`. Values of variables are not among them: other users can see those."""
@@ -54,12 +75,29 @@ class Settings:
         return [*words, *self.options, self.image, *self.command]
 
 
+def free_port(host: str) -> int:
+    """Return a port of this machine that is free at the moment."""
+    import socket
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 class Container:
     """A running container; get one from `Container.run`."""
 
     def __init__(
-        self, client: Client, name: str, process: asyncio.subprocess.Process, on_text: OnText
+        self,
+        client: Client,
+        name: str,
+        process: asyncio.subprocess.Process,
+        on_text: OnText,
+        direct: str | None = None,
     ) -> None:
+        self._direct = direct
         self._client = client
         self._process = process
         self._on_text = on_text
@@ -73,9 +111,11 @@ class Container:
     @asynccontextmanager
     async def run(cls, client: Client, settings: Settings, on_text: OnText) -> AsyncIterator[Container]:
         """Run a container for the length of the block. Raises EngineError when the client cannot be started."""
-        name = f"cog-{secrets.token_hex(6)}"
         import os
 
+        if settings.publish is not None and await asyncio.to_thread(client.on_host_network, settings.image):
+            settings = settings.on_host_network(free_port)
+        name = f"cog-{secrets.token_hex(6)}"
         try:
             process = await asyncio.create_subprocess_exec(
                 str(client.program),
@@ -88,7 +128,7 @@ class Container:
             )
         except OSError as error:
             raise EngineError(f"{client.program} cannot be run: {error.strerror}") from error
-        container = cls(client, name, process, on_text)
+        container = cls(client, name, process, on_text, settings.direct)
         try:
             yield container
         finally:
@@ -108,6 +148,8 @@ class Container:
 
         Raises ContainerError when the container ends before.
         """
+        if self._direct is not None:
+            return f"http://{self._direct}"
         while True:
             self.check()
             done = await asyncio.to_thread(self._client.call, "port", self.name, f"{PORT}/tcp")
