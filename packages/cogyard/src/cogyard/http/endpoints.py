@@ -14,6 +14,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from cogyard.domain.roles import Role
 from cogyard.domain.scopes import Scope
@@ -75,8 +77,23 @@ class Endpoint:
 
 def route(endpoint: Endpoint) -> Route:
     """Return the route of an endpoint: the door first, then the handler, and every error as a problem document."""
+    return Route(endpoint.path, _Answer(endpoint), methods=[endpoint.method], name=endpoint.operation)
 
-    async def answer(request: Request) -> Response:
+
+class _Answer:
+    """The application of one endpoint; not a function, which Starlette would wrap to catch what is caught here."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        request = Request(scope, receive, send)
+        response = await self._response(request)
+        await response(scope, receive, send)
+
+    async def _response(self, request: Request) -> Response:
+        endpoint = self._endpoint
         request.state.operation = endpoint.operation
         try:
             if endpoint.access is Access.ACCOUNT:
@@ -85,12 +102,11 @@ def route(endpoint: Endpoint) -> Route:
                 _require_role(account, endpoint.takes)
             limits = _limits(request, endpoint)
             response = await endpoint.handler(request)
-            response.headers.update(limits)
+            if limits:
+                response.headers.update(limits)
             return response  # noqa: TRY300 - whatever fails here is a problem document too
         except Exception as error:  # noqa: BLE001 - what is not ours is logged by problem_of and said to be our fault
             return problem_of(error)
-
-    return Route(endpoint.path, answer, methods=[endpoint.method], name=endpoint.operation)
 
 
 def _limits(request: Request, endpoint: Endpoint) -> Mapping[str, str]:

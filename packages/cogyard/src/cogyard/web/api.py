@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cogyard.features.accounts import routes as accounts
 from cogyard.features.collections import routes as collections
@@ -80,29 +79,52 @@ def create_api() -> ASGIApp:
 
     Browsers of other sites may call it with a token: the permission is for everybody and never for cookies.
     """
-    cors = Middleware(
-        CORSMiddleware,
+    rooms = _Rooms(API)
+    plain = _Plain(rooms, vary=b"Origin")
+    cors = CORSMiddleware(
+        _Plain(rooms),
         allow_origins=["*"],
         allow_methods=METHODS,
         allow_headers=_SENT,
         expose_headers=_READABLE,
         max_age=86400,
     )
-    return _router(API, [cors])
+
+    async def api(scope: Scope, receive: Receive, send: Send) -> None:
+        # What has no Origin comes from no page, and needs nothing but to be told from what does.
+        foreign = any(name == b"origin" for name, _ in scope["headers"])
+        await (cors if foreign else plain)(scope, receive, send)
+
+    return api
 
 
 def create_capabilities() -> ASGIApp:
     """Return what is reached by addresses that nobody can guess, at the root of the host."""
-    return _router(CAPABILITIES, [])
+    return _Plain(_Rooms(CAPABILITIES))
 
 
-def _router(endpoints: tuple[Endpoint, ...], middleware: list[Middleware]) -> ASGIApp:
+class _Rooms:
+    """Routes by the first word of their addresses, so that a request is compared with those of its own room only."""
+
+    def __init__(self, endpoints: tuple[Endpoint, ...]) -> None:
+        rooms: dict[str, list[Endpoint]] = {}
+        for endpoint in endpoints:
+            rooms.setdefault(_room(endpoint.path), []).append(endpoint)
+        self._rooms = {name: _router(tuple(found)) for name, found in rooms.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request in its room."""
+        router = self._rooms.get(_room(scope["path"].removeprefix(scope.get("root_path", ""))), _nothing_here)
+        await router(scope, receive, send)
+
+
+def _room(path: str) -> str:
+    return path[1:].partition("/")[0]
+
+
+def _router(endpoints: tuple[Endpoint, ...]) -> Router:
     routes = [route(endpoint) for endpoint in endpoints]
-    router = Router([*routes, *_refusals(endpoints)], redirect_slashes=False, default=_nothing_here)
-    app: ASGIApp = _Plain(router)
-    for each in reversed(middleware):
-        app = each.cls(app, *each.args, **each.kwargs)
-    return app
+    return Router([*routes, *_refusals(endpoints)], redirect_slashes=False, default=_nothing_here)
 
 
 def _refusals(endpoints: tuple[Endpoint, ...]) -> list[Route]:
@@ -133,18 +155,19 @@ async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
 class _Plain:
     """Adds what every answer of the API says: it is nobody's page and nobody keeps it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, vary: bytes | None = None) -> None:
         self.app = app
+        self._said = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+        if vary is not None:
+            self._said.append((b"vary", vary))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def sending(message: dict[str, object]) -> None:
+        async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = list(message.get("headers", []))  # type: ignore[call-overload] # ASGI's own shape
+                headers = list(message.get("headers", ()))
                 names = {name for name, _ in headers}
-                for name, value in ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")):
-                    if name not in names:
-                        headers.append((name, value))
+                headers += [pair for pair in self._said if pair[0] not in names]
                 message["headers"] = headers
             await send(message)
 
-        await self.app(scope, receive, sending)  # type: ignore[arg-type] # ASGI's own shape
+        await self.app(scope, receive, sending)

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -54,7 +54,7 @@ def create_application(
             *([Middleware(Measured, meter=meter)] if meter is not None else []),
             Middleware(Proxied, trusted=settings.trusted_proxies),
             Middleware(
-                SessionMiddleware,
+                Sessions,
                 secret_key=settings.session_secret,
                 session_cookie=SESSION_COOKIE,
                 max_age=int(SESSION_LIFE.total_seconds()),
@@ -74,6 +74,18 @@ def create_application(
     app.state.services = services
     app.state.web = settings
     return app
+
+
+class Sessions(SessionMiddleware):
+    """Sessions for whoever says none of our tokens: beside a token a session counts for nothing, and none begins."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Go on with the session, or with an empty one."""
+        if scope["type"] == "http" and _has_token(scope):
+            scope["session"] = {}
+            await self.app(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
 
 
 class Switch:
@@ -122,13 +134,14 @@ class Switch:
             return "registry", self.registry
         if path == METRICS and self.metrics is not None:
             return "metrics", self.metrics
-        if path == DOCUMENT or (path != "/healthz" and _is_for_api(scope)):
+        if path == DOCUMENT or (path != "/healthz" and _has_token(scope)):
             return "api", self.api
         return "pages", self.pages
 
 
-def _is_for_api(scope: Scope) -> bool:
-    return token_of(HTTPConnection(scope).headers.get("authorization")) is not None
+def _has_token(scope: Scope) -> bool:
+    said = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+    return said is not None and token_of(said.decode("latin-1")) is not None
 
 
 def _below(scope: Scope, base: str) -> Scope:
