@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +45,7 @@ LEAST: dict[str, Role] = {
     "models.limits.update": Role.WRITER,
     "models.retention.get": Role.WRITER,
     "models.retention.update": Role.WRITER,
-    "deployments.retention.get": Role.READER,
+    "deployments.retention.get": Role.WRITER,
     "deployments.retention.update": Role.WRITER,
     "predictions.webhooks.replay": Role.WRITER,
     "hardware.list": Role.READER,
@@ -280,6 +281,22 @@ async def test_whoever_is_removed_is_out_with_the_next_request(scene: Scene) -> 
 
     assert await looked("demoted") == [200, 200, 200, 200, 403]
     assert await looked("removed") == [200, 200, 404, 404, 404]
+
+
+async def test_owners_who_leave_at_once_leave_one_behind(scene: Scene) -> None:
+    """Each is decided about after the other; whoever comes last is told to stay."""
+    platform = scene.platform
+    accounts, organizations = platform.services.accounts, platform.services.organizations
+    people = [await accounts.get(name) for name in ("owner", "the-owner")]
+    leaving = [
+        organizations.remove_member(person, ORGANIZATION, person.username)
+        for person in people
+        if person is not None
+    ]
+    ends = await asyncio.gather(*leaving, return_exceptions=True)
+    assert sorted(type(end).__name__ for end in ends) == ["ConflictError", "NoneType"]
+    left = await organizations.members(platform.accounts["root"], ORGANIZATION)
+    assert [each.role for each in left if each.joined].count(Role.OWNER) == 1
 
 
 async def test_lists_show_members_what_is_the_organizations(scene: Scene) -> None:

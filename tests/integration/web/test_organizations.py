@@ -186,6 +186,57 @@ async def test_names_that_strangers_chose_cannot_act(site: Site) -> None:
         assert "&lt;script&gt;alert" in shown
 
 
+async def test_members_see_what_was_told_of_an_organizations_prediction(site: Site) -> None:
+    """Also who acts for themselves; only writers are offered to tell it again or to delete it."""
+    ada = await _acme(site)
+    version = await site.version("ada", "hello")
+    made = await ada.post("/account/webhooks", data={"url": "https://hooks.test/acme", "enabled": "1"})
+    assert made.status_code == 200
+    asked = await ada.post("/v1/predictions", json={"version": version.id, "input": {"text": "x"}})
+    key = asked.json()["id"]
+    await site.services.predictions.queue.cancel(key)
+    for name, role, may in (("rea", Role.READER, False), ("wim", Role.WRITER, True)):
+        member = await _member(site, name, role)
+        assert (await member.post("/account/act", data={"account": name})).status_code == 303
+        shown = (await member.get(f"/p/{key}")).text
+        assert ("Tell https://hooks.test/acme again" in shown) is may
+        assert (f"/p/{key}/delete" in shown) is may
+        told = await member.post(f"/p/{key}/replay", data={"event": "start"})
+        assert told.status_code == (409 if may else 403)
+
+
+async def test_a_prediction_is_told_to_none_of_a_members_own_places(site: Site) -> None:
+    """An endpoint of one's own is none of the organization's, also for who may tell it again."""
+    await _acme(site)
+    version = await site.version("ada", "hello")
+    wim = await _member(site, "wim", Role.WRITER)
+    asked = await wim.post("/v1/predictions", json={"version": version.id, "input": {"text": "x"}})
+    key = asked.json()["id"]
+    await site.services.predictions.queue.cancel(key)
+    assert (await wim.post("/account/act", data={"account": "wim"})).status_code == 303
+    own = await wim.post("/v1/webhooks/endpoints", json={"url": "https://hooks.test/wim"})
+    refused = await wim.post(f"/v1/predictions/{key}/webhooks/replay", json={"endpoint": own.json()["id"]})
+    assert refused.status_code == 422
+    assert "of the account that the prediction belongs to" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("role", "settings", "deletes"), [("reader", 404, False), ("writer", 200, False), ("admin", 200, True)]
+)
+async def test_settings_offer_what_a_role_may(site: Site, role: str, settings: int, deletes: bool) -> None:
+    """A reader has none, a writer no deletion; a deployment's tab is there for whoever may change it."""
+    ada = await _acme(site)
+    assert (await ada.post("/create", data={"name": "hello", "visibility": "private"})).status_code == 303
+    member = await _member(site, "mia", Role(role))
+    shown = await member.get("/acme/hello/settings")
+    assert shown.status_code == settings
+    assert ("Delete this model" in shown.text) is deletes
+    if role == "writer":
+        refused = await member.post("/acme/hello/settings", data={"visibility": "public"})
+        assert refused.status_code == 403
+        assert "an admin may" in refused.text
+
+
 def test_forms_that_take_only_a_reader_are_there() -> None:
     """A form that is gone leaves no hole: every other one takes a writer of the organization one acts for."""
     assert {path for path, method, _ in TABLE if method == "POST"} >= FOR_READERS

@@ -19,6 +19,7 @@ from cogyard.domain.names import split_model
 from cogyard.domain.paging import Window
 from cogyard.domain.values import Account, Version
 from cogyard.features.bench import NOTHING, Code, Form, Plain, sent
+from cogyard.features.deployments import policy
 from cogyard.features.deployments.service import Wanted
 from cogyard.features.keeping import keep_of
 from cogyard.features.models.pages import again, named_prediction, object_of
@@ -40,10 +41,16 @@ class Shown:
 
     deployment: Deployment
     version: Version | None
+    may_change: bool
 
     def page(self, template: str, tab: str, **values: Any) -> Page:
         """Return one of its tabs."""
-        common = {"deployment": self.deployment, "version": self.version, "tab": tab}
+        common = {
+            "deployment": self.deployment,
+            "version": self.version,
+            "may_change": self.may_change,
+            "tab": tab,
+        }
         return Page(template=template, title=self.deployment.path, values={**common, **values})
 
     @property
@@ -241,7 +248,7 @@ async def find(request: Request) -> Shown:
     account, path = require_account(request), request.path_params
     deployment = await services_of(request).deployments.get(account, path["owner"], path["name"])
     version = await _version(request, account, deployment, deployment.release.configuration.version)
-    return Shown(deployment=deployment, version=version)
+    return Shown(deployment=deployment, version=version, may_change=policy.may_change(account, deployment))
 
 
 async def _version(request: Request, account: Account, deployment: Deployment, id: str) -> Version | None:

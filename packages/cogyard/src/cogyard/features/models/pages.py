@@ -29,10 +29,19 @@ class Shown:
     model: Model
     version: Version | None
     is_owner: bool
+    """Whether the caller may change it."""
+    governs: bool
+    """Whether the caller may delete it, and say who sees it."""
 
     def page(self, template: str, tab: str, **values: Any) -> Page:
         """Return one of its tabs."""
-        common = {"model": self.model, "version": self.version, "is_owner": self.is_owner, "tab": tab}
+        common = {
+            "model": self.model,
+            "version": self.version,
+            "is_owner": self.is_owner,
+            "governs": self.governs,
+            "tab": tab,
+        }
         return Page(template=template, title=self.model.path, values={**common, **values})
 
 
@@ -198,7 +207,10 @@ async def find(request: Request) -> Shown:
     latest = model.latest_version
     version = await services.versions.get(account, owner, name, latest) if latest else None
     return Shown(
-        model=model, version=version, is_owner=account is not None and policy.may_change(account, model)
+        model=model,
+        version=version,
+        is_owner=policy.may_change(account, model),
+        governs=policy.may_govern(account, model),
     )
 
 

@@ -122,6 +122,7 @@ async def card_values(
         "prediction": prediction,
         "made_by": await version_of(request, prediction),
         "is_author": not is_example and policy.may_see(account, prediction),
+        "may_delete": account is not None and policy.may_change(account, prediction),
         "is_example": is_example,
         "on_page": on_page,
         "place": await services_of(request).predictions.place(prediction.id) if waits else None,

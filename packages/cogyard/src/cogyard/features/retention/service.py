@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from cogyard.domain.retention import FOREVER, Keep, Scope
 from cogyard.domain.values import Account
-from cogyard.features.deployments import policy as deployed
 from cogyard.features.deployments.service import Deployments
 from cogyard.features.models import policy
 from cogyard.features.models.service import Models
@@ -53,8 +52,7 @@ class Retention:
 
     async def set_of_deployment(self, caller: Account, owner: str, name: str, keep: Keep | None) -> Retained:
         """Set it; None is as its model has it. Raises NotFoundError, ForbiddenError."""
-        found = await self.deployments.changeable(caller, owner, name)
-        return await self._made(Place(scope=Scope.DEPLOYMENT, id=found.id), keep)
+        return await self._made(await self._deployment(caller, owner, name), keep)
 
     async def _model(self, caller: Account, owner: str, name: str) -> Place:
         model = await self.models.get(caller, owner, name)
@@ -65,12 +63,7 @@ class Retention:
         return Place(scope=Scope.MODEL, id=model.id)
 
     async def _deployment(self, caller: Account, owner: str, name: str) -> Place:
-        deployment = await self.deployments.get(caller, owner, name)
-        if not deployed.may_change(caller, deployment):
-            raise ForbiddenError(
-                f"Only who may change {deployment.path} may see and set how long its data is kept."
-            )
-        return Place(scope=Scope.DEPLOYMENT, id=deployment.id)
+        return Place(scope=Scope.DEPLOYMENT, id=(await self.deployments.changeable(caller, owner, name)).id)
 
     async def _made(self, place: Place, keep: Keep | None) -> Retained:
         if not await self.store.set(place, keep):

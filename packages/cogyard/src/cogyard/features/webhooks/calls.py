@@ -44,20 +44,26 @@ class WebhookCalls:
         prediction_id: str | None = None,
         endpoint: str | None = None,
     ) -> Slice[Delivery]:
-        """Return the caller's tries of the last week, newest first; those to one endpoint also when it is gone."""
-        return await self.log.deliveries(caller.id, window, prediction_id=prediction_id, endpoint=endpoint)
+        """Return the caller's tries of the last week, newest first; those to one endpoint also when it is gone.
+
+        Of a prediction of an organization every member sees them.
+        """
+        account_id = await self._told(caller, prediction_id)
+        return await self.log.deliveries(account_id, window, prediction_id=prediction_id, endpoint=endpoint)
 
     async def waiting(self, caller: Account, *, prediction_id: str | None = None) -> tuple[Letter, ...]:
         """Return what is still to be told of the caller's predictions, the soonest due first."""
-        return await self.letters.waiting(caller.id, WAITING_LIMIT, prediction_id=prediction_id)
+        account_id = await self._told(caller, prediction_id)
+        return await self.letters.waiting(account_id, WAITING_LIMIT, prediction_id=prediction_id)
 
     async def replay(
         self, caller: Account, prediction_id: str, event: str, endpoint: str | None = None
     ) -> Letter:
         """Tell an event once more, as things are now, with the `webhook-id` that it had.
 
-        It is told to an endpoint of the caller's, or to the prediction's own webhook. Raises NotFoundError,
-        InvalidError, and ConflictError for what is waiting to be told, has not happened, or has nobody to hear it.
+        It is told to an endpoint of whom the prediction belongs to, or to the prediction's own webhook. Raises
+        NotFoundError, ForbiddenError for an organization's reader, InvalidError, and ConflictError for what is waiting
+        to be told, has not happened, or has nobody to hear it.
         """
         if (what := events_problem([event])) is not None:
             raise InvalidError(f"event: {what}", problems=[("event", what)])
@@ -66,7 +72,7 @@ class WebhookCalls:
             raise ForbiddenError(
                 "As a reader of the organization you may not call its webhooks; a writer may."
             )
-        await self._require_receiver(caller, prediction, endpoint)
+        await self._require_receiver(prediction, endpoint)
         if event == "completed" and not prediction.status.terminal:
             raise ConflictError("This prediction has not ended yet.")
         letter = Letter(
@@ -83,16 +89,27 @@ class WebhookCalls:
         self.ring()
         return letter
 
-    async def _require_receiver(self, caller: Account, prediction: Prediction, endpoint: str | None) -> None:
+    async def _told(self, caller: Account, prediction_id: str | None) -> int:
+        """Return whose tries are meant: a prediction's account's, when the caller may see it; else the caller's own."""
+        if prediction_id is None:
+            return caller.id
+        try:
+            return (await self.predictions.get(caller, prediction_id)).account_id
+        except NotFoundError:
+            # It may be deleted; what was told of it is still the caller's.
+            return caller.id
+
+    async def _require_receiver(self, prediction: Prediction, endpoint: str | None) -> None:
         if endpoint is None:
             if prediction.webhook is None:
                 raise ConflictError("This prediction has no webhook; name an endpoint.")
             return
-        try:
-            found = await self.endpoints.get(caller, endpoint)
-        except NotFoundError as error:
-            what = f"you have no endpoint {endpoint[:40]!r}"
-            raise InvalidError(f"endpoint: {what}", problems=[("endpoint", what)]) from error
+        # Those of whom the prediction belongs to: nobody sends an organization's to a place of their own.
+        listed = await self.endpoints.of(prediction.account_id)
+        found = next((each for each in listed if each.id == endpoint), None)
+        if found is None:
+            what = f"there is no endpoint {endpoint[:40]!r} of the account that the prediction belongs to"
+            raise InvalidError(f"endpoint: {what}", problems=[("endpoint", what)])
         if not found.enabled:
             raise ConflictError(f"The endpoint is disabled. {found.disabled_reason or ''}".strip())
 

@@ -65,7 +65,11 @@ class Endpoints:
 
     async def list(self, caller: Account) -> tuple[WebhookEndpoint, ...]:
         """Return the caller's endpoints, the oldest first."""
-        return await self.store.list(caller.id)
+        return await self.of(caller.id)
+
+    async def of(self, account_id: int) -> tuple[WebhookEndpoint, ...]:
+        """Return the endpoints of the account of that number, for who may see what it is told."""
+        return await self.store.list(account_id)
 
     async def get(self, caller: Account, id: str) -> WebhookEndpoint:
         """Return an endpoint of the caller's. Raises NotFoundError, also for another's."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cogyard.domain.paging import Window
 from cogyard.domain.values import Account, Prediction
 from cogyard.domain.webhooks import OWN
+from cogyard.features.predictions.policy import may_change
 from cogyard.features.services import Services
 from cogyard.features.webhooks.ports import Delivery, Letter
 from cogyard.http.errors import NotFoundError
@@ -36,7 +37,7 @@ class Told:
 async def told_of(services: Services, account: Account, prediction: Prediction) -> Told:
     """Return what was told of a prediction of the caller's, and what still will be."""
     found = await services.calls.list(account, Window(limit=SHOWN), prediction_id=prediction.id)
-    endpoints = await services.endpoints.list(account)
+    endpoints = await services.endpoints.of(prediction.account_id)
     targets = {each.id: each.url for each in endpoints}
     if prediction.webhook:
         targets[prediction.id] = prediction.webhook
@@ -46,7 +47,7 @@ async def told_of(services: Services, account: Account, prediction: Prediction) 
         tries=found.items,
         waiting=await services.calls.waiting(account, prediction_id=prediction.id),
         targets=targets,
-        receivers=[*own, *hear] if prediction.status.terminal else [],
+        receivers=[*own, *hear] if prediction.status.terminal and may_change(account, prediction) else [],
     )
 
 
