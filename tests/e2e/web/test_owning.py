@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -164,11 +164,36 @@ def test_an_endpoint_that_nobody_answers(person: Callable[..., Page], live_platf
     expect(page.get_by_text("None yet.")).to_be_visible()
 
 
+@pytest.fixture(scope="module")
+def long_names(live_platform: LivePlatform) -> Iterator[str]:
+    """Make a model, a collection, a token and an endpoint with the longest names there may be, without a space."""
+    name, owner = "n" * 64, live_platform.owner
+    model = {
+        "owner": owner,
+        "name": name,
+        "visibility": "public",
+        "hardware": "cpu",
+        "description": "W" * 500,
+    }
+    with live_platform.http() as http:
+        http.post("/v1/models", json=model).raise_for_status()
+        http.put(f"/v1/collections/{name}", json={"name": "C" * 100, "description": "W" * 500})
+        http.put(f"/v1/collections/{name}/models/{owner}/{name}").raise_for_status()
+        token = http.post("/v1/tokens", json={"name": "T" * 100, "expires_in": 3600}).json()["id"]
+        address = "https://hooks.invalid/" + "u" * 1900
+        endpoint = http.post("/v1/webhooks/endpoints", json={"url": address, "enabled": False}).json()["id"]
+        yield name
+        http.delete(f"/v1/webhooks/endpoints/{endpoint}")
+        http.delete(f"/v1/tokens/{token}")
+        http.delete(f"/v1/collections/{name}")
+        http.delete(f"/v1/models/{owner}/{name}").raise_for_status()
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_page_is_wider_than_the_screen(
-    width: int, person: Callable[..., Page], live_platform: LivePlatform
+    width: int, person: Callable[..., Page], live_platform: LivePlatform, long_names: str
 ) -> None:
-    """On a phone as on a desk; each page has a title of its own, one heading, and no picture that does not load."""
+    """On a phone as on a desk, whatever things are called; each page has one heading and a title of its own."""
     page, owner = person("/", width=width), live_platform.owner
     tabs = ("", "/api", "/examples", "/readme", "/versions", "/instances", "/settings")
     paths = [f"/{owner}/hello{tab}" for tab in tabs]
@@ -180,6 +205,8 @@ def test_no_page_is_wider_than_the_screen(
         "/account/api-tokens",
         "/account/retention",
     ]
+    paths += [f"/{owner}/{long_names}", f"/{owner}/{long_names}/settings", f"/{owner}"]
+    paths += [f"/collections/{long_names}", f"/collections/{long_names}/edit"]
     titles = set()
     for path in paths:
         page.goto(path)
@@ -187,4 +214,4 @@ def test_no_page_is_wider_than_the_screen(
         assert over <= 0, path
         assert page.locator("h1").count() == 1, path
         titles.add(page.title())
-    assert len(titles) >= len(paths) - len(tabs)
+    assert len(titles) >= len(paths) - len(tabs) - 2

@@ -53,6 +53,21 @@ QUESTIONS = {
         ),
         "predictions_unsuccessful (account_id=? AND id<?)",
     ),
+    "a page of one model's predictions that failed": (
+        (
+            f"SELECT * FROM predictions{predictions._HINTS[Stages.FAILED]} WHERE account_id = ? AND model = ?"
+            f" AND {predictions._STAGES[Stages.FAILED]} AND kind = 'prediction' AND (id) < (?)"
+            " ORDER BY id DESC LIMIT 9"
+        ),
+        "predictions_unsuccessful (account_id=? AND id<?)",
+    ),
+    "a page of predictions made on pages": (
+        (
+            f"SELECT * FROM predictions WHERE account_id = ? AND {predictions._FROM_WEB} AND kind = 'prediction'"
+            " AND (id) < (?) ORDER BY id DESC LIMIT 9"
+        ),
+        "predictions_from_web (account_id=? AND id<?)",
+    ),
     "a page of predictions that wait or run": (
         (
             f"SELECT * FROM predictions{predictions._HINTS[Stages.RUNNING]} WHERE account_id = ?"

@@ -66,7 +66,13 @@ _STAGES = {
     Stages.CANCELED: f"{_UNSUCCESSFUL} AND status <> 'failed'",
 }
 # Without statistics the planner would walk an account's predictions and look each of them up in the queue.
-_HINTS = {Stages.RUNNING: " INDEXED BY sqlite_autoindex_predictions_1"}
+# And a model's predictions may be many, those of them that failed few.
+_HINTS = {
+    Stages.RUNNING: " INDEXED BY sqlite_autoindex_predictions_1",
+    Stages.FAILED: " INDEXED BY predictions_unsuccessful",
+    Stages.CANCELED: " INDEXED BY predictions_unsuccessful",
+}
+_FROM_WEB = "source = 'web'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +166,9 @@ class SqlPredictions:
         if asked.created_before is not None:
             wanted.append(("id < ?", first_id(asked.created_before)))
         if asked.source is not None:
-            wanted.append(("source = ?", asked.source))
+            # Not bound where the index is partial, as below.
+            from_web = asked.source == "web"
+            wanted.append((_FROM_WEB, None) if from_web else ("source = ?", asked.source))
         if asked.version is not None:
             wanted.append(("version = ?", asked.version))
         if asked.model is not None:
