@@ -310,3 +310,22 @@ async def test_an_output_that_cannot_be_kept_is_a_failure(tmp_path: Path) -> Non
             ended = await _now(platform, prediction)
             assert ended.status is Status.FAILED
             assert "levels deep" in (ended.error or "")
+
+
+async def test_silence_is_told_and_what_comes_together_is_told_together(tmp_path: Path) -> None:
+    """A watcher hears of silence, so that no proxy ends the stream; then of all that came, in one; then of the end."""
+    async with ApiPlatform.open(tmp_path) as platform:
+        made = await _ask(platform)
+        queue = platform.services.predictions.queue
+        claim = await platform.instance().claim()
+        watching = platform.services.predictions.events(made.stream_token, beat=0.001)
+        assert list(await anext(watching)) == []
+        await queue.progress(claim.prediction.id, claim.lease_token, outputs=["a", "b"])
+        while not (told := await anext(watching)):
+            pass
+        assert [event.data for event in told] == ["a", "b"]
+        ended = Outcome(status="succeeded", streamed=True)
+        assert await queue.finished(claim.prediction.id, claim.lease_token, ended)
+        rest = [event.name async for batch in watching for event in batch]
+        assert rest == ["done"]
+        assert queue.live.topics == {}

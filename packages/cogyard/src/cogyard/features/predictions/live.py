@@ -42,7 +42,7 @@ class Topic:
     spoken: Spoken = field(default_factory=Spoken)
     """What the present run has said."""
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
-    _wakes: set[asyncio.Future[None]] = field(default_factory=set)
+    _wakes: set[asyncio.Future[bool]] = field(default_factory=set)
 
     def add(self, items: Sequence[Item]) -> None:
         """Number and remember new events, and wake watchers."""
@@ -85,20 +85,25 @@ class Topic:
     def wake(self) -> None:
         """Wake whoever waits for something to happen."""
         for future in self._wakes:
-            if not future.done():
-                future.set_result(None)
+            _tell(future, True)
 
     async def changed(self, timeout: float | None) -> bool:
         """Return True when something has happened, False after `timeout` seconds."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
         self._wakes.add(future)
+        timer = None if timeout is None else loop.call_later(timeout, _tell, future, False)
         try:
-            await asyncio.wait_for(future, timeout)
-        except TimeoutError:
-            return False
+            return await future
         finally:
             self._wakes.discard(future)
-        return True
+            if timer is not None:
+                timer.cancel()
+
+
+def _tell(future: asyncio.Future[bool], happened: bool) -> None:  # noqa: FBT001 - a timer's callback
+    if not future.done():
+        future.set_result(happened)
 
 
 @dataclass(eq=False)

@@ -273,10 +273,13 @@ class Predictions:
             raise NotFoundError
         return record.prediction
 
-    async def events(self, stream_token: str, after: int | None = None) -> AsyncGenerator[StreamEvent]:
+    async def events(
+        self, stream_token: str, after: int | None = None, *, beat: float | None = None
+    ) -> AsyncGenerator[Sequence[StreamEvent]]:
         """Yield what happens to a prediction, from the start or after an event's number, until `done`.
 
-        Whoever has the token may watch. Raises NotFoundError before the first event.
+        What comes together is yielded together; nothing, after each `beat` seconds in which nothing comes. Whoever has
+        the token may watch. Raises NotFoundError before the first event.
         """
         prediction = await self.find_stream(stream_token)
         key, last, looked = prediction.id, after or 0, False
@@ -289,17 +292,18 @@ class Predictions:
                     looked = True
                     fresh, over = await self._kept(key, last)
                     last = last if fresh else gap
-                for event in fresh:
-                    yield event
-                    last = event.id
-                    over = over or event.name == "done"
+                if fresh:
+                    yield fresh
+                    last = fresh[-1].id
+                    over = over or fresh[-1].name == "done"
                 if over:
                     return
                 # Nothing may be awaited between this look and the wait, or a wake-up would be missed.
                 if topic.since(last) == ():
                     if topic.ended is not None:
                         return
-                    await topic.changed(None)
+                    if not await topic.changed(beat):
+                        yield ()
 
     async def _kept(self, id: str, last: int) -> tuple[tuple[StreamEvent, ...], bool]:
         """Return the kept events after number `last`, and whether there will be no more."""

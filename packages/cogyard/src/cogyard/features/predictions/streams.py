@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -29,7 +29,9 @@ async def watch(request: Request) -> Response:
     after = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else None
     # Whether there is a prediction must be known before the headers are sent.
     await services_of(request).predictions.find_stream(request.path_params["token"])
-    events = services_of(request).predictions.events(request.path_params["token"], after)
+    events = services_of(request).predictions.events(
+        request.path_params["token"], after, beat=HEARTBEAT_SECONDS
+    )
     return StreamingResponse(
         _frames(events, Addresses.of(request)),
         media_type=None,
@@ -42,28 +44,15 @@ async def watch(request: Request) -> Response:
     )
 
 
-async def _frames(events: AsyncGenerator[StreamEvent], addresses: Addresses) -> AsyncIterator[bytes]:
+async def _frames(
+    batches: AsyncGenerator[Sequence[StreamEvent]], addresses: Addresses
+) -> AsyncIterator[bytes]:
     yield b": hi\n\n"
-    upcoming: asyncio.Task[StreamEvent] | None = None
-    try:
-        while True:
-            upcoming = upcoming or asyncio.ensure_future(anext(events))
-            done, _ = await asyncio.wait({upcoming}, timeout=HEARTBEAT_SECONDS)
-            if not done:
-                yield sse.COMMENT
-                continue
-            try:
-                event = upcoming.result()
-            except StopAsyncIteration:
-                return
-            upcoming = None
-            yield sse.encode(event.name, _shown(event, addresses), event.id)
-    finally:
-        if upcoming is not None:
-            upcoming.cancel()
-            await asyncio.gather(upcoming, return_exceptions=True)
-        # At once, not when the collector comes by: until then the watcher would count.
-        await events.aclose()
+    # Closed at once, not when the collector comes by: until then the watcher would count.
+    async with aclosing(batches):
+        async for events in batches:
+            frames = [sse.encode(event.name, _shown(event, addresses), event.id) for event in events]
+            yield b"".join(frames) or sse.COMMENT
 
 
 def _shown(event: StreamEvent, addresses: Addresses) -> str:
