@@ -69,6 +69,7 @@ RULES: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("POST", "/deployments/{owner}/{name}/snippets"): (DOOR, 404, 200, 200),
     ("GET", "/deployments/{owner}/{name}/predictions"): (DOOR, 404, 200, 200),
     ("GET", "/deployments/{owner}/{name}/instances"): (DOOR, 404, 200, 200),
+    ("GET", "/deployments/{owner}/{name}/living"): (DOOR, 404, 200, 200),
     ("GET", "/deployments/{owner}/{name}/releases"): (DOOR, 404, 200, 200),
     ("POST", "/deployments/{owner}/{name}/rollback"): (DOOR, 404, 303, 303),
     ("GET", "/deployments/{owner}/{name}/settings"): (DOOR, 404, 200, 200),
@@ -105,6 +106,8 @@ RULES: dict[tuple[str, str], tuple[int, int, int, int]] = {
     # It is removed by the first who may.
     ("POST", "/{owner}/{name}/examples/{id}/remove"): (DOOR, 404, 303, 404),
     ("GET", "/{owner}/{name}/instances"): (404, 404, 200, 200),
+    # Without a version it is of none.
+    ("GET", "/{owner}/{name}/living"): (404, 404, 404, 404),
     ("POST", "/{owner}/{name}/retention"): (404, 404, 303, 303),
     ("POST", "/{owner}/{name}/limits"): (404, 404, 303, 303),
     ("GET", "/{owner}/{name}/settings"): (404, 404, 200, 200),

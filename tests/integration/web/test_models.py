@@ -181,6 +181,11 @@ async def test_a_models_instances(site: Site) -> None:
             assert said in page
         assert "<script>alert" not in page
     assert (await ada.get("/ada/hello/instances?version=nonsense")).status_code == 404
+    living = f"/ada/hello/living?version={version.id}"
+    assert f'hx-get="{living}"' in page
+    alone = (await ada.get(living)).text
+    assert ("warming" in alone, "no weights" in alone, "<html" in alone) == (True, False, False)
+    assert (await (await site.signed_in("bob")).get(living)).status_code == 404
     await site.services.models.create(site.accounts["ada"], "ada", "empty", visibility="private")
     assert "Nothing has been pushed" in (await ada.get("/ada/empty/instances")).text
 

@@ -164,7 +164,16 @@ async def instances(request: Request) -> Page:
     """Show which instances live, and how those before them ended."""
     shown, account = await find(request), require_account(request)
     found = await services_of(request).instances.of_deployment(account, shown.deployment)
-    return shown.page("deployment_instances.html", "instances", fared=found, live_at=request.url.path)
+    return shown.page(
+        "deployment_instances.html", "instances", fared=found, live_at=_live_at(shown.deployment)
+    )
+
+
+async def living(request: Request) -> Page:
+    """Show which instances live, alone: asked again and again by pages that show it."""
+    shown, account = await find(request), require_account(request)
+    found = await services_of(request).instances.of_deployment(account, shown.deployment, ended=False)
+    return Page(template="living.html", values={"fared": found, "live_at": _live_at(shown.deployment)})
 
 
 async def releases(request: Request) -> Page:
@@ -251,6 +260,10 @@ async def find(request: Request) -> Shown:
     return Shown(deployment=deployment, version=version, may_change=policy.may_change(account, deployment))
 
 
+def _live_at(deployment: Deployment) -> str:
+    return f"/deployments/{deployment.path}/living"
+
+
 async def _version(request: Request, account: Account, deployment: Deployment, id: str) -> Version | None:
     owner, _, name = deployment.model.partition("/")
     try:
@@ -265,7 +278,9 @@ async def _bench(request: Request, shown: Shown, plain: Plain = NOTHING) -> Page
     if prediction is not None and prediction.deployment_id != deployment.id:
         prediction = None
     live = await card_values(request, prediction, on_page=False) if prediction is not None else {}
-    fared = await services_of(request).instances.of_deployment(require_account(request), deployment)
+    fared = await services_of(request).instances.of_deployment(
+        require_account(request), deployment, ended=False
+    )
     common = {
         "widgets_of": "Input",
         "form": Form(
@@ -273,7 +288,7 @@ async def _bench(request: Request, shown: Shown, plain: Plain = NOTHING) -> Page
         ),
         "plain": plain,
         "fared": fared,
-        "live_at": f"/deployments/{deployment.path}/instances",
+        "live_at": _live_at(deployment),
         "given": again(prediction) if prediction is not None else {},
         "prediction": None,
     }

@@ -42,15 +42,22 @@ class InstanceRecords:
         version = await self._changeable(caller, owner, name, id)
         return await asyncio.to_thread(self.records.of, version.id)
 
-    async def of_version(self, caller: Account, owner: str, name: str, id: str) -> tuple[Fared, ...]:
-        """Return how a version's instances fare: those for whoever asks, and those that train. Raises NotFoundError."""
+    async def of_version(
+        self, caller: Account, owner: str, name: str, id: str, *, ended: bool = True
+    ) -> tuple[Fared, ...]:
+        """Return how a version's instances fare: those for whoever asks, and those that train.
+
+        Without `ended` only what lives is looked up, which costs nothing. Raises NotFoundError.
+        """
         version = await self._changeable(caller, owner, name, id)
         return (
-            await self._fared("predictions", version.id, version.id),
-            await self._fared("trainings", version.id, of_training(version.id)),
+            await self._fared("predictions", version.id, version.id, ended=ended),
+            await self._fared("trainings", version.id, of_training(version.id), ended=ended),
         )
 
-    async def of_deployment(self, caller: Account, deployment: Deployment) -> tuple[Fared, ...]:
+    async def of_deployment(
+        self, caller: Account, deployment: Deployment, *, ended: bool = True
+    ) -> tuple[Fared, ...]:
         """Return how the instances of a deployment's current release fare, one for each of its versions.
 
         Setup logs are the model's owner's; whoever only deploys it sees states and reasons. Raises NotFoundError.
@@ -59,15 +66,18 @@ class InstanceRecords:
             raise NotFoundError
         wanted = deployment.release.configuration
         ids = [wanted.version] if wanted.split is None else [wanted.version, wanted.split.version]
-        found = [await self._fared("predictions", id_, of_deployment(id_, deployment.id)) for id_ in ids]
+        found = [
+            await self._fared("predictions", id_, of_deployment(id_, deployment.id), ended=ended)
+            for id_ in ids
+        ]
         return tuple(found if await self._sees_logs(caller, deployment) else map(_without_logs, found))
 
-    async def _fared(self, purpose: str, version: str, deployable: str) -> Fared:
+    async def _fared(self, purpose: str, version: str, deployable: str, *, ended: bool) -> Fared:
         return Fared(
             purpose=purpose,
             version=version,
             living=self.present.living(deployable),
-            ended=await asyncio.to_thread(self.records.of, deployable),
+            ended=await asyncio.to_thread(self.records.of, deployable) if ended else (),
             trouble=self.present.trouble(deployable),
         )
 

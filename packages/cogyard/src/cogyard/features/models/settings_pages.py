@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from starlette.requests import Request
 
 from cogyard.domain.values import Model, Visibility
+from cogyard.features.instances.service import Fared
 from cogyard.features.keeping import keep_of
 from cogyard.features.limits.ports import MINUTE, ModelLimits
 from cogyard.features.models.pages import Shown, owned, visibility_of
@@ -91,8 +92,21 @@ async def instances(request: Request) -> Page:
         return shown.page("model_empty.html", "instances")
     of, model = request.query_params.get("version") or shown.version.id, shown.model
     found = await services_of(request).instances.of_version(account, model.owner, model.name, of)
-    live_at = f"/{model.path}/instances?version={found[0].version}"
-    return shown.page("model_instances.html", "instances", fared=found, of=found[0].version, live_at=live_at)
+    return shown.page(
+        "model_instances.html", "instances", fared=found, of=found[0].version, live_at=_live_at(model, found)
+    )
+
+
+async def living(request: Request) -> Page:
+    """Show which instances of a version live, alone: asked again and again by the page that shows it."""
+    shown, account = await owned(request), require_account(request)
+    model, of = shown.model, request.query_params.get("version", "")
+    found = await services_of(request).instances.of_version(account, model.owner, model.name, of, ended=False)
+    return Page(template="living.html", values={"fared": found, "live_at": _live_at(model, found)})
+
+
+def _live_at(model: Model, found: Sequence[Fared]) -> str:
+    return f"/{model.path}/living?version={found[0].version}"
 
 
 async def _refused(request: Request, shown: Shown, error: ApiError, given: Mapping[str, str]) -> Page:
