@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -46,6 +47,57 @@ def test_a_minimum_is_kept_although_nobody_asks(shared: Any, model: Model) -> No
     assert shared.http.delete("/v1/deployments/tester/kept").status_code == 204
 
 
+def _ask(platform: Any, name: str) -> tuple[str, str, str]:
+    """Ask and wait; return version, status, output."""
+    answer = platform.http.post(
+        f"/v1/deployments/tester/{name}/predictions", json={"input": {}}, headers={"prefer": "wait=60"}
+    )
+    done = answer.raise_for_status().json()
+    return (done["version"], done["status"], done["output"])
+
+
+def test_the_old_release_serves_until_the_new_one_is_ready(shared: Any, model: Model, tmp_path: Path) -> None:
+    """Nobody waits for the new one's setup(), which takes as long as this test wants; then the new one serves."""
+    gate = tmp_path / "open"
+    waits = f"while not os.path.exists({str(gate)!r}):\n    time.sleep(0.02)"
+    old, new = (
+        shared.push(model("return 'old'"), "gated"),
+        shared.push(model("return 'new'", setup=f"import os\n{waits}"), "gated"),
+    )
+    _deploy(shared, "gated", "gated", old)
+    assert _ask(shared, "gated") == (old, "succeeded", "old")
+    path = "/v1/deployments/tester/gated"
+    changed = shared.http.patch(path, json={"version": new}).raise_for_status().json()
+    assert changed["current_release"]["version"] == new
+    assert changed["rollout"] == {"awaited": [new], "serving": old}
+    shared.wait_for(lambda: _phases(shared, new) == ["starting"])
+    for _ in range(5):
+        assert _ask(shared, "gated") == (old, "succeeded", "old")
+    gate.touch()
+    shared.wait_for(lambda: "rollout" not in shared.http.get(path).json())
+    for _ in range(5):
+        assert _ask(shared, "gated") == (new, "succeeded", "new")
+    shared.wait_for(lambda: _phases(shared, old) == [])
+    shared.http.patch(path, json={"min_instances": 0, "max_instances": 0}).raise_for_status()
+
+
+def test_a_release_that_cannot_start_serves_nobody(shared: Any, model: Model) -> None:
+    """The old one goes on, the deployment says what it waits for, and a rollback ends that."""
+    good = shared.push(model("return 'good'"), "brittle")
+    bad = shared.push(model("return 'bad'", setup="raise ValueError('broken')"), "brittle")
+    _deploy(shared, "brittle", "brittle", good)
+    assert _ask(shared, "brittle") == (good, "succeeded", "good")
+    path = "/v1/deployments/tester/brittle"
+    shared.http.patch(path, json={"version": bad}).raise_for_status()
+    shared.wait_for(lambda: any(bad in line and "instance_ended" in line for line in shared.log.splitlines()))
+    assert shared.http.get(path).json()["rollout"] == {"awaited": [bad], "serving": good}
+    assert _ask(shared, "brittle") == (good, "succeeded", "good")
+    back = shared.http.post(f"{path}/rollback", json={}).raise_for_status().json()
+    assert "rollout" not in back
+    assert _ask(shared, "brittle") == (good, "succeeded", "good")
+    shared.http.patch(path, json={"min_instances": 0, "max_instances": 0}).raise_for_status()
+
+
 def test_releases_change_under_load_and_no_request_is_dropped(shared: Any, model: Model) -> None:
     """Every prediction ends on the version it was asked of; after the last, only the current release has instances."""
     versions = [shared.push(model(f"time.sleep(0.05)\nreturn 'from {name}'"), "roll") for name in "ab"]
@@ -63,15 +115,18 @@ def test_releases_change_under_load_and_no_request_is_dropped(shared: Any, model
                 seen.append((done["version"], done["status"], done["output"]))
         return seen
 
+    def switched(version: str) -> bool:
+        return _ask(shared, "roll")[0] == version
+
     with ThreadPoolExecutor(4) as pool:
         callers = [pool.submit(ask) for _ in range(3)]
         try:
             for version in (versions[1], versions[0], versions[1]):
                 change = {"version": version}
                 shared.http.patch("/v1/deployments/tester/roll", json=change).raise_for_status()
-                shared.wait_for(lambda version=version: READY in _phases(shared, version))
+                shared.wait_for(lambda version=version: switched(version))
             shared.http.post("/v1/deployments/tester/roll/rollback", json={}).raise_for_status()
-            shared.wait_for(lambda: READY in _phases(shared, versions[0]))
+            shared.wait_for(lambda: switched(versions[0]))
         finally:
             enough.set()
         seen = [each for caller in callers for each in caller.result()]

@@ -97,3 +97,12 @@ def test_a_running_training_can_be_stopped(shared: Any, base: str) -> None:
     assert shared.http.post(f"/v1/predictions/{begun['id']}/cancel").json()["status"] == "canceled"
     assert shared.http.get(f"/v1/trainings/{begun['id']}").json()["status"] == "canceled"
     assert shared.until(_begin(shared, base, "after")["id"])["status"] == "succeeded"
+
+
+def test_two_trainings_of_a_version_run_at_once(shared: Any, base: str) -> None:
+    """Both have begun while neither has ended; a third waits, and each can be stopped."""
+    begun = [_begin(shared, base, f"slow {number}", slow=True)["id"] for number in range(3)]
+    shared.wait_for(lambda: sum("learning" in (shared.get(each)["logs"] or "") for each in begun) == 2)
+    assert sorted(shared.get(each)["status"] for each in begun) == ["processing", "processing", "starting"]
+    for each in begun:
+        assert shared.http.post(f"/v1/trainings/{each}/cancel").json()["status"] == "canceled"

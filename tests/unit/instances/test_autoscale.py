@@ -202,3 +202,17 @@ def test_a_minimum_that_could_not_start_is_tried_again_although_nothing_waits() 
     assert decide({"a": demand}, [], LIMITS, NOW) == []
     assert next_change({"a": demand}, [], LIMITS, NOW) == later
     assert decide({"a": demand}, [], LIMITS, later) == [Start(deployable="a")]
+
+
+def test_the_idle_make_room_for_a_minimum_but_the_busy_do_not() -> None:
+    """A promise that nobody waits for is kept before an instance that does nothing, not before one at work."""
+    kept = Demand(scale=Scale(min_instances=1))
+    idle = [_ready("1", "a", idle=10), _ready("2", "b", busy=1)]
+    assert decide({"a": Demand(), "b": Demand(), "c": kept}, idle, LIMITS, NOW) == [
+        Drain(instance="1", reason="room")
+    ]
+    busy = [_ready("1", "a", busy=1), _ready("2", "b", busy=1)]
+    assert decide({"a": Demand(), "b": Demand(), "c": kept}, busy, LIMITS, NOW) == []
+    promised = {"a": kept, "b": kept, "c": kept}
+    both = [_ready("1", "a", idle=10), _ready("2", "b", idle=10)]
+    assert decide(promised, both, LIMITS, NOW) == []

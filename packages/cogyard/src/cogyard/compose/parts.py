@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from starlette.types import ASGIApp
@@ -25,6 +25,7 @@ from cogyard.compose.settings import Settings, machine
 from cogyard.compose.trainings import TrainedVersions
 from cogyard.compose.upgrade import open_database
 from cogyard.domain.autoscale import Limits, Scale
+from cogyard.domain.deployments import RETIRED
 from cogyard.domain.retention import FOREVER, Keep
 from cogyard.domain.values import Prediction
 from cogyard.domain.webhooks import Targets
@@ -286,6 +287,10 @@ def controller_options(settings: Settings) -> ControllerOptions:
             max_instances=settings.max_instances, capacity=machine() if settings.hardware else None
         ),
         scale=Scale(idle_timeout=timedelta(seconds=settings.idle_timeout)),
+        # Trainings last, and do not make room: one place is left for whoever waits for an answer.
+        training=replace(
+            RETIRED, max_instances=max(min(settings.max_trainings, settings.max_instances - 1), 1)
+        ),
     )
 
 
@@ -301,7 +306,9 @@ def _keep(settings: Settings) -> Keep:
 def make_scales(services: Services, settings: Settings) -> DeploymentScales:
     """Return how deployments scale."""
     return DeploymentScales(
-        store=services.deployments.store, idle_timeout=timedelta(seconds=settings.idle_timeout)
+        store=services.deployments.store,
+        idle_timeout=timedelta(seconds=settings.idle_timeout),
+        rollouts=services.deployments.rollouts,
     )
 
 

@@ -38,7 +38,7 @@ from cogyard.compose.wishes import WishedHardware
 from cogyard.features.retention.sweep import Sweep
 from cogyard.features.services import Services
 from cogyard.features.webhooks.calling import HttpCaller
-from cogyard.fleet.controller import Controller
+from cogyard.fleet.controller import Controller, Overview
 from cogyard.fleet.history import History
 from cogyard.fleet.local import Ended, LocalFleet
 from cogyard.fleet.reasons import Lookout
@@ -124,10 +124,11 @@ class Platform:
                 controller_options(settings),
                 scales=make_scales(services, settings),
                 needs=HardwareNeeds(settings.hardware, WishedHardware(services)),
-                observe=_telling(status.observe, metrics.observe, lookout.observe),
+                observe=_telling(status.observe, metrics.observe, lookout.observe, partial(_roll, services)),
                 record=partial(_record, history, metrics),
             )
             metrics.views, lookout.fleet = fleet.views, fleet.living
+            services.deployments.rollouts.views = fleet.views
         except BaseException:
             kept.close()
             raise
@@ -201,6 +202,11 @@ def _telling(*observers: Callable[[T], None]) -> Callable[[T], None]:
             each(news)
 
     return observe
+
+
+def _roll(services: Services, overview: Overview) -> None:
+    """Let deployments know that something has happened to instances."""
+    services.deployments.rollouts.observe(tuple(overview.troubles))
 
 
 def _record(history: History, metrics: Metrics, ended: Ended) -> None:

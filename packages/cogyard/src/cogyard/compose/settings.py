@@ -241,6 +241,12 @@ class Settings:
         "How many instances may live at once. By default two a core, with 2 GiB of memory for each.",
         default_factory=default_max_instances,
     )
+    max_trainings: int = _setting(
+        _whole(1, 10_000),
+        "How many trainings of one version may run at once, each in an instance of its own. One instance is left for"
+        " others.",
+        default=2,
+    )
     idle_timeout: float = _setting(
         _seconds, "Seconds after which an instance without work is stopped.", default=300.0
     )

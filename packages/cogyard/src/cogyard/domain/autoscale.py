@@ -190,10 +190,8 @@ def _wanting(demands: Mapping[str, Demand], kept: Sequence[InstanceView], now: d
 def _victim(
     demands: Mapping[str, Demand], wanting: str, kept: Sequence[InstanceView], limits: Limits, now: datetime
 ) -> Drain | None:
-    """Choose who makes room for `wanting`: the longest idle; or, past patience, who had its turn longest."""
+    """Choose who makes room for `wanting`: the longest idle; past patience of what waits, who had its turn longest."""
     demand = demands[wanting]
-    if not demand.waiting:
-        return None
     counts = {i.deployable: sum(k.deployable == i.deployable for k in kept) for i in kept}
     others = [
         instance
@@ -205,6 +203,8 @@ def _victim(
     idle = [i for i in others if not i.busy and not demands.get(i.deployable, Demand()).waiting]
     if idle:
         return Drain(instance=min(idle, key=lambda i: (i.idle_since or now, i.id)).id, reason="room")
+    if not demand.waiting:
+        return None
     waited = now - (demand.waiting_since or now)
     turns = [i for i in others if now - i.since >= limits.patience]
     if waited >= limits.patience and turns:

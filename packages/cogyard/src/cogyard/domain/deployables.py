@@ -29,6 +29,12 @@ def version_of(deployable: str) -> str:
     return deployable.partition(_MARK)[0]
 
 
+def deployment_of(deployable: str) -> int | None:
+    """Return the deployment whose its instances are; None for versions and trainings."""
+    mark = deployable.partition(_MARK)[2]
+    return int(mark) if mark.isdigit() else None
+
+
 def is_own(deployable: str) -> bool:
     """Whether it is somebody's own, rather than for whoever asks for the version."""
     return _MARK in deployable

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cogyard.domain.autoscale import Scale
-from cogyard.domain.deployables import is_own, of_deployment
+from cogyard.domain.deployables import is_own, is_training, of_deployment
 from cogyard.domain.values import Account
 
 # The hosted service's limits, which its clients' users know.
 MIN_INSTANCES_LIMIT = 5
 MAX_INSTANCES_LIMIT = 20
-#: A release that is no longer current keeps its instances for what still waits for it, and no longer.
-RETIRED = Scale(min_instances=0, max_instances=1, idle_timeout=timedelta(0))
+#: What is no longer current keeps its instances for what still waits for it, and for what was just sent there.
+RETIRED = Scale(min_instances=0, max_instances=1, idle_timeout=timedelta(seconds=5))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,19 +96,26 @@ def problems(configuration: Configuration) -> list[tuple[str, str]]:
     return found
 
 
+def configured(wanted: Configuration, idle_timeout: timedelta) -> Scale:
+    """Return how a release says that its instances grow and shrink."""
+    return Scale(
+        min_instances=wanted.min_instances, max_instances=wanted.max_instances, idle_timeout=idle_timeout
+    )
+
+
 def scales_of(deployments: Iterable[Deployment], idle_timeout: timedelta) -> Mapping[str, Scale]:
     """Return how the current releases of deployments grow and shrink, by what their instances work for."""
     found: dict[str, Scale] = {}
     for deployment in deployments:
         wanted = deployment.release.configuration
-        scale = Scale(
-            min_instances=wanted.min_instances, max_instances=wanted.max_instances, idle_timeout=idle_timeout
-        )
+        scale = configured(wanted, idle_timeout)
         versions = [wanted.version] if wanted.split is None else [wanted.version, wanted.split.version]
         found.update({of_deployment(version, deployment.id): scale for version in versions})
     return found
 
 
-def scale_of(deployable: str, own: Mapping[str, Scale], default: Scale) -> Scale:
-    """Return how one deployable scales: `own` of current releases, nothing to spare for past ones."""
+def scale_of(deployable: str, own: Mapping[str, Scale], default: Scale, training: Scale = RETIRED) -> Scale:
+    """Return how one deployable scales: `own` of releases that serve, nothing to spare for past ones."""
+    if is_training(deployable):
+        return training
     return own.get(deployable, RETIRED if is_own(deployable) else default)

@@ -25,7 +25,7 @@ from cogyard.domain.autoscale import (
     next_change,
 )
 from cogyard.domain.capacity import NOTHING, Resources
-from cogyard.domain.deployments import scale_of
+from cogyard.domain.deployments import RETIRED, scale_of
 from cogyard.fleet.local import Ended
 from cogyard.fleet.trouble import Fault, Trouble, after_failure, explain
 from cogyard.instances.errors import ImageRefusedError, SetupFailedError, SetupKilledError
@@ -99,6 +99,8 @@ class ControllerOptions:
 
     limits: Limits
     scale: Scale = field(default_factory=Scale)
+    #: How what trains a version does.
+    training: Scale = RETIRED
     #: Looks are at least this far apart, in seconds, however much happens.
     rest: float = 0.1
 
@@ -221,7 +223,7 @@ class Controller:
                 waiting=waiting.get(name, 0),
                 waiting_since=self._since.get(name),
                 not_before=self._not_before(name),
-                scale=scale_of(name, own, self._options.scale),
+                scale=scale_of(name, own, self._options.scale, self._options.training),
             )
             for name in names
         }

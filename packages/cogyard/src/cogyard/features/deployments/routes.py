@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cogyard.domain.deployments import Configuration, Split
+from cogyard.domain.deployments import Configuration, Deployment, Split
 from cogyard.domain.scopes import Scope
 from cogyard.features.deployments.service import Wanted
 from cogyard.features.deployments.wire import deployment_json, release_json
@@ -84,13 +85,13 @@ async def create(request: Request) -> Response:
     made = await services_of(request).deployments.create(
         account, body.name, body.model, configuration, owner=body.owner
     )
-    return reply(deployment_json(made))
+    return reply(_shaped(request, made))
 
 
 async def get(request: Request) -> Response:
     """Return a deployment."""
     found = await services_of(request).deployments.get(require_account(request), *_path(request))
-    return reply(deployment_json(found))
+    return reply(_shaped(request, found))
 
 
 async def update(request: Request) -> Response:
@@ -105,7 +106,7 @@ async def update(request: Request) -> Response:
         splits=body.split is not msgspec.UNSET,
     )
     made = await services_of(request).deployments.update(require_account(request), *_path(request), wanted)
-    return reply(deployment_json(made))
+    return reply(_shaped(request, made))
 
 
 async def roll_back(request: Request) -> Response:
@@ -114,7 +115,7 @@ async def roll_back(request: Request) -> Response:
     made = await services_of(request).deployments.roll_back(
         require_account(request), *_path(request), body.release
     )
-    return reply(deployment_json(made))
+    return reply(_shaped(request, made))
 
 
 async def releases(request: Request) -> Response:
@@ -147,6 +148,11 @@ async def predictions(request: Request) -> Response:
     )
     path = f"/deployments/{deployment.path}/predictions"
     return reply(page(request, found, partial(shaped, request), path=path))
+
+
+def _shaped(request: Request, deployment: Deployment) -> dict[str, Any]:
+    rollouts = services_of(request).deployments.rollouts
+    return deployment_json(deployment, rollouts.progress(deployment))
 
 
 def _split(body: SplitBody | None) -> Split | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cogyard.domain.autoscale import Scale
-from cogyard.domain.deployments import scales_of
+from cogyard.domain.deployments import configured, scales_of
 from cogyard.features.deployments.ports import ReleaseStore
+from cogyard.features.deployments.rollouts import Rollouts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,7 +18,13 @@ class DeploymentScales:
 
     store: ReleaseStore
     idle_timeout: timedelta
+    rollouts: Rollouts = field(default_factory=Rollouts)
 
     async def scales(self) -> Mapping[str, Scale]:
         """Return how what deployments run grows and shrinks."""
-        return scales_of(await self.store.current(), self.idle_timeout)
+        current = await self.store.current()
+        found = dict(scales_of(current, self.idle_timeout))
+        for deployment in current:
+            scale = configured(deployment.release.configuration, self.idle_timeout)
+            found.update(self.rollouts.scales(deployment, scale))
+        return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +27,7 @@ from cogyard.features.deployments.ports import (
     Next,
     Store,
 )
+from cogyard.features.deployments.rollouts import Rollouts
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.models import policy as models_policy
 from cogyard.features.predictions.service import Predictions, Through
@@ -66,6 +68,7 @@ class Deployments:
     versions: Versions
     predictions: Predictions
     hardware: HardwareList
+    rollouts: Rollouts = field(default_factory=Rollouts)
     world: World = field(default_factory=World)
 
     async def create(
@@ -187,8 +190,9 @@ class Deployments:
     async def predict(
         self, caller: Account, owner: str, name: str, *, input: Mapping[str, Any], **asked: Any
     ) -> Prediction:
-        """Ask for a prediction of the current release; `asked` is as `Predictions.create` takes it.
+        """Ask for a prediction of the current release, or of what serves until that is ready.
 
+        `asked` is as `Predictions.create` takes it.
         Of an organization's deployment it is the organization's, since its instances run it.
 
         Raises NotFoundError, ConflictError for a disabled deployment, and what `Predictions.create` raises.
@@ -199,9 +203,8 @@ class Deployments:
                 f"{deployment.path} is disabled: its max_instances is 0, so that nothing could run."
             )
         random = int.from_bytes(self.world.random(2), "big")
-        version = await self._version(
-            caller, deployment, chosen_version(deployment.release.configuration, random)
-        )
+        chosen = chosen_version(deployment.release.configuration, random)
+        version = await self._serving(caller, deployment, chosen)
         through = Through(deployment_id=deployment.id, path=deployment.path)
         return await self.predictions.create(
             caller,
@@ -250,10 +253,20 @@ class Deployments:
         made = await self.store.release(deployment.id, decide, now=self.world.now(), by=caller.id)
         if made is None:
             raise NotFoundError
+        if made.release.number != deployment.release.number:
+            self.rollouts.released(made)
         if made.disabled:
             await self.predictions.queue.cancel_of_deployment(made.id)
         self._wake(made)
         return made
+
+    async def _serving(self, caller: Account, deployment: Deployment, chosen: str) -> Version:
+        """Return the version that serves: the chosen one, or while that gets ready another that is."""
+        serving = self.rollouts.serving(deployment, chosen)
+        if serving != chosen:
+            with suppress(ConflictError):  # The old version has been deleted.
+                return await self._version(caller, deployment, serving)
+        return await self._version(caller, deployment, chosen)
 
     async def _version(self, caller: Account, deployment: Deployment, id: str) -> Version:
         owner, name = deployment.model.split("/", 1)

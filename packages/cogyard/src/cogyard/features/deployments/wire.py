@@ -6,16 +6,20 @@ from typing import Any
 
 from cogyard.domain.deployments import Deployment, Release
 from cogyard.features.accounts.routes import account_json
+from cogyard.features.deployments.rollouts import Progress
 from cogyard.http.moments import written
 
 
-def deployment_json(deployment: Deployment) -> dict[str, Any]:
-    """Shape a deployment with its current release."""
-    return {
+def deployment_json(deployment: Deployment, progress: Progress | None = None) -> dict[str, Any]:
+    """Shape a deployment with its current release; `rollout` is ours, and there only while that gets ready."""
+    shaped: dict[str, Any] = {
         "owner": deployment.owner,
         "name": deployment.name,
         "current_release": release_json(deployment, deployment.release),
     }
+    if progress is not None:
+        shaped["rollout"] = {"awaited": list(progress.awaited), "serving": progress.serving}
+    return shaped
 
 
 def release_json(deployment: Deployment, release: Release) -> dict[str, Any]:

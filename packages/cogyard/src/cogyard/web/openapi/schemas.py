@@ -165,7 +165,10 @@ ANSWERS: Mapping[str, Schema] = {
             "configuration": _CONFIGURATION,
         }
     ),
-    "Deployment": record({"owner": TEXT, "name": TEXT, "current_release": ref("Release")}),
+    "Deployment": record(
+        {"owner": TEXT, "name": TEXT, "current_release": ref("Release")},
+        {"rollout": record({"awaited": array(VERSION_ID), "serving": VERSION_ID})},
+    ),
     "File": record(
         {
             "id": TEXT,

@@ -1,0 +1,90 @@
+"""Rollouts of this process: what serves a deployment while a release gets ready.
+
+Nothing is kept of them: after a restart no instance is ready, so nothing could serve in the place of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cogyard.domain import rollout
+from cogyard.domain.autoscale import InstanceView, Scale
+from cogyard.domain.deployables import of_deployment
+from cogyard.domain.deployments import Deployment
+from cogyard.domain.rollout import Rollout, Sight
+from cogyard.features.world import World
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a release is: versions that are waited for, and what serves meanwhile."""
+
+    awaited: tuple[str, ...]
+    serving: str
+
+
+@dataclass(kw_only=True)
+class Rollouts:
+    """Hears of releases and of what the controller sees; says what serves."""
+
+    views: Callable[[], Sequence[InstanceView]] = tuple
+    """Returns every instance that lives at this moment; to be set once there is a fleet."""
+    world: World = field(default_factory=World)
+    _going: dict[int, Rollout] = field(default_factory=dict)
+    _failing: tuple[str, ...] = ()
+
+    def observe(self, failing: Sequence[str]) -> None:
+        """Look what has changed, whenever something happens to instances; `failing` is what could not start lately."""
+        self._failing = tuple(failing)
+        for deployment_id, going in list(self._going.items()):
+            left = rollout.after(going, self._sight(deployment_id), self.world.now())
+            if left is None:
+                del self._going[deployment_id]
+            else:
+                self._going[deployment_id] = left
+
+    def released(self, deployment: Deployment) -> None:
+        """Note that a deployment has a new release."""
+        release = deployment.release
+        begun = None
+        if not deployment.disabled:
+            begun = rollout.begun(
+                release.number, release.configuration, self._sight(deployment.id), self.world.now()
+            )
+        if begun is None:
+            self._going.pop(deployment.id, None)
+        else:
+            self._going[deployment.id] = begun
+
+    def serving(self, deployment: Deployment, version: str) -> str:
+        """Return the version that serves a prediction for which `version` was chosen."""
+        going = self._of(deployment)
+        if going is None:
+            return version
+        sight = self._sight(deployment.id)
+        return rollout.serving(going, deployment.release.configuration, version, sight)
+
+    def progress(self, deployment: Deployment) -> Progress | None:
+        """Return how far the current release is; None when nothing is waited for."""
+        going = self._of(deployment)
+        if going is None:
+            return None
+        awaited = tuple(sorted(going.awaited))
+        return Progress(awaited=awaited, serving=self.serving(deployment, awaited[0]))
+
+    def scales(self, deployment: Deployment, scale: Scale) -> Mapping[str, Scale]:
+        """Return how what is in between scales, by what its instances work for."""
+        going = self._of(deployment)
+        if going is None:
+            return {}
+        sight = self._sight(deployment.id)
+        found = rollout.scales(going, deployment.release.configuration, sight, scale)
+        return {of_deployment(version, deployment.id): each for version, each in found.items()}
+
+    def _of(self, deployment: Deployment) -> Rollout | None:
+        going = self._going.get(deployment.id)
+        return going if going is not None and going.release == deployment.release.number else None
+
+    def _sight(self, deployment_id: int) -> Sight:
+        return rollout.seen(deployment_id, self.views(), self._failing)
