@@ -76,11 +76,10 @@ def layout(folder: Path, plain: bytes, *names: str) -> Path:
     return folder
 
 
-def saved(plain: bytes) -> bytes:
+def saved(plain: bytes, diff_id: str | None = None) -> bytes:
     """Return the tar that docker save writes."""
-    config = json.dumps(
-        {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}, "config": {}}
-    )
+    rootfs = {"type": "layers", "diff_ids": [diff_id or of(plain)]}
+    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": rootfs, "config": {}})
     manifest = json.dumps([{"Config": "c.json", "RepoTags": ["x:y"], "Layers": ["l/layer.tar"]}])
     return root({"c.json": config.encode(), "manifest.json": manifest.encode(), "l/layer.tar": plain})
 
@@ -159,7 +158,31 @@ def test_a_docker_archive_is_a_base(site: Site, tmp_path: Path) -> None:
     """What docker save wrote is read, its plain layers packed."""
     path = tmp_path / "saved.tar"
     path.write_bytes(saved(root()))
-    assert read_base(path, None, "amd64", site, python="3.11").layers[0].diff_id == of(root())
+    base = read_base(path, None, "amd64", site, python="3.11")
+    assert (base.layers[0].diff_id, base.layers[0].descriptor.media_type) == (of(root()), LAYER_GZIP)
+    assert base.digest is None
+    path.write_bytes(saved(zstd(root()), of(root())))
+    packed = read_base(path, None, "amd64", site, python="3.11")
+    assert (packed.layers[0].diff_id, packed.layers[0].descriptor.media_type) == (of(root()), LAYER_ZSTD)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (saved(root(), of(b"another")), "not .* as its image says"),
+        (root({"manifest.json": b"[", "x": b""}), "manifest.json is not valid"),
+        (root({"manifest.json": b'[{"Config": "../c", "Layers": []}]'}), "which it does not hold"),
+        (root({"oci-layout": b"{}", "index.json": b"{}"}), "index.json"),
+    ],
+)
+def test_an_archive_that_is_not_honest_is_no_base(
+    site: Site, tmp_path: Path, data: bytes, words: str
+) -> None:
+    """It is held to what `cog load` holds archives to."""
+    path = tmp_path / "saved.tar"
+    path.write_bytes(data)
+    with pytest.raises((BaseError, OciError), match=words):
+        read_base(path, None, "amd64", site, python="3.11")
 
 
 def test_a_broken_blob_of_a_layout_is_refused(site: Site, tmp_path: Path) -> None:

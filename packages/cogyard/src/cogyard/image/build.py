@@ -13,7 +13,7 @@ from cogyard import environment
 from cogyard.image.assemble import describe_config, image_config, image_manifest
 from cogyard.image.attach import attach
 from cogyard.image.bases.base import Base
-from cogyard.image.errors import BuildNotPossibleError, NeedsScriptsError
+from cogyard.image.errors import BuildNotPossibleError, DebianError, DownloadError, NeedsScriptsError
 from cogyard.image.expected import keep
 from cogyard.image.layers import MadeLayer
 from cogyard.image.make import Making, make_layers
@@ -185,6 +185,13 @@ def _build(order: Order, site: Site) -> PlatformImage:
         site.progress.warn(f"{why.message}; {engine.name} installs the system packages instead")
         ready = prepare(order, site, engine=True)
         layers = make_layers(ready.plan, replace(making, engine=engine), site)
+    except (DebianError, DownloadError) as why:
+        if order.project.system_packages or not any(each.system_packages for each in ready.plan.layers):
+            raise
+        # An init is good to have, and nobody asked for it.
+        site.progress.warn(f"{why.message}; the image goes without an init")
+        ready = prepare(order, site, engine=by_engine, init=False)
+        layers = make_layers(ready.plan, making, site)
     if (count := len(ready.base.layers) + len(layers)) > MOST_LAYERS:
         raise BuildNotPossibleError(
             f"the image would have {count} layers, and containers can be made of {MOST_LAYERS} at most",

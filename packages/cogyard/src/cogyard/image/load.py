@@ -76,6 +76,16 @@ class _Contents:
         return found
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """An image of an archive, all of it in the store. `ref` is what a layout calls it, which may be a lone tag."""
+
+    names: tuple[str, ...]
+    descriptor: Descriptor
+    ref: str = ""
+    of_layout: bool
+
+
 def load(
     store: ImageStore, stream: IO[bytes], *, architecture: str, tag: Reference | None = None
 ) -> tuple[Reference, ...]:
@@ -85,34 +95,38 @@ def load(
     named then.
     """
     with store.working():
-        contents = _read(store, stream)
-        if contents.get("oci-layout") and contents.get("index.json"):
-            found = _of_layout(store, contents, architecture)
-        elif contents.get("manifest.json"):
-            found = _of_docker(store, contents)
-        else:
-            raise ArchiveError(
-                "the archive holds no image: neither index.json nor manifest.json is in it",
-                hint="`docker save`, `podman save` and `cog save` write what can be loaded.",
-            )
-        named = _named(found, tag)
+        named = _named(images_in(store, stream, architecture=architecture), tag)
         for reference, descriptor in named:
             store.tag(reference, descriptor)
     return tuple(reference for reference, _ in named)
 
 
-def _named(
-    found: list[tuple[list[str], Descriptor]], tag: Reference | None
-) -> list[tuple[Reference, Descriptor]]:
+def images_in(store: ImageStore, stream: IO[bytes], *, architecture: str) -> list[Found]:
+    """Take every image of a tar into the store, without naming it; of an index the one for the architecture.
+
+    Raises ArchiveError, and the store's errors.
+    """
+    contents = _read(store, stream)
+    if contents.get("oci-layout") and contents.get("index.json"):
+        return _of_layout(store, contents, architecture)
+    if contents.get("manifest.json"):
+        return _of_docker(store, contents)
+    raise ArchiveError(
+        "the archive holds no image: neither index.json nor manifest.json is in it",
+        hint="`docker save`, `podman save` and `cog save` write what can be loaded.",
+    )
+
+
+def _named(found: list[Found], tag: Reference | None) -> list[tuple[Reference, Descriptor]]:
     if tag is not None:
         if len(found) != 1:
             raise ArchiveError(f"the archive has {len(found)} images, so one name is not enough for them")
-        return [(tag, found[0][1])]
+        return [(tag, found[0].descriptor)]
     try:
-        named = [(Reference.parse(name), each) for names, each in found for name in names]
+        named = [(Reference.parse(name), each.descriptor) for each in found for name in each.names]
     except InvalidReferenceError as error:
         raise ArchiveError(f"the archive gives an image a name that is none: {error.message}") from None
-    if any(not names for names, _ in found):
+    if any(not each.names for each in found):
         raise ArchiveError("an image of the archive has no name", hint="Give it one: cog load --tag NAME.")
     return named
 
@@ -177,17 +191,16 @@ def _kind(first: bytes) -> str:
     return media.LAYER_ZSTD if first.startswith(ZSTD) else media.LAYER
 
 
-def _of_layout(
-    store: ImageStore, contents: _Contents, architecture: str
-) -> list[tuple[list[str], Descriptor]]:
+def _of_layout(store: ImageStore, contents: _Contents, architecture: str) -> list[Found]:
     index = _document(store, contents.need("index.json"), Index, what="the archive's index.json")
     found = []
     for entry in index.manifests:
         notes = entry.annotations or {}
         name = notes.get(_CONTAINERD_NAME) or notes.get(REF_NAME, "")
         # A lone tag is no name: whose tag, the layout does not say.
-        names = [name] if "/" in name or ":" in name else []
-        found.append((names, _image(store, contents, entry, architecture)))
+        names = (name,) if "/" in name or ":" in name else ()
+        image = _image(store, contents, entry, architecture)
+        found.append(Found(names=names, descriptor=image, ref=notes.get(REF_NAME, ""), of_layout=True))
     return found
 
 
@@ -220,13 +233,16 @@ def _blob(contents: _Contents, wanted: Descriptor) -> _File:
     return found
 
 
-def _of_docker(store: ImageStore, contents: _Contents) -> list[tuple[list[str], Descriptor]]:
+def _of_docker(store: ImageStore, contents: _Contents) -> list[Found]:
     listing = contents.need("manifest.json")
     try:
         images = msgspec.json.decode(store.read(listing.digest), type=list[_Saved])
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ArchiveError(f"the archive's manifest.json is not valid: {error}") from None
-    return [([*(each.tags or [])], _saved(store, contents, each)) for each in images]
+    return [
+        Found(names=tuple(each.tags or ()), descriptor=_saved(store, contents, each), of_layout=False)
+        for each in images
+    ]
 
 
 def _saved(store: ImageStore, contents: _Contents, saved: _Saved) -> Descriptor:

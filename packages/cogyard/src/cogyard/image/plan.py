@@ -42,7 +42,7 @@ MOST_WEIGHTS = 32
 MOST_LAYERS = 127
 
 #: Debian's package of the init, and where it is.
-_INIT, _TINI = "tini", "/usr/bin/tini"
+INIT, _TINI = "tini", "/usr/bin/tini"
 _SDK = "cogyard-sdk"
 _SERVER = "cogyard-model-server"
 
@@ -95,16 +95,17 @@ def make_plan(
     tools: Sequence[Selected] = (),
     engine: bool = False,
     expects: bytes = b"",
+    init: bool = True,
 ) -> Plan:
     """Say what the layers are: what changes seldom below, what changes with every edit on top.
 
     `tools` are packages that only the commands of `run` need; `engine` lets an engine install the system packages;
-    `expects` says which weights come beside the image.
+    `expects` says which weights come beside the image; `init` lets a base without an init get Debian's.
     """
     in_model = Layout(root=MODEL_ROOT, python=base.python_version)
     in_server = Layout(root=SERVER_ROOT, python=base.python_version)
     layers: list[PlannedLayer] = []
-    wishes = _wishes(project, base)
+    wishes = _wishes(project, base, init=init and not engine)
     if wishes and not engine:
         layers.append(PlannedLayer(kind="system", title=" ".join(wishes), system_packages=wishes))
     layers.append(
@@ -131,16 +132,20 @@ def make_plan(
     return Plan(
         layers=tuple(layers),
         env=_environment(project, base),
-        entrypoint=(_TINI, "--") if base.has_tini or _INIT in wishes else (),
+        entrypoint=(_TINI, "--") if base.has_tini or INIT in wishes else (),
         cmd=(in_server.interpreter, "-m", "cog_server"),
     )
 
 
-def _wishes(project: Project, base: Base) -> tuple[str, ...]:
-    """Return the system packages to install; where there are any, an init comes along if the base has none."""
+def _wishes(project: Project, base: Base, *, init: bool) -> tuple[str, ...]:
+    """Return the system packages to install; with them an init where the base has none.
+
+    Where the base's release is one we install from ourselves, and `init` allows it, also without any other.
+    """
     wishes = set(project.system_packages)
-    if wishes and not base.has_tini and base.status is not None:
-        wishes.add(_INIT)
+    known = base.status is not None and (bool(wishes) or (init and base.codename in RELEASES))
+    if known and not base.has_tini:
+        wishes.add(INIT)
     return tuple(sorted(wishes))
 
 

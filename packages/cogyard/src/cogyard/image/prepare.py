@@ -46,8 +46,11 @@ class Order:
         return environment.Target(python=self.project.python_version, platform=self.platform)
 
 
-def prepare(order: Order, site: Site, *, engine: bool) -> Prepared:
-    """Find the base and the packages, and plan; `engine` says that an engine installs the system packages."""
+def prepare(order: Order, site: Site, *, engine: bool, init: bool = True) -> Prepared:
+    """Find the base and the packages, and plan.
+
+    `engine` says that an engine installs the system packages; `init` lets a base without an init get one.
+    """
     project, target = order.project, order.target
     base = _base(order, site)
     lock = environment.lock_for(project, target, refresh=order.refresh)
@@ -72,6 +75,7 @@ def prepare(order: Order, site: Site, *, engine: bool) -> Prepared:
         tools=tools,
         engine=engine,
         expects=expected(order.weights) if order.weights else b"",
+        init=init,
     )
     return Prepared(base=base, lock=lock, plan=plan, model=(*model, *tools), server=own)
 

@@ -38,5 +38,7 @@ class Base:
     status: str | None = None
     linker_cache: bytes = b""
     """Its /etc/ld.so.cache; empty when there is none."""
+    sources: tuple[tuple[str, str], ...] = ()
+    """The files in which its apt has the addresses of archives: path and text."""
     digest: str | None = None
     """The manifest's digest, when it came as an image."""

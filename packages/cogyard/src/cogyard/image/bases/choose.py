@@ -20,7 +20,7 @@ SETTING = "COGYARD_BASE"
 #: `assemble`, or `assemble:bookworm`: make the base from Debian's packages, whatever registries there are.
 ASSEMBLE = "assemble"
 #: Changes when a base is made or read in another way.
-_RECIPE = "base 6"
+_RECIPE = "base 7"
 
 
 def find_base(

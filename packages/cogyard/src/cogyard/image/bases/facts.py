@@ -18,6 +18,8 @@ _PYTHON = re.compile(r"(?:usr/local/bin|usr/bin|opt/[\w.-]{1,40}/bin)/python(3\.
 _STATUS = "var/lib/dpkg/status"
 _RELEASES = ("usr/lib/os-release", "etc/os-release")
 _TINI = "usr/bin/tini"
+_SOURCES = re.compile(r"etc/apt/(?:sources\.list|sources\.list\.d/[\w.-]+\.(?:list|sources))\Z")
+_MAX_SOURCES = 64 << 10
 #: dpkg's status of the largest systems is a few megabytes.
 _MAX_STATUS = 64 << 20
 _UNREADABLE: tuple[type[Exception], ...] = (*BROKEN, OSError)
@@ -33,6 +35,8 @@ class Facts:
     release: dict[str, str] = field(default_factory=dict)
     has_tini: bool = False
     linker_cache: bytes = b""
+    sources: dict[str, str] = field(default_factory=dict)
+    """apt's own lists of archives, by path."""
 
     @property
     def codename(self) -> str | None:
@@ -79,10 +83,15 @@ def _read_layer(layer: tarfile.TarFile, facts: Facts) -> None:
         if last.startswith(".wh."):
             removed = f"/{folder}/{last.removeprefix('.wh.')}"
             facts.pythons.pop(removed, None)
+            facts.sources.pop(removed.lstrip("/"), None)
+            facts.has_tini = facts.has_tini and removed != f"/{_TINI}"
         elif (match := _PYTHON.match(path)) and (member.isreg() or member.issym()):
             facts.pythons[f"/{path}"] = match[1]
         elif path == _TINI:
             facts.has_tini = True
+        elif _SOURCES.match(path) and member.isreg() and member.size <= _MAX_SOURCES:
+            file = layer.extractfile(member)
+            facts.sources[path] = file.read().decode("utf-8", "replace") if file is not None else ""
         elif path in {_STATUS, CACHE, *_RELEASES} and member.isreg() and member.size <= _MAX_STATUS:
             _read_file(layer, member, path, facts)
 

@@ -42,5 +42,6 @@ def base_of(
         codename=facts.codename,
         status=facts.status,
         linker_cache=facts.linker_cache,
+        sources=tuple(sorted(facts.sources.items())),
         digest=digest,
     )

@@ -6,7 +6,6 @@ import bz2
 import hashlib
 import lzma
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import msgspec
 from cogyard.image.bases.base import Base
 from cogyard.image.bases.image import base_of
 from cogyard.image.errors import BaseError
+from cogyard.image.load import ArchiveError, images_in
 from cogyard.image.pack import pack
 from cogyard.image.site import Site
 from cogyard.oci import descriptor as media
@@ -36,13 +36,6 @@ _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: What an image's tar must not exceed in members before its documents are found.
 _MOST_MEMBERS = 4096
 _UNREADABLE: tuple[type[Exception], ...] = (*BROKEN, OSError, UnicodeError)
-
-
-class _Saved(msgspec.Struct, rename={"config": "Config", "layers": "Layers"}):
-    """One image of a docker archive."""
-
-    config: str
-    layers: list[str]
 
 
 def open_path(text: str) -> tuple[Path, str | None] | None:
@@ -65,13 +58,11 @@ def read_base(path: Path, name: str | None, architecture: str, site: Site, *, py
     try:
         if path.is_dir():
             return _layout(path, name, architecture, site, python=python, label=str(path))
-        with tempfile.TemporaryDirectory(prefix="cogyard-", dir=site.store.root / "tmp") as folder:
-            kind = _unpack(path, Path(folder))
-            if kind == "layout":
-                return _layout(Path(folder), name, architecture, site, python=python, label=path.name)
-            if kind == "saved":
-                return _saved(Path(folder), path.name, site, python=python)
-            return _rootfs(path, architecture, site, python=python)
+        if _holds_images(path):
+            return _archive(path, name, architecture, site, python=python)
+        return _rootfs(path, architecture, site, python=python)
+    except ArchiveError as error:
+        raise BaseError(f"the base {path} cannot be read: {error.message}") from None
     except _UNREADABLE as error:
         raise BaseError(f"the base {path} cannot be read: {error}") from None
 
@@ -137,14 +128,31 @@ def _take(store: ImageStore, folder: Path, blob: Descriptor, label: str) -> None
         writer.commit(blob.digest)
 
 
-def _saved(folder: Path, label: str, site: Site, *, python: str) -> Base:
-    images = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=list[_Saved])
-    if len(images) != 1:
-        raise BaseError(f"{label} has {len(images)} images where one is needed")
-    data = _member(folder, images[0].config).read_bytes()
-    config = decode(data, ImageConfig, what=f"the configuration of {label}")
-    layers = [_pack(site.store, _member(folder, each)) for each in images[0].layers]
-    return _assembled(label, config, layers, site, python=python)
+def _archive(path: Path, name: str | None, architecture: str, site: Site, *, python: str) -> Base:
+    """Take in the image of a tar that `cog save`, `docker save` or an OCI layout gave."""
+    with _plain(path) as source:
+        found = images_in(site.store, source, architecture=architecture)
+    chosen = [each for each in found if name is None or name in {each.ref, *each.names}]
+    if len(chosen) != 1:
+        names = ", ".join(sorted(one for each in found for one in (each.names or (each.ref,)))) or "none"
+        raise BaseError(
+            f"{path.name} has {len(chosen)} images where one is needed",
+            hint=f"Say which, as FILE:NAME. There are: {names}",
+        )
+    image = chosen[0]
+    manifest = decode(site.store.read(image.descriptor.digest), Manifest, what=path.name)
+    what = f"the configuration of {path.name}"
+    config = decode(site.store.read(manifest.config.digest), ImageConfig, what=what)
+    if image.of_layout:
+        return base_of(path.name, manifest, config, site, python=python, digest=image.descriptor.digest)
+    # Docker's archives mostly have plain layers, and a push is to send packed ones.
+    layers = [
+        _pack(site.store, site.store.path(layer.digest))
+        if layer.media_type == media.LAYER
+        else (layer, diff_id)
+        for layer, diff_id in zip(manifest.layers, config.rootfs.diff_ids, strict=True)
+    ]
+    return _assembled(path.name, config, layers, site, python=python)
 
 
 def _rootfs(path: Path, architecture: str, site: Site, *, python: str) -> Base:
@@ -182,22 +190,12 @@ def _plain(path: Path) -> Iterator[IO[bytes]]:
         yield cast("IO[bytes]", source)
 
 
-def _unpack(path: Path, folder: Path) -> str:
-    """Unpack a tar that is a layout or a docker archive; say which it is, or that it is a root folder."""
-    names = []
+def _holds_images(path: Path) -> bool:
+    """Say whether a tar is of images, and not a root folder, from the names in it."""
     with _plain(path) as source, tarfile.open(fileobj=source, mode="r:") as archive:
-        for member in archive:
-            names.append(member.name.removeprefix("./"))
-            if len(names) > _MOST_MEMBERS:
-                return "rootfs"
-        if "oci-layout" not in names and "manifest.json" not in names:
-            return "rootfs"
-        archive.extractall(folder, filter="data")
-    return "layout" if "oci-layout" in names else "saved"
-
-
-def _member(folder: Path, name: str) -> Path:
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        raise BaseError(f"the archive names {name[:100]!r}, which it does not hold")
-    return path
+        for count, member in enumerate(archive, start=1):
+            if member.name.removeprefix("./") in {"oci-layout", "manifest.json"}:
+                return True
+            if count > _MOST_MEMBERS:
+                return False
+    return False

@@ -116,7 +116,8 @@ def fetch_system(base: Base, wishes: tuple[str, ...], site: Site) -> Mapping[str
 
 def _universe(base: Base, codename: str, downloader: Downloader) -> Universe:
     architecture = dpkg.architecture(base.status or "") or base.architecture
-    return open_archive(find_mirror(os.environ), codename, architecture, downloader)
+    mirror = find_mirror(os.environ, own=base.sources)
+    return open_archive(mirror, codename, architecture, downloader)
 
 
 def _release_of(base: Base) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,15 +35,19 @@ class Source:
     components: tuple[str, ...]
 
 
-def find_mirror(environment: Mapping[str, str], apt: Path = Path("/etc/apt")) -> Mirror:
-    """Return the mirror from the setting, else from apt's own configuration.
+def find_mirror(
+    environment: Mapping[str, str],
+    apt: Path = Path("/etc/apt"),
+    own: Iterable[tuple[str, str]] = (),
+) -> Mirror:
+    """Return the mirror from the setting, else from this machine's apt, else from the base's `own` lists.
 
     Raises DebianError saying what to set.
     """
     if setting := environment.get(SETTING):
         security = environment.get(SECURITY_SETTING)
         return Mirror(main=setting.rstrip("/"), security=security.rstrip("/") if security else None)
-    found = choose(read_sources(apt))
+    found = choose(read_sources(apt)) or choose(_sources_of(own))
     if found is None:
         raise DebianError(
             "no Debian mirror is known on this machine",
@@ -68,15 +73,19 @@ def choose(sources: Iterable[Source]) -> Mirror | None:
 def read_sources(apt: Path) -> list[Source]:
     """Return apt's http(s) sources, from both of its file formats."""
     files = [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]
-    found: list[Source] = []
+    texts = []
     for path in files:
-        try:
-            text = path.read_text("utf-8", "replace")
-        except OSError:
-            continue
-        if path.suffix == ".sources":
+        with suppress(OSError):
+            texts.append((path.name, path.read_text("utf-8", "replace")))
+    return _sources_of(texts)
+
+
+def _sources_of(files: Iterable[tuple[str, str]]) -> list[Source]:
+    found: list[Source] = []
+    for name, text in files:
+        if name.endswith(".sources"):
             found.extend(_deb822(text))
-        elif path.suffix == ".list":
+        elif name.endswith(".list"):
             found.extend(_lines(text))
     return found
 
