@@ -10,7 +10,9 @@ MAX_DEPTH = 100
 
 def deeper_than(value: Any, limit: int = MAX_DEPTH) -> bool:
     """Whether a JSON value has more than `limit` lists and objects inside one another."""
-    level = [value]
+    if not isinstance(value, (dict, list, tuple)):
+        return False
+    level: list[Any] = [value]
     for _ in range(limit):
         level = [
             item

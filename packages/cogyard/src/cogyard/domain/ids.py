@@ -10,6 +10,7 @@ from datetime import datetime
 # Crockford's base 32 in lower case: no i, l, o or u, so an id survives being read aloud.
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 ID_LENGTH = 26
+_PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
 # 48 bits of milliseconds and 80 random ones are 128; 26 digits hold 130.
 ID_RANDOM_BYTES = 10
 _TIME_BITS, _RANDOM_BITS = 48, 80
@@ -31,7 +32,8 @@ _VERSION = re.compile(r"[0-9a-f]{64}")
 
 def spelled(number: int, digits: int) -> str:
     """Write a number in `digits` base-32 digits, most significant first."""
-    return "".join(ALPHABET[(number >> (5 * place)) & 31] for place in range(digits - 1, -1, -1))
+    text = "".join([_PAIRS[(number >> (10 * place)) & 1023] for place in range((digits - 1) // 2, -1, -1)])
+    return text if digits % 2 == 0 else text[1:]
 
 
 def new_id(now: datetime, random: bytes) -> str:

@@ -80,6 +80,10 @@ class Topic:
             return ()
         if not self.recent or self.recent[0].id > last + 1:
             return None
+        count = self.last - last
+        if count <= len(self.recent) and self.recent[-count].id == last + 1:
+            # Without a gap, as nearly always: taken from the end, however much is remembered.
+            return tuple(self.recent[place] for place in range(-count, 0))
         return after(self.recent, last)
 
     def wake(self) -> None:

@@ -74,7 +74,7 @@ def start(lease_token: str, now: datetime, words: Words) -> Decide:
         found = move(record.state, Event.START)
         if found is None or not record.holds(lease_token):
             return None
-        prediction = _stamped(record.prediction, found, now, Result())
+        prediction = replace(record.prediction, **_stamps(record.prediction, found, now, Result()))
         return Change(
             prediction=prediction,
             ticket=record.ticket,
@@ -145,15 +145,15 @@ def _end(record: Record, event: Event, result: Result, now: datetime, words: Wor
     found = move(record.state, event)
     if found is None:
         return None
-    prediction = _stamped(record.prediction, found, now, result)
     outputs: list[Any] | None = list(record.streamed.outputs)
     if found.state is not State.SUCCEEDED:
         outputs = outputs or None
     prediction = replace(
-        prediction,
+        record.prediction,
+        **_stamps(record.prediction, found, now, result),
         output=outputs if result.streamed or (outputs and result.output is None) else result.output,
         logs=record.streamed.logs,
-        input=_without_secrets(prediction),
+        input=_without_secrets(record.prediction),
     )
     # Where nothing was streamed nothing is kept: the end can be told again from the prediction itself.
     last = record.streamed.last
@@ -166,27 +166,31 @@ def _end(record: Record, event: Event, result: Result, now: datetime, words: Wor
     )
 
 
-def _stamped(prediction: Prediction, found: Move, now: datetime, result: Result) -> Prediction:
-    changed = replace(prediction, status=found.state.status)
+def _stamps(prediction: Prediction, found: Move, now: datetime, result: Result) -> dict[str, Any]:
+    """Return what of a prediction a move changes, by name."""
+    changes: dict[str, Any] = {"status": found.state.status}
+    started_at = prediction.started_at
     if Effect.COUNT_ATTEMPT in found.effects:
-        changed = replace(changed, attempts=changed.attempts + 1)
+        changes["attempts"] = prediction.attempts + 1
     if Effect.STAMP_STARTED in found.effects:
         spent = _seconds(result.metrics, "predict_time")
-        began = max(prediction.created_at, now if spent is None else _earlier(now, spent))
-        changed = replace(changed, started_at=began)
+        started_at = max(prediction.created_at, now if spent is None else _earlier(now, spent))
+        changes["started_at"] = started_at
     if Effect.STAMP_COMPLETED in found.effects:
         # A clock that was set back must not end a prediction before it was asked for.
-        ended = max(now, changed.started_at or changed.created_at)
-        changed = replace(changed, completed_at=ended, error=result.error)
-        changed = replace(changed, metrics=_metrics(changed, ended, result.metrics))
-    return changed
+        ended = max(now, started_at or prediction.created_at)
+        metrics = _metrics(prediction.created_at, started_at, ended, result.metrics)
+        changes.update(completed_at=ended, error=result.error, metrics=metrics)
+    return changes
 
 
-def _metrics(prediction: Prediction, ended: datetime, told: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _metrics(
+    created_at: datetime, started_at: datetime | None, ended: datetime, told: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
     metrics = dict(told or {})
-    if prediction.started_at is not None:
-        metrics.setdefault("predict_time", (ended - prediction.started_at).total_seconds())
-    metrics["total_time"] = (ended - prediction.created_at).total_seconds()
+    if started_at is not None:
+        metrics.setdefault("predict_time", (ended - started_at).total_seconds())
+    metrics["total_time"] = (ended - created_at).total_seconds()
     return metrics
 
 
