@@ -24,7 +24,7 @@ _CONNECT = 5.0
 #: A line that was idle for longer is not used again, in seconds; and so many are kept.
 _IDLE = 60.0
 _KEPT = 64
-#: Bytes of a status line and headers.
+#: Bytes of a status line and headers; and those between two parts of a body, or after its last.
 _MAX_HEAD = 64 << 10
 #: Bytes of an answer that are read before anybody has asked for them.
 _AHEAD = 1 << 20
@@ -41,10 +41,12 @@ class Line(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._linger: asyncio.TimerHandle | None = None
         self._pieces: list[bytes] = []
-        self._size = self._head_size = 0
+        self._size = self._head_size = self._status = 0
         self._silence: float | None = None
-        self._known = self._whole = self._broken = self._left = self._paused = False
-        self._sized = self._keeps = False
+        # Whole until something is asked: what comes unasked is no answer.
+        self._whole = True
+        self._known = self._broken = self._left = self._paused = False
+        self._sized = self._keeps = self._surplus = False
         #: Whether a byte of the present answer has come.
         self.begun = False
         self.idle_since = 0.0
@@ -69,8 +71,7 @@ class Line(asyncio.Protocol):
         """Return the answer's status. Raises ConnectionError, TimeoutError."""
         while not self._known:
             await self._news()
-        status: int = self._parser.get_status_code()
-        return status
+        return self._status
 
     async def piece(self) -> bytes:
         """Return what more of the body has come; nothing is its end. Raises ConnectionError, TimeoutError."""
@@ -122,14 +123,17 @@ class Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, and wake whoever waits, once."""
+        if self._whole:
+            # Nobody asked: kept, it would be taken for the next answer, and there is no end to what could come.
+            self._break()
+            return
         self.begun = True
-        if not self._known:
-            self._head_size += len(data)
+        self._head_size += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._break()
-        if not self._known and self._head_size > _MAX_HEAD:
+        if self._head_size > _MAX_HEAD and not self._whole:
             self._break()
         if self._left:
             if self._whole or self._broken:
@@ -164,13 +168,18 @@ class Line(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Know the status; what only announces the answer is passed over."""
-        self._known = self._parser.get_status_code() >= 200
-        # Asked here: once the answer has ended, the parser speaks of the next.
+        if self._whole:
+            self._surplus = True
+            return
+        self._status = self._parser.get_status_code()
+        self._known = self._status >= 200
+        # Both asked here: once the answer has ended, the parser speaks of the next.
         self._keeps = self._parser.should_keep_alive()
 
     def on_body(self, data: bytes) -> None:
         """Keep a part of the body, unless nobody wants it."""
-        if not self._left:
+        self._head_size = 0
+        if not self._left and not self._whole:
             self._pieces.append(data)
             self._size += len(data)
 
@@ -206,7 +215,7 @@ class Line(asyncio.Protocol):
         if self._linger is not None:
             self._linger.cancel()
             self._linger = None
-        if self._whole and self._keeps and self.usable:
+        if self._whole and self._keeps and not self._surplus and self.usable:
             self._lines.keep(self)
         else:
             self._transport.abort()

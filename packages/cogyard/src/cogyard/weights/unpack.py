@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from typing import IO, cast
 
-from cogyard.oci.forward import ForwardReader
+from cogyard.oci.forward import ForwardReader, ForwardTarInfo
 from cogyard.oci.plain import BROKEN, plain
 from cogyard.weights.artifact import Artifact, WeightFile
 from cogyard.weights.errors import ArtifactInvalidError
@@ -42,7 +42,7 @@ def take_layer(
         reader = ForwardReader(
             plain(stream), limit, refuse=ArtifactInvalidError, too_large=_too_large(digest, artifact)
         )
-        with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r:") as archive:
+        with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r:", tarinfo=ForwardTarInfo) as archive:
             for count, member in enumerate(archive, start=1):
                 if count > most:
                     raise ArtifactInvalidError(
