@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ class Target:
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
-        """Take a call; 0 is a broken connection."""
+        """Take a call; 0 is a broken connection, less is a broken caller."""
         self.calls.append((url, body, headers))
         self.called.set()
         if url in self.broken:
@@ -73,6 +73,8 @@ class Target:
         status = self.answers.pop(0) if self.answers else 200
         if status == 0:
             raise CallFailedError("broken")
+        if status < 0:
+            raise UnicodeError("what no caller announces")
         return status
 
     @property
@@ -530,3 +532,68 @@ async def test_what_waits_is_known_to_whoever_is_told(scene: Scene) -> None:
     assert len(await scene.letters.waiting(scene.account_id, 1)) == 1
     assert await scene.letters.waiting(scene.account_id, 9, prediction_id="0" * 26) == ()
     assert await scene.letters.waiting(scene.account_id + 1, 9) == ()
+
+
+async def test_what_is_told_too_late_forgets_no_other_letter(scene: Scene) -> None:
+    """An endpoint is deleted while it is called; what waits in its letter's place by then is told all the same."""
+    gone = await scene.listen()
+    await scene.predict(webhook=None)
+    await scene.run()
+    outbox = scene.deliveries.outbox
+    (flying,) = await outbox.due(scene.clock(), 10)
+    await scene.endpoints.delete(scene.account, gone.id)
+    await scene.listen(url="https://ends.test/b")
+    await scene.predict(webhook=None)
+    await scene.run()
+    await outbox.later(flying, 1, scene.clock() + timedelta(hours=1))
+    await outbox.told(flying)
+    await scene.exhaust()
+    assert [url for url, _, _ in scene.target.calls] == ["https://ends.test/b"]
+
+
+async def test_a_call_that_breaks_is_tried_again_as_one_that_failed(scene: Scene) -> None:
+    """Whatever goes wrong with an address, it is not called again before its time."""
+    await scene.predict("completed")
+    await scene.run()
+    scene.target.answers = [-1]
+    await scene.deliveries.deliver()
+    assert await scene.deliveries.deliver() == 0
+    assert await scene.deliveries.outbox.next_due() == scene.clock() + timedelta(seconds=10)
+    scene.clock.moment += timedelta(seconds=10)
+    await scene.exhaust()
+    assert len(scene.target.calls) == 2
+
+
+async def test_nobody_is_called_over_and_over_when_tries_cannot_be_noted(scene: Scene) -> None:
+    """With a full disk the same event would reach its receiver as fast as the network lets it."""
+    looks = asyncio.Queue[None]()
+
+    class Full(type(scene.deliveries.log)):  # type: ignore[misc] # the one or the other
+        async def note(self, delivery: object) -> None:
+            raise OSError("no space left on device")
+
+    class Watched(type(scene.deliveries.outbox)):  # type: ignore[misc]
+        async def due(self, now: datetime, limit: int) -> tuple[Letter, ...]:
+            looks.put_nowait(None)
+            found: tuple[Letter, ...] = await super().due(now, limit)
+            return found
+
+    await scene.predict("completed")
+    await scene.run()
+    full, watched = Full(**vars_of(scene.deliveries.log)), Watched(**vars_of(scene.deliveries.outbox))
+    deliveries = replace(scene.deliveries, log=full, outbox=watched, pause=3600)
+    running = asyncio.create_task(deliveries.run())
+    try:
+        async with asyncio.timeout(20):
+            await scene.target.called.wait()
+            for _ in range(5):
+                deliveries.ring()
+                await looks.get()
+    finally:
+        running.cancel()
+    assert len(scene.target.calls) == 1
+
+
+def vars_of(value: Any) -> dict[str, Any]:
+    """Return what a dataclass was made with."""
+    return {each.name: getattr(value, each.name) for each in fields(value)}

@@ -93,7 +93,7 @@ async def test_an_event_is_told_once_more_to_an_endpoint(platform: ApiPlatform) 
         await platform.instance().run("x")
         (first,) = await outbox.due(datetime.now(UTC), 9)
         assert (first.endpoint, first.event) == (made["id"], "completed")
-        await outbox.told(first.rank)
+        await outbox.told(first)
         path = f"/v1/predictions/{prediction.id}/webhooks/replay"
         assert (await client.post(path, json={"endpoint": foreign["id"]})).status_code == 422
         answer = await client.post(path, json={"endpoint": made["id"]})

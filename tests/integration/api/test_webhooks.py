@@ -62,7 +62,7 @@ async def test_an_event_is_told_once_more(platform: ApiPlatform) -> None:
         await platform.instance().run("x")
         assert (await client.post(path, json={})).status_code == 409
         for letter in await outbox.due(datetime.now(UTC), 9):
-            await outbox.told(letter.rank)
+            await outbox.told(letter)
         answer = await client.post(path, json={})
         assert (answer.status_code, answer.json()["event"]) == (202, "completed")
         (letter,) = await outbox.due(datetime.now(UTC), 9)

@@ -59,3 +59,22 @@ async def test_private_targets_by_setting() -> None:
     caller = _caller(["127.0.0.1"], seen, allow_private=True, allow_http=True)
     assert await caller.post("http://hooks.local:5000/", b"", {}) == 200
     await caller.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "host"), [("https://b\u00fccher.example/", "xn--bcher-kva.example"), ("https://a..b/", "a..b")]
+)
+async def test_names_beyond_ascii_are_called_by_their_name_on_the_wire(url: str, host: str) -> None:
+    """In the Host header and in the certificate's check alike."""
+    seen: list[httpx2.Request] = []
+    caller = _caller(["93.184.216.34"], seen)
+    assert await caller.post(url, b"{}", {}) == 200
+    assert (seen[0].headers["host"], seen[0].extensions["sni_hostname"]) == (host, host)
+    await caller.close()
+
+
+@pytest.mark.parametrize("url", ["https://\u24d4xample.com/", "https://\uff11.0.0.1/", "https://\u00ad/"])
+async def test_what_is_no_address_on_the_wire_is_a_failed_call(url: str) -> None:
+    """Not an error of ours, after which it would be called again at once."""
+    with pytest.raises(CallFailedError):
+        await _caller(["93.184.216.34"], []).post(url, b"{}", {})

@@ -56,14 +56,15 @@ class SqlOutbox:
         due: int | None = await self.database.read(lambda db: db.execute(_NEXT).fetchone()[0])
         return moment(due)
 
-    async def told(self, rank: int) -> None:
-        """Forget a letter."""
-        await self.database.write(run("DELETE FROM outbox WHERE rank = ?", rank))
+    async def told(self, letter: Letter) -> None:
+        """Forget a letter. Its rank alone may be another's by now: SQLite gives the highest out again."""
+        sql = "DELETE FROM outbox WHERE rank = ? AND message_id = ?"
+        await self.database.write(run(sql, letter.rank, letter.message_id))
 
-    async def later(self, rank: int, attempts: int, due_at: datetime) -> None:
+    async def later(self, letter: Letter, attempts: int, due_at: datetime) -> None:
         """Try a letter again then."""
-        sql = "UPDATE outbox SET attempts = ?, due_at = ? WHERE rank = ?"
-        await self.database.write(run(sql, attempts, stored(due_at), rank))
+        sql = "UPDATE outbox SET attempts = ?, due_at = ? WHERE rank = ? AND message_id = ?"
+        await self.database.write(run(sql, attempts, stored(due_at), letter.rank, letter.message_id))
 
 
 _WAITING = """

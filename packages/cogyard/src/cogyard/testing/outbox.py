@@ -111,12 +111,12 @@ class MemoryOutbox:
         """Return when the next letter is due."""
         return min((letter.due_at for letter in self._letters()), default=None)
 
-    async def told(self, rank: int) -> None:
+    async def told(self, letter: Letter) -> None:
         """Forget a letter."""
-        for place in list(self.predictions.outbox):
-            if hash(place) == rank:
+        for place, message in list(self.predictions.outbox.items()):
+            if (hash(place), message.id) == (letter.rank, letter.message_id):
                 del self.predictions.outbox[place]
 
-    async def later(self, rank: int, attempts: int, due_at: datetime) -> None:
+    async def later(self, letter: Letter, attempts: int, due_at: datetime) -> None:
         """Try a letter again then."""
-        self.tries[rank] = (attempts, due_at)
+        self.tries[letter.rank] = (attempts, due_at)

@@ -11,7 +11,6 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 
@@ -43,13 +42,17 @@ class HttpCaller:
         """Send a body and return the status; the answer's body is not read."""
         if (problem := self.targets.problem(url)) is not None:
             raise CallFailedError(problem)
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-        address = await self._permitted(host, port)
-        target = httpx2.URL(url).copy_with(host=address)
-        extensions: dict[str, Any] = {"sni_hostname": host} if parts.scheme == "https" else {}
+        try:
+            named = httpx2.URL(url)
+            host, netloc = named.raw_host.decode("ascii"), named.netloc.decode("ascii")
+        except (httpx2.InvalidURL, UnicodeError) as error:
+            raise CallFailedError("it is no address that can be called") from error
+        secure = named.scheme == "https"
+        address = await self._permitted(host, named.port or (443 if secure else 80))
+        target = named.copy_with(host=address)
+        extensions: dict[str, Any] = {"sni_hostname": host} if secure else {}
         request = self._client.build_request(
-            "POST", target, content=body, headers={**headers, "Host": parts.netloc}, extensions=extensions
+            "POST", target, content=body, headers={**headers, "Host": netloc}, extensions=extensions
         )
         try:
             response = await self._client.send(request, stream=True)

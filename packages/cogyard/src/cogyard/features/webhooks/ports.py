@@ -35,12 +35,12 @@ class Outbox(Protocol):
         """Return when the next letter is due, or None when there is none."""
         ...
 
-    async def told(self, rank: int) -> None:
-        """Forget a letter: it was told, or given up."""
+    async def told(self, letter: Letter) -> None:
+        """Forget a letter: it was told, or given up. One that is gone already is no other's, whatever its rank."""
         ...
 
-    async def later(self, rank: int, attempts: int, due_at: datetime) -> None:
-        """Try a letter again then."""
+    async def later(self, letter: Letter, attempts: int, due_at: datetime) -> None:
+        """Try a letter again then, if it is still there."""
         ...
 
 

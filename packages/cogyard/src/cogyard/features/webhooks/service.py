@@ -61,6 +61,9 @@ class Deliveries:
     caller: Caller
     log: DeliveryLog
     world: World = field(default_factory=World)
+    pause: float = 5.0
+    """Seconds before a letter is tried again whose try could not be written down."""
+
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ring(self) -> None:
@@ -96,14 +99,12 @@ class Deliveries:
         return len(letters)
 
     def _launch(self, letter: Letter, flying: dict[int, asyncio.Task[None]]) -> None:
-        task = asyncio.create_task(self._try(letter))
+        task = asyncio.create_task(self._try_or_pause(letter))
         flying[letter.rank] = task
 
-        def landed(done: asyncio.Task[None]) -> None:
+        def landed(_done: asyncio.Task[None]) -> None:
             del flying[letter.rank]
             self._bell.set()
-            if not done.cancelled() and (error := done.exception()) is not None:
-                _log.error("webhook broke", exc_info=error, extra={"action": "webhook_broke"})
 
         task.add_done_callback(landed)
 
@@ -116,11 +117,19 @@ class Deliveries:
         except TimeoutError:
             return
 
+    async def _try_or_pause(self, letter: Letter) -> None:
+        try:
+            await self._try(letter)
+        except Exception:
+            # What was tried cannot be written down, as on a full disk: until it can, nobody is called over and over.
+            _log.exception("webhook not noted", extra={"action": "webhook_not_noted"})
+            await asyncio.sleep(self.pause)
+
     async def _try(self, letter: Letter) -> None:
         record = await self.predictions.get(letter.prediction_id)
         receiver = None if record is None else await self._receiver(letter, record.prediction)
         if record is None or receiver is None:
-            await self.outbox.told(letter.rank)
+            await self.outbox.told(letter)
             return
         began, at = self.world.elapsed(), self.world.now()
         try:
@@ -128,6 +137,10 @@ class Deliveries:
             reason = f"it answered {status}"
         except CallFailedError as error:
             status, reason = 0, str(error)
+        except Exception:
+            # Ours, most likely; but nobody's address may keep the platform calling without a pause.
+            _log.exception("webhook broke", extra={"action": "webhook_broke"})
+            status, reason = 0, "it could not be called; the platform's log says why"
         await self.log.note(
             Delivery(
                 account_id=record.prediction.account_id,
@@ -148,7 +161,7 @@ class Deliveries:
             await self._failed(letter, receiver, reason)
 
     async def _heard(self, letter: Letter, receiver: Receiver) -> None:
-        await self.outbox.told(letter.rank)
+        await self.outbox.told(letter)
         if receiver.endpoint is not None:
             await self.endpoints.heard(receiver.endpoint)
 
@@ -157,9 +170,9 @@ class Deliveries:
         _log.warning("webhook failed", extra={**fields, "reason": reason, "attempts": letter.attempts + 1})
         again = next_try(letter.event, letter.attempts + 1, self.world.now())
         if again is None:
-            await self.outbox.told(letter.rank)
+            await self.outbox.told(letter)
         else:
-            await self.outbox.later(letter.rank, letter.attempts + 1, again)
+            await self.outbox.later(letter, letter.attempts + 1, again)
         if receiver.endpoint is not None:
             lost = await self.endpoints.failed(receiver.endpoint, reason, given_up=again is None)
             if lost:
