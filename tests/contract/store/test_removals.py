@@ -152,6 +152,34 @@ async def test_its_predictions_go_with_it_and_no_others(scene: Scene) -> None:
     assert await removals.sweep() == 0
 
 
+async def test_predictions_of_an_earlier_model_of_that_name_stay_with_whoever_made_them(scene: Scene) -> None:
+    """A deleted model leaves them to their accounts, whatever its owner makes and deletes under its name later."""
+    theirs = await scene.run(account_id=scene.bob.id)
+    models = scene.stores.models
+    assert await models.delete(scene.model.id, with_versions=True)
+    scene.model = await models.add(
+        NewModel(
+            owner_id=scene.ann.id, name="one", visibility=Visibility.PRIVATE, hardware="cpu", created_at=NOW
+        )
+    )
+    await scene.push()
+    mine = await scene.run()
+    await scene.delete()
+    assert await Removals(store=scene.stores.removals).sweep() == 1
+    assert await scene.left(mine, theirs) == [False, True]
+
+
+async def test_what_was_asked_after_the_deletion_stays(scene: Scene) -> None:
+    """Also when the last of those before it has been deleted meanwhile: it must not take that one's place."""
+    mine = [await scene.run() for _ in range(3)]
+    await scene.delete()
+    await scene.push()
+    assert await scene.stores.predictions.erase(mine[-1], NOW)
+    later = await scene.run(created_at=NOW + timedelta(seconds=1))
+    assert await Removals(store=scene.stores.removals).sweep() == 2
+    assert await scene.left(*mine, later) == [False] * 3 + [True]
+
+
 async def test_a_removal_that_was_interrupted_goes_on(scene: Scene) -> None:
     """The note stays until the last has gone."""
     mine = [await scene.run() for _ in range(5)]

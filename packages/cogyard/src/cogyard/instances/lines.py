@@ -58,6 +58,11 @@ class Line(asyncio.Protocol):
         """Whether another request may be sent."""
         return not (self._broken or self._transport.is_closing())
 
+    @property
+    def _unasked(self) -> bool:
+        """Whether nothing is asked, or what was asked is answered."""
+        return self._whole
+
     def ask(self, request: bytes, *, silence: float | None) -> None:
         """Send a whole request; a server that then says nothing for `silence` seconds is taken for stuck."""
         self._pieces.clear()
@@ -123,7 +128,7 @@ class Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, and wake whoever waits, once."""
-        if self._whole:
+        if self._unasked:
             # Nobody asked: kept, it would be taken for the next answer, and there is no end to what could come.
             self._break()
             return

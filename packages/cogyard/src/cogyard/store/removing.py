@@ -38,9 +38,12 @@ OTHERS = (
 )
 _LAST = "SELECT coalesce(max(rank), 0) FROM predictions"
 _NOTE = "INSERT INTO version_removals (model, version, upto, created_at) VALUES (?, ?, ?, ?)"
+# The owner's alone: others' would have kept the version, unless they were of an earlier model of that name. Ranks are
+# given out again when the highest are gone, so they alone do not say what came after the deletion.
 OF_REMOVAL = (
-    "SELECT p.id FROM predictions p WHERE p.version = ? AND p.model = ?"
-    " AND p.rank <= (SELECT upto FROM version_removals WHERE rank = ?)"
+    "SELECT p.id FROM version_removals r JOIN accounts a ON a.username = substr(r.model, 1, instr(r.model, '/') - 1)"
+    " JOIN predictions p ON p.version = r.version AND p.model = r.model AND p.account_id = a.id"
+    " WHERE r.rank = ? AND p.rank <= r.upto AND p.created_at <= r.created_at"
     " AND NOT EXISTS (SELECT 1 FROM queue WHERE prediction_id = p.id) LIMIT ?"
 )
 
@@ -89,8 +92,7 @@ class SqlRemovals:
         """Delete so many of a deleted version's predictions."""
 
         def work(db: sqlite3.Connection) -> int:
-            given = (removal.version, removal.model, removal.rank, limit)
-            ids = [row["id"] for row in db.execute(OF_REMOVAL, given)]
+            ids = [row["id"] for row in db.execute(OF_REMOVAL, (removal.rank, limit))]
             for id_ in ids:
                 drop_held(db, id_, now)
                 db.execute("DELETE FROM outbox WHERE prediction_id = ?", (id_,))

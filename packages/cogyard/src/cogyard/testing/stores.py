@@ -406,7 +406,12 @@ class MemoryModels:
         del self.kept_versions[model_id, version_id]
         left = (await self.versions(model_id, Window(limit=1))).items
         self.models[model_id] = replace(self.models[model_id], latest_version=left[0].id if left else None)
-        runs = frozenset(self._runs(model_id, version_id))
+        owner = await self.accounts.by_username(self.models[model_id].owner)
+        runs = frozenset(
+            id_
+            for id_, each in self._runs(model_id, version_id).items()
+            if owner is not None and each.account_id == owner.id
+        )
         removal = Removal(rank=next(self._count), model=self.models[model_id].path, version=version_id)
         self.noted[removal.rank] = (removal, runs)
         return True

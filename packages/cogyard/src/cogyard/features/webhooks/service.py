@@ -120,7 +120,7 @@ class Deliveries:
     async def _try_or_pause(self, letter: Letter) -> None:
         try:
             await self._try(letter)
-        except Exception:
+        except Exception:  # noqa: BLE001 - said in the log
             # What was tried cannot be written down, as on a full disk: until it can, nobody is called over and over.
             _log.exception("webhook not noted", extra={"action": "webhook_not_noted"})
             await asyncio.sleep(self.pause)
@@ -137,7 +137,7 @@ class Deliveries:
             reason = f"it answered {status}"
         except CallFailedError as error:
             status, reason = 0, str(error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - said in the log
             # Ours, most likely; but nobody's address may keep the platform calling without a pause.
             _log.exception("webhook broke", extra={"action": "webhook_broke"})
             status, reason = 0, "it could not be called; the platform's log says why"
