@@ -118,7 +118,7 @@ def test_why_a_model_does_not_start(
     page.get_by_role("button", name="Run").click()
     expect(page.locator(".error-box")).to_contain_text("no weights", timeout=COLD)
     expect(page.get_by_text("The model did not start")).to_be_visible()
-    page.get_by_role("link", name="Instances").click()
+    page.get_by_role("link", name="How its instances fared").click()
     ended = page.locator(".ended-one").first
     expect(ended).to_contain_text("did not start")
     expect(ended).to_contain_text("looking for weights <script>alert(1)</script>")

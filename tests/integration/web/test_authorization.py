@@ -116,6 +116,8 @@ RULES: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("POST", "/{owner}/{name}/delete"): (404, 404, 409, 409),
     ("GET", "/{owner}/{name}/versions"): (404, 404, 200, 200),
     ("GET", "/{owner}/{name}/versions/{id}"): (404, 404, 200, 200),
+    # A deployment runs it.
+    ("POST", "/{owner}/{name}/versions/{id}/delete"): (404, 404, 409, 409),
 }
 PEOPLE = ("anonymous", "bob", "ada", "root")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from cogyard.domain.retention import Keep
+from cogyard.features.examples.service import LOOKED_AT
 from cogyard.features.limits.ports import ModelLimits
 from cogyard.instances.work import Outcome
 
@@ -211,3 +212,31 @@ async def test_tokens_have_a_reach_and_an_end(site: Site) -> None:
         refused = await ada.post("/account/api-tokens", data={"name": "kept name", **each})
         assert (refused.status_code, 'value="kept name"' in refused.text) == (422, True)
     assert len(await site.services.accounts.tokens(owner)) == 1
+
+
+async def test_a_version_is_deleted_where_nobody_needs_it(site: Site) -> None:
+    """Its page has the button for whoever may; what stands in the way is said on the page."""
+    version = await site.version("ada", "hello")
+    ada, page = await site.signed_in("ada"), f"/ada/hello/versions/{version.id}"
+    assert "Delete this version" not in (await site.visitor().get(page)).text
+    refused = await ada.post(f"{page}/delete")
+    assert (refused.status_code, "public" in text_of(refused.text)) == (409, True)
+    await site.services.models.update(site.accounts["ada"], "ada", "hello", visibility="private")
+    assert "Delete this version" in (await ada.get(page)).text
+    assert (await ada.post(f"{page}/delete")).headers["location"] == "/ada/hello/versions"
+    assert (await ada.get(page)).status_code == 404
+    assert (await ada.post(f"{page}/delete")).status_code == 404
+
+
+async def test_an_example_among_many_is_found(site: Site) -> None:
+    """The address of an example shows it however many came after it; another prediction's shows none."""
+    version = await site.version("ada", "hello")
+    services, ada = site.services, site.accounts["ada"]
+    first = await site.ran(version, {"text": "the very first"}, Outcome(status="succeeded", output="x"))
+    await services.examples.add(ada, "ada", "hello", first)
+    for number in range(LOOKED_AT + 1):
+        made = await site.ran(version, {"text": f"n{number}"}, Outcome(status="succeeded", output="x"))
+        await services.examples.add(ada, "ada", "hello", made)
+    assert "the very first" in (await site.visitor().get(f"/ada/hello?prediction={first}")).text
+    other = await site.ran(version, {"text": "never shown"}, Outcome(status="succeeded", output="x"))
+    assert "never shown" not in (await site.visitor().get(f"/ada/hello?prediction={other}")).text

@@ -87,6 +87,7 @@ async def test_why_a_prediction_waits(site: Site) -> None:
         page = (await ada.get(f"/p/{prediction.id}/card")).text
         assert place in page
         assert "All 2 places are taken" in page
+        assert f"/ada/hello/instances?version={version.id}" in page
         assert "<script>alert" not in page
 
 

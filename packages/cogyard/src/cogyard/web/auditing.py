@@ -58,6 +58,7 @@ PAGES: dict[str, str | None] = {
     "/collections/{slug}/delete": "collections.delete",
     "/{owner}/{name}/delete": "models.delete",
     "/{owner}/{name}/snippets": None,
+    "/{owner}/{name}/versions/{id}/delete": "models.versions.delete",
     "/{owner}/{name}/run": None,
     "/{owner}/{name}/train": "trainings.create",
     "/{owner}/{name}/train/snippets": None,

@@ -132,6 +132,7 @@ TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("/{owner}/{name}/delete", "POST", model_settings.delete),
     ("/{owner}/{name}/versions", "GET", versions.listing),
     ("/{owner}/{name}/versions/{id}", "GET", versions.show),
+    ("/{owner}/{name}/versions/{id}/delete", "POST", versions.delete),
 )
 
 

@@ -125,8 +125,26 @@ async def card_values(
         "may_delete": account is not None and policy.may_change(account, prediction),
         "is_example": is_example,
         "on_page": on_page,
+        "instances_at": await _instances_of(request, prediction),
         "place": await services_of(request).predictions.place(prediction.id) if waits else None,
     }
+
+
+async def _instances_of(request: Request, prediction: Prediction) -> str:
+    """Return where the caller sees the instances that a prediction waits for or failed by, or nothing."""
+    account = caller_of(request).account
+    unstarted = prediction.started_at is None and prediction.status in {Status.STARTING, Status.FAILED}
+    if account is None or not unstarted:
+        return ""
+    if prediction.deployment is not None:
+        return f"/deployments/{prediction.deployment}/instances"
+    owner, _, name = prediction.model.partition("/")
+    try:
+        model = await services_of(request).models.get(account, owner, name)
+    except ApiError:
+        return ""
+    shown = f"/{model.path}/instances?version={prediction.version}"
+    return shown if models.may_change(account, model) else ""
 
 
 async def _find(request: Request) -> Prediction:
