@@ -33,6 +33,28 @@ out["missing model"] = await failing(replicate.run("nobody/nothing", { input: {}
 const model = await replicate.models.get(owner, "hello");
 out["model"] = [model.owner, model.name, model.latest_version.id === versions.hello];
 out["account"] = (await replicate.accounts.current()).username;
+// An organization, acted for by a header that a fetch of one's own adds.
+const api = (path, body) => fetch(`${process.env.REPLICATE_BASE_URL}/v1${path}`, {
+  method: "POST",
+  headers: { Authorization: `Bearer ${process.env.REPLICATE_API_TOKEN}`, "Content-Type": "application/json" },
+  body: JSON.stringify(body),
+});
+await api("/organizations", { username: "node-org" });
+const acting = new Replicate({
+  baseUrl: `${process.env.REPLICATE_BASE_URL}/v1`,
+  fetch: (url, init) => {
+    const headers = new Headers(init.headers);
+    headers.set("Cogyard-Account", "node-org");
+    return fetch(url, { ...init, headers });
+  },
+});
+const ran = await acting.run(`${owner}/hello:${versions.hello}`, { input: { text: "o" } });
+out["organization"] = [
+  (await acting.accounts.current()).type,
+  (await acting.models.create("node-org", "shared", { visibility: "private", hardware: "cpu" })).owner,
+  ran,
+  (await acting.predictions.list()).results.length,
+];
 out["hardware"] = (await replicate.hardware.list()).map((item) => item.sku);
 const stored = await replicate.files.create(Buffer.from("kept"), { a: "b" });
 out["stored"] = [stored.size, (await replicate.files.get(stored.id)).id === stored.id];

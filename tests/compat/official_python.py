@@ -6,8 +6,10 @@ Prints one JSON object of what came out; `test_official_python.py` checks it.
 import asyncio
 import io
 import json
+import os
 import sys
 import time
+import urllib.request
 
 import replicate
 from replicate.exceptions import ModelError, ReplicateError
@@ -71,6 +73,29 @@ made = replicate.models.create(owner=owner, name="made-by-official", visibility=
 out["created"] = [made.name, made.visibility, made.latest_version]
 out["hardware"] = [item.sku for item in replicate.hardware.list()]
 out["account"] = replicate.Client().accounts.current().username
+
+# An organization, acted for by a header: the client needs to know nothing of it.
+asked = urllib.request.Request(
+    os.environ["REPLICATE_BASE_URL"] + "/v1/organizations",
+    data=json.dumps({"username": "official-org"}).encode(),
+    headers={
+        "Authorization": "Bearer " + os.environ["REPLICATE_API_TOKEN"],
+        "Content-Type": "application/json",
+    },
+)
+urllib.request.urlopen(asked).close()
+acting = replicate.Client(headers={"Cogyard-Account": "official-org"})
+made = acting.models.create(owner="official-org", name="shared", visibility="private", hardware="cpu")
+ran = acting.run(f"{owner}/hello:{versions['hello']}", input={"text": "o"})
+ours = replicate.models.create(owner="official-org", name="by-name", visibility="private", hardware="cpu")
+out["organization"] = [
+    acting.accounts.current().username,
+    acting.accounts.current().type,
+    made.owner,
+    ours.owner,
+    ran,
+    len(list(acting.predictions.list())),
+]
 
 stored = replicate.files.create(io.BytesIO(b"kept"), filename="kept.txt", metadata={"a": "b"})
 out["stored"] = [

@@ -50,6 +50,7 @@ def results(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactor
         ("missing model", 404),
         ("model", ["tester", "hello", True]),
         ("account", "tester"),
+        ("organization", ["organization", "node-org", "hello o", 1]),
         ("hardware", ["cpu"]),
         ("stored", [4, True]),
         ("deleted", 404),

@@ -60,6 +60,7 @@ def results(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactor
         ("created", ["made-by-official", "private", None]),
         ("hardware", ["cpu"]),
         ("account", "tester"),
+        ("organization", ["official-org", "organization", "official-org", "official-org", "hello o", 1]),
         ("files", True),
         ("deleted", True),
         ("secret", "whsec_"),
