@@ -32,6 +32,24 @@ async def test_collections_are_kept_changed_and_walked(stores: Stores) -> None:
     assert not await stores.collections.delete("c0")
 
 
+async def test_collections_of_an_account_are_listed_apart(stores: Stores) -> None:
+    """By its name; nobody overwrites another's."""
+    ann = await stores.account("ann")
+    await stores.organization("acme", ann)
+    platforms = Collection(slug="best", name="Best", description="")
+    own = Collection(slug="acme.best", name="Best", description="", owner="acme")
+    for collection in (platforms, own):
+        assert await stores.collections.put(collection, NOW)
+        assert await stores.collections.get(collection.slug) == collection
+    assert (await stores.collections.list(Window(limit=9))).items == (platforms,)
+    assert (await stores.collections.list(Window(limit=9), owner="ACME")).items == (own,)
+    assert (await stores.collections.list(Window(limit=9), owner="ann")).items == ()
+    taken = Collection(slug="acme.best", name="Mine", description="", owner="ann")
+    assert not await stores.collections.put(taken, NOW)
+    assert not await stores.collections.put(Collection(slug="acme.best", name="x", description=""), NOW)
+    assert await stores.collections.get("acme.best") == own
+
+
 async def test_models_stand_in_the_order_in_which_they_came(stores: Stores) -> None:
     """Once each; a deleted model is in none, and a deleted collection holds none."""
     ann = await stores.account("ann")

@@ -379,6 +379,47 @@ async def _versioned(scene: Scene, owner: Account, name: str) -> None:
     await add_version(services, model, "d" * 64)
 
 
+async def test_collections_of_an_organization(scene: Scene) -> None:
+    """Made by its writers under its name, seen by members and by whoever sees a model in it, changed by nobody else."""
+    path, body = f"/v1/collections/{ORGANIZATION}.best", {"name": "Best", "owner": ORGANIZATION}
+    platform, member = scene.platform, f"/models/{ORGANIZATION}/hidden"
+    listing = {"owner": ORGANIZATION}
+    async with (
+        platform.client(None, headers=_as(scene, Role.READER)) as reader,
+        platform.client(None, headers=_as(scene, Role.WRITER)) as writer,
+        platform.client("other") as other,
+        platform.client("root") as root,
+    ):
+        for client in (reader, other):
+            assert (await client.put(path, json=body)).status_code == 403
+        wrong = await writer.put("/v1/collections/best", json=body)
+        assert (wrong.status_code, wrong.json()["invalid_fields"][0]["field"]) == (422, "slug")
+        assert (await writer.put(path, json=body)).json()["owner"] == ORGANIZATION
+        assert (await writer.put(path + member)).status_code == 204
+        for client in (reader, writer, root):
+            assert (await client.get(path)).status_code == 200
+            assert len((await client.get("/v1/collections", params=listing)).json()["results"]) == 1
+        assert (await other.get(path)).status_code == 404
+        assert (await other.get("/v1/collections", params=listing)).json()["results"] == []
+        assert "best" not in (await reader.get("/v1/collections")).text
+        for client in (reader, other):
+            here, absent = await client.delete(path), await client.delete("/v1/collections/absent.one")
+            assert (here.status_code, here.content) == (403, absent.content)
+            assert (await client.put(path + member)).status_code == 403
+        # With a public model in it everybody sees it, without the rest.
+        assert (await writer.put(f"{path}/models/owner/echo")).status_code == 204
+        assert [each["name"] for each in (await other.get(path)).json()["models"]] == ["echo"]
+        # Again, by the organization itself, without naming it: it stays its own.
+        async with platform.client(None, headers=_as(scene, "write-token")) as own:
+            assert (await own.put(path, json={"name": "Better"})).json()["owner"] == ORGANIZATION
+            fresh = await own.put(f"/v1/collections/{ORGANIZATION}.next", json={"name": "Next"})
+            assert fresh.json()["owner"] == ORGANIZATION
+        assert (
+            await root.put("/v1/collections/x.y", json={"name": "X", "owner": "nobody"})
+        ).status_code == 422
+        assert (await writer.delete(path)).status_code == 204
+
+
 async def test_only_an_admin_shows_a_private_model_to_everybody(scene: Scene) -> None:
     """A writer changes its texts, and says the same visibility again without harm."""
     path = f"/v1/models/{ORGANIZATION}/hidden"

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cogyard.domain.paging import Window
 from cogyard.domain.roles import Role
 from cogyard.domain.scopes import Scope
 from cogyard.features.accounts.ports import NewAccount
 from cogyard.store.accounts import SqlAccounts
+from cogyard.store.collections import SqlCollections
 from cogyard.store.connection import connect
 from cogyard.store.database import Database
 from cogyard.store.migrations import migrate, released
@@ -36,6 +38,7 @@ INSERT INTO model_words (rowid, path, description, readme) VALUES (1, 'ann/hello
 INSERT INTO predictions
   (id, account_id, model_id, model, version, status, source, input, created_at, stream_token, origin)
   VALUES ('p1', 2, 1, 'ann/hello', 'aa', 'succeeded', 'api', '{}', 50, 's1', '');
+INSERT INTO collections (slug, name, description, created_at) VALUES ('chosen', 'Chosen', '', 55);
 INSERT INTO deployments (id, owner_id, name, model_id, release, created_at) VALUES (1, 2, 'front', 1, 1, 60);
 INSERT INTO releases (deployment_id, number, version, hardware, min_instances, max_instances, created_at, created_by)
   VALUES (1, 1, 'aa', 'cpu', 0, 1, 60, 2);
@@ -95,4 +98,6 @@ async def test_organizations_come_to_a_database_that_had_none(tmp_path: Path) ->
         assert again.reached == (holder.account.id, acme.id)
         found = await SqlModels(database).search(("hello",), viewers=again.reached, limit=9)
         assert [each.path for each in found] == ["ann/hello"]
+        (chosen,) = (await SqlCollections(database).list(Window(limit=9))).items
+        assert (chosen.slug, chosen.owner) == ("chosen", None)
         assert await database.check() == ()

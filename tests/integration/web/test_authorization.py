@@ -82,7 +82,7 @@ RULES: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/collections"): (200, 200, 200, 200),
     ("GET", "/collections/{slug}"): (200, 200, 200, 200),
     # Only the operator makes collections; for others those pages are not there.
-    ("POST", "/collections"): (DOOR, 404, 404, 303),
+    ("POST", "/collections"): (DOOR, 303, 303, 303),
     ("GET", "/collections/{slug}/edit"): (DOOR, 404, 404, 200),
     ("POST", "/collections/{slug}/edit"): (DOOR, 404, 404, 303),
     ("POST", "/collections/{slug}/models"): (DOOR, 404, 404, 303),

@@ -17,8 +17,9 @@ async def test_the_operator_makes_fills_and_deletes_one(site: Site) -> None:
     await site.services.models.create(site.accounts["ada"], "ada", "stealth", visibility="private")
     site.accounts["root"] = await site.services.accounts.create("root", name="Root", is_admin=True)
     root, bob = await site.signed_in("root"), await site.signed_in("bob")
-    assert "Make the first below" in (await root.get("/collections")).text
-    assert "New collection" not in (await bob.get("/collections")).text
+    assert "Make one below" in (await root.get("/collections")).text
+    assert "/collections/bob." in (await bob.get("/collections")).text
+    assert "New collection" not in (await site.visitor().get("/collections")).text
     form = {
         "slug": "small",
         "name": f"Small {HOSTILE}",

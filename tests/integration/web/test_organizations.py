@@ -186,6 +186,23 @@ async def test_names_that_strangers_chose_cannot_act(site: Site) -> None:
         assert "&lt;script&gt;alert" in shown
 
 
+async def test_writers_make_collections_of_the_organization(site: Site) -> None:
+    """Under its name; whoever sees none of its models sees no collection of it either."""
+    ada = await _acme(site)
+    assert (await ada.post("/create", data={"name": "hello", "visibility": "private"})).status_code == 303
+    wim, rea = await _member(site, "wim", Role.WRITER), await _member(site, "rea", Role.READER)
+    form = {"slug": "best", "name": "The best", "description": "Ours"}
+    assert (await rea.post("/collections", data=form)).status_code == 403
+    made = await wim.post("/collections", data=form)
+    assert made.headers["location"] == "/collections/acme.best/edit"
+    assert (await wim.post("/collections/acme.best/models", data={"model": "acme/hello"})).status_code == 303
+    for browser, status in ((rea, 200), (await site.signed_in("bob"), 404), (site.visitor(), 404)):
+        assert (await browser.get("/collections/acme.best")).status_code == status
+        assert ("The best" in (await browser.get("/collections")).text) is (status == 200)
+    assert (await rea.get("/collections/acme.best/edit")).status_code == 404
+    assert (await wim.post("/collections/acme.best/delete")).status_code == 303
+
+
 async def test_members_see_what_was_told_of_an_organizations_prediction(site: Site) -> None:
     """Also who acts for themselves; only writers are offered to tell it again or to delete it."""
     ada = await _acme(site)

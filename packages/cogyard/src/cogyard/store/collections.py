@@ -1,7 +1,6 @@
 """Collections in SQL."""
 
 # Statements are put together from constants of this file; values are always bound.
-# ruff: noqa: S608
 
 from __future__ import annotations
 
@@ -18,10 +17,12 @@ from cogyard.store.rows import run, seek
 from cogyard.store.times import stored
 
 _PUT = (
-    "INSERT INTO collections (slug, name, description, full_description, created_at) VALUES (?, ?, ?, ?, ?)"
+    "INSERT INTO collections (slug, name, description, full_description, created_at, owner_id)"
+    " VALUES (?, ?, ?, ?, ?, (SELECT id FROM accounts WHERE username = ?))"
     " ON CONFLICT (slug) DO UPDATE SET name = excluded.name, description = excluded.description,"
-    " full_description = excluded.full_description"
+    " full_description = excluded.full_description WHERE collections.owner_id IS excluded.owner_id"
 )
+_COLLECTION = "SELECT c.*, a.username AS owner FROM collections c LEFT JOIN accounts a ON a.id = c.owner_id"
 _MODELS = (
     "SELECT m.*, a.username AS owner FROM collection_models c JOIN models m ON m.id = c.model_id"
     " JOIN accounts a ON a.id = m.owner_id WHERE c.slug = ? ORDER BY c.rank LIMIT ?"
@@ -34,22 +35,24 @@ class SqlCollections:
 
     database: Database
 
-    async def put(self, collection: Collection, now: datetime) -> None:
+    async def put(self, collection: Collection, now: datetime) -> bool:
         """Keep a collection, or change the one of that slug."""
         texts = (collection.slug, collection.name, collection.description, collection.full_description)
-        await self.database.write(run(_PUT, *texts, stored(now)))
+        values = (*texts, stored(now), collection.owner)
+        return await self.database.write(lambda db: db.execute(_PUT, values).rowcount == 1)
 
     async def get(self, slug: str) -> Collection | None:
         """Return a collection."""
-        sql = "SELECT * FROM collections WHERE slug = ?"
+        sql = f"{_COLLECTION} WHERE c.slug = ?"
         row = await self.database.read(lambda db: db.execute(sql, (slug,)).fetchone())
         return None if row is None else collection_of(row)
 
-    async def list(self, window: Window) -> Slice[Collection]:
-        """Return collections by slug."""
-        where, sort, values = seek(window, ("slug",), ascending=True)
-        sql = f"SELECT * FROM collections WHERE {where} ORDER BY {sort} LIMIT ?"
-        given = (*values, window.fetch)
+    async def list(self, window: Window, *, owner: str | None = None) -> Slice[Collection]:
+        """Return an owner's collections, or the platform's own, by slug."""
+        where, sort, values = seek(window, ("c.slug",), ascending=True)
+        whose = "c.owner_id IS NULL" if owner is None else "a.username = ?"
+        sql = f"{_COLLECTION} WHERE {whose} AND {where} ORDER BY {sort} LIMIT ?"
+        given = (*(() if owner is None else (owner,)), *values, window.fetch)
         rows = await self.database.read(lambda db: db.execute(sql, given).fetchall())
         return cut([collection_of(row) for row in rows], window, lambda each: (each.slug,))
 
@@ -81,4 +84,5 @@ def collection_of(row: sqlite3.Row) -> Collection:
         name=row["name"],
         description=row["description"],
         full_description=row["full_description"],
+        owner=row["owner"],
     )

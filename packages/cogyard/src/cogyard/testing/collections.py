@@ -20,18 +20,25 @@ class MemoryCollections:
     members: dict[tuple[str, int], None] = field(default_factory=dict)
     """In the order in which they were added."""
 
-    async def put(self, collection: Collection, now: datetime) -> None:
+    async def put(self, collection: Collection, now: datetime) -> bool:
         """Keep a collection, or change the one of that slug."""
         del now
+        before = self.collections.get(collection.slug, collection)
+        if before.owner != collection.owner:
+            return False
         self.collections[collection.slug] = collection
+        return True
 
     async def get(self, slug: str) -> Collection | None:
         """Return a collection."""
         return self.collections.get(slug)
 
-    async def list(self, window: Window) -> Slice[Collection]:
-        """Return collections by slug."""
-        return sliced([*self.collections.values()], window, lambda each: (each.slug,), ascending=True)
+    async def list(self, window: Window, *, owner: str | None = None) -> Slice[Collection]:
+        """Return an owner's collections, or the platform's own, by slug."""
+        found = [
+            each for each in self.collections.values() if (each.owner or "").lower() == (owner or "").lower()
+        ]
+        return sliced(found, window, lambda each: (each.slug,), ascending=True)
 
     async def delete(self, slug: str) -> bool:
         """Delete a collection."""

@@ -1,4 +1,4 @@
-"""Collections: everybody sees them; the operator makes and changes them here."""
+"""Collections: the platform's own, which the operator makes and changes here, and those of accounts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from starlette.requests import Request
 
+from cogyard.domain.paging import Window
 from cogyard.domain.values import Account
 from cogyard.features.collections.ports import Collection
 from cogyard.features.page import Page, Redirect, older, read_form, reason_of, services_of
@@ -18,7 +19,7 @@ BLANK = {"slug": "", "name": "", "description": "", "full_description": ""}
 
 
 async def listing(request: Request) -> Page:
-    """List collections; for the operator with a form that makes one."""
+    """List the platform's collections and one's own; for who may make one with a form."""
     return await _list_page(request)
 
 
@@ -29,21 +30,24 @@ async def show(request: Request) -> Page:
     values = {
         "collection": collection,
         "models": models,
-        "may_edit": account is not None and account.is_admin,
+        "may_edit": services_of(request).collections.may_edit(account, collection.owner),
     }
     return Page(template="collection.html", title=collection.name, values=values)
 
 
 async def create(request: Request) -> Page | Redirect:
-    """Make a collection; one of that slug is not overwritten."""
-    account, given = _operator(request), await _given(request)
-    services = services_of(request)
+    """Make a collection, the operator's for the platform; one of that slug is not overwritten."""
+    account, given = require_account(request), await _given(request)
+    services, prefix = services_of(request), _prefix(account)
+    if not given["slug"].startswith(prefix):
+        given["slug"] = prefix + given["slug"]
     concerns(request, given["slug"][:100])
     try:
         if await _exists(request, given["slug"]):
             what = f"There is a collection {given['slug'][:64]} already."
             raise InvalidError(what, problems=[("slug", what)])
-        await services.collections.put(account, _collection(given))
+        owner = account.username if prefix else None
+        await services.collections.put(account, replace(_collection(given), owner=owner))
     except ApiError as error:
         page = await _list_page(request, values=given, problem=reason_of(error))
         return replace(page, status=error.http_status)
@@ -51,14 +55,14 @@ async def create(request: Request) -> Page | Redirect:
 
 
 async def edit(request: Request) -> Page:
-    """Show what the operator can change."""
-    account = _operator(request)
+    """Show what can be changed."""
+    account = await _editor(request)
     return await _edit_page(request, account, saved="saved" in request.query_params)
 
 
 async def save(request: Request) -> Page | Redirect:
     """Change a collection's texts."""
-    account, slug = _operator(request), request.path_params["slug"]
+    account, slug = await _editor(request), request.path_params["slug"]
     given = {**await _given(request), "slug": slug}
     services = services_of(request)
     await services.collections.get(account, slug)
@@ -72,7 +76,7 @@ async def save(request: Request) -> Page | Redirect:
 
 async def add_model(request: Request) -> Page | Redirect:
     """Put a model into a collection."""
-    account, slug = _operator(request), request.path_params["slug"]
+    account, slug = await _editor(request), request.path_params["slug"]
     path = (await read_form(request)).get("model", "").strip().lower()
     services, (owner, _, name) = services_of(request), path.partition("/")
     await services.collections.get(account, slug)
@@ -86,7 +90,7 @@ async def add_model(request: Request) -> Page | Redirect:
 
 async def remove_model(request: Request) -> Redirect:
     """Take a model out of a collection."""
-    account, slug = _operator(request), request.path_params["slug"]
+    account, slug = await _editor(request), request.path_params["slug"]
     owner, _, name = (await read_form(request)).get("model", "").partition("/")
     await services_of(request).collections.remove_model(account, slug, owner, name)
     return Redirect(to=f"/collections/{slug}/edit")
@@ -94,25 +98,38 @@ async def remove_model(request: Request) -> Redirect:
 
 async def delete(request: Request) -> Redirect:
     """Delete a collection; its models stay."""
-    await services_of(request).collections.delete(_operator(request), request.path_params["slug"])
+    await services_of(request).collections.delete(await _editor(request), request.path_params["slug"])
     return Redirect(to="/collections")
 
 
-def _operator(request: Request) -> Account:
-    """Return the operator; for anyone else there is no such page. Raises NotFoundError."""
-    account = require_account(request)
-    if not account.is_admin:
+async def _editor(request: Request) -> Account:
+    """Return who may change the collection of the address; for anyone else there is no such page.
+
+    Raises NotFoundError.
+    """
+    account, collections = require_account(request), services_of(request).collections
+    found, _ = await collections.get(account, request.path_params["slug"])
+    if not collections.may_edit(account, found.owner):
         raise NotFoundError
     return account
 
 
+def _prefix(account: Account) -> str:
+    """Return what the slugs of whoever asks begin with; the operator's are the platform's."""
+    return "" if account.is_admin else f"{account.username}."
+
+
 async def _list_page(request: Request, *, values: Mapping[str, str] = BLANK, problem: str = "") -> Page:
-    account = caller_of(request).account
-    found = await services_of(request).collections.list(window(request, limit=PER_PAGE))
+    account, collections = caller_of(request).account, services_of(request).collections
+    found = await collections.list(account, window(request, limit=PER_PAGE))
+    name = account.username if account is not None else None
+    own = await collections.list(account, Window(limit=PER_PAGE), owner=name) if name is not None else None
     shown = {
+        "own": own.items if own is not None else (),
+        "prefix": _prefix(account) if account is not None else "",
         "collections": found.items,
         "more": older(request, found),
-        "may_edit": account is not None and account.is_admin,
+        "may_edit": collections.may_edit(account, name),
         "values": values,
         "problem": problem,
     }

@@ -18,21 +18,23 @@ class Collection:
     name: str
     description: str
     full_description: str | None = None
+    owner: str | None = None
+    """The account that it belongs to; None is the platform's own."""
 
 
 class CollectionStore(Protocol):
     """Keeps collections."""
 
-    async def put(self, collection: Collection, now: datetime) -> None:
-        """Keep a collection, or change the one of that slug; its models stay."""
+    async def put(self, collection: Collection, now: datetime) -> bool:
+        """Keep a collection, or change the one of that slug; its models stay. False when that is another owner's."""
         ...
 
     async def get(self, slug: str) -> Collection | None:
         """Return a collection, or None."""
         ...
 
-    async def list(self, window: Window) -> Slice[Collection]:
-        """Return collections by slug."""
+    async def list(self, window: Window, *, owner: str | None = None) -> Slice[Collection]:
+        """Return an owner's collections, or the platform's own, by slug."""
         ...
 
     async def delete(self, slug: str) -> bool:

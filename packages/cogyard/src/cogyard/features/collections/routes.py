@@ -26,17 +26,23 @@ class CollectionTexts(msgspec.Struct):
     name: str
     description: str = ""
     full_description: str | None = None
+    owner: str | None = None
+    """An account whose collection a new one is; its name begins the slug. Without it it is the platform's own."""
 
 
 def collection_json(collection: Collection) -> dict[str, Any]:
     """Shape a collection, as lists have it."""
-    return {"name": collection.name, "slug": collection.slug, "description": collection.description}
+    shaped = {"name": collection.name, "slug": collection.slug, "description": collection.description}
+    return shaped if collection.owner is None else {**shaped, "owner": collection.owner}
 
 
 async def listing(request: Request) -> Response:
-    """List collections."""
-    found = await services_of(request).collections.list(window(request, limit=PER_PAGE))
-    return reply(page(request, found, collection_json, path="/collections"))
+    """List the platform's collections, or those of an account."""
+    owner = request.query_params.get("owner") or None
+    found = await services_of(request).collections.list(
+        caller_of(request).account, window(request, limit=PER_PAGE), owner=owner
+    )
+    return reply(page(request, found, collection_json, path="/collections", owner=owner))
 
 
 async def get(request: Request) -> Response:

@@ -1,18 +1,19 @@
-"""Collections: everybody sees them, with the models that they may see; the operator makes them."""
+"""Collections: the platform's own, which the operator makes and everybody sees, and those of accounts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cogyard.domain.names import MODEL_NAME_LIMIT, model_name_problem
 from cogyard.domain.paging import Slice, Window
+from cogyard.domain.roles import Role
 from cogyard.domain.search import words_of
 from cogyard.domain.values import Account, Model
 from cogyard.features.collections.ports import Collection, Store
 from cogyard.features.models import policy
 from cogyard.features.models.service import Models
 from cogyard.features.world import World
-from cogyard.http.errors import ForbiddenError, InvalidError, NotFoundError
+from cogyard.http.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 
 #: Of one collection; the hosted service answers with all of them at once.
 MODELS_LIMIT = 500
@@ -23,21 +24,38 @@ SEARCHED = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Collections:
-    """A private model in a collection is seen by whoever may see it, and by nobody else."""
+    """A private model in a collection is seen by whoever may see it, and by nobody else.
+
+    An account's collection is seen by its people, and by whoever may see a model in it: names alone tell nothing.
+    """
 
     store: Store
     models: Models
     world: World = field(default_factory=World)
 
-    async def list(self, window: Window) -> Slice[Collection]:
-        """Return collections by slug."""
-        return await self.store.list(window)
+    async def list(
+        self, caller: Account | None, window: Window, *, owner: str | None = None
+    ) -> Slice[Collection]:
+        """Return the platform's collections, or those of an account that the caller may see, by slug."""
+        found = await self.store.list(window, owner=owner)
+        if owner is None or policy.sees_all_of(caller, owner):
+            return found
+        seen = [each for each in found.items if await self._visible(caller, each)]
+        return replace(found, items=tuple(seen))
 
     async def get(self, caller: Account | None, slug: str) -> tuple[Collection, tuple[Model, ...]]:
         """Return a collection and those of its models that the caller may see. Raises NotFoundError."""
         found = await self._found(slug)
-        models = await self.store.models(found.slug, MODELS_LIMIT)
-        return found, tuple(model for model in models if policy.may_see(caller, model))
+        visible = await self._visible(caller, found)
+        if not visible and found.owner is not None and not policy.sees_all_of(caller, found.owner):
+            raise NotFoundError
+        return found, visible
+
+    def may_edit(self, caller: Account | None, owner: str | None) -> bool:
+        """Whether the caller may make and change collections of an account, or the platform's own."""
+        if caller is None or owner is None:
+            return caller is not None and caller.is_admin
+        return policy.reaches(caller, owner, Role.WRITER)
 
     async def search(
         self, caller: Account | None, query: str, *, limit: int
@@ -49,30 +67,38 @@ class Collections:
         return tuple([await self.get(caller, each.slug) for each in fitting])
 
     async def put(self, caller: Account, collection: Collection) -> Collection:
-        """Make a collection, or change it. Raises ForbiddenError, InvalidError."""
-        _require_operator(caller)
+        """Make a collection, or change it. Without an owner it is the platform's, or the acting organization's.
+
+        Raises ForbiddenError, InvalidError, ConflictError.
+        """
         slug = collection.slug
-        problems = [("slug", problem)] if (problem := model_name_problem(slug)) is not None else []
-        if not collection.name.strip():
-            problems.append(("name", "A name is needed."))
-        for name, most in TEXT_LIMITS.items():
-            if len(getattr(collection, name) or "") > most:
-                problems.append((name, f"At most {most} characters are allowed."))
-        if problems:
-            raise InvalidError("\n".join(f"- {where}: {what}" for where, what in problems), problems=problems)
-        await self.store.put(collection, self.world.now())
+        before = await self.store.get(slug) if len(slug) <= MODEL_NAME_LIMIT else None
+        if before is not None and before.owner is None and not self.may_edit(caller, None):
+            raise ForbiddenError(_OPERATORS)
+        owner = collection.owner
+        if owner is None and before is not None and self.may_edit(caller, before.owner):
+            owner = before.owner
+        elif owner is None and caller.type == "organization":
+            owner = caller.username
+        if not self.may_edit(caller, owner):
+            raise ForbiddenError(_OPERATORS if owner is None else policy.why_not(caller, owner, Role.WRITER))
+        account = await self.models.accounts.by_username(owner) if owner is not None else None
+        if owner is not None and account is None:
+            raise InvalidError(f"There is no account {owner[:40]}.", problems=[("owner", "no such account")])
+        collection = replace(collection, owner=None if account is None else account.username)
+        _refuse(collection)
+        if not await self.store.put(collection, self.world.now()):
+            raise ConflictError(f"There is a collection {slug} already, of another owner.")
         return collection
 
     async def delete(self, caller: Account, slug: str) -> None:
         """Delete a collection; its models stay. Raises ForbiddenError, NotFoundError."""
-        _require_operator(caller)
-        if not await self.store.delete((await self._found(slug)).slug):
+        if not await self.store.delete((await self._changeable(caller, slug)).slug):
             raise NotFoundError
 
     async def add_model(self, caller: Account, slug: str, owner: str, name: str) -> None:
         """Put a model into a collection. Raises ForbiddenError, NotFoundError, InvalidError."""
-        _require_operator(caller)
-        collection = await self._found(slug)
+        collection = await self._changeable(caller, slug)
         model = await self.models.get(caller, owner, name)
         if len(await self.store.models(slug, MODELS_LIMIT)) >= MODELS_LIMIT:
             raise InvalidError(f"A collection holds at most {MODELS_LIMIT} models.")
@@ -80,11 +106,23 @@ class Collections:
 
     async def remove_model(self, caller: Account, slug: str, owner: str, name: str) -> None:
         """Take a model out of a collection. Raises ForbiddenError, NotFoundError."""
-        _require_operator(caller)
-        collection = await self._found(slug)
+        collection = await self._changeable(caller, slug)
         model = await self.models.get(caller, owner, name)
         if not await self.store.remove_model(collection.slug, model.id):
             raise NotFoundError
+
+    async def _visible(self, caller: Account | None, collection: Collection) -> tuple[Model, ...]:
+        models = await self.store.models(collection.slug, MODELS_LIMIT)
+        return tuple(model for model in models if policy.may_see(caller, model))
+
+    async def _changeable(self, caller: Account, slug: str) -> Collection:
+        """Return a collection that the caller may change; others hear the same whether or not it is there."""
+        found = await self.store.get(slug) if len(slug) <= MODEL_NAME_LIMIT else None
+        if not self.may_edit(caller, None if found is None else found.owner):
+            raise ForbiddenError(_OPERATORS)
+        if found is None:
+            raise NotFoundError
+        return found
 
     async def _found(self, slug: str) -> Collection:
         found = await self.store.get(slug) if len(slug) <= MODEL_NAME_LIMIT else None
@@ -93,9 +131,24 @@ class Collections:
         return found
 
 
-def _require_operator(caller: Account) -> None:
-    if not caller.is_admin:
-        raise ForbiddenError("Only an administrator of this platform may change collections.")
+_OPERATORS = (
+    "Only an administrator changes the platform's collections, and only its writers an account's;"
+    " name yourself or your organization as the owner of a new one."
+)
+
+
+def _refuse(collection: Collection) -> None:
+    slug, owner = collection.slug, collection.owner
+    problems = [("slug", problem)] if (problem := model_name_problem(slug)) is not None else []
+    if owner is not None and not slug.lower().startswith(f"{owner.lower()}."):
+        problems.append(("slug", f"A collection of {owner} begins with {owner}., such as {owner}.favorites."))
+    if not collection.name.strip():
+        problems.append(("name", "A name is needed."))
+    for name, most in TEXT_LIMITS.items():
+        if len(getattr(collection, name) or "") > most:
+            problems.append((name, f"At most {most} characters are allowed."))
+    if problems:
+        raise InvalidError("\n".join(f"- {where}: {what}" for where, what in problems), problems=problems)
 
 
 def _has(collection: Collection, words: tuple[str, ...]) -> bool:

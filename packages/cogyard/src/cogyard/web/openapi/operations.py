@@ -148,10 +148,10 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "organizations.members.remove": Operation(answers={204: None}, refuses=(404, 409)),
     "hardware.list": Operation(answers={200: array(ref("Hardware"))}),
-    "collections.list": _list(ref("Collection")),
+    "collections.list": _list(ref("Collection"), query={"owner": TEXT}),
     "collections.get": _get(ref("CollectionWithModels")),
     "collections.put": Operation(
-        answers={200: ref("CollectionWithModels")}, refuses=(*_BODY, 403), body=CollectionTexts
+        answers={200: ref("CollectionWithModels")}, refuses=(*_BODY, 403, 409), body=CollectionTexts
     ),
     "collections.delete": Operation(answers={204: None}, refuses=(403, 404)),
     "collections.models.add": Operation(answers={204: None}, refuses=(403, 404, 422)),

@@ -184,9 +184,9 @@ ANSWERS: Mapping[str, Schema] = {
         }
     ),
     "Hardware": record({"sku": TEXT, "name": TEXT}),
-    "Collection": record(_COLLECTION),
+    "Collection": record(_COLLECTION, {"owner": TEXT}),
     "CollectionWithModels": record(
-        {**_COLLECTION, "full_description": maybe(TEXT), "models": array(ref("Model"))}
+        {**_COLLECTION, "full_description": maybe(TEXT), "models": array(ref("Model"))}, {"owner": TEXT}
     ),
     "Delivery": record(
         {
