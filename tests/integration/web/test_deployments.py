@@ -166,6 +166,12 @@ async def test_its_page_stands_when_the_model_became_private(site: Site) -> None
 class Fleet:
     """One instance that lives, one that did not start, and trouble."""
 
+    past: tuple[str, ...] = ()
+
+    def deployables(self) -> tuple[str, ...]:
+        """Return what instances of past releases work for."""
+        return self.past
+
     def living(self, deployable: str) -> list[Living]:
         """Return one that gets ready."""
         view = InstanceView(
@@ -209,3 +215,23 @@ async def test_instances_are_shown_and_their_logs_only_to_the_models_owner(site:
             assert ("warming" in page) == (name == "ada")
         assert "lived 9.0 s" in page
         assert ("no weights" in page) == (name == "ada")
+
+
+async def test_instances_of_a_past_release_are_shown_while_they_live(site: Site) -> None:
+    """While a release takes over, whoever looks sees what still serves; another deployment's instances they do not."""
+    version = await site.version("ada", "hello")
+    fleet = Fleet()
+    records = replace(site.services.instances, records=fleet, present=fleet)
+    site.app.state.services = replace(site.services, instances=records)
+    ada = await site.signed_in("ada")
+    await ada.post("/deployments/create", data=form(name="front", model="ada/hello", version=""))
+    found = await site.services.deployments.get(site.accounts["ada"], "ada", "front")
+    fleet.past = (
+        f"{'9a' * 32}@{found.id}",
+        f"{'7b' * 32}@{found.id + 1}",
+        "6c" * 32,
+        f"{version.id}@{found.id}",
+    )
+    page = (await ada.get("/deployments/ada/front/living")).text
+    assert [id_ in page for id_ in ("9a9a9a9a", "7b7b7b7b", "6c6c6c6c")] == [True, False, False]
+    assert page.count(version.id[:8]) == 1

@@ -58,8 +58,16 @@ def test_what_lives_and_what_went_wrong_is_said_of_each() -> None:
     lookout = Lookout(2)
     assert (lookout.living("a"), lookout.trouble("a")) == ((), None)
     living = Living(view=_view("a", Phase.READY))
-    lookout.fleet = lambda deployable: [living] if deployable == "a" else []
-    assert (lookout.living("a"), lookout.living("b")) == ([living], [])
+
+    class Fleet:
+        def deployables(self) -> list[str]:
+            return ["a"]
+
+        def living(self, deployable: str) -> list[Living]:
+            return [living] if deployable == "a" else []
+
+    lookout.fleet = Fleet()
+    assert (lookout.living("a"), lookout.living("b"), lookout.deployables()) == ([living], [], ["a"])
     lookout.observe(_overview(troubles={"b": replace(TROUBLE, failures=1)}))
     reason = lookout.trouble("b")
     assert reason is not None

@@ -127,7 +127,7 @@ class Platform:
                 observe=_telling(status.observe, metrics.observe, lookout.observe, partial(_roll, services)),
                 record=partial(_record, history, metrics),
             )
-            metrics.views, lookout.fleet = fleet.views, fleet.living
+            metrics.views, lookout.fleet = fleet.views, fleet
             services.deployments.rollouts.views = fleet.views
         except BaseException:
             kept.close()

@@ -74,6 +74,10 @@ class LocalFleet:
         """Return every instance that lives, those being prepared among them."""
         return [placed.host.view() for placed in self._placed.values()]
 
+    def deployables(self) -> set[str]:
+        """Return what instances work for that live."""
+        return {placed.host.deployable for placed in self._placed.values()}
+
     def living(self, deployable: str) -> list[Living]:
         """Return the instances that work for a deployable, the oldest first, with what their setup has printed."""
         return [

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
+from typing import Protocol
 
 from cogyard.domain.autoscale import InstanceView, Phase
 from cogyard.domain.waiting import Cause, Reason
-from cogyard.features.instances.ports import Living
+from cogyard.features.instances.ports import Living, NobodyThere
 from cogyard.fleet.controller import Overview
 from cogyard.fleet.trouble import Trouble
 
 
-def _nobody(_deployable: str) -> Sequence[Living]:
-    return ()
+class Fleet(Protocol):
+    """Where instances live."""
+
+    def deployables(self) -> Collection[str]:
+        """Return what instances work for that live."""
+        ...
+
+    def living(self, deployable: str) -> Sequence[Living]:
+        """Return those that work for a deployable."""
+        ...
 
 
 class Lookout:
@@ -21,8 +30,8 @@ class Lookout:
     def __init__(self, max_instances: int) -> None:
         self._max_instances = max_instances
         self._overview: Overview | None = None
-        #: Says which instances live; to be set once there is a fleet.
-        self.fleet: Callable[[str], Sequence[Living]] = _nobody
+        #: Where instances live; to be set once there is a fleet.
+        self.fleet: Fleet = NobodyThere()
 
     def observe(self, overview: Overview) -> None:
         """Take the newest overview."""
@@ -34,9 +43,13 @@ class Lookout:
             return None
         return reason_for(deployable, self._overview, self._max_instances)
 
+    def deployables(self) -> Collection[str]:
+        """Return what instances work for that live at this moment."""
+        return self.fleet.deployables()
+
     def living(self, deployable: str) -> Sequence[Living]:
         """Return the instances that work for a deployable at this moment."""
-        return self.fleet(deployable)
+        return self.fleet.living(deployable)
 
     def trouble(self, deployable: str) -> Reason | None:
         """Say why none could be started lately; None when nothing is wrong."""

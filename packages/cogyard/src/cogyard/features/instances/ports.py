@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,6 +29,10 @@ class Records(Protocol):
 class Present(Protocol):
     """What lives at this moment."""
 
+    def deployables(self) -> Collection[str]:
+        """Return what instances work for that live."""
+        ...
+
     def living(self, deployable: str) -> Sequence[Living]:
         """Return the instances that work for a deployable, the oldest first."""
         ...
@@ -48,6 +52,10 @@ class NoRecords:
 
 class NobodyThere:
     """For a platform that runs none."""
+
+    def deployables(self) -> Collection[str]:
+        """Return nothing."""
+        return ()
 
     def living(self, deployable: str) -> Sequence[Living]:  # noqa: ARG002 - of none
         """Return nothing."""

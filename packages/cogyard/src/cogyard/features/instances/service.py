@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cogyard.domain.deployables import of_deployment, of_training
+from cogyard.domain.deployables import deployment_of, of_deployment, of_training, version_of
 from cogyard.domain.deployments import Deployment
 from cogyard.domain.values import Account, Version
 from cogyard.domain.waiting import Reason
@@ -58,14 +58,18 @@ class InstanceRecords:
     async def of_deployment(
         self, caller: Account, deployment: Deployment, *, ended: bool = True
     ) -> tuple[Fared, ...]:
-        """Return how the instances of a deployment's current release fare, one for each of its versions.
+        """Return how a deployment's instances fare, by version: of its release, and of past ones that still live.
 
         Setup logs are the model's owner's; whoever only deploys it sees states and reasons. Raises NotFoundError.
         """
         if not deployments.may_see(caller, deployment):
             raise NotFoundError
         wanted = deployment.release.configuration
-        ids = [wanted.version] if wanted.split is None else [wanted.version, wanted.split.version]
+        past = [
+            version_of(name) for name in self.present.deployables() if deployment_of(name) == deployment.id
+        ]
+        now = [wanted.version] if wanted.split is None else [wanted.version, wanted.split.version]
+        ids = [*now, *sorted(set(past) - set(now))]
         found = [
             await self._fared("predictions", id_, of_deployment(id_, deployment.id), ended=ended)
             for id_ in ids
