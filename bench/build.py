@@ -153,7 +153,19 @@ def prepare(place: Place) -> None:
 
 def forget(place: Place) -> None:
     """Forget all that builds made and fetched, but not the base."""
-    for name in ("layers", "downloads", "bytecode", "locks", "uv", "wheels", "built-wheels"):
+    names = (
+        "layers",
+        "downloads",
+        "bytecode",
+        "locks",
+        "uv",
+        "wheels",
+        "built-wheels",
+        "selected",
+        "tested",
+        "installed",
+    )
+    for name in names:
         shutil.rmtree(place.cache / name, ignore_errors=True)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from cogyard.image.wheels import fetch
 from cogyard.image.wheels.archive import Layout
 from cogyard.image.wheels.bytecode import Compiler
+from cogyard.image.wheels.compilers import Compilers, StoppedError
 
 VERSION = "{}.{}".format(*sys.version_info[:2])
 LAYOUT = Layout(root="opt/cog/model", python=VERSION)
@@ -43,7 +46,11 @@ def wheel(tmp_path: Path) -> fetch.Wheel:
 
 def compiled(wheel: fetch.Wheel, cache: Path, mtime: int = 0) -> dict[str, bytes]:
     """Compile the wheel with this very Python."""
-    return dict(Compiler(Path(sys.executable), cache, mtime=mtime).compile(wheel, LAYOUT))
+    compiler = Compiler(Path(sys.executable), cache, mtime=mtime)
+    try:
+        return dict(compiler.compile(wheel, LAYOUT))
+    finally:
+        compiler.stop()
 
 
 def test_every_module_has_its_file(wheel: fetch.Wheel, tmp_path: Path) -> None:
@@ -87,3 +94,48 @@ def test_python_takes_it_for_the_module(wheel: fetch.Wheel, tmp_path: Path) -> N
     os.utime(root / SITE / "demo/m007.py", (2_000_000, 2_000_000))
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert not [line for line in done.stderr.splitlines() if "matches" in line and "m007" in line]
+
+
+def job(wheel: fetch.Wheel, out: Path, *members: str) -> str:
+    """Return a job for some modules of the wheel."""
+    pairs = [(each, f"/{SITE}/{each}") for each in members]
+    return json.dumps({"wheel": str(wheel.path), "members": pairs, "mtime": 0, "out": str(out)})
+
+
+def test_what_was_compiled_before_changes_no_byte(wheel: fetch.Wheel, tmp_path: Path) -> None:
+    """A process that has done other jobs writes what a fresh one writes."""
+    compilers = Compilers(Path(sys.executable))
+    assert compilers.run(job(wheel, tmp_path / "first", "demo/m001.py"))
+    for number in range(20):
+        assert compilers.run(
+            job(wheel, tmp_path / "other", *(f"demo/m{each:03}.py" for each in range(number, 90)))
+        )
+    assert not compilers.run(job(wheel, tmp_path / "none", "demo/there_is_none.py"))
+    assert compilers.run(job(wheel, tmp_path / "last", "demo/m001.py"))
+    compilers.stop()
+    assert (tmp_path / "last").read_bytes() == (tmp_path / "first").read_bytes()
+
+
+def test_a_job_without_an_end_is_given_up(wheel: fetch.Wheel, tmp_path: Path) -> None:
+    """The process goes, with what it forked; the next job has another one."""
+    stuck = tmp_path / "stuck"
+    os.mkfifo(stuck)
+    compilers = Compilers(Path(sys.executable), seconds=0.2)
+    assert not compilers.run(job(wheel, stuck, "demo/m001.py"))
+    compilers.stop()
+    patient = Compilers(Path(sys.executable))
+    assert patient.run(job(wheel, tmp_path / "out", "demo/m001.py"))
+    patient.stop()
+
+
+def test_a_build_that_ends_ends_its_compiling(wheel: fetch.Wheel, tmp_path: Path) -> None:
+    """Whoever waits for a job hears that it is over, and nothing half-compiled is kept."""
+    stuck = tmp_path / "stuck"
+    os.mkfifo(stuck)
+    compilers = Compilers(Path(sys.executable))
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(compilers.run, job(wheel, stuck, "demo/m001.py")) for _ in range(8)]
+        compilers.stop()
+        assert [type(each.exception(timeout=20)) for each in waiting] == [StoppedError] * 8
+    with pytest.raises(StoppedError):
+        compilers.run(job(wheel, tmp_path / "out", "demo/m001.py"))

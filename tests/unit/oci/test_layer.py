@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from cogyard.oci.layer import RECORD, CorruptStreamError, LayerSummary, LayerWriter, inflate
+from cogyard.oci.layer import RECORD, CorruptStreamError, LayerSummary, LayerWriter, header, inflate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -164,3 +164,24 @@ def test_a_whole_archive_is_copied() -> None:
     assert first == second
     assert first.diff_id == "sha256:" + hashlib.sha256(plain).hexdigest()
     assert first.plain_size == len(plain)
+
+
+@given(
+    path=st.text(st.sampled_from("ab./é \udc80"), min_size=1, max_size=110).map(
+        lambda each: each.strip("/") or "a"
+    ),
+    kind=st.sampled_from([tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE]),
+    size=st.integers(0, 8**12),
+    mode=st.sampled_from([0o644, 0o755, 0o104755]),
+    mtime=st.integers(-1, 8**12),
+    target=st.text(st.sampled_from("xy./"), max_size=110),
+)
+def test_a_header_is_what_tarfile_writes(
+    *, path: str, kind: bytes, size: int, mode: int, mtime: int, target: str
+) -> None:
+    """To the byte, whichever way it was made."""
+    path = f"{path}/" if kind == tarfile.DIRTYPE else path
+    info = tarfile.TarInfo(path)
+    info.type, info.size, info.mode, info.mtime, info.linkname = kind, size, mode, mtime, target
+    expected = info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+    assert header(path, kind, size=size, mode=mode, mtime=mtime, target=target) == expected

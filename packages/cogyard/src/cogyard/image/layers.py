@@ -23,12 +23,12 @@ from cogyard.image.wheels.bytecode import Compiler
 from cogyard.image.wheels.layer import write_bytecode, write_wheels
 from cogyard.image.wheels.selected import Selected
 from cogyard.oci.descriptor import LAYER_GZIP, Descriptor
-from cogyard.oci.layer import CorruptStreamError, LayerWriter
+from cogyard.oci.layer import QUICK, THOROUGH, CorruptStreamError, LayerWriter
 from cogyard.oci.layout import ImageStore
 from cogyard.project.ignore import SourceFile
 
 #: Changes when the same parts would make other bytes.
-RECIPE = "layer 4"
+RECIPE = "layer 5"
 _CHUNK = 1 << 20
 
 
@@ -133,6 +133,11 @@ class LayerMaker:
             parts.append(hashlib.sha256(self._schema).hexdigest())
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
+    def stop(self) -> None:
+        """End what was started to make layers; a layer that is being made fails."""
+        if "_compiler" in self.__dict__ and self._compiler is not None:
+            self._compiler.stop()
+
     @cached_property
     def _compiler(self) -> Compiler | None:
         python, fits = any_python(self._base.python_version)
@@ -156,7 +161,12 @@ class LayerMaker:
                 (lambda file: on_fetched(file.name)) if on_fetched else None,
             )
         with self._store.writer() as blob:
-            layer = LayerWriter(blob.file, mtime=self._epoch, diff_id=known.diff_id if known else None)
+            layer = LayerWriter(
+                blob.file,
+                mtime=self._epoch,
+                diff_id=known.diff_id if known else None,
+                level=QUICK if planned.kind == "bytecode" else THOROUGH,
+            )
             if not self._fill(layer, planned, wheels, own):
                 return _NOTHING
             summary = layer.finish()

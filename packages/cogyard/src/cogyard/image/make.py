@@ -75,9 +75,11 @@ def make_layers(plan: Plan, making: Making, site: Site) -> list[MadeLayer]:
                     made.append(each)
                     site.progress.done(_line(each))
         except BaseException:
+            maker.stop()
             for executor in (ahead, pool):
                 executor.shutdown(wait=False, cancel_futures=True)
             raise
+        maker.stop()
     return made
 
 

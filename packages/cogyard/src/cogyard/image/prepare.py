@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from cogyard import environment
@@ -53,10 +54,14 @@ def prepare(order: Order, site: Site, *, engine: bool, init: bool = True) -> Pre
     """
     project, target = order.project, order.target
     base = _base(order, site)
-    lock = environment.lock_for(project, target, refresh=order.refresh)
-    for warning in lock.warnings:
-        site.progress.warn(warning)
-    server = environment.server_lock_for(project, target)
+    with ThreadPoolExecutor(
+        1
+    ) as beside:  # two questions to the index, neither of which needs the other's answer
+        asked = beside.submit(environment.server_lock_for, project, target)
+        lock = environment.lock_for(project, target, refresh=order.refresh)
+        for warning in lock.warnings:
+            site.progress.warn(warning)
+        server = asked.result()
     major, minor = (int(part) for part in base.python_version.split("."))
     machine = Machine(python=(major, minor), architecture=base.architecture, glibc=base.glibc)
     here = os.uname().sysname == "Linux" and order.platform == local_platform()

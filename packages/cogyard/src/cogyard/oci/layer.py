@@ -30,7 +30,14 @@ _CHUNK = 1 << 20
 #: A buffer from this size on becomes a member: large enough to compress well, small enough to do two at once.
 _FLUSH_AT = 1 << 20
 _AT_ONCE = 2
-_LEVEL = 6
+#: zlib's levels: 6 as everybody; 4 takes half the time, and 3 % more room for bytecode.
+THOROUGH, QUICK = 6, 4
+
+
+#: A header whose name is empty: what all have in common.
+_TEMPLATE = tarfile.TarInfo("").tobuf(tarfile.PAX_FORMAT)
+_NAME = 100
+_OCTAL = 8**11
 
 
 class Sink(Protocol):
@@ -58,8 +65,10 @@ class CorruptStreamError(ValueError):
 class LayerWriter:
     """Write entries, in the order given, into a sink; `finish` says what came out."""
 
-    def __init__(self, sink: Sink, *, mtime: int = 0, diff_id: str | None = None) -> None:
-        """`mtime` is the time of every entry, in seconds since the epoch.
+    def __init__(
+        self, sink: Sink, *, mtime: int = 0, diff_id: str | None = None, level: int = THOROUGH
+    ) -> None:
+        """`mtime` is the time of every entry, in seconds since the epoch; `level` is zlib's.
 
         `diff_id` is the digest of the plain stream where it is known; then nothing is unpacked to find it, nor to
         check it: the caller compares the digest of what is written.
@@ -67,6 +76,7 @@ class LayerWriter:
         self._known = diff_id
         self._sink = sink
         self._mtime = mtime
+        self._level = level
         self._outer = hashlib.sha256()
         self._inner = hashlib.sha256()
         self._size = 0
@@ -151,9 +161,7 @@ class LayerWriter:
         )
 
     def _header(self, path: str, kind: bytes, *, size: int = 0, mode: int, target: str = "") -> None:
-        info = tarfile.TarInfo(path.lstrip("/"))
-        info.type, info.size, info.mode, info.mtime, info.linkname = kind, size, mode, self._mtime, target
-        self._put(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+        self._put(header(path.lstrip("/"), kind, size=size, mode=mode, mtime=self._mtime, target=target))
 
     def _put(self, data: bytes) -> None:
         self._buffer += data
@@ -173,11 +181,11 @@ class LayerWriter:
         if self._known is None:
             self._inner.update(data)
         if len(data) < _FLUSH_AT:
-            self._write(_pack(data))
+            self._write(_pack(data, self._level))
             return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_AT_ONCE)
-        self._pending.append(self._pool.submit(_pack, data))
+        self._pending.append(self._pool.submit(_pack, data, self._level))
         while len(self._pending) > 2 * _AT_ONCE:
             self._emit(self._pending.popleft().result())
 
@@ -221,9 +229,28 @@ class LayerWriter:
         self._sink.write(data)
 
 
-def _pack(data: bytes) -> bytes:
+def header(path: str, kind: bytes, *, size: int, mode: int, mtime: int, target: str) -> bytes:
+    """Return an entry's tar header, and before it a PAX header where that is needed: as tarfile writes them."""
+    names = [each.removesuffix("/") if kind == tarfile.DIRTYPE else each for each in (path, target)]
+    simple = all(len(each) < _NAME and each.isascii() for each in names) and max(size, mtime) < _OCTAL
+    if not simple or min(size, mtime) < 0:
+        info = tarfile.TarInfo(path)
+        info.type, info.size, info.mode, info.mtime, info.linkname = kind, size, mode, mtime, target
+        return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+    # tarfile takes 60 µs for one, and an image has thousands that differ in six fields.
+    block = bytearray(_TEMPLATE)
+    block[: len(path)] = path.encode()
+    block[100:108] = b"%07o\0" % (mode & 0o7777)
+    block[124:148] = b"%011o\0%011o\0" % (size, mtime)
+    block[148:157] = b"        " + kind
+    block[157 : 157 + len(target)] = target.encode()
+    block[148:155] = b"%06o\0" % sum(block)
+    return bytes(block)
+
+
+def _pack(data: bytes, level: int) -> bytes:
     """Return data as one gzip member."""
-    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15)
+    compressor = zlib.compressobj(level, zlib.DEFLATED, -15)
     trailer = struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
     return _MEMBER_HEADER + compressor.compress(data) + compressor.flush() + trailer
 

@@ -3,7 +3,8 @@
 Theory of operation. Bytecode depends on Python's minor version alone, not on the processor, so a Python of this machine
 compiles for any image. What `marshal` writes depends a little on what its process did before and on the hash seed; so
 each process gets a fixed part of one wheel, in a fixed order, and a fixed seed: the same wheel gives the same bytes.
-(Two patch releases of Python may differ where a compiler's mistake was mended.)
+(Two patch releases of Python may differ where a compiler's mistake was mended.) A process for each core is started once
+and forks for each part (`cogyard.image.wheels.compiler`).
 """
 
 from __future__ import annotations
@@ -11,32 +12,33 @@ from __future__ import annotations
 import json
 import os
 import struct
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from cogyard.environment import cache as kept
-from cogyard.image.wheels import compiler
 from cogyard.image.wheels.archive import Layout, Stored, read_wheel
+from cogyard.image.wheels.compilers import Compilers
 from cogyard.image.wheels.fetch import Wheel
 
 #: Modules that one process compiles: enough to pay for its start, few enough for all cores to have work.
 _PART = 250
-#: A part that takes longer than this is left out; the image then compiles those modules itself.
-_SECONDS = 300.0
 _TESTS = frozenset({"test", "tests"})
 _LENGTHS = struct.Struct(">II")
 
 
 class Compiler:
-    """Compile wheels for one Python; what was compiled is kept by the wheel's hash."""
+    """Compile wheels for one Python; what was compiled is kept by the wheel's hash. Call `stop` when done."""
 
     def __init__(self, python: Path, cache: Path, *, mtime: int) -> None:
         """`python` is an executable of the image's minor version; `mtime` is the time of the modules there."""
-        self._python, self._cache, self._mtime = python, cache, mtime
-        self._program = Path(compiler.__file__).read_text("utf-8")
+        self._cache, self._mtime = cache, mtime
+        self._compilers = Compilers(python)
+
+    def stop(self) -> None:
+        """End the processes; what is being compiled fails."""
+        self._compilers.stop()
 
     def compile(self, wheel: Wheel, layout: Layout) -> Iterator[tuple[str, bytes]]:
         """Yield the path below the root of the image and the content of each .pyc file, sorted by the module's path."""
@@ -66,22 +68,8 @@ class Compiler:
 
     def _part(self, wheel: Wheel, members: list[tuple[str, str]], out: Path) -> bytes:
         job = {"wheel": str(wheel.path), "members": members, "mtime": self._mtime, "out": str(out)}
-        # No site, no user's settings, no folder of ours on its path; the seed decides how sets are written.
-        environment = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-        try:
-            done = subprocess.run(
-                [str(self._python), "-S", "-s", "-c", self._program],
-                input=json.dumps(job),
-                capture_output=True,
-                text=True,
-                env=environment,
-                cwd=out.parent,
-                timeout=_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return b""
-        return out.read_bytes() if done.returncode == 0 else b""
+        # What cannot be compiled here is left out; the image then compiles those modules itself.
+        return out.read_bytes() if self._compilers.run(json.dumps(job)) else b""
 
 
 def _modules(wheel: Wheel, layout: Layout) -> list[tuple[str, str]]:

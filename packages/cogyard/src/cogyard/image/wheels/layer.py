@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from cogyard.image.errors import HostilePackageError
 from cogyard.image.wheels.archive import Installed, Layout, Stored, read_wheel
@@ -40,8 +42,9 @@ def write_wheels(
 def write_bytecode(layer: LayerWriter, layout: Layout, wheels: Iterable[Wheel], compiler: Compiler) -> bool:
     """Write the bytecode of the wheels' modules; return whether there is any."""
     entries: dict[str, bytes | None] = {}
-    for wheel in wheels:
-        entries.update(compiler.compile(wheel, layout))
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for found in pool.map(lambda wheel: list(compiler.compile(wheel, layout)), wheels):
+            entries.update(found)
     entries.update(_folders(list(entries)))
     for path in sorted(entries):
         data = entries[path]
