@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from cogyard.environment.conflict import MOST_LINES, explain
+from cogyard.environment.conflict import MOST_LINES, Question, explain
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -34,6 +34,7 @@ class FakeOracle:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.expected: list[Question] = []
 
     def solve(
         self, lines: Sequence[str], python: str, *, alone: bool = False, lowest: bool = False
@@ -41,6 +42,10 @@ class FakeOracle:
         """Return a solution of INDEX."""
         self.asked += 1
         return self._choose([Requirement(line) for line in lines], {}, python, alone=alone, lowest=lowest)
+
+    def expect(self, questions: Iterable[Question]) -> None:
+        """Pass over what is likely to be asked."""
+        self.expected.extend(questions)
 
     def _choose(
         self, needs: list[Requirement], chosen: dict[str, str], python: str, *, alone: bool, lowest: bool
@@ -119,3 +124,28 @@ def test_nothing_is_said_about_what_is_not_understood() -> None:
     assert explain(["six"] * (MOST_LINES + 1), "3.12", oracle) is None
     assert oracle.asked == 0
     assert said("six") is None
+
+
+def test_what_is_suspected_is_asked_about_first() -> None:
+    """A few questions instead of some for each line; they are expected together, since each is mostly waiting."""
+    lines = ["six", "torch==2.4.0", "torchvision==0.18.1", *[f"six!=9.{number}" for number in range(8)]]
+    plain, suspecting = FakeOracle(), FakeOracle()
+    words = "Because torchvision==0.18.1 depends on torch==2.3.1 and you require torch==2.4.0"
+    sentence = explain(lines, "3.12", plain)
+    assert explain(lines, "3.12", suspecting, words) == sentence
+    assert sentence is not None
+    assert sentence.startswith("torch==2.4.0 and torchvision==0.18.1 do not go together")
+    assert suspecting.asked <= 8 < plain.asked
+    assert {each.lines for each in suspecting.expected} >= {
+        ("torch==2.4.0", "torchvision==0.18.1"), ("torchvision==0.18.1", "torch"), ("torch==2.4.0", "torchvision"),
+    }  # fmt: skip
+
+
+def test_a_wrong_suspicion_is_not_believed() -> None:
+    """Lines that go together are not said not to, whatever the words; then all are asked about."""
+    lines = ["six", "old==1", "torch==2.4.0", "torchvision==0.18.1"]
+    assert explain(lines, "3.11", FakeOracle(), "six and old") == explain(lines, "3.11", FakeOracle())
+    assert explain(
+        ["torch==2.4.0", "torchvision==0.18.1"], "3.12", FakeOracle(), "torch-x and torch.y"
+    ) == said("torch==2.4.0", "torchvision==0.18.1")
+    assert explain(["six", "numba"], "3.12", FakeOracle(), "six numba") is None

@@ -105,7 +105,7 @@ def _compile(asked: Asked, target: Target, prefer: pylock.Table | None, on_progr
             raise UnresolvableError(
                 f"no set of packages fits what {asked.subject} asks for, on Python {target.python}:",
                 details=outcome.messages,
-                hint=_way_out(asked, target, on_progress)
+                hint=_way_out(asked, target, outcome.messages, on_progress)
                 or f"Change {asked.named} or python_version in cog.yaml.",
             )
         if outcome.status != 0:
@@ -118,7 +118,7 @@ def _compile(asked: Asked, target: Target, prefer: pylock.Table | None, on_progr
         return Answer(document=pylock.for_target(document, target, folder), build=build)
 
 
-def _way_out(asked: Asked, target: Target, on_progress: uv.Progress) -> str | None:
+def _way_out(asked: Asked, target: Target, words: str, on_progress: uv.Progress) -> str | None:
     if asked.wish is None or os.environ.get("UV_OFFLINE"):
         # our own packages are tried again in another way; without the network, what is not there may well exist
         return None
@@ -127,6 +127,6 @@ def _way_out(asked: Asked, target: Target, on_progress: uv.Progress) -> str | No
 
     on_progress("Looking for what does not fit")
     try:
-        return explain(asked.named_lines, target.python, UvOracle(asked, target))
+        return explain(asked.named_lines, target.python, UvOracle(asked, target), words)
     except ResolvingFailedError:
         return None
