@@ -317,7 +317,7 @@ def _as(scene: Scene, who: str) -> dict[str, str]:
 
 
 async def test_whose_a_prediction_is(scene: Scene) -> None:
-    """The account's that the request acts for; of an organization's deployment the organization's."""
+    """The account's that the request acts for, of an organization's deployment the organization's; and who asked."""
     platform = scene.platform
     reader = await platform.services.accounts.get("the-reader")
     organization = await platform.services.accounts.get(ORGANIZATION)
@@ -329,23 +329,30 @@ async def test_whose_a_prediction_is(scene: Scene) -> None:
         f"/v1/deployments/{ORGANIZATION}/front/predictions",
     )
 
-    async def owner_of(client: Any, path: str, **headers: str) -> int:
-        made = await client.post(path, json=body, headers=headers)
-        record = await platform.services.predictions.queue.store.get(made.json()["id"])
+    async def owner_of(client: Any, path: str, **headers: str) -> tuple[int, str | None]:
+        made = (await client.post(path, json=body, headers=headers)).json()
+        record = await platform.services.predictions.queue.store.get(made["id"])
         assert record is not None
-        return int(record.prediction.account_id)
+        assert made.get("asked_by") == record.prediction.asked_by
+        return record.prediction.account_id, record.prediction.asked_by
 
     async with platform.client(None, headers=_as(scene, Role.READER)) as client:
-        assert await owner_of(client, model) == reader.id
-        assert await owner_of(client, model, **{"Cogyard-Account": ORGANIZATION}) == organization.id
-        assert await owner_of(client, deployment) == organization.id
-        assert await owner_of(client, deployment, **{"Cogyard-Account": "the-reader"}) == organization.id
+        assert await owner_of(client, model) == (reader.id, None)
+        assert await owner_of(client, model, **{"Cogyard-Account": ORGANIZATION}) == (
+            organization.id,
+            "the-reader",
+        )
+        assert await owner_of(client, deployment) == (organization.id, "the-reader")
+        assert await owner_of(client, deployment, **{"Cogyard-Account": "the-reader"}) == (
+            organization.id,
+            "the-reader",
+        )
         listed = (await client.get(deployment)).json()["results"]
         assert len(listed) == 3
     async with platform.client(None, headers=_as(scene, "write-token")) as client:
-        assert await owner_of(client, model) == organization.id
+        assert await owner_of(client, model) == (organization.id, None)
     async with platform.client("root") as client:
-        assert await owner_of(client, deployment) == platform.accounts["root"].id
+        assert await owner_of(client, deployment) == (platform.accounts["root"].id, None)
 
 
 async def test_an_organization_deploys_what_it_may_run_itself(scene: Scene) -> None:

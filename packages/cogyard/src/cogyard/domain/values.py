@@ -60,6 +60,9 @@ class Account:
     role: Role = Role.OWNER
     """How far whoever acts as this account reaches with what is its own; less than all only with an organization."""
 
+    acted_by: str | None = None
+    """The name of who acts as this organization, when that is a person and not a token of its own."""
+
     def role_in(self, owner: str) -> Role | None:
         """Return how far it reaches with what is `owner`'s, None if not at all; names differ by more than case."""
         name = owner.lower()
@@ -189,6 +192,9 @@ class Prediction:
     kind: Kind = Kind.PREDICTION
     destination: str | None = None
     """Of a training: the model that its version is made for, `owner/name`."""
+
+    asked_by: str | None = None
+    """Of an organization's: the name of the member who asked, if it was one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

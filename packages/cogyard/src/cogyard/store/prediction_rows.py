@@ -52,6 +52,7 @@ _KEPT: Mapping[str, Callable[[Any], Any]] = {
     "deployment_id": _same,
     "kind": str,
     "destination": _same,
+    "asked_by": _same,
 }
 
 
@@ -103,6 +104,7 @@ def prediction_of(row: sqlite3.Row) -> Prediction:
         deployment_id=row["deployment_id"],
         kind=Kind(row["kind"]),
         destination=row["destination"],
+        asked_by=row["asked_by"],
     )
 
 

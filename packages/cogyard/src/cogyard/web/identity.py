@@ -80,7 +80,12 @@ class Identity:
         organization = await self.services.accounts.get(name) if role is not None else None
         if role is not None and organization is not None:
             own = Membership(organization=person.username, organization_id=person.id, role=Role.OWNER)
-            acting = replace(organization, role=role, memberships=(own, *person.memberships))
+            acting = replace(
+                organization,
+                role=role,
+                memberships=(own, *person.memberships),
+                acted_by=person.username,
+            )
             return replace(caller, account=acting, person=person)
         if asked:
             # The same whether or not there is one.

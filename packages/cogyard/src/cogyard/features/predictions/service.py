@@ -170,6 +170,7 @@ class Predictions:
                 deployment_id=None if through is None else through.deployment_id,
                 kind=kind,
                 destination=destination,
+                asked_by=_asker(caller, account_id),
             )
             ticket = waiting(deployable, prediction.deadline)
             if once is None:
@@ -366,6 +367,11 @@ class Predictions:
                 f"{waits} predictions wait for the same instances already; at most {self.queue_limit} may.",
                 retry_after=5,
             )
+
+
+def _asker(caller: Account, account_id: int | None) -> str | None:
+    """Return who asks for what is another account's; None where they are the same."""
+    return caller.username if account_id not in {None, caller.id} else caller.acted_by
 
 
 def _deployable(version: Version, kind: Kind, through: Through | None) -> str:

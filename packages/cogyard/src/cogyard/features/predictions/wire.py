@@ -42,6 +42,8 @@ def prediction_json(
     }
     if prediction.deployment is not None:
         shaped["deployment"] = prediction.deployment
+    if prediction.asked_by is not None:
+        shaped["asked_by"] = prediction.asked_by
     if prediction.deadline is not None:
         shaped["deadline"] = written(prediction.deadline)
     if prediction.status.terminal:
@@ -53,9 +55,9 @@ def prediction_json(
 
 
 def example_json(prediction: Prediction, addresses: Addresses) -> dict[str, Any]:
-    """Shape a prediction for whoever sees the model it is an example of: without whom its owner has told."""
+    """Shape a prediction for whoever sees the model it is an example of: without who asked, and whom it was told to."""
     shaped = prediction_json(prediction, addresses)
-    return {key: value for key, value in shaped.items() if not key.startswith("webhook")}
+    return {key: value for key, value in shaped.items() if not key.startswith(("webhook", "asked_by"))}
 
 
 def place_json(place: Place) -> dict[str, Any]:

@@ -62,6 +62,7 @@ _RUN: Mapping[str, Schema] = {
 }
 _RUN_SOMETIMES: Mapping[str, Schema] = {
     "deployment": TEXT,
+    "asked_by": TEXT,
     "deadline": MOMENT,
     "metrics": OBJECT,
     "webhook": TEXT,
