@@ -597,3 +597,36 @@ async def test_nobody_is_called_over_and_over_when_tries_cannot_be_noted(scene: 
 def vars_of(value: Any) -> dict[str, Any]:
     """Return what a dataclass was made with."""
     return {each.name: getattr(value, each.name) for each in fields(value)}
+
+
+async def test_a_clock_set_back_holds_up_no_webhook(scene: Scene) -> None:
+    """What was due is due, and what waits to be tried again waits no longer than it would have."""
+    outbox = scene.deliveries.outbox
+    await scene.predict("completed")
+    await scene.run()
+    scene.target.answers = [500]
+    await scene.deliveries.deliver()
+    await scene.predict("completed")
+    await scene.run()
+    scene.clock.moment -= timedelta(days=30)
+    assert await outbox.due(scene.clock(), 9) == ()
+    waits = (timedelta(0), timedelta(seconds=10))
+    assert await outbox.hurry(scene.clock(), waits) == 2
+    assert await outbox.hurry(scene.clock(), waits) == 0
+    assert await scene.deliveries.deliver() == 1
+    scene.clock.moment += timedelta(seconds=10)
+    assert await scene.deliveries.deliver() == 1
+    assert len(scene.target.calls) == 3
+
+
+async def test_the_loop_notices_a_clock_set_back(scene: Scene) -> None:
+    """It tells what it owes without waiting for the clock to come as far again, also when it has just begun."""
+    await scene.predict("completed")
+    await scene.run()
+    scene.clock.moment -= timedelta(days=30)
+    loop = asyncio.create_task(scene.deliveries.run())
+    async with asyncio.timeout(20):
+        await scene.target.called.wait()
+    loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
+    assert [event for event, _ in scene.target.told] == ["completed"]

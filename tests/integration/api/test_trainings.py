@@ -36,7 +36,11 @@ async def test_a_training_is_asked_for_shown_listed_and_canceled(
         assert made.status_code == 201
         shown = made.json()
         key = shown["id"]
-        assert made.headers["location"] == shown["urls"]["get"] == f"{BASE}/v1/trainings/{key}"
+        assert made.headers["location"] == shown["urls"]["get"] == f"{BASE}/v1/predictions/{key}"
+        assert shown["urls"]["cancel"] == f"{BASE}/v1/predictions/{key}/cancel"
+        assert (await client.get(f"/v1/trainings/{key}")).json()["urls"][
+            "get"
+        ] == f"{BASE}/v1/trainings/{key}"
         assert (shown["model"], shown["version"]) == ("owner/echo", trainable.id)
         assert (shown["status"], shown["input"], shown["logs"], shown["error"]) == (
             "starting",

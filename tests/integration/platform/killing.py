@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,7 +31,7 @@ TERMINAL = frozenset({"succeeded", "failed", "canceled", "aborted"})
 CLIENT = """
 import json, random, sys, time
 import httpx2
-address, token, version, hook, book, seed = sys.argv[1:]
+address, token, path, asked, hook, book, seed, pause = sys.argv[1:]
 chance = random.Random(int(seed))
 with open(book, "a") as notes, httpx2.Client(base_url=address, timeout=20) as http:
     http.headers["authorization"] = f"Bearer {token}"
@@ -39,11 +39,11 @@ with open(book, "a") as notes, httpx2.Client(base_url=address, timeout=20) as ht
     while True:
         number += 1
         text = f"{seed}-{number}-"
-        body = {"version": version, "input": {"text": text}, "webhook": hook,
+        body = {**json.loads(asked), "input": {"text": text}, "webhook": hook,
                 "webhook_events_filter": ["completed"]}
         try:
             wait = {"prefer": "wait=1"} if chance.random() < 0.3 else {}
-            answer = http.post("/v1/predictions", json=body, headers=wait)
+            answer = http.post(path, json=body, headers=wait)
             if answer.status_code in {201, 202}:
                 made = answer.json()
                 notes.write(json.dumps([made["id"], text]) + "\\n")
@@ -52,7 +52,7 @@ with open(book, "a") as notes, httpx2.Client(base_url=address, timeout=20) as ht
                     http.post(f"/v1/predictions/{made['id']}/cancel")
         except httpx2.HTTPError:
             time.sleep(0.1)
-        time.sleep(chance.uniform(0.02, 0.12))
+        time.sleep(chance.uniform(0.02, 0.12) * float(pause))
 """
 
 
@@ -108,18 +108,26 @@ class Clients:
     """Client processes that ask a platform; `killed` ones are replaced."""
 
     platform: Any
-    version: str
     hook: str
     folder: Path
     address: str
+    asked: dict[str, str]
+    """What they say beside their input."""
+    path: str = "/v1/predictions"
+    pause: float = 1.0
+    """How much longer than others they rest."""
+    first: int = 0
+    """Their numbers begin after this."""
     alive: list[subprocess.Popen[bytes]] = field(default_factory=list)
     begun: int = 0
 
     def begin(self) -> None:
         """Start one more client."""
         self.begun += 1
-        book = self.folder / f"accepted-{self.begun}.jsonl"
-        words = [self.address, self.platform.token, self.version, self.hook, str(book), str(self.begun)]
+        seed = str(self.first + self.begun)
+        book = self.folder / f"accepted-{seed}.jsonl"
+        where = [self.address, self.platform.token, self.path, json.dumps(self.asked)]
+        words = [*where, self.hook, str(book), seed, str(self.pause)]
         self.alive.append(subprocess.Popen([sys.executable, "-c", CLIENT, *words]))
 
     def kill(self, chance: random.Random) -> None:
@@ -193,8 +201,13 @@ class Verdict:
         }
 
 
-def judge(database: Path, accepted: dict[str, str], told: list[tuple[str, str, str]], good: Any) -> Verdict:
-    """Compare what was accepted and told with what is kept; `good(text)` is the output of a text."""
+def judge(
+    database: Path,
+    accepted: dict[str, str],
+    told: list[tuple[str, str, str]],
+    good: Callable[[str, Any], bool],
+) -> Verdict:
+    """Compare what was accepted and told with what is kept; `good` says whether a text may have that output."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
         rows = db.execute(
             "SELECT id, status, input, output, error, completed_at, started_at FROM predictions"
@@ -216,7 +229,7 @@ def judge(database: Path, accepted: dict[str, str], told: list[tuple[str, str, s
             verdict.lost.append(name)
         if name in accepted and accepted[name] != text:
             verdict.wrong.append(name)
-        if status == "succeeded" and json.loads(output) != good(text):
+        if status == "succeeded" and not good(text, json.loads(output)):
             verdict.wrong.append(name)
         if status == "failed":
             verdict.reasons[str(error).splitlines()[0][:90]] += 1

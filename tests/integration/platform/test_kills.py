@@ -38,7 +38,7 @@ def test_nothing_is_lost_and_nothing_ends_twice(stopped: Any, model: Any, tmp_pa
     stopped.run(version, text="warm")
     killed: dict[str, int] = {}
     with receiving(chance) as receiver:
-        clients = Clients(stopped, version, receiver.url, tmp_path, told["address"])
+        clients = Clients(stopped, receiver.url, tmp_path, told["address"], {"version": version})
         try:
             for _ in range(CLIENTS):
                 clients.begin()
@@ -57,7 +57,7 @@ def test_nothing_is_lost_and_nothing_ends_twice(stopped: Any, model: Any, tmp_pa
             stopped.data.database,
             clients.accepted(),
             receiver.told,
-            lambda text: [f"{text}{part}" for part in "abc"],
+            lambda text, output: bool(output == [f"{text}{part}" for part in "abc"]),
         )
     summary = f"\nseed {seed}, kills {killed}, {verdict.summary()}, failures {dict(verdict.reasons)}"
     print(summary)  # noqa: T201 - what a long run is made for

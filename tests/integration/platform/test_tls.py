@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from cogyard.compose.certificate import valid_until
 from cogyard.compose.tls import Certificate, CertificateError
 
 pytestmark = pytest.mark.xdist_group("platform")
@@ -89,3 +91,30 @@ def test_only_a_trusted_proxy_says_how_the_platform_was_reached(stopped: Any) ->
     stopped.end(2)
     stopped.start("--set", "trusted_proxies=127.0.0.0/8")
     assert upload().startswith("https://models.example/v1/files/")
+
+
+def test_the_end_of_a_certificate_is_read(tmp_path: Path) -> None:
+    """As OpenSSL says it, in both forms that a date may have; of what is no certificate, nothing."""
+    for days in (2, 365 * 40):
+        cert = tmp_path / f"{days}.crt"
+        making = (
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        )
+        where = ("-days", str(days), "-subj", "/CN=x", "-keyout", str(tmp_path / "key"), "-out", str(cert))
+        subprocess.run([*making, *where], check=True, capture_output=True)
+        said = subprocess.run(
+            ["openssl", "x509", "-in", str(cert), "-noout", "-enddate"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        end = datetime.strptime(said.removeprefix("notAfter="), "%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC)
+        assert valid_until(cert.read_text()) == end
+    assert valid_until((tmp_path / "key").read_text()) is None

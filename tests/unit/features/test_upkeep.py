@@ -60,3 +60,14 @@ async def test_a_bell_rung_many_times_is_one_turn() -> None:
     await asyncio.wait_for(done.wait(), 5)
     assert turns == 2
     task.cancel()
+
+
+async def test_a_clock_that_is_set_back_is_seen() -> None:
+    """At the first look it may have been; then only when it was."""
+    pulse = Pulse()
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    assert pulse.set_back(moment, 100.0)
+    assert not pulse.set_back(moment + timedelta(seconds=60), 160.0)
+    assert not pulse.set_back(moment + timedelta(hours=1), 161.0)
+    assert pulse.set_back(moment, 162.0)
+    assert not pulse.set_back(moment + timedelta(seconds=1), 163.0)

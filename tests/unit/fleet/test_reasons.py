@@ -44,12 +44,12 @@ def test_the_nearest_obstacle_is_named(overview: Overview, cause: Cause, word: s
 
 
 def test_nobody_knows_before_the_first_look() -> None:
-    """Then the newest look counts."""
+    """After a start it says so; then the newest look counts."""
     lookout = Lookout(2)
-    assert lookout.why("a") is None
+    assert lookout.why("a").cause is Cause.SCHEDULING
+    assert "just started" in lookout.why("a").detail
     lookout.observe(_overview(_view("a", Phase.READY)))
     reason = lookout.why("a")
-    assert reason is not None
     assert reason.cause is Cause.BUSY
 
 

@@ -56,7 +56,8 @@ def _show(console: Console, holder: dict[str, Any], state: dict[str, Any]) -> No
         busy = f"{one['busy']}/{one['slots']} busy"
         console.say(f"  {one['id']}  {one['phase']:<9} {busy:<9} {console.paint(f'for {since}', DIM)}")
     for version, count in waiting.items():
-        console.say(f"  {version[:12]}  {count} waiting")
+        why = state.get("reasons", {}).get(version, {}).get("detail", "")
+        console.say(f"  {version[:12]}  {count} waiting  {console.paint(why, DIM)}".rstrip())
     for version, trouble in state.get("troubles", {}).items():
         first = str(trouble["reason"]).partition("\n")[0]
         console.warn(f"{version[:12]} failed {trouble['failures']} times: {first}")

@@ -15,6 +15,8 @@ NO_ROOM, LITTLE_ROOM = _GIB // 2, 10 * _GIB
 PER_INSTANCE = 2 * _GIB
 #: Each instance and each open stream is a few descriptors.
 FEW_FILES = 4096
+#: What renews certificates does it a month before their end; one that has less left was not renewed.
+EXPIRES_SOON = timedelta(days=21)
 #: What a clock may differ from what it was when something was written last.
 CLOCK_TOLERANCE = timedelta(minutes=1)
 #: File systems on which SQLite's write-ahead log is not safe: it needs memory shared by all who open it.
@@ -66,6 +68,7 @@ class Facts:
     open_to_others: bool = False
     encrypted: bool = False
     certificate_problem: str = ""
+    certificate_ends: datetime | None = None
     memory: int = 0
     max_instances: int = 0
     open_files: int = 0
@@ -176,8 +179,27 @@ def _door(facts: Facts) -> Iterator[Finding]:
         yield _error("address", facts.port_problem, facts.port_hint)
     else:
         yield _good("address", f"{facts.address} is free")
+    yield from _encryption(facts)
+
+
+def _encryption(facts: Facts) -> Iterator[Finding]:
+    left = None if facts.certificate_ends is None else facts.certificate_ends - facts.now
     if facts.certificate_problem:
         yield _error("tls", facts.certificate_problem, "Name a PEM certificate and its key.")
+    elif left is not None and left <= timedelta(0):
+        yield _error(
+            "tls",
+            f"the certificate has expired ({facts.certificate_ends:%Y-%m-%d %H:%M} UTC): no client connects",
+            "Renew it; the platform reads the new files within a minute.",
+        )
+    elif left is not None and left < EXPIRES_SOON:
+        yield _warning(
+            "tls",
+            f"the certificate expires in {left.days} days ({facts.certificate_ends:%Y-%m-%d %H:%M} UTC)",
+            "Renew it; the platform reads the new files within a minute.",
+        )
+    elif left is not None:
+        yield _good("tls", f"by https, with a certificate until {facts.certificate_ends:%Y-%m-%d}")
     elif facts.open_to_others and not facts.encrypted:
         yield _warning(
             "tls",

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cogyard.compose.certificate import valid_until
 from cogyard.compose.datadir import DataDir, is_held, read_holder
 from cogyard.compose.diagnosis import Facts
 from cogyard.compose.listening import ListenError, listen
@@ -126,6 +127,9 @@ def _door(facts: Facts, folder: DataDir, settings: Settings) -> Facts:
             Certificate.read(settings.tls_cert, settings.tls_key)
         except CertificateError as error:
             facts = replace(facts, certificate_problem=error.message)
+        else:
+            pem = settings.tls_cert.read_text("ascii", "replace")
+            facts = replace(facts, certificate_ends=valid_until(pem))
     if is_held(folder):
         return facts
     try:

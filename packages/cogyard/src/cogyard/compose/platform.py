@@ -116,7 +116,7 @@ class Platform:
                 application=app,
             )
             fleet, choice = make_fleet(ground)
-            status = StatusFile(folder.status_file)
+            status = StatusFile(folder.status_file, settings.max_instances)
             controller = Controller(
                 fleet,
                 services.predictions.queue,

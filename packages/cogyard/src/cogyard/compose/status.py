@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cogyard.fleet.controller import Overview
+from cogyard.fleet.reasons import reason_for
 
 _log = logging.getLogger("cogyard.platform")
 
@@ -22,8 +23,9 @@ _EVERY = 0.5
 class StatusFile:
     """Writes the fleet's state when it has changed; `run` is its loop."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_instances: int) -> None:
         self._path = path
+        self._max_instances = max_instances
         self._overview: Overview | None = None
         self._written: str | None = None
         self._news = asyncio.Event()
@@ -39,7 +41,7 @@ class StatusFile:
             await self._news.wait()
             self._news.clear()
             if self._overview is not None:
-                text = json.dumps(describe(self._overview))
+                text = json.dumps(describe(self._overview, self._max_instances))
                 if text != self._written:
                     await asyncio.to_thread(self._write, text)
             await asyncio.sleep(_EVERY)
@@ -55,11 +57,15 @@ class StatusFile:
             self._written = text
 
 
-def describe(overview: Overview) -> dict[str, Any]:
-    """Return the state as JSON values."""
+def describe(overview: Overview, max_instances: int) -> dict[str, Any]:
+    """Return the state as JSON values; `reasons` says why what waits waits."""
+    reasons = {name: reason_for(name, overview, max_instances) for name in overview.waiting}
     return {
         "instances": [_plain(asdict(view)) for view in overview.instances],
         "waiting": dict(overview.waiting),
+        "reasons": {
+            name: {"reason": reason.cause.value, "detail": reason.detail} for name, reason in reasons.items()
+        },
         "troubles": {
             name: {
                 "failures": trouble.failures,

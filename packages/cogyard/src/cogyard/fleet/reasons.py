@@ -37,10 +37,10 @@ class Lookout:
         """Take the newest overview."""
         self._overview = overview
 
-    def why(self, deployable: str) -> Reason | None:
-        """Say why what waits for this deployable waits; None before the controller has looked."""
+    def why(self, deployable: str) -> Reason:
+        """Say why what waits for this deployable waits."""
         if self._overview is None:
-            return None
+            return Reason(cause=Cause.SCHEDULING, detail="The platform has just started and looks around.")
         return reason_for(deployable, self._overview, self._max_instances)
 
     def deployables(self) -> Collection[str]:

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cogyard.domain.paging import Slice, Window, cut
 from cogyard.features.webhooks.ports import Delivery, Letter
@@ -60,6 +61,18 @@ class SqlOutbox:
         """Forget a letter. Its rank alone may be another's by now: SQLite gives the highest out again."""
         sql = "DELETE FROM outbox WHERE rank = ? AND message_id = ?"
         await self.database.write(run(sql, letter.rank, letter.message_id))
+
+    async def hurry(self, now: datetime, waits: Sequence[timedelta]) -> int:
+        """Let no letter be due later than its wait from now."""
+        sql = "UPDATE outbox SET due_at = ?1 WHERE attempts = ?2 AND due_at > ?1"
+
+        def work(db: sqlite3.Connection) -> int:
+            return sum(
+                db.execute(sql, (stored(now + wait), attempts)).rowcount
+                for attempts, wait in enumerate(waits)
+            )
+
+        return await self.database.write(work)
 
     async def later(self, letter: Letter, attempts: int, due_at: datetime) -> None:
         """Try a letter again then."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cogyard.domain.paging import Slice, Window
 from cogyard.features.predictions.ports import Message
@@ -116,6 +117,17 @@ class MemoryOutbox:
         for place, message in list(self.predictions.outbox.items()):
             if (hash(place), message.id) == (letter.rank, letter.message_id):
                 del self.predictions.outbox[place]
+
+    async def hurry(self, now: datetime, waits: Sequence[timedelta]) -> int:
+        """Let no letter be due later than its wait from now."""
+        brought = 0
+        for place, message in self.predictions.outbox.items():
+            attempts, due_at = self.tries.get(hash(place), (0, message.due_at))
+            latest = now + waits[attempts]
+            if due_at > latest:
+                self.tries[hash(place)] = (attempts, latest)
+                brought += 1
+        return brought
 
     async def later(self, letter: Letter, attempts: int, due_at: datetime) -> None:
         """Try a letter again then."""

@@ -21,16 +21,23 @@ Work = Callable[[], Awaitable[object]]
 
 @dataclass
 class Pulse:
-    """Sees when the clock has gone on without us: the machine slept, or somebody set it."""
+    """Sees when the clock has gone another way than time: the machine slept, or somebody set it."""
 
     last: tuple[datetime, float] | None = None
 
     def jumped(self, now: datetime, elapsed: float) -> bool:
         """Whether the clock went further than time since the last call; `elapsed` is seconds that nobody sets."""
+        ahead = self._ahead(now, elapsed)
+        return ahead is not None and ahead > TOLERANCE
+
+    def set_back(self, now: datetime, elapsed: float) -> bool:
+        """Whether the clock was set back since the last call; at the first, it may have been."""
+        ahead = self._ahead(now, elapsed)
+        return ahead is None or ahead < -TOLERANCE
+
+    def _ahead(self, now: datetime, elapsed: float) -> timedelta | None:
         before, self.last = self.last, (now, elapsed)
-        if before is None:
-            return False
-        return now - before[0] > timedelta(seconds=elapsed - before[1]) + TOLERANCE
+        return None if before is None else now - before[0] - timedelta(seconds=elapsed - before[1])
 
 
 async def repeated(work: Work, *, pause: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cogyard.domain.values import Kind
 from cogyard.features.page import services_of
 from cogyard.features.predictions.creating import asking, shaped
 from cogyard.features.predictions.routes import PER_PAGE
@@ -43,7 +45,8 @@ async def create(request: Request) -> Response:
         origin=Addresses.of(request).base,
         once=asking(request, body),
     )
-    answer = shaped(request, made)
+    # As the hosted service answers: where a prediction of this id would be, which finds trainings too (wire gotcha 15).
+    answer = shaped(request, replace(made, kind=Kind.PREDICTION))
     return reply(answer, 201, Location=answer["urls"]["get"])
 
 

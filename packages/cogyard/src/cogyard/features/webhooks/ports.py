@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from cogyard.domain.paging import Slice, Window
@@ -37,6 +37,10 @@ class Outbox(Protocol):
 
     async def told(self, letter: Letter) -> None:
         """Forget a letter: it was told, or given up. One that is gone already is no other's, whatever its rank."""
+        ...
+
+    async def hurry(self, now: datetime, waits: Sequence[timedelta]) -> int:
+        """Let no letter be due later than `waits[attempts]` from now (a clock was set back); return how many were."""
         ...
 
     async def later(self, letter: Letter, attempts: int, due_at: datetime) -> None:

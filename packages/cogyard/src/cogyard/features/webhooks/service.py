@@ -15,10 +15,11 @@ from datetime import timedelta
 import msgspec
 
 from cogyard.domain.values import Prediction
-from cogyard.domain.webhooks import OWN, next_try, signature
+from cogyard.domain.webhooks import OWN, RETRY_WAITS, next_try, signature
 from cogyard.features.accounts.service import Accounts
 from cogyard.features.predictions.ports import PredictionStore, Record
 from cogyard.features.predictions.shown import shown
+from cogyard.features.predictions.upkeep import Pulse
 from cogyard.features.predictions.wire import prediction_json
 from cogyard.features.webhooks.endpoints import Endpoints
 from cogyard.features.webhooks.ports import (
@@ -65,6 +66,7 @@ class Deliveries:
     """Seconds before a letter is tried again whose try could not be written down."""
 
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
+    _pulse: Pulse = field(default_factory=Pulse)
 
     def ring(self) -> None:
         """Say that a letter has been written."""
@@ -78,6 +80,7 @@ class Deliveries:
                 self._bell.clear()
                 # One that lands while the outbox is read may still be in what was read: it is not due again.
                 launched = set(flying)
+                await self._mind_the_clock()
                 due = await self.outbox.due(self.world.now(), 2 * AT_ONCE)
                 fresh = [letter for letter in due if letter.rank not in launched][: AT_ONCE - len(flying)]
                 for letter in fresh:
@@ -97,6 +100,13 @@ class Deliveries:
         letters = await self.outbox.due(self.world.now(), AT_ONCE)
         await asyncio.gather(*(self._try(letter) for letter in letters))
         return len(letters)
+
+    async def _mind_the_clock(self) -> None:
+        """Bring forward what would wait for a clock that was set back to come as far again."""
+        if self._pulse.set_back(self.world.now(), self.world.elapsed()):
+            brought = await self.outbox.hurry(self.world.now(), (timedelta(0), *RETRY_WAITS))
+            if brought:
+                _log.warning("clock set back", extra={"action": "clock_set_back", "webhooks": brought})
 
     def _launch(self, letter: Letter, flying: dict[int, asyncio.Task[None]]) -> None:
         task = asyncio.create_task(self._try_or_pause(letter))

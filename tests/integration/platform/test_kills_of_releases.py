@@ -1,0 +1,151 @@
+"""Kills at random moments while deployments are released and trainings run: each prediction and training ends once.
+
+`COGYARD_KILLS=100 pytest -s tests/integration/platform/test_kills_of_releases.py` runs as many kills and prints the
+summary; `COGYARD_KILLS_SEED` repeats a run's choices.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from cogyard.testing.images import make_image
+
+from tests.integration.platform.killing import Clients, judge, kill_one, receiving, until_settled
+from tests.live import free_port
+
+KILLS = int(os.environ.get("COGYARD_KILLS", "8"))
+
+pytestmark = [
+    pytest.mark.xdist_group("platform"),
+    pytest.mark.slow,
+    pytest.mark.timeout(400 + 20 * KILLS),
+]
+
+SOURCE = """
+import time
+import cog
+
+class Predictor(cog.BasePredictor):
+    def predict(self, text: str) -> str:
+        time.sleep(0.01)
+        return text + "NAME"
+
+def train(text: str) -> cog.Path:
+    time.sleep(0.2)
+    path = cog.Path("learned.txt")
+    path.write_text(text)
+    return path
+"""
+
+
+def _versions(database: Path) -> set[str]:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        return {f"tester/tuned:{row[0]}" for row in db.execute("SELECT id FROM versions")}
+
+
+def _made(database: Path) -> list[str]:
+    """Return the versions that trainings say they made."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        sql = (
+            "SELECT json_extract(output, '$.version') FROM predictions"
+            " WHERE kind = 'training' AND status = 'succeeded'"
+        )
+        return [row[0] for row in db.execute(sql)]
+
+
+def _furnish(platform: Any) -> tuple[str, str]:
+    """Push two versions, deploy the first, and make a model for trainings; return the versions."""
+    one, two = [
+        platform.push(
+            make_image(
+                SOURCE.replace("NAME", name), python=platform.python, cog={"train": "predict.py:train"}
+            ),
+            "base",
+        )
+        for name in "ab"
+    ]
+    deployment = {
+        "name": "front",
+        "model": "tester/base",
+        "version": one,
+        "hardware": "cpu",
+        "min_instances": 0,
+        "max_instances": 1,
+    }
+    platform.http.post("/v1/deployments", json=deployment).raise_for_status()
+    body = {"owner": "tester", "name": "tuned", "visibility": "private", "hardware": "cpu"}
+    platform.http.post("/v1/models", json=body).raise_for_status()
+    return one, two
+
+
+def test_releases_and_trainings_survive_kills(stopped: Any, tmp_path: Path) -> None:
+    """A ledger holds all against all; what a training says it made is there, and no two made the same."""
+    seed = int(os.environ.get("COGYARD_KILLS_SEED") or random.randrange(10**6))  # noqa: S311 - as below
+    chance = random.Random(seed)  # noqa: S311 - a test's own chance
+    stopped.settings |= {
+        "webhook_http": "true",
+        "webhook_private": "true",
+        "port": str(free_port()),
+        "max_instances": "5",
+    }
+    told = stopped.start()
+    versions = _furnish(stopped)
+    killed: Counter[str] = Counter()
+    with receiving(chance) as receiver:
+        where = (stopped, receiver.url, tmp_path, told["address"])
+        askers = Clients(*where, {}, path="/v1/deployments/tester/front/predictions")
+        trainings = f"/v1/models/tester/base/versions/{versions[0]}/trainings"
+        trainers = Clients(*where, {"destination": "tester/tuned"}, path=trainings, pause=10, first=1000)
+        try:
+            for clients, count in ((askers, 2), (trainers, 2)):
+                for _ in range(count):
+                    clients.begin()
+            while sum(killed.values()) < KILLS:
+                time.sleep(chance.uniform(0.3, 2.0))
+                try:
+                    change = {"version": chance.choice(versions)}
+                    stopped.http.patch("/v1/deployments/tester/front", json=change)
+                except httpx2.HTTPError:
+                    pass  # An instance that was killed took nothing with it; the next release will do.
+                what = kill_one(stopped, chance.choice((askers, trainers)), chance)
+                killed[what] += what != "nobody"
+        finally:
+            askers.stop()
+            trainers.stop()
+        # An instance that was killed many times in a row is started again after a pause; a restart forgets it.
+        stopped.end(9)
+        stopped.start()
+        killed["platform"] += 1
+        database = stopped.data.database
+        assert until_settled(database, patience=150 + 3 * KILLS), (seed, stopped.log[-4000:])
+        known = _versions(database)
+        verdict = judge(
+            database,
+            askers.accepted(),
+            receiver.told,
+            lambda text, output: (
+                output["version"] in known if isinstance(output, dict) else output in {text + "a", text + "b"}
+            ),
+        )
+    made = _made(database)
+    counted = f"{verdict.summary()}, failures {dict(verdict.reasons)}, versions made {len(made)}"
+    summary = f"\nseed {seed}, kills {dict(killed)}, {counted}"
+    print(summary)  # noqa: T201 - what a long run is made for
+    assert not verdict.lost, (seed, verdict.lost)
+    assert not verdict.wrong, (seed, verdict.wrong)
+    assert not verdict.doubled, (seed, verdict.doubled)
+    assert not verdict.untold, (seed, verdict.untold)
+    assert len(made) == len(set(made)), (seed, made)
+    assert made, (seed, verdict.summary())
+    assert verdict.accepted > KILLS, (seed, verdict.summary())
+    # Each instance that is killed runs one thing; whatever else has not ended well never ran.
+    assert verdict.ran <= killed["instance"], (seed, killed, verdict.reasons)
