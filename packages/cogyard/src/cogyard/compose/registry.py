@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cogyard.compose.beside import OwnWeights
 from cogyard.domain.blobs import BlobStore
 from cogyard.domain.ids import is_token
 from cogyard.domain.names import model_name_problem, split_model
@@ -17,7 +18,7 @@ from cogyard.features.models import policy
 from cogyard.features.services import Services
 from cogyard.features.versions.ports import VersionStore
 from cogyard.http.errors import NotFoundError
-from cogyard.registry.beside import names_weights, weights_beside
+from cogyard.registry.beside import names_weights
 from cogyard.registry.ports import Push, Repositories
 from cogyard.registry.pushes import SCHEMA_LABEL, image_content
 
@@ -154,9 +155,9 @@ class PushedImages:
         raise KeyError(version)
 
     async def beside(self, version: str) -> Sequence[tuple[bytes, bytes]]:
-        """Return (manifest, configuration) of the weights that a version's newest index has beside it."""
-        for model, _ in await self.versions.with_id(version):
-            found = await weights_beside(self.repositories, self.blobs, model.path, f"sha256:{version}")
-            if found:
-                return found
-        return ()
+        """Return (manifest, configuration) of the weights that a version came with."""
+        try:
+            image = await self.manifest(version)
+        except KeyError:
+            return ()
+        return await OwnWeights(self.versions, self.repositories, self.blobs).of(version, image)

@@ -78,8 +78,12 @@ def make_image(
     cog: Mapping[str, Any] | None = None,
     env: tuple[str, ...] = (),
     weights: Mapping[str, bytes] | None = None,
+    expects: bytes | None = None,
 ) -> TestImage:
-    """Make an image of one `predict.py`, as `cog build` lays it out (spec/image.md), without a base."""
+    """Make an image of one `predict.py`, as `cog build` lays it out (spec/image.md), without a base.
+
+    `expects` is what it says of weights beside it.
+    """
     blobs: dict[str, bytes] = {}
     diff_ids: list[str] = []
     layers: list[Descriptor] = []
@@ -102,7 +106,8 @@ def make_image(
         )
 
     if lock is not None:
-        add("lock", {"opt/cog/pylock.toml": lock.encode()})
+        documents = {} if expects is None else {".cog/weights.json": expects}
+        add("lock", {**documents, "opt/cog/pylock.toml": lock.encode()})
     if weights:
         add("weights", {f"src/{name}": data for name, data in weights.items()})
     schema = json.dumps(schema_of(predict, (cog or {}).get("train")))

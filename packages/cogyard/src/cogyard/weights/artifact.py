@@ -166,6 +166,24 @@ def expected(artifacts: Sequence[Artifact]) -> bytes:
     return msgspec.json.encode({"weights": weights})
 
 
+class _Expected(msgspec.Struct, rename={"set_digest": "setDigest"}):
+    set_digest: str
+
+
+class _ExpectedList(msgspec.Struct):
+    weights: list[_Expected]
+
+
+def sets_of(document: bytes) -> frozenset[str] | None:
+    """Return the set digests that an image's `EXPECTED` names; None for a document that does not name them all."""
+    try:
+        return frozenset(
+            each.set_digest for each in msgspec.json.decode(document, type=_ExpectedList).weights
+        )
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def is_entry(descriptor: Descriptor) -> bool:
     """Say whether an entry of an index is a set of weights; older Cogs mark it by an annotation alone."""
     return descriptor.artifact_type == ARTIFACT or SET_DIGEST in (descriptor.annotations or {})
