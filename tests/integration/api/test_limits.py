@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from cogyard.domain.deployments import Configuration
+from cogyard.domain.roles import Role
 from cogyard.http.rates import Rates
 from cogyard.testing.api import SECRET, ApiPlatform
 from cogyard.web.settings import WebSettings
@@ -43,6 +44,28 @@ async def test_too_many_in_a_minute_are_told_when_to_come_back(tmp_path: Path) -
         assert (await client.get("/v1/account")).status_code == 429
         now[0] += 30
         assert (await client.post("/v1/predictions", json=body)).status_code == 201
+
+
+async def test_whoever_acts_for_many_organizations_is_one_person(tmp_path: Path) -> None:
+    """What is asked for an organization counts for it and for who asks; another member has their own limit."""
+    settings = WebSettings(session_secret=SECRET, rates=Rates(others=2, elapsed=lambda: 0.0))
+    async with ApiPlatform.open(tmp_path, settings=settings) as platform:
+        organizations = platform.services.organizations
+        for name in ("one", "two", "three"):
+            person = await platform.services.accounts.get("owner")
+            assert person is not None
+            await organizations.create(person, name)
+        async with platform.client() as client:
+            found = [
+                (await client.get("/v1/account", headers={"Cogyard-Account": name})).status_code
+                for name in ("one", "two", "three")
+            ]
+        assert found == [200, 200, 429]
+        other = platform.accounts["other"]
+        await organizations.put_member(platform.accounts["root"], "one", "other", Role.READER)
+        await organizations.join(other, "one")
+        async with platform.client("other", headers={"Cogyard-Account": "one"}) as client:
+            assert [(await client.get("/v1/account")).status_code for _ in range(2)] == [200, 429]
 
 
 async def test_without_a_limit_nothing_is_said(platform: ApiPlatform) -> None:

@@ -78,6 +78,16 @@ async def test_whoever_has_an_account_makes_an_organization(scene: Scene) -> Non
     await scene.organizations.create(replace(many, is_admin=True), "one-more")
 
 
+async def test_an_operator_may_keep_organizations_to_administrators(scene: Scene) -> None:
+    """Others are told whom to ask; who has one keeps it."""
+    strict = replace(scene.organizations, anyone_founds=False)
+    ann = await scene.person("ann")
+    with pytest.raises(ForbiddenError, match="administrator"):
+        await strict.create(ann, "second")
+    await strict.create(replace(await scene.person("bob"), is_admin=True), "second")
+    assert (await strict.get(ann, "acme")).role is Role.OWNER
+
+
 async def test_an_invitation_lets_nobody_in_until_it_is_accepted(scene: Scene) -> None:
     """Then one belongs; who is not invited cannot join, and declining is leaving."""
     ann, bob = await scene.person("ann"), await scene.person("bob")

@@ -188,7 +188,10 @@ def make_services(
     return Services(
         accounts=accounts,
         organizations=Organizations(
-            store=SqlOrganizations(kept.database), accounts=account_store, closing=account_store
+            store=SqlOrganizations(kept.database),
+            accounts=account_store,
+            closing=account_store,
+            anyone_founds=settings.organizations == "anyone",
         ),
         audit=Audit(store=SqlAudit(kept.database), keep=timedelta(days=settings.audit_days)),
         models=models,

@@ -305,6 +305,11 @@ class Settings:
     log_format: str = _setting(
         _one_of("text", "json"), "One line for people, or one JSON object, for each event.", default="text"
     )
+    organizations: str = _setting(
+        _one_of("anyone", "administrators"),
+        "Who may make organizations: limits count for each account, so whoever makes many has as many limits.",
+        default="anyone",
+    )
     rate_creates: int | None = _setting(
         _whole(1, 1_000_000),
         "How many predictions and trainings an account may ask for in a minute; no limit without it.",

@@ -111,11 +111,16 @@ class _Answer:
 
 def _limits(request: Request, endpoint: Endpoint) -> Mapping[str, str]:
     """Count a request of an account and return what its answer says of limits. Raises BusyError."""
-    account = caller_of(request).account
+    caller = caller_of(request)
+    account = caller.account
     rates = getattr(getattr(request.app.state, "web", None), "rates", None)
     if account is None or not isinstance(rates, Rates):
         return {}
-    return rates.admit(account.id, creates=endpoint.operation in MAKE_WORK)
+    creates = endpoint.operation in MAKE_WORK
+    if caller.person is not None:
+        # Whoever acts for many organizations is one person all the same.
+        rates.admit(caller.person.id, creates=creates)
+    return rates.admit(account.id, creates=creates)
 
 
 def _require_scope(held: Scope, needed: Scope) -> None:

@@ -32,10 +32,14 @@ class Organizations:
     accounts: AccountStore
     closing: ClosingStore
     world: World = field(default_factory=World)
+    anyone_founds: bool = True
+    """Whether everybody makes organizations, or the platform's administrators alone."""
 
     async def create(self, caller: Account, username: str, *, name: str = "") -> Account:
         """Make an organization that the caller owns. Raises InvalidError, ConflictError, ForbiddenError."""
         _require_person(caller)
+        if not self.anyone_founds and not caller.is_admin:
+            raise ForbiddenError("Only an administrator of this platform makes organizations. Ask one.")
         if (problem := username_problem(username)) is not None:
             raise InvalidError(problem, problems=[("username", problem)])
         owned = sum(each.role is Role.OWNER for each in caller.memberships)
