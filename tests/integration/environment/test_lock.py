@@ -105,6 +105,18 @@ def test_a_stale_lock_is_told_and_not_used(project: Callable[..., Project]) -> N
     assert "`cog lock` brings it up to date" in warning
 
 
+def test_a_stale_lock_is_told_before_anything_is_asked(project: Callable[..., Project]) -> None:
+    """So nobody waits for packages to learn that they are not those of the lock."""
+    locked(project("alpha"))
+    said: list[str] = []
+    found = lock_for(
+        project("alpha", "beta<2"), Target(python=HERE), on_stale=said.append, on_progress=said.append
+    )
+    assert said[0].startswith("cog.lock is stale: beta<2 was added.")
+    assert said[1] == "Resolving packages"
+    assert found.warnings == ()
+
+
 def test_another_platform_is_told_and_resolved(project: Callable[..., Project]) -> None:
     """The lock of one is not taken for another."""
     one = project("alpha")

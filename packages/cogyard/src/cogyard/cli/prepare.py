@@ -70,7 +70,8 @@ def prepare(project: Project, console: Console) -> Prepared:
         place_in_project(project, console)
     text = f"Building environment from {project.described}"
     with console.working(text) as step:
-        lock = lock_for(project, Target(python=project.python_version), on_progress=step.detail)
+        target = Target(python=project.python_version)
+        lock = lock_for(project, target, on_progress=step.detail, on_stale=console.warn)
         environment = make_environment(lock, on_progress=step.detail)
     for warning in lock.warnings:
         console.warn(warning)

@@ -46,11 +46,17 @@ def read_lock(project: Project) -> CogLock | None:
 
 
 def lock_for(
-    project: Project, target: Target, *, refresh: bool = False, on_progress: uv.Progress = uv.silent
+    project: Project,
+    target: Target,
+    *,
+    refresh: bool = False,
+    on_progress: uv.Progress = uv.silent,
+    on_stale: uv.Progress | None = None,
 ) -> Lock:
     """Return a project's packages for a target: those of cog.lock where it matches the project, else resolved.
 
-    A lock that does not match is told in the result's warnings. Raises as `resolve`, and LockInvalidError.
+    A lock that does not match is told to `on_stale` before anything is asked; without one, in the result's warnings.
+    Raises as `resolve`, and LockInvalidError.
     """
     path = lock_path(project)
     asked = asked_of(project)
@@ -77,11 +83,15 @@ def lock_for(
         cache.write(narrowed, found.text.encode())
         return replace(found, credentials=_credentials(project))
     why = _why_not(kept, changes, path.name, target)
+    if on_stale is not None:
+        on_stale(f"{why}. The packages are resolved without it; `cog lock` brings it up to date")
     try:
         fresh = resolve(project, target, refresh=refresh, on_progress=on_progress)
     except PreparingError as error:
         error.hint = " ".join(part for part in (error.hint, f"({why}.)") if part)
         raise
+    if on_stale is not None:
+        return fresh
     said = f"{why}. The packages were resolved without it; `cog lock` brings it up to date"
     return replace(fresh, warnings=(said, *fresh.warnings))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cogyard.environment import cache as kept
 from cogyard.environment.installed import version
@@ -12,6 +12,8 @@ from cogyard.image.bases.base import Base
 from cogyard.image.layers import MadeLayer
 from cogyard.image.prepare import Order, Prepared
 from cogyard.image.site import Site
+from cogyard.image.steps.freeze import canonical
+from cogyard.image.steps.installed import installed_by_steps
 from cogyard.image.wheels.selected import Selected
 from cogyard.oci.descriptor import Descriptor
 
@@ -36,7 +38,7 @@ def attach(
         platform=order.platform,
         release=ready.base.codename,
         status=_status(ready.base, layers, site),
-        environments={"model": ready.model, "server": ready.server},
+        environments={"model": _after(ready.model, installed_by_steps(layers, site)), "server": ready.server},
         own=own,
     )
     documents = {
@@ -52,6 +54,19 @@ def attach(
         store.write(document)
         manifests.append(artifact(kind, document, image, title))
     store.attach(image.digest, manifests)
+
+
+def _after(model: Sequence[Selected], changed: Mapping[str, str | None]) -> list[Selected]:
+    """Return the model's packages as they are after the steps."""
+    found = {canonical(each.name): each for each in model}
+    for name, there in changed.items():
+        if there is None:
+            found.pop(name, None)
+        elif name not in found or found[name].version != there:
+            found[name] = Selected(
+                name=name, version=there, filename="", sha256=None, size=None, url=None, path=None
+            )
+    return [found[name] for name in sorted(found)]
 
 
 def _status(base: Base, layers: Sequence[MadeLayer], site: Site) -> str:

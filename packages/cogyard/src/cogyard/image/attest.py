@@ -157,7 +157,8 @@ def _python(contents: Contents) -> list[dict[str, Any]]:
             made = _package(f"pypi-{place}-{each.name}", each.name, version, purl)
             if each.sha256 is not None:
                 made["checksums"] = [{"algorithm": "SHA256", "checksumValue": each.sha256}]
-            made["packageFileName"] = each.filename
+            if each.filename:
+                made["packageFileName"] = each.filename
             found.append(made)
     for name, version in contents.own.items():
         found.append(_package(f"own-{name}", name, version, None))

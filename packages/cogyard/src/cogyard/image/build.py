@@ -23,6 +23,7 @@ from cogyard.image.prepare import Order, prepare
 from cogyard.image.progress import Progress, Silent
 from cogyard.image.site import Site
 from cogyard.image.steps.engine import AUTO, DIRECT, Means, StepEngine
+from cogyard.image.steps.installed import installed_by_steps
 from cogyard.oci.descriptor import INDEX, MANIFEST, Descriptor, Platform
 from cogyard.oci.layout import ImageStore, on_disk
 from cogyard.oci.manifest import Index, describe, encode
@@ -197,7 +198,8 @@ def _build(order: Order, site: Site) -> PlatformImage:
             f"the image would have {count} layers, and containers can be made of {MOST_LAYERS} at most",
             hint="Join commands of `run` with &&: each makes a layer.",
         )
-    described = ready.labels(order, {each.diff_id: each.kind for each in layers})
+    changed = installed_by_steps(layers, site)
+    described = ready.labels(order, {each.diff_id: each.kind for each in layers}, changed)
     made = [(each.title, each.diff_id) for each in layers]
     config = encode(image_config(ready.base, ready.plan, made, described, epoch=epoch))
     own = describe_config(site.store.write(config), len(config))

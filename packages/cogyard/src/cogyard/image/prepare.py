@@ -19,6 +19,7 @@ from cogyard.image.plan import Plan, make_plan
 from cogyard.image.platforms import architecture_of, local_platform
 from cogyard.image.site import Site
 from cogyard.image.steps.engine import Means, StepEngine
+from cogyard.image.steps.freeze import with_steps
 from cogyard.image.wheels.selected import Selected, selected
 from cogyard.project import Project
 from cogyard.project.ignore import source_files
@@ -53,15 +54,15 @@ def prepare(order: Order, site: Site, *, engine: bool, init: bool = True) -> Pre
     `engine` says that an engine installs the system packages; `init` lets a base without an init get one.
     """
     project, target = order.project, order.target
-    base = _base(order, site)
     with ThreadPoolExecutor(
         1
     ) as beside:  # two questions to the index, neither of which needs the other's answer
         asked = beside.submit(environment.server_lock_for, project, target)
-        lock = environment.lock_for(project, target, refresh=order.refresh)
+        lock = environment.lock_for(project, target, refresh=order.refresh, on_stale=site.progress.warn)
         for warning in lock.warnings:
             site.progress.warn(warning)
         server = asked.result()
+    base = _base(order, site)
     major, minor = (int(part) for part in base.python_version.split("."))
     machine = Machine(python=(major, minor), architecture=base.architecture, glibc=base.glibc)
     here = os.uname().sysname == "Linux" and order.platform == local_platform()
@@ -95,13 +96,18 @@ class Prepared:
     model: tuple[Selected, ...]
     server: tuple[Selected, ...]
 
-    def labels(self, order: Order, kinds: Mapping[str, str]) -> dict[str, str]:
-        """Return the image's labels; `kinds` says of a diffID what the layer is for."""
+    def labels(
+        self, order: Order, kinds: Mapping[str, str], changed: Mapping[str, str | None] | None = None
+    ) -> dict[str, str]:
+        """Return the image's labels.
+
+        `kinds` says of a diffID what the layer is for, `changed` what steps did to the model's packages.
+        """
         return labels(
             version=_version(),
             config=order.project.config.completed(),
             schema=order.schema,
-            freeze=self.lock.freeze(),
+            freeze=with_steps(self.lock.freeze(), changed or {}),
             base=self.base,
             has_init=bool(self.plan.entrypoint),
             kinds=kinds,
