@@ -7,9 +7,6 @@ import base64
 import functools
 import json
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,7 +15,6 @@ from typing import Any
 from unittest.mock import ANY
 
 import pytest
-import uv
 from cog_server.inputs.addresses import AddressRule
 from cog_server.inputs.fetch import Fetcher
 from cogyard.compose.gates import UnixGates
@@ -30,21 +26,16 @@ from cogyard.instances.gate import Gate, Offers
 from cogyard.instances.limits import InstanceLimits
 from cogyard.instances.server import HttpModelServer, Run
 from cogyard.instances.weights import WeightsCache
-from cogyard.oci.config import RunConfig
 from cogyard.testing.blobs import MemoryBlobs
-from cogyard.testing.images import HELLO, TestImage, TestVersions, schema_of
+from cogyard.testing.images import HELLO, TestImage, TestVersions
 from cogyard.testing.instances import RuntimeContract
 from cogyard.testing.weights import BesideInMemory, declared, keep_weights
 from cogyard.testing.whole_images import (
-    VERSION,
-    assemble_image,
-    base_layers,
-    folder_layer,
     make_whole_image,
-    tar_layer,
 )
 from cogyard.weights.files import WeightFiles
 
+from tests.coglet import cog_image
 from tests.docker import Docker
 from tests.sandboxes import nothing, sandbox_runtime
 
@@ -88,20 +79,6 @@ class Predictor(BasePredictor):
         names = dict(globals(), found=None)
         exec(code, names)
         return json.dumps(names["found"])
-"""
-#: As authors write for Cog 0.23: its own SDK, a file out.
-FOR_COG = """
-from cog import BasePredictor, Input, Path
-
-class Predictor(BasePredictor):
-    def setup(self):
-        self.greeting = "hello"
-
-    def predict(self, text: str = Input(default="you"), file: Path = Input(default=None)) -> Path:
-        print("greeting")
-        out = Path("/tmp/out.txt")
-        out.write_text(f"{self.greeting} {text}" + (file.read_text() if file else ""))
-        return out
 """
 READ_WEIGHTS = """
 from pathlib import Path
@@ -320,44 +297,11 @@ async def test_an_engine_elsewhere_is_not_for_instances(client: Client) -> None:
     assert "on another machine" in (unfit(client, {"DOCKER_HOST": "tcp://192.0.2.1:2375"}) or "")
 
 
-@functools.cache
-def _cog_image() -> TestImage:
-    """Make an image as Cog 0.23 does: coglet inside, Cog's labels, nothing of ours. Skips without a package index."""
-    folder = Path(tempfile.mkdtemp(prefix="cogyard-"))
-    command = [uv.find_uv_bin(), "pip", "install", "-q", "--python", sys.executable, "--target", str(folder)]
-    done = subprocess.run([*command, "cog==0.23.1"], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"coglet could not be fetched: {done.stderr.strip().splitlines()[-1:]}")
-    linked = [path for path in folder.rglob("*.so*") if path.is_file()]
-    schema = json.dumps(schema_of(FOR_COG))
-    config = {"build": {"python_version": VERSION}, "predict": "predict.py:Predictor"}
-    return assemble_image(
-        [
-            base_layers()[0],
-            folder_layer("", folder, f"usr/local/lib/python{VERSION}/site-packages", linked),
-            tar_layer(
-                "", {"src/predict.py": FOR_COG.encode(), "src/cog.yaml": b"predict: predict.py:Predictor\n"}
-            ),
-        ],
-        RunConfig(
-            cmd=["python", "-m", "cog.server.http"],
-            working_dir="/src",
-            env=["PATH=/usr/local/bin:/usr/bin:/bin", "COG_PREDICT_TYPE_STUB=predict.py:Predictor"],
-            labels={
-                "run.cog.version": "0.23.1",
-                "run.cog.config": json.dumps(config),
-                "run.cog.openapi_schema": schema,
-                "run.cog.has_init": "false",
-            },
-        ),
-    )
-
-
 @pytest.mark.network
 @pytest.mark.parametrize("kind", ["docker", "sandbox"])
 async def test_cogs_own_image_runs(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
     """An image with coglet inside answers, streams nothing it was not made for, and its files are kept."""
-    image = _cog_image()
+    image = cog_image()
     if kind == "docker":
         runtime: Any = await _runtime(request.getfixturevalue("client"), tmp_path, image)
     else:
