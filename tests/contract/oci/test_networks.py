@@ -273,3 +273,26 @@ async def test_an_address_with_a_line_end_makes_no_second_request() -> None:
     assert len(peer.heads) == 1
     assert peer.heads[0].startswith("GET /a%20bX:%201/%C3%BC?q= HTTP/1.1\r\n")
     await network.close()
+
+
+async def test_a_second_answer_that_nobody_asked_for_is_none() -> None:
+    """It changes nothing of the first, in the same packet though it is, and answers no later request."""
+    second = b"HTTP/1.1 500 No\r\nX-Evil: 1\r\nContent-Length: 4\r\n\r\nevil"
+    network = PlainNetwork(_unwanted)
+    async with other(OK + second, OK) as peer:
+        async with network.send("GET", peer.url, {}) as response:
+            assert (response.status, await read(response)) == (200, b"ok")
+            assert "x-evil" not in response.headers
+        assert await ask(network, peer.url) == (200, b"ok")
+        assert peer.connections == 2
+    await network.close()
+
+
+async def test_trailers_without_end_are_an_error() -> None:
+    """Headers after the body are bounded as those before it are."""
+    start = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX: "
+    network = PlainNetwork(_unwanted)
+    async with other(start + b"x" * 1_000_000, closing=True) as peer:
+        with pytest.raises(NetworkError, match="65536 bytes"):
+            await ask(network, peer.url)
+    await network.close()

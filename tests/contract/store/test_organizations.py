@@ -130,6 +130,8 @@ async def test_an_account_that_goes_takes_what_is_its_own(stores: Stores) -> Non
     for account, key in ((bob, "b"), (ann, "a")):
         await _ended(stores, account, key * 26)
     await stores.accounts.close(bob.id, NOW)
+    # Nor by the name under which a store may keep what still points there: nobody invites what is gone.
+    assert await stores.accounts.by_username(f"~{bob.id}") is None
     assert await stores.accounts.by_id(bob.id) is None
     assert await stores.accounts.by_username("bob") is None
     assert [each.username for each in await stores.accounts.all()] == ["acme", "ann"]

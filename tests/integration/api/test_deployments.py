@@ -226,4 +226,10 @@ async def test_a_model_that_turned_private_is_no_longer_run(platform: ApiPlatfor
             platform.accounts["owner"], "owner", "echo", visibility="private"
         )
         answer = await client.post("/v1/deployments/other/theirs/predictions", json={"input": {"text": "x"}})
+        moved = await client.patch("/v1/deployments/other/theirs", json={"version": "f" * 64})
+        split = {"split": {"version": "f" * 64, "percent": 5}}
+        shared = await client.patch("/v1/deployments/other/theirs", json=split)
+        ended = await client.patch("/v1/deployments/other/theirs", json={"max_instances": 0})
     assert answer.status_code == 409
+    # What its model has by now is not to be kept running by guessing; switching it off is.
+    assert (moved.status_code, shared.status_code, ended.status_code) == (422, 422, 200)

@@ -36,6 +36,9 @@ def test_an_account_leaves_with_all_that_is_its_own(platform: Any, tmp_path: Pat
     theirs = platform.http.post(
         "/v1/files", files={"content": ("t", b"theirs")}, headers={"authorization": f"Bearer {stranger}"}
     ).json()
+    hook = platform.http.post("/v1/webhooks/endpoints", json={"url": "https://example.com/"}).json()
+    place = f"/v1/webhooks/endpoints/{hook['id']}"
+    keys = [hook["key"], platform.http.post(f"{place}/secret/rotate").json()["key"]]
 
     exported = _cogyard("export", "tester", target, *data)
     assert exported.returncode == 0, exported.stderr
@@ -52,7 +55,8 @@ def test_an_account_leaves_with_all_that_is_its_own(platform: Any, tmp_path: Pat
     assert sorted(path.name for path in (target / "files").iterdir()) == sorted(files)
     assert theirs["id"] not in files
     written = "".join(path.read_text("utf-8") for path in target.glob("*.jsonl"))
-    assert not {platform.token, stranger, "other"} & set(written.split('"'))
+    assert [one["id"] for one in _rows(target / "webhook_endpoints.jsonl")] == [hook["id"]]
+    assert not {platform.token, stranger, "other", *keys} & set(written.split('"'))
     assert not list(platform.data.root.glob("export-*")), "the copy that it was read from is gone"
 
 

@@ -24,6 +24,7 @@ _CONNECT_SECONDS = 10.0
 _WRITE_SECONDS = 60.0
 #: A registry may take minutes to check a large blob before it answers.
 _READ_SECONDS = 600.0
+#: Bytes of a head; and those between two parts of a body, or after its last.
 _MAX_HEAD = 64 << 10
 #: Bytes of an answer in memory when reading stops for a while.
 _MAX_AHEAD = 4 << 20
@@ -151,12 +152,17 @@ class _Connection(asyncio.Protocol):
         self._error: NetworkError | None = None
         self._pieces: deque[bytes] = deque()
         self._ahead = self._head_size = 0
-        self._interim = self._has_head = self._complete = self._paused = False
+        self._interim = self._has_head = self._complete = self._paused = self._surplus = False
 
     @property
     def open(self) -> bool:
         """Whether another request may be sent."""
         return not self._lost and not self._transport.is_closing()
+
+    @property
+    def _unasked(self) -> bool:
+        """Whether nothing is asked, or what was asked is answered."""
+        return self._complete
 
     @property
     def answered(self) -> bool:
@@ -167,7 +173,7 @@ class _Connection(asyncio.Protocol):
     def reusable(self) -> bool:
         """Whether request and answer are whole, and the other side keeps the connection."""
         keeps = self._parser.get_http_version() == "1.1" and self.headers.get("connection") != "close"
-        return self._complete and self._sent_whole and keeps and self.open
+        return self._complete and not self._surplus and self._sent_whole and keeps and self.open
 
     def close(self) -> None:
         """Close at once."""
@@ -252,17 +258,16 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
-        if self._complete:
+        if self._unasked:
             self._fail("")  # what nobody asked for: the connection is not used again
             return
-        if not self._has_head:
-            self._head_size += len(data)
+        self._head_size += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             if not self._complete:
                 self._fail("the answer is not HTTP/1.1")
-        if not self._has_head and self._head_size > _MAX_HEAD:
+        if not self._complete and self._head_size > _MAX_HEAD:
             self._fail(f"the answer's headers have more than {_MAX_HEAD} bytes")
         self._wake()
 
@@ -282,13 +287,19 @@ class _Connection(asyncio.Protocol):
     # What the parser calls.
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take one header."""
+        """Take one header, unless it is of a second answer that nobody asked for."""
+        if self._complete:
+            self._surplus = True
+            return
         key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip()
         known = self.headers.get(key)
         self.headers[key] = text if known is None else f"{known}, {text}"
 
     def on_headers_complete(self) -> None:
         """Give the head to who waits, unless it only says that the real one comes later."""
+        if self._complete:
+            self._surplus = True
+            return
         status = self._parser.get_status_code()
         self._interim = 100 <= status < 200
         if self._interim:
@@ -300,7 +311,8 @@ class _Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
-        if self._bodiless:
+        self._head_size = 0
+        if self._bodiless or self._complete:
             return
         self._pieces.append(body)
         self._ahead += len(body)

@@ -54,7 +54,7 @@ class SqlAccounts:
 
     async def by_username(self, username: str) -> Account | None:
         """Return the account of that name, or None."""
-        return await self._one("WHERE a.username = ?", username)
+        return await self._one("WHERE a.username = ? AND a.deleted_at IS NULL", username)
 
     async def password_of(self, username: str) -> tuple[Account, str | None] | None:
         """Return the account and its password's hash."""

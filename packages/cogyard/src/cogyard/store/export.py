@@ -34,7 +34,7 @@ _MEMBERS = (
     " WHERE ?1 IN (m.organization_id, m.account_id) ORDER BY 1, 2"
 )
 _WITHOUT = frozenset({"tokens", "sessions", "login_links", "webhook_secrets"})
-_OPENS = re.compile(r"hash|secret|token|password")
+_OPENS = re.compile(r"hash|secret|token|password|previous")
 _JSON = frozenset({"input", "output", "metrics", "metadata", "labels", "openapi_schema"})
 _MOMENT = re.compile(r".*_at|deadline")
 

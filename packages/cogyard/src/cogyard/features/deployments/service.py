@@ -94,7 +94,7 @@ class Deployments:
         if found is None:
             wrong.append(("model", f"There is no model {model[:100]!r}, or you may not use it."))
         else:
-            wrong += await self._unknown(caller, found, configuration.version, configuration.split)
+            wrong += await self._unknown(caller, found.path, configuration.version, configuration.split)
         _refuse([*wrong, *self._problems(configuration)])
         if found is None:
             raise NotFoundError
@@ -130,9 +130,12 @@ class Deployments:
         Predictions that were asked for before keep the version they were given, and end on it.
         """
         deployment = await self.changeable(caller, owner, name)
-        model = await self._model(caller, deployment.model)
         planned = wanted.over(deployment.release.configuration)
-        wrong = [] if model is None else await self._unknown(caller, model, wanted.version, wanted.split)
+        before = deployment.release.configuration
+        # What it runs it may go on with, also where the caller may not use the model any more; of all else it has none.
+        version = None if wanted.version == before.version else wanted.version
+        split = None if wanted.split == before.split else wanted.split
+        wrong = await self._unknown(caller, deployment.model, version, split)
         _refuse([*wrong, *self._problems(planned)])
 
         def decide(current: Release) -> Configuration | None:
@@ -163,7 +166,9 @@ class Deployments:
         model = await self._model(caller, deployment.model)
         if model is not None:
             _refuse(
-                await self._unknown(caller, model, before.configuration.version, before.configuration.split)
+                await self._unknown(
+                    caller, model.path, before.configuration.version, before.configuration.split
+                )
             )
         return await self._release(caller, deployment, lambda _current: before.configuration)
 
@@ -285,17 +290,18 @@ class Deployments:
             return None
 
     async def _unknown(
-        self, caller: Account, model: Model, version: str | None, split: Split | None
+        self, caller: Account, model: str, version: str | None, split: Split | None
     ) -> Problems:
+        owner, name = model.split("/", 1)
         named = (("version", version), ("split.version", None if split is None else split.version))
         wrong: Problems = []
         for where, id_ in named:
             if id_ is None:
                 continue
             try:
-                await self.versions.get(caller, model.owner, model.name, id_)
+                await self.versions.get(caller, owner, name, id_)
             except NotFoundError:
-                wrong.append((where, f"{model.path} has no version {id_[:70]!r}."))
+                wrong.append((where, f"{model} has no version {id_[:70]!r}, or you may not use it."))
         return wrong
 
     def _problems(self, configuration: Configuration) -> Problems:
