@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from cogyard.domain.autoscale import InstanceView, Phase
 from cogyard.domain.deployments import Configuration, Split
+from cogyard.domain.roles import Role
 from cogyard.domain.waiting import Cause, Reason
+from cogyard.features.deployments.service import Wanted
 from cogyard.features.instances.ports import Living
 
 from tests.integration.web.conftest import Site, text_of
@@ -235,3 +237,26 @@ async def test_instances_of_a_past_release_are_shown_while_they_live(site: Site)
     page = (await ada.get("/deployments/ada/front/living")).text
     assert [id_ in page for id_ in ("9a9a9a9a", "7b7b7b7b", "6c6c6c6c")] == [True, False, False]
     assert page.count(version.id[:8]) == 1
+
+
+async def test_a_reader_of_an_organization_looks_and_changes_nothing(site: Site) -> None:
+    """Its deployment is there with all that can be seen; what changes it is neither shown nor done."""
+    services = site.services
+    await services.organizations.create(site.accounts["ada"], "acme")
+    owner = await services.accounts.get("ada")
+    assert owner is not None
+    await services.organizations.put_member(owner, "acme", "bob", Role.READER, at_once=True)
+    version = await site.version("ada", "hello")
+    made = Configuration(version=version.id, **CPU)
+    await services.deployments.create(owner, "front", "ada/hello", made, owner="acme")
+    await services.deployments.update(owner, "acme", "front", Wanted(max_instances=2))
+    writer, reader = await site.signed_in("ada"), await site.signed_in("bob")
+    releases = "/deployments/acme/front/releases"
+    assert "Roll back to 1" in (await writer.get(releases)).text
+    for tab in ("", "/api", "/predictions", "/instances", "/releases"):
+        page = await reader.get(f"/deployments/acme/front{tab}")
+        assert page.status_code == 200
+        assert ("/settings" in page.text, "Roll back" in page.text) == (False, False)
+    assert (await reader.post("/deployments/acme/front/rollback", data={"release": "1"})).status_code == 403
+    found = await services.deployments.get(owner, "acme", "front")
+    assert found.release.number == 2
