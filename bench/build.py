@@ -29,8 +29,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cogyard.image.wheels import fetch
-from cogyard.image.wheels.archive import Layout
 from cogyard.image.wheels.layer import write_wheels
+from cogyard.image.wheels.layout import Layout
 from cogyard.oci.layer import LayerWriter
 
 COG = Path(sys.executable).parent / "cog"

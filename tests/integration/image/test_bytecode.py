@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from cogyard.image.wheels import fetch
-from cogyard.image.wheels.archive import Layout
 from cogyard.image.wheels.bytecode import Compiler
 from cogyard.image.wheels.compilers import Compilers, StoppedError
+from cogyard.image.wheels.layout import Layout
 
 VERSION = "{}.{}".format(*sys.version_info[:2])
 LAYOUT = Layout(root="opt/cog/model", python=VERSION)

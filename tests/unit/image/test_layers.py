@@ -15,7 +15,7 @@ from cogyard.image.download import Downloader
 from cogyard.image.errors import SourceUnreadableError
 from cogyard.image.layers import LayerMaker, MadeLayer
 from cogyard.image.plan import PlannedLayer
-from cogyard.image.wheels.archive import Layout
+from cogyard.image.wheels.layout import Layout
 from cogyard.image.wheels.selected import Selected
 from cogyard.oci.config import RunConfig
 from cogyard.oci.digest import of_file

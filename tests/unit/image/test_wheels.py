@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from cogyard.image.errors import HostilePackageError
-from cogyard.image.wheels.archive import Installed, Layout, Stored, read_wheel
+from cogyard.image.wheels.archive import Installed, Stored, read_wheel
 from cogyard.image.wheels.fetch import local
 from cogyard.image.wheels.layer import write_wheels
+from cogyard.image.wheels.layout import Layout
 from cogyard.oci.layer import LayerWriter
 
 MakeWheel = Callable[..., Path]

@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -158,6 +157,8 @@ def _pack(files: dict[str, bytes], info: str) -> bytes:
     whole[f"{info}/WHEEL"] = _WHEEL
     record = "".join(f"{path},{_digest(data)},{len(data)}\n" for path, data in whole.items())
     whole[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
+    import zipfile
+
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, data in whole.items():

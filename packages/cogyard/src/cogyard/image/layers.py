@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,13 +20,14 @@ from cogyard.image.download import Downloader
 from cogyard.image.errors import SourceUnreadableError
 from cogyard.image.plan import KIND, LOCK_PATH, SCHEMA_PATH, SOURCE_ROOT, PlannedLayer
 from cogyard.image.wheels import fetch
-from cogyard.image.wheels.bytecode import Compiler
-from cogyard.image.wheels.layer import write_bytecode, write_wheels
 from cogyard.image.wheels.selected import Selected
 from cogyard.oci.descriptor import LAYER_GZIP, Descriptor
 from cogyard.oci.layer import QUICK, THOROUGH, CorruptStreamError, LayerWriter
 from cogyard.oci.layout import ImageStore
 from cogyard.project.ignore import SourceFile
+
+if TYPE_CHECKING:
+    from cogyard.image.wheels.bytecode import Compiler
 
 #: Changes when the same parts would make other bytes.
 RECIPE = "layer 5"
@@ -140,6 +142,8 @@ class LayerMaker:
 
     @cached_property
     def _compiler(self) -> Compiler | None:
+        from cogyard.image.wheels.bytecode import Compiler
+
         python, fits = any_python(self._base.python_version)
         return Compiler(python, self._cache / "bytecode", mtime=self._epoch) if fits else None
 
@@ -185,6 +189,9 @@ class LayerMaker:
     ) -> bool:
         """Write the layer's entries; False when there are none."""
         every = (*wheels, own) if own else wheels
+        if planned.layout is not None:
+            # Imported where there are wheels to read: an edit changes the source alone.
+            from cogyard.image.wheels.layer import write_bytecode, write_wheels
         if planned.kind == "bytecode":
             assert planned.layout is not None  # noqa: S101 - bytecode is of packages
             assert self._compiler is not None  # noqa: S101 - asked before

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from cogyard.image.bases.base import Base
 from cogyard.image.bases.debian.releases import RELEASES
 from cogyard.image.steps.dockerfile import Steps
-from cogyard.image.wheels.archive import Layout
+from cogyard.image.wheels.layout import Layout
 from cogyard.image.wheels.selected import Selected
 from cogyard.project import Project
 from cogyard.project.ignore import SourceFile

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -57,13 +57,19 @@ class _TokenPage(msgspec.Struct):
     url: str
 
 
-async def check(client: RegistryClient, target: Reference) -> None:
+async def check(client: RegistryClient, target: Reference) -> Callable[[], Coroutine[Any, Any, None]]:
     """Ask the registry whether we may push `target`, before work is done for it.
 
-    Raises RegistryError.
+    What is returned tidies up after the question; it is not to be waited for. Raises RegistryError.
     """
     scope = Scope(repository=target.repository, actions="pull,push")
-    await client.run(lambda: flows.probe(target.repository), scope)
+    place = await client.run(lambda: flows.probe(target.repository), scope)
+
+    async def tidy() -> None:
+        with suppress(RegistryError):
+            await client.run(lambda: flows.take_back(target.repository, place), scope)
+
+    return tidy
 
 
 async def push(

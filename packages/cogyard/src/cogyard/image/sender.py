@@ -23,6 +23,9 @@ from cogyard.oci.settings import connect
 
 T = TypeVar("T")
 
+#: What a question left behind at the registry is worth waiting for at the end; it expires by itself.
+_TIDY_SECONDS = 2.0
+
 
 class Sender:
     """The way to the registry of `target`; use as a context manager, which asks at once whether we may push."""
@@ -34,6 +37,7 @@ class Sender:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sender", daemon=True)
         self._client: RegistryClient | None = None
+        self._tidying: asyncio.Task[None] | None = None
         self._asked: Future[None]
 
     def __enter__(self) -> Self:
@@ -63,7 +67,8 @@ class Sender:
 
     async def _ask(self) -> None:
         self._client = self._connecting()
-        await check(self._client, self._target)
+        tidy = await check(self._client, self._target)
+        self._tidying = asyncio.create_task(tidy())
 
     async def _push(self, store: ImageStore, reference: Reference, watcher: Watcher | None) -> PushedImage:
         assert self._client is not None  # noqa: S101 - asked before
@@ -71,6 +76,8 @@ class Sender:
 
     async def _end(self) -> None:
         """End what is under way (somebody pressed Ctrl-C, or the build failed), then the connections."""
+        if self._tidying is not None:
+            await asyncio.wait([self._tidying], timeout=_TIDY_SECONDS)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

@@ -34,16 +34,20 @@ def ping() -> Flow[Answer]:
     return answer
 
 
-def probe(repository: str) -> Flow[None]:
-    """Ask whether we may push, before anything is built or sent: begin an upload and take it back.
+def probe(repository: str) -> Flow[Place]:
+    """Ask whether we may push, before anything is built or sent: begin an upload, which `take_back` is to be given.
 
     A question that only reads would not tell: whoever may see a repository need not be allowed to write to it.
     """
     begun = yield Call(method="POST", url=f"/v2/{repository}/blobs/uploads/", what=repository)
     if begun.status != 202 or "location" not in begun.headers:
         raise NotARegistryError(f"the registry answered {begun.status} without a place to send blobs to")
-    # An upload that the registry does not let us take back expires by itself.
-    yield Call(method="DELETE", url=begun.headers["location"], what=repository, refusals=True)
+    return Place(location=begun.headers["location"])
+
+
+def take_back(repository: str, place: Place) -> Flow[None]:
+    """End an upload that nothing was sent to. One that the registry does not let us take back expires by itself."""
+    yield Call(method="DELETE", url=place.location, what=repository, refusals=True)
 
 
 def push_blob(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-import pathspec
 
 from cogyard.project.values import Weights
 from cogyard.weights.errors import SourceError
 from cogyard.weights.paths import target_problem
+
+if TYPE_CHECKING:
+    import pathspec
 
 FILE, WEB, HUB = "file://", ("https://", "http://"), "hf://"
 
@@ -89,4 +90,6 @@ def _wish(source: Mapping[str, Any]) -> Wish:
 
 
 def _spec(patterns: tuple[str, ...]) -> pathspec.GitIgnoreSpec:
+    import pathspec  # which every push would import otherwise, also of a project without weights
+
     return pathspec.GitIgnoreSpec.from_lines(patterns)

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from cogyard.image.errors import HostilePackageError
+from cogyard.image.wheels.layout import Layout
 
 _CHUNK = 1 << 20
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
@@ -61,24 +62,6 @@ class Installed:
     path: str
     mode: int
     content: Stored | bytes
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
-    """Where an environment is in the image, and for which Python, "3.11"."""
-
-    root: str
-    python: str
-
-    @property
-    def site_packages(self) -> str:
-        """Where modules go, relative to the root."""
-        return f"lib/python{self.python}/site-packages"
-
-    @property
-    def interpreter(self) -> str:
-        """The environment's own name for its Python, absolute."""
-        return f"/{self.root}/bin/python"
 
 
 def read_wheel(path: Path, name: str, layout: Layout) -> list[Installed]:

@@ -18,9 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from cogyard.environment import cache as kept
-from cogyard.image.wheels.archive import Layout, Stored, read_wheel
+from cogyard.image.wheels.archive import Stored, read_wheel
 from cogyard.image.wheels.compilers import Compilers
 from cogyard.image.wheels.fetch import Wheel
+from cogyard.image.wheels.layout import Layout
 
 #: Modules that one process compiles: enough to pay for its start, few enough for all cores to have work.
 _PART = 250

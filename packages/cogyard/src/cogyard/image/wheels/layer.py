@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from cogyard.image.errors import HostilePackageError
-from cogyard.image.wheels.archive import Installed, Layout, Stored, read_wheel
+from cogyard.image.wheels.archive import Installed, Stored, read_wheel
 from cogyard.image.wheels.bytecode import Compiler
 from cogyard.image.wheels.fetch import Wheel
+from cogyard.image.wheels.layout import Layout
 from cogyard.oci.layer import CorruptStreamError, LayerWriter
 
 

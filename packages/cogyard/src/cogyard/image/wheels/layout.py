@@ -1,0 +1,23 @@
+"""Where an environment is in an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """Where an environment is in the image, and for which Python, "3.11"."""
+
+    root: str
+    python: str
+
+    @property
+    def site_packages(self) -> str:
+        """Where modules go, relative to the root."""
+        return f"lib/python{self.python}/site-packages"
+
+    @property
+    def interpreter(self) -> str:
+        """The environment's own name for its Python, absolute."""
+        return f"/{self.root}/bin/python"
