@@ -28,6 +28,15 @@ class Addresses:
     @classmethod
     def of(cls, request: HTTPConnection) -> Self:
         """Read the base from a request and the application's `state.web` settings."""
+        # Asked for several times in a request: by whoever keeps the base, and by each part of the answer.
+        state = request.scope.setdefault("state", {})
+        found: Self | None = state.get("addresses")
+        if found is None:
+            found = state["addresses"] = cls._read(request)
+        return found
+
+    @classmethod
+    def _read(cls, request: HTTPConnection) -> Self:
         settings = getattr(request.app.state, "web", None)
         public_url: str | None = getattr(settings, "public_url", None)
         if public_url:

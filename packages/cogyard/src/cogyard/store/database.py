@@ -86,22 +86,17 @@ class Database:
         return cast("T", await self._readers.take(work))
 
     def look(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` here and now, seeing one moment of the committed state.
+        """Run `work` here and now, each of its statements seeing the committed state of its moment.
 
         It holds up whoever calls, so it may only look up single rows by an index: handing those to a thread and back
         takes several times longer than finding them.
         """
         with self._look:
             self._refuse_when_closed()
-            connection = self._looking
             try:
-                connection.execute("BEGIN")
-                return work(connection)
+                return work(self._looking)
             except sqlite3.Error as error:
                 raise translated(error, self.path) from error
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
 
     async def write(self, work: Callable[[sqlite3.Connection], T], *, quick: bool = False) -> T:
         """Run `work` on the writer's connection and return once its changes are durable.

@@ -82,7 +82,7 @@ class SqlModels:
             except sqlite3.IntegrityError as error:
                 raise ModelExistsError(model.name) from error
             db.execute(_INDEX, (rowid,))
-            return model_of(_by_id(db, rowid))
+            return model_of(cast("sqlite3.Row", _by_id(db, rowid)))
 
         return await self.database.write(work)
 
@@ -199,7 +199,9 @@ class SqlModels:
 
         def work(db: sqlite3.Connection) -> tuple[tuple[Model, Version], ...]:
             found = db.execute(f"{_VERSION} WHERE v.id = ? ORDER BY v.created_at, v.model_id", (version_id,))
-            return tuple((model_of(_by_id(db, row["model_id"])), version_of(row)) for row in found.fetchall())
+            pairs = [(_by_id(db, row["model_id"]), row) for row in found.fetchall()]
+            # A model may have gone between the two looks, and its versions with it.
+            return tuple((model_of(model), version_of(row)) for model, row in pairs if model is not None)
 
         return self.database.look(work)
 
@@ -247,8 +249,8 @@ _VERSION = (
 )
 
 
-def _by_id(db: sqlite3.Connection, model_id: int) -> sqlite3.Row:
-    row: sqlite3.Row = db.execute(f"SELECT {_MODEL} WHERE m.id = ?", (model_id,)).fetchone()
+def _by_id(db: sqlite3.Connection, model_id: int) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = db.execute(f"SELECT {_MODEL} WHERE m.id = ?", (model_id,)).fetchone()
     return row
 
 
