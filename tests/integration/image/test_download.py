@@ -90,6 +90,16 @@ def test_passing_failures_are_tried_again(server: Server, downloader: Downloader
     assert leftovers(tmp_path) == []
 
 
+def test_what_is_tried_again_is_said(
+    server: Server, downloader: Downloader, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A line for each wait: what failed, without secrets, and for how long."""
+    server.statuses = [503]
+    address = server.url.replace("//", "//me:s3cret@") + "/a.whl?token=s3cret"
+    downloader.file(address, SHA256)
+    assert caplog.messages == [f"{server.url}/a.whl answered 503 Service Unavailable. Trying again in 0.5 s."]
+
+
 @pytest.mark.parametrize("body", [DATA[:-1], DATA + b"more", b"", DATA[::-1]])
 def test_other_bytes_are_not_kept(
     server: Server, downloader: Downloader, tmp_path: Path, body: bytes

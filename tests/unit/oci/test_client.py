@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -132,7 +133,9 @@ async def test_a_location_that_falls_back_to_http_is_followed_by_https() -> None
     assert urls == ["HEAD https", "POST https", "PUT https"]
 
 
-async def test_passing_failures_are_tried_again_from_the_start(tmp_path: Path) -> None:
+async def test_passing_failures_are_tried_again_from_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A 503 in the middle of an upload leads to a new upload, after the wait the registry asks for."""
     path = tmp_path / "blob"
     path.write_bytes(DATA)
@@ -154,6 +157,23 @@ async def test_passing_failures_are_tried_again_from_the_start(tmp_path: Path) -
         assert await client.run(lambda: flows.push_blob("me/m", BLOB, path), SCOPE) == flows.UPLOADED
     assert calls == ["HEAD", "POST", "PUT"] * 2
     assert bodies == [DATA, DATA]
+    assert caplog.messages == ["The registry a.b failed: it answered 503. Trying again in 3.0 s."]
+
+
+async def test_one_line_for_all_that_wait(caplog: pytest.LogCaptureFixture) -> None:
+    """A registry that is down for four uploads at once is told of once for each time they wait."""
+    answered = 0
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        nonlocal answered
+        answered += 1
+        return httpx2.Response(503 if answered <= 4 else 200)
+
+    async with RegistryClient(
+        "a.b", transport=transport(handler), sleep=lambda _: asyncio.sleep(0.05)
+    ) as client:
+        await asyncio.gather(*(client.run(flows.ping) for _ in range(4)))
+    assert len(caplog.messages) == 1
 
 
 async def test_a_registry_that_keeps_failing_is_given_up() -> None:
@@ -170,7 +190,7 @@ async def test_a_registry_that_keeps_failing_is_given_up() -> None:
     assert "502" in caught.value.message
 
 
-async def test_no_answer_names_the_host_and_what_to_check() -> None:
+async def test_no_answer_names_the_host_and_what_to_check(caplog: pytest.LogCaptureFixture) -> None:
     """A host that cannot be connected to is not tried for long."""
 
     def handler(request: httpx2.Request) -> httpx2.Response:
@@ -181,6 +201,7 @@ async def test_no_answer_names_the_host_and_what_to_check() -> None:
             await client.run(flows.ping)
         assert len(client.waits) == 1  # type: ignore[attr-defined] # set by connect()
     assert "a.b" in caught.value.message
+    assert caplog.messages[0].startswith("The registry a.b cannot be reached: ")
 
 
 async def test_a_page_is_not_a_registry() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import secrets
 import threading
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from cogyard.image.errors import ChecksumError, DownloadError
 
+#: Commands show its warnings on stderr, above a moving line.
+_log = logging.getLogger("cogyard.network")
 #: Waits between attempts, in seconds: a mirror that hiccups is back within these or not at all.
 _PAUSES = (0.5, 2.0, 5.0)
 _CHUNK = 1 << 20
@@ -168,16 +171,17 @@ class Downloader:
                 return attempt()
             except httpx2.HTTPStatusError as error:
                 status = error.response.status_code
+                reason = f"{_shown(url)} answered {status} {error.response.reason_phrase}"
                 if wait is None or (status < 500 and status != 429):
-                    raise DownloadError(
-                        f"{_shown(url)} answered {status} {error.response.reason_phrase}"
-                    ) from None
+                    raise DownloadError(reason) from None
             except httpx2.TransportError as error:
+                reason = f"{_shown(url)} cannot be fetched: {str(error) or type(error).__name__}"
                 if wait is None:
-                    raise DownloadError(
-                        f"{_shown(url)} cannot be fetched: {str(error) or type(error).__name__}",
-                        hint="Is this machine online? Is a proxy needed (HTTPS_PROXY)?",
-                    ) from None
+                    hint = "Is this machine online? Is a proxy needed (HTTPS_PROXY)?"
+                    raise DownloadError(reason, hint=hint) from None
+            if self._ended:
+                raise DownloadError(f"{_shown(url)} was not needed any more")
+            _log.warning("%s. Trying again in %.1f s.", reason, wait)
             self._pause(wait)
         raise AssertionError
 

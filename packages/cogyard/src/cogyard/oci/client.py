@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import random
 import sys
 import time
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Commands show its warnings on stderr, above a moving line; a platform writes them to its log.
+_log = logging.getLogger("cogyard.network")
 _CHUNK = 1 << 20
 #: Answers of a registry that are kept in memory: manifests and errors.
 _MAX_BODY = MAX_MANIFEST + 1
@@ -78,6 +81,7 @@ class RegistryClient:
         self._challenge: Challenge | None = None
         self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
         self._sleep = sleep
+        self._pausing = 0
         self._network = _network(host, transport)
 
     async def __aenter__(self) -> Self:
@@ -148,7 +152,7 @@ class RegistryClient:
         try:
             async with self._network.send("GET", self.base + url, headers, follow=True) as response:
                 if response.status == 401 and self._learn(response, scopes):
-                    raise _PassingError("authorization was needed")
+                    raise _UnauthorizedError("authorization was needed")
                 if response.status in retry.PASSING:
                     raise _PassingError(f"it answered {response.status}", response.headers.get("retry-after"))
                 if response.status not in {200, 206}:
@@ -177,7 +181,19 @@ class RegistryClient:
                     wait = None  # a host that cannot be connected to twice is not there
                 if wait is None:
                     raise self._final(error) from None
-                await self._sleep(wait)
+                self._tell(error, wait)
+                self._pausing += 1
+                try:
+                    await self._sleep(wait)
+                finally:
+                    self._pausing -= 1
+
+    def _tell(self, error: _PassingError, wait: float) -> None:
+        """Say that we wait, and why; once for all that wait at the same time."""
+        if self._pausing or isinstance(error, _UnauthorizedError):
+            return
+        what = "cannot be reached" if isinstance(error, _UnreachableError) else "failed"
+        _log.warning("The registry %s %s: %s. Trying again in %.1f s.", self.host, what, error, wait)
 
     def _final(self, error: _PassingError) -> Exception:
         if isinstance(error, _UnreachableError):
@@ -303,6 +319,10 @@ class _Reader(Protocol):
 
 class _UnreachableError(_PassingError):
     """No connection was made at all."""
+
+
+class _UnauthorizedError(_PassingError):
+    """The registry asked who we are: nothing failed."""
 
 
 def _network(host: str, transport: httpx2.AsyncBaseTransport | None) -> Network:
