@@ -25,6 +25,25 @@ class Predictor(BasePredictor):
     def predict(self, text: str) -> str:
         return text
 """
+TALKING = """
+import time
+
+from cog import BasePredictor
+
+
+class Predictor(BasePredictor):
+    def predict(self, text: str) -> str:
+        print("\x1b[32mhalfway\x1b[0m", flush=True)
+        while True:
+            time.sleep(0.05)
+"""
+
+
+def project(folder: Path, code: str) -> Path:
+    """Write a project with this predictor and return its folder."""
+    (folder / "cog.yaml").write_text('build:\n  python_version: "3.11"\npredict: "predict.py:Predictor"\n')
+    (folder / "predict.py").write_text(code)
+    return folder
 
 
 def said_yes(page: Page) -> Page:
@@ -110,9 +129,7 @@ def test_why_a_model_does_not_start(
     person: Callable[..., Page], live_platform: LivePlatform, tmp_path: Path
 ) -> None:
     """A prediction of a model whose setup fails says so, and its owner finds the log; as text, without colours."""
-    (tmp_path / "cog.yaml").write_text('build:\n  python_version: "3.11"\npredict: "predict.py:Predictor"\n')
-    (tmp_path / "predict.py").write_text(BROKEN)
-    live_platform.push(tmp_path, "broken")
+    live_platform.push(project(tmp_path, BROKEN), "broken")
     page = person(f"/{live_platform.owner}/broken")
     page.get_by_label("text").fill("x")
     page.get_by_role("button", name="Run").click()
@@ -123,6 +140,21 @@ def test_why_a_model_does_not_start(
     expect(ended).to_contain_text("did not start")
     expect(ended).to_contain_text("looking for weights <script>alert(1)</script>")
     assert "[31m" not in ended.inner_text()
+
+
+def test_a_log_comes_while_the_model_runs(
+    person: Callable[..., Page], live_platform: LivePlatform, tmp_path: Path
+) -> None:
+    """What a model prints is on the page before it ends, also of one that streams no text; and Cancel ends it."""
+    live_platform.push(project(tmp_path, TALKING), "talking")
+    page = person(f"/{live_platform.owner}/talking")
+    page.get_by_label("text").fill("x")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("[data-card]")).to_have_attribute("data-status", "processing", timeout=COLD)
+    page.get_by_text("Logs", exact=True).click()
+    expect(page.locator("[data-logs]")).to_have_text("halfway")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("[data-card]")).to_have_attribute("data-status", "canceled", timeout=COLD)
 
 
 def test_a_token_for_looking_only(person: Callable[..., Page], live_platform: LivePlatform) -> None:

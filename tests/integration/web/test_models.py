@@ -11,7 +11,7 @@ from cogyard.features.examples.service import LOOKED_AT
 from cogyard.features.limits.ports import ModelLimits
 from cogyard.instances.work import Outcome
 
-from tests.integration.web.conftest import Site, text_of
+from tests.integration.web.conftest import BASE, Site, text_of
 from tests.integration.web.test_deployments import Fleet
 
 pytestmark = pytest.mark.anyio
@@ -111,6 +111,20 @@ async def test_all_of_a_models_settings(site: Site) -> None:
     assert 'value="javascript:alert(1)"' in refused.text
     wrong = await ada.post("/ada/hello/settings", data=form | {"hardware": "gpu-of-dreams"})
     assert (wrong.status_code, "There is no hardware" in text_of(wrong.text)) == (422, True)
+
+
+async def test_a_cover_is_a_picture_where_it_is_ours(site: Site) -> None:
+    """A picture elsewhere is not asked for by whoever looks: its server would learn who they are."""
+    await site.version("ada", "hello")
+    ada = site.accounts["ada"]
+    for cover, shown in (
+        (f"{BASE}/delivery/token/c.png", True),
+        ("https://elsewhere.test/c.png", False),
+        (f"{BASE}.evil.test/c.png", False),
+    ):
+        await site.services.models.update(ada, "ada", "hello", cover_image_url=cover)
+        page = (await site.visitor().get("/ada/hello")).text
+        assert ('class="cover"' in page, "c.png" in page) == (shown, shown)
 
 
 async def test_how_long_data_is_kept(site: Site) -> None:
