@@ -129,6 +129,7 @@ async def test_an_account_that_goes_takes_what_is_its_own(stores: Stores) -> Non
     await stores.accounts.add_login_link(b"l", bob.id, NOW, later)
     for account, key in ((bob, "b"), (ann, "a")):
         await _ended(stores, account, key * 26)
+    await _ended(stores, acme, "c" * 26, asked_by="bob")
     await stores.accounts.close(bob.id, NOW)
     # Nor by the name under which a store may keep what still points there: nobody invites what is gone.
     assert await stores.accounts.by_username(f"~{bob.id}") is None
@@ -141,6 +142,9 @@ async def test_an_account_that_goes_takes_what_is_its_own(stores: Stores) -> Non
     assert [each.username for each in await stores.organizations.members(acme.id)] == ["ann"]
     assert await stores.predictions.get("b" * 26) is None
     assert await stores.predictions.get("a" * 26) is not None
+    of_acme = await stores.predictions.get("c" * 26)
+    assert of_acme is not None
+    assert of_acme.prediction.asked_by is None
     again = await stores.account("bob")
     assert again.id != bob.id
     assert (await stores.predictions.list(Asked(account_id=again.id), Window(limit=9))).items == ()
@@ -189,9 +193,9 @@ def _prediction(account: Account, key: str, **more: Any) -> Prediction:
     )
 
 
-async def _ended(stores: Stores, account: Account, key: str) -> None:
-    await stores.predictions.add(_prediction(account, key), Ticket(deployable="d"))
-    ended = _prediction(account, key, status=Status.SUCCEEDED, completed_at=NOW)
+async def _ended(stores: Stores, account: Account, key: str, **more: Any) -> None:
+    await stores.predictions.add(_prediction(account, key, **more), Ticket(deployable="d"))
+    ended = _prediction(account, key, status=Status.SUCCEEDED, completed_at=NOW, **more)
     await stores.predictions.change(key, lambda _record: Change(prediction=ended, ticket=None))
     await stores.files.add(
         StoredFile(

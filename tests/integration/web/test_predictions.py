@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cogyard.domain.deployments import Configuration
 from cogyard.domain.waiting import Cause, Reason
 from cogyard.features.webhooks.endpoints import Wanted
 from cogyard.features.webhooks.ports import Delivery
+from cogyard.http.rates import Rates
 from cogyard.instances.work import Outcome
+from cogyard.web.application import create_application
+from cogyard.web.settings import WebSettings
 
 from tests.integration.web.conftest import Site, text_of
 
@@ -206,3 +210,21 @@ async def test_the_signing_secret(site: Site) -> None:
     fresh = (await ada.post("/account/webhooks/secret/rotate")).text
     now = await site.services.accounts.webhook_secret(site.accounts["ada"].id)
     assert (now in fresh, secret in fresh) == (True, False)
+
+
+@pytest.mark.parametrize("room", ["ada/hello", "deployments/ada/front"])
+async def test_forms_count_as_the_api_does(site: Site, room: str) -> None:
+    """Who may ask for one prediction a minute asks for no second by a page, whichever way came first."""
+    version = await site.version("ada", "hello")
+    wanted = Configuration(version=version.id, hardware="cpu", min_instances=0, max_instances=1)
+    await site.services.deployments.create(site.accounts["ada"], "front", "ada/hello", wanted)
+    site.app = create_application(
+        site.services, WebSettings(session_secret="s" * 32, rates=Rates(creates=1, elapsed=lambda: 0.0))
+    )
+    ada = await site.signed_in("ada")
+    form = {"version": version.id, "input": '{"text": "x"}'}
+    assert (await ada.post(f"/{room}/run", data=form)).status_code == 303
+    refused = await ada.post(f"/{room}/run", data=form)
+    assert (refused.status_code, "at most 1 a minute" in refused.text) == (429, True)
+    body = {"version": version.id, "input": {"text": "x"}}
+    assert (await ada.post("/v1/predictions", json=body)).status_code == 429

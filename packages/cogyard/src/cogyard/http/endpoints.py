@@ -100,7 +100,7 @@ class _Answer:
                 account = require_account(request)
                 _require_scope(caller_of(request).scope, endpoint.needs)
                 _require_role(account, endpoint.takes)
-            limits = _limits(request, endpoint)
+            limits = admitted(request, creates=endpoint.operation in MAKE_WORK)
             response = await endpoint.handler(request)
             if limits:
                 response.headers.update(limits)
@@ -109,14 +109,16 @@ class _Answer:
             return problem_of(error)
 
 
-def _limits(request: Request, endpoint: Endpoint) -> Mapping[str, str]:
-    """Count a request of an account and return what its answer says of limits. Raises BusyError."""
+def admitted(request: Request, *, creates: bool) -> Mapping[str, str]:
+    """Count a request of an account, which may make work, and return what its answer says of limits.
+
+    Raises BusyError.
+    """
     caller = caller_of(request)
     account = caller.account
     rates = getattr(getattr(request.app.state, "web", None), "rates", None)
     if account is None or not isinstance(rates, Rates):
         return {}
-    creates = endpoint.operation in MAKE_WORK
     if caller.person is not None:
         # Whoever acts for many organizations is one person all the same.
         rates.admit(caller.person.id, creates=creates)

@@ -36,7 +36,7 @@ _OTHER_ADMINISTRATORS = "SELECT 1 FROM accounts WHERE is_admin AND deleted_at IS
 _OF_PREDICTIONS = "IN (SELECT id FROM predictions WHERE account_id = ?)"
 _NAMELESS = (
     "UPDATE accounts SET username = '~' || id, name = 'a deleted account', password = NULL, is_admin = 0,"
-    " avatar_url = NULL, github_url = NULL, deleted_at = ? WHERE id = ?"
+    " avatar_url = NULL, github_url = NULL, keep_predictions = NULL, deleted_at = ? WHERE id = ?"
 )
 #: What goes in a way of its own.
 _APART = frozenset({"files", "predictions"})
@@ -44,7 +44,7 @@ _APART = frozenset({"files", "predictions"})
 
 def close(db: sqlite3.Connection, account_id: int, now: datetime) -> None:
     """Take an account out. Raises BelongingsLeftError, and then changes nothing."""
-    row = db.execute("SELECT is_admin FROM accounts WHERE id = ?", (account_id,)).fetchone()
+    row = db.execute("SELECT is_admin, username FROM accounts WHERE id = ?", (account_id,)).fetchone()
     if row is None:
         return
     _refuse(db, account_id, is_admin=bool(row["is_admin"]))
@@ -52,6 +52,8 @@ def close(db: sqlite3.Connection, account_id: int, now: datetime) -> None:
     db.execute(f"DELETE FROM outbox WHERE prediction_id {_OF_PREDICTIONS}", (account_id,))
     db.execute("UPDATE files SET expires_at = ? WHERE account_id = ?", (stored(now), account_id))
     db.execute("DELETE FROM predictions WHERE account_id = ?", (account_id,))
+    # By name, as it was kept: the next account of that name has not asked.
+    db.execute("UPDATE predictions SET asked_by = NULL WHERE asked_by = ?", (row["username"],))
     for table, column in _references(db):
         db.execute(f"DELETE FROM {table} WHERE {column} = ?", (account_id,))
     db.execute(_NAMELESS, (stored(now), account_id))

@@ -138,6 +138,13 @@ class MemoryAccounts:
             mine = [k for k, each in self.predictions.predictions.items() if each.account_id == account_id]
             for key in mine:
                 del self.predictions.predictions[key]
+            asked = {
+                k: each
+                for k, each in self.predictions.predictions.items()
+                if each.asked_by == account.username
+            }
+            for key, each in asked.items():
+                self.predictions.predictions[key] = replace(each, asked_by=None)
 
     def _refuse_closing(self, account: Account) -> None:
         owned = [each.owner for each in self.models.values()]

@@ -32,6 +32,7 @@ from cogyard.features.trainings import pages as trainings
 from cogyard.features.versions import pages as versions
 from cogyard.features.webhooks import pages as webhooks
 from cogyard.http import Addresses, ForbiddenError, UnauthenticatedError, caller_of
+from cogyard.http.endpoints import admitted
 from cogyard.web.assets import Assets
 from cogyard.web.origin import SAFE_METHODS, is_same_origin
 from cogyard.web.rendering import Renderer
@@ -159,6 +160,8 @@ class Pages:
                 return self.refusal(request, 403, "This request did not come from a page of this platform.")
             try:
                 _require_role(request)
+                if getattr(request.scope.get("route"), "path", "") in MAKE_WORK and request.method == "POST":
+                    admitted(request, creates=True)
                 answer = await handler(request)
             except UnauthenticatedError:
                 return _to_sign_in(request)
@@ -209,6 +212,11 @@ FOR_READERS = frozenset(
         "/organizations/{organization}/settings",
         "/organizations/{organization}/delete",
     }
+)
+
+#: Forms that make work for instances, and count as what makes it in the API does.
+MAKE_WORK = frozenset(
+    {"/{owner}/{name}/run", "/deployments/{owner}/{name}/run", "/{owner}/{name}/train"},
 )
 
 NOTHING_HERE = "There is no such page, or it is private to somebody else."
