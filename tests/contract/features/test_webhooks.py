@@ -40,6 +40,7 @@ from cogyard.testing.stores import MemoryAccounts
 
 pytestmark = pytest.mark.anyio
 VERSION = "a" * 64
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 vendor=1"
 HOOK = "https://example.com/hook?a=b"
 
 
@@ -127,6 +128,7 @@ class Scene:
             stream_token=f"s{self.asked}",
             origin="http://platform.test",
             webhook=webhook,
+            trace=TRACE,
             webhook_events=events,
         )
         await self.queue.store.add(prediction, waiting(VERSION, None))
@@ -270,6 +272,7 @@ async def test_calls_are_signed(scene: Scene) -> None:
     expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{expected}"
     assert url == "https://example.com/hook?a=b"
+    assert f"{headers['traceparent']} {headers['tracestate']}" == TRACE
 
 
 async def test_the_loop_delivers_when_it_is_rung(scene: Scene) -> None:

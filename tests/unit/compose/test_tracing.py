@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,16 +52,17 @@ def _answered(**fields: Any) -> Answered:
 def test_a_request_is_a_child_of_its_callers_span() -> None:
     """Named by its operation, as long as it took; a traceparent that makes no sense begins a trace."""
     kept = _Kept()
-    kept.spans.request(_answered(traceparent=PARENT))
-    kept.spans.request(
-        _answered(operation="", part="pages", method="GET", status=500, traceparent="nonsense")
-    )
-    kept.spans.request(_answered(operation="", part="metrics"))
+    begun = kept.spans.begin(PARENT)
+    kept.spans.request(_answered(mark=begun))
+    strange = kept.spans.begin("nonsense")
+    kept.spans.request(_answered(operation="", part="pages", method="GET", status=500, mark=strange))
+    kept.spans.request(_answered(operation="", part="metrics", mark=kept.spans.begin("")))
     assert set(kept.all) == {"predictions.create", "GET pages"}
     span = kept.all["predictions.create"]
     assert f"{span.context.trace_id:032x}" == PARENT.split("-")[1]
     assert f"{span.parent.span_id:016x}" == PARENT.split("-")[2]
-    assert span.end_time - span.start_time == 250_000_000
+    assert begun.traceparent == f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}-01"
+    assert span.end_time >= span.start_time
     assert dict(span.attributes)["http.response.status_code"] == 201
     assert kept.all["GET pages"].parent is None
     assert not kept.all["GET pages"].status.is_ok
@@ -94,12 +96,29 @@ def test_a_prediction_is_its_wait_and_its_run_and_nothing_of_what_was_in_it() ->
     assert all(one.end_time >= one.start_time for one in again.all.values())
 
 
+def test_a_prediction_is_below_the_request_that_asked_for_it() -> None:
+    """Whenever it ends; with no request it begins a trace of its own."""
+    kept = _Kept()
+    begun = kept.spans.begin(PARENT)
+    kept.spans.request(_answered(mark=begun))
+    asked = Prediction(
+        id="p", model="ada/x", version="v", account_id=1, status=Status.SUCCEEDED, input={}, created_at=NOW,
+        completed_at=NOW, trace=f"{begun.traceparent} vendor=1",
+    )  # fmt: skip
+    kept.spans.prediction(asked)
+    assert kept.all["prediction"].parent.span_id == kept.all["predictions.create"].context.span_id
+    assert f"{kept.all['prediction'].context.trace_id:032x}" == PARENT.split("-")[1]
+    again = _Kept()
+    again.spans.prediction(replace(asked, trace=""))
+    assert again.all["prediction"].parent is None
+
+
 class _Meter:
     def __init__(self) -> None:
         self.seen: list[object] = []
 
-    def begun(self) -> None:
-        self.seen.append("begun")
+    def begun(self, traceparent: str) -> None:
+        self.seen.append(traceparent)
 
     def answered(self, answered: Answered) -> None:
         self.seen.append(answered)
@@ -112,9 +131,9 @@ async def test_what_is_traced_is_still_measured() -> None:
     """Both hear of each request."""
     kept, meter = _Kept(), _Meter()
     traced = Traced(meter, kept.spans)
-    traced.begun()
-    traced.answered(_answered())
-    assert meter.seen == ["begun", _answered()]
+    mark = traced.begun(PARENT)
+    traced.answered(_answered(mark=mark))
+    assert meter.seen == [PARENT, _answered(mark=mark)]
     assert set(kept.all) == {"predictions.create"}
     assert await traced.exposition() == ("text/plain", b"x")
 

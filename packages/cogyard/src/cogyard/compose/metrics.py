@@ -24,7 +24,7 @@ from cogyard.features.webhooks.ports import Caller
 from cogyard.fleet.controller import Overview
 from cogyard.fleet.local import Ended
 from cogyard.store.figures import Figures, SqlFigures
-from cogyard.web.measuring import Answered
+from cogyard.web.measuring import Answered, Mark
 
 MOST_MODELS = 500
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -113,9 +113,10 @@ class Metrics:
             "cogyard_log_events", "What was logged at a level.", ("level",), registry=self.registry
         )
 
-    def begun(self) -> None:
+    def begun(self, traceparent: str) -> Mark | None:  # noqa: ARG002 - nothing is followed here
         """Note that a request has come."""
         self._open.inc()
+        return None
 
     def answered(self, answered: Answered) -> None:
         """Note that a request was answered."""

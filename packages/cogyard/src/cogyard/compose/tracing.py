@@ -1,7 +1,7 @@
 """Spans of requests and predictions, when the operator asks for them. All of the platform's OpenTelemetry is here.
 
-A span holds names, times and outcomes; never an input, an output or an error's text. Spans are made when what they
-are about is over, from the times that are known then, so nothing has to be carried through the platform for them.
+A span holds names, times and outcomes; never an input, an output or an error's text. A request's begins with it, so
+that what it asks for can be below it; a prediction's is made when it has ended, from the times that are known then.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from cogyard.compose.settings import SettingsError
 from cogyard.domain.values import Prediction, Status
+from cogyard.http.traces import trace_headers
 from cogyard.web.measuring import Answered, Meter
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Span
 
 SERVICE = "cogyard"
 #: Addresses that probes and collectors ask every few seconds.
@@ -43,6 +45,14 @@ def make_spans(environ: Mapping[str, str] = os.environ) -> Spans | None:
     return None if provider is None else Spans(provider)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Begun:
+    """A request's span that has begun, and what whatever the request begins is part of."""
+
+    span: Span
+    traceparent: str
+
+
 class Spans:
     """Makes spans of what is over."""
 
@@ -53,35 +63,49 @@ class Spans:
         self._tracer = provider.get_tracer("cogyard")
         self._propagator = TraceContextTextMapPropagator()
 
-    def request(self, answered: Answered) -> None:
-        """Make the span of a request, as a child of its caller's where it names one."""
+    def begin(self, traceparent: str) -> Begun:
+        """Begin the span of a request, as a child of its caller's where it names one."""
         from opentelemetry import trace
 
-        if answered.part in _QUIET:
-            return
-        now = time.time_ns()
         span = self._tracer.start_span(
-            answered.operation or f"{answered.method} {answered.part}",
-            context=self._propagator.extract({"traceparent": answered.traceparent}),
+            "request",
+            context=self._propagator.extract({"traceparent": traceparent}),
             kind=trace.SpanKind.SERVER,
-            attributes={
+        )
+        carrier: dict[str, str] = {}
+        self._propagator.inject(carrier, trace.set_span_in_context(span))
+        return Begun(span=span, traceparent=carrier.get("traceparent", ""))
+
+    def request(self, answered: Answered) -> None:
+        """End the span of a request that was answered; one that nobody cares for is never sent."""
+        from opentelemetry import trace
+
+        if answered.part in _QUIET or not isinstance(answered.mark, Begun):
+            return
+        span = answered.mark.span
+        span.update_name(answered.operation or f"{answered.method} {answered.part}")
+        span.set_attributes(
+            {
                 "http.request.method": answered.method,
                 "http.response.status_code": answered.status,
                 "cogyard.part": answered.part,
-            },
-            start_time=now - int(answered.seconds * 1e9),
+            }
         )
         if answered.status >= 500:
             span.set_status(trace.StatusCode.ERROR)
-        span.end(now)
+        span.end()
 
     def prediction(self, prediction: Prediction) -> None:
-        """Make the span of a prediction that ended, with its wait and its run in it."""
+        """Make the span of a prediction that ended, with its wait and its run in it.
+
+        It is a child of the request that asked for it, also when that was answered long before.
+        """
         from opentelemetry import trace
 
         begun, over = _nanoseconds(prediction.created_at), _nanoseconds(prediction.completed_at)
         span = self._tracer.start_span(
             "prediction",
+            context=self._propagator.extract(trace_headers(prediction.trace)),
             attributes={
                 "cog.prediction.id": prediction.id,
                 "cog.prediction.status": prediction.status.value,
@@ -111,9 +135,10 @@ class Traced:
     meter: Meter
     spans: Spans
 
-    def begun(self) -> None:
+    def begun(self, traceparent: str) -> Begun:
         """Note that a request has come."""
-        self.meter.begun()
+        self.meter.begun(traceparent)
+        return self.spans.begin(traceparent)
 
     def answered(self, answered: Answered) -> None:
         """Note that a request was answered."""

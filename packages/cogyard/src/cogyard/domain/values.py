@@ -196,6 +196,9 @@ class Prediction:
     asked_by: str | None = None
     """Of an organization's: the name of the member who asked, if it was one."""
 
+    trace: str = ""
+    """The trace that it is part of: `traceparent`, and after a space `tracestate`; it is handed on and never shown."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredFile:

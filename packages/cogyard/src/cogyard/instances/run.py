@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from cogyard.domain.values import Kind
+from cogyard.http.traces import trace_headers
 from cogyard.instances.errors import NotAcceptedError, ServerLostError
 from cogyard.instances.events import CompletedEvent, LogEvent, OutputEvent
 from cogyard.instances.reach import Reach
@@ -129,6 +130,7 @@ class PredictionRun:
             created_at=prediction.created_at.isoformat(),
             output_file_prefix=self._served.reach.outputs(self._claim.lease_token),
             room=self._room,
+            trace=trace_headers(prediction.trace),
         )
         outcome: Outcome | None = None
         # To its end, which follows at once: what is left in the middle is cleaned up by a task of its own.

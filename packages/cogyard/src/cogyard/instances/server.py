@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
@@ -57,6 +57,8 @@ class Run:
     output_file_prefix: str | None = None
     #: Where it is asked for: `predictions` or `trainings`.
     room: str = PREDICTIONS
+    #: Headers that say which trace it is part of.
+    trace: Mapping[str, str] = field(default_factory=dict)
 
 
 class ModelServer(Protocol):
@@ -132,7 +134,7 @@ class HttpModelServer:
             try:
                 accept = "application/json" if plain else "text/event-stream"
                 line.ask(
-                    self._request("PUT", f"/{run.room}/{run.id}", content, accept),
+                    self._request("PUT", f"/{run.room}/{run.id}", content, accept, run.trace),
                     silence=None if plain else _SILENCE,
                 )
                 status = await line.status()
@@ -175,9 +177,17 @@ class HttpModelServer:
         finally:
             line.leave()
 
-    def _request(self, method: str, path: str, content: bytes = b"", accept: str = "*/*") -> bytes:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        content: bytes = b"",
+        accept: str = "*/*",
+        trace: Mapping[str, str] | None = None,
+    ) -> bytes:
+        more = "".join(f"{name}: {value}\r\n" for name, value in trace.items()) if trace else ""
         head = (
-            f"{method} {path} HTTP/1.1\r\nhost: {self._lines.host}\r\naccept: {accept}\r\n"
+            f"{method} {path} HTTP/1.1\r\nhost: {self._lines.host}\r\naccept: {accept}\r\n{more}"
             f"content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
         )
         return head.encode() + content

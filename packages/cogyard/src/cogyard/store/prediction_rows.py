@@ -24,6 +24,10 @@ def _json_or_null(value: Any) -> str | None:
     return None if value is None else to_json(value)
 
 
+def _text_or_null(value: str) -> str | None:
+    return value or None
+
+
 # How each field of a prediction is kept, in the column of its name.
 _KEPT: Mapping[str, Callable[[Any], Any]] = {
     "id": _same,
@@ -53,6 +57,7 @@ _KEPT: Mapping[str, Callable[[Any], Any]] = {
     "kind": str,
     "destination": _same,
     "asked_by": _same,
+    "trace": _text_or_null,
 }
 
 
@@ -107,6 +112,7 @@ def prediction_of(row: sqlite3.Row) -> Prediction:
         kind=Kind(kept["kind"]),
         destination=kept["destination"],
         asked_by=kept["asked_by"],
+        trace=kept["trace"] or "",
     )
 
 

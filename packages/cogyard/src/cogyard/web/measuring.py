@@ -14,10 +14,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cogyard.http.caller import caller_of
 from cogyard.http.errors import ForbiddenError, UnauthenticatedError
 from cogyard.http.problems import problem_of
+from cogyard.http.traces import STATE
 
 #: Where metrics are read.
 PATH = "/metrics"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
+
+
+class Mark(Protocol):
+    """A request under way, for who follows it beyond its answer."""
+
+    @property
+    def traceparent(self) -> str:
+        """What whatever the request begins is part of, as the W3C has it."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,15 +39,15 @@ class Answered:
     method: str
     status: int
     seconds: float
-    #: The trace that the caller says the request is part of, as W3C has it.
-    traceparent: str = ""
+    #: What `begun` returned.
+    mark: Mark | None = None
 
 
 class Meter(Protocol):
     """Takes measures, and gives them in the form in which they are read."""
 
-    def begun(self) -> None:
-        """Note that a request has come."""
+    def begun(self, traceparent: str) -> Mark | None:
+        """Note that a request has come, of the trace that its caller names."""
         ...
 
     def answered(self, answered: Answered) -> None:
@@ -70,7 +80,9 @@ class Measured:
                 status = message["status"]
             await send(message)
 
-        self.meter.begun()
+        mark = self.meter.begun(_traceparent(scope))
+        if mark is not None:
+            state[STATE] = mark.traceparent
         try:
             await self.app(scope, receive, sending)
         finally:
@@ -82,7 +94,7 @@ class Measured:
                     method=method if method in _METHODS else "other",
                     status=status,
                     seconds=time.perf_counter() - begun,
-                    traceparent=_traceparent(scope),
+                    mark=mark,
                 )
             )
 

@@ -28,6 +28,7 @@ from cogyard.features.predictions.pages import PER_PAGE as PREDICTIONS_PER_PAGE
 from cogyard.features.predictions.pages import card_values
 from cogyard.http import Addresses, ApiError, InvalidError, NotFoundError, require_account, window
 from cogyard.http.concerns import concerns
+from cogyard.http.traces import trace_of
 
 PER_PAGE = 25
 #: Versions that may be chosen from a list; an older one is kept while it runs.
@@ -119,6 +120,7 @@ async def run(request: Request) -> Page | Redirect:
             input=plain.input(),
             source="web",
             origin=Addresses.of(request).base,
+            trace=trace_of(request),
         )
     except ApiError as error:
         page = await _bench(request, shown, replace(plain, problem=reason_of(error)))

@@ -17,6 +17,7 @@ from cogyard.features.page import Page, Redirect, older, read_form, reason_of, s
 from cogyard.features.predictions.pages import card_values
 from cogyard.http import Addresses, ApiError, NotFoundError, caller_of, require_account, window
 from cogyard.http.concerns import concerns
+from cogyard.http.traces import trace_of
 
 ON_HOME = 8
 PER_PAGE = 25
@@ -149,7 +150,12 @@ async def run(request: Request) -> Page | Redirect:
     version = await services.versions.get(account, model.owner, model.name, plain.fields.get("version", ""))
     try:
         made = await services.predictions.create(
-            account, version=version, input=plain.input(), source="web", origin=Addresses.of(request).base
+            account,
+            version=version,
+            input=plain.input(),
+            source="web",
+            origin=Addresses.of(request).base,
+            trace=trace_of(request),
         )
     except ApiError as error:
         refused = replace(plain, problem=reason_of(error))

@@ -21,6 +21,7 @@ from cogyard.http.caller import caller_of
 from cogyard.http.endpoints import reply
 from cogyard.http.errors import BadRequestError
 from cogyard.http.preferences import Wait, cancel_after, wait_preference
+from cogyard.http.traces import trace_of
 
 # Clients that know the status "aborted": the second generation, and ours.
 _KNOW_ABORTED = ("Replicate/", "cogyard")
@@ -58,6 +59,7 @@ async def created(request: Request, asked: Asked, create: Create) -> Response:
         origin=Addresses.of(request).base,
         cancel_after=cancel_after(request.headers.get("cancel-after")),
         once=asking(request, asked),
+        trace=trace_of(request),
     )
     if wait is not None:
         return await _waited(request, prediction, wait)

@@ -124,6 +124,7 @@ class Predictions:
         through: Through | None = None,
         destination: str | None = None,
         once: Asking | None = None,
+        trace: str = "",
         account_id: int | None = None,
     ) -> Prediction:
         """Ask for a prediction; when this returns it is durable and will end exactly once.
@@ -170,6 +171,7 @@ class Predictions:
                 deployment_id=None if through is None else through.deployment_id,
                 kind=kind,
                 destination=destination,
+                trace=trace,
                 asked_by=_asker(caller, account_id),
             )
             ticket = waiting(deployable, prediction.deadline)

@@ -19,6 +19,7 @@ from cogyard.http.bodies import read_json
 from cogyard.http.caller import caller_of, require_account
 from cogyard.http.endpoints import Access, Endpoint, reply
 from cogyard.http.pages import page, window
+from cogyard.http.traces import trace_of
 
 
 class NewTraining(msgspec.Struct):
@@ -44,6 +45,7 @@ async def create(request: Request) -> Response:
         source="web" if caller_of(request).via == "session" else "api",
         origin=Addresses.of(request).base,
         once=asking(request, body),
+        trace=trace_of(request),
     )
     # As the hosted service answers: where a prediction of this id would be, which finds trainings too (wire gotcha 15).
     answer = shaped(request, replace(made, kind=Kind.PREDICTION))

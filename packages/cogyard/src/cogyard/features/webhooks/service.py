@@ -33,6 +33,7 @@ from cogyard.features.webhooks.ports import (
 )
 from cogyard.features.world import World
 from cogyard.http.addresses import Addresses
+from cogyard.http.traces import trace_headers
 
 _log = logging.getLogger(__name__)
 
@@ -215,5 +216,6 @@ class Deliveries:
             "webhook-id": letter.message_id,
             "webhook-timestamp": str(timestamp),
             "webhook-signature": " ".join(signatures),
+            **trace_headers(prediction.trace),
         }
         return await self.caller.post(receiver.url, body, headers)
