@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,3 +70,36 @@ def test_what_cannot_be_exported_is_said(platform: Any, tmp_path: Path) -> None:
     assert "There is no account nobody" in nobody.stderr
     (tmp_path / "thesis.txt").write_text("years")
     assert "has something in it" in _cogyard("export", "tester", tmp_path, *data).stderr
+
+
+def test_images_leave_as_a_layout_that_others_read(platform: Any, model: Any, tmp_path: Path) -> None:
+    """Each by its name; layers once; a layer that is gone from the disk is said. Nothing of others' models is there."""
+    data, target = ("--data-dir", platform.data.root), tmp_path / "mine"
+    images = {name: model(f"return {name!r}") for name in ("one", "two")}
+    versions = {name: platform.push(image, name) for name, image in images.items()}
+    exported = _cogyard("export", "tester", target, "--images", *data)
+    assert exported.returncode == 0, exported.stderr
+    assert "2 images" in exported.stderr
+    layout = target / "images"
+    assert json.loads((layout / "oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
+    entries = json.loads((layout / "index.json").read_text())["manifests"]
+    named = {each["annotations"]["org.opencontainers.image.ref.name"]: each["digest"] for each in entries}
+    assert named == {f"tester/{name}:latest": f"sha256:{version}" for name, version in versions.items()}
+    blobs = {path.name: path.read_bytes() for path in (layout / "blobs" / "sha256").iterdir()}
+    assert all(hashlib.sha256(content).hexdigest() == name for name, content in blobs.items())
+    wanted = {digest.removeprefix("sha256:") for image in images.values() for digest in image.blobs}
+    assert set(blobs) == wanted | set(versions.values())
+    if shutil.which("skopeo"):
+        copied = tmp_path / "copied"
+        done = subprocess.run(
+            ["skopeo", "copy", f"oci:{layout}:tester/one:latest", f"dir:{copied}"],
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    gone = min(images["one"].blobs).removeprefix("sha256:")
+    (platform.data.images / "blobs" / "sha256" / gone[:2] / gone).unlink()
+    again = _cogyard("export", "tester", tmp_path / "again", "--images", *data)
+    assert (again.returncode, "1 files or layers" in again.stderr) == (1, True)
+    assert _cogyard("account", "add", "other", *data).returncode == 0
+    assert "0 images" in _cogyard("export", "other", tmp_path / "other", "--images", *data).stderr

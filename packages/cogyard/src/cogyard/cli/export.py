@@ -14,12 +14,16 @@ from cogyard.cli.folder import data_dir, open_folder
 @click.command(short_help="Write all that is one account's to a folder.")
 @click.argument("username")
 @click.argument("target", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--images", is_flag=True, help="Write the images of USERNAME's models too, as an OCI image layout."
+)
 @data_dir
-def export(username: str, target: Path, *, data_dir: Path | None) -> None:
+def export(username: str, target: Path, *, images: bool, data_dir: Path | None) -> None:
     """Write what is USERNAME's to a new FOLDER: models, versions, predictions, files, a line of JSON for each thing.
 
-    As of one moment; the platform may run. Passwords, tokens and secrets stay behind. Images are not in it: any OCI
-    client copies them from the registry. Ends with 1 when bytes of files are missing; the rest is written.
+    As of one moment; the platform may run. Passwords, tokens and secrets stay behind. With --images FOLDER/images is an
+    OCI image layout that skopeo, crane and podman read; without, any of them copies images from the registry. Ends with
+    1 when bytes of files or layers are missing; the rest is written.
     """
     from cogyard.compose import export as exporting
     from cogyard.compose.administration import NeverStartedError, record
@@ -28,10 +32,13 @@ def export(username: str, target: Path, *, data_dir: Path | None) -> None:
     if not folder.exists():
         raise NeverStartedError(folder)
     with console.working("Exporting"):
-        done = exporting.export(folder, username, target.absolute())
+        done = exporting.export(folder, username, target.absolute(), images=images)
     record(folder, "export", f"{username}: {target.absolute()}")
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(done.rows.items()) if kind != "account")
-    console.done(f"{target} holds {username}: {counts or 'nothing but the account'}.")
+    more = "" if done.images is None else f", {done.images} images"
+    console.done(f"{target} holds {username}: {counts or 'nothing but the account'}{more}.")
     if done.missing:
-        console.warn(f"the bytes of {done.missing} files are missing or damaged on the platform's disk")
+        console.warn(
+            f"the bytes of {done.missing} files or layers are missing or damaged on the platform's disk"
+        )
         raise SilentExitError(1)

@@ -14,6 +14,7 @@ from typing import IO
 
 from cogyard.compose.backup import copy_verified
 from cogyard.compose.datadir import DataDir
+from cogyard.compose.export_images import export_images
 from cogyard.errors import CogyardError
 from cogyard.store.export import account_id_of, rows_of
 from cogyard.store.snapshot import snapshot
@@ -27,15 +28,18 @@ class ExportError(CogyardError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exported:
-    """What was written: rows by kind, files with their bytes, and files whose bytes are gone."""
+    """What was written: rows by kind, files and images; and of how many files or layers the bytes are gone."""
 
     rows: Mapping[str, int]
     files: int
     missing: int
+    images: int | None = None
 
 
-def export(folder: DataDir, username: str, target: Path) -> Exported:
+def export(folder: DataDir, username: str, target: Path, *, images: bool = False) -> Exported:
     """Write all that is an account's to a new folder, as of one moment; the platform may run. Blocks.
+
+    With `images` the images of its models too, as an OCI image layout in `images`.
 
     Raises ExportError for an unknown account or a folder that has something in it, and the store's errors.
     """
@@ -61,7 +65,13 @@ def export(folder: DataDir, username: str, target: Path) -> Exported:
             rows[kind] += 1
             if kind == "files":
                 files[_bring(folder, target, str(row["id"]), str(row["sha256"]))] += 1
-    return Exported(rows=rows, files=files[True], missing=files[False])
+        brought = export_images(folder, copy, username, target / "images") if images else None
+    return Exported(
+        rows=rows,
+        files=files[True],
+        missing=files[False] + (0 if brought is None else brought.missing),
+        images=None if brought is None else brought.images,
+    )
 
 
 def _bring(folder: DataDir, target: Path, file_id: str, sha256: str) -> bool:

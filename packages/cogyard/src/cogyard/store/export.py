@@ -14,6 +14,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,50 @@ def rows_of(path: Path, account_id: int) -> Iterator[tuple[str, dict[str, Any]]]
                     yield table, _shown(row)
     except sqlite3.Error as error:
         raise translated(error, path) from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptManifest:
+    """A manifest of the registry, with what it needs and what it is called."""
+
+    repository: str
+    digest: str
+    media_type: str
+    content: bytes
+    tags: tuple[str, ...]
+    blobs: tuple[str, ...]
+    part_of_index: bool
+
+
+def manifests_of(path: Path, username: str) -> Iterator[KeptManifest]:
+    """Yield every manifest of an account's repositories, in a copy of the database."""
+    try:
+        with _opened(path) as db:
+            for row in db.execute(_MANIFESTS, (f"{username.lower()}/", f"{username.lower()}0")):
+                key = (row["repository"], row["digest"])
+                yield KeptManifest(
+                    repository=row["repository"],
+                    digest=row["digest"],
+                    media_type=row["media_type"],
+                    content=bytes(row["content"]),
+                    tags=tuple(each["tag"] for each in db.execute(_TAGS, key)),
+                    blobs=tuple(each["digest"] for each in db.execute(_BLOBS, key)),
+                    part_of_index=db.execute(_NAMED_BY, key).fetchone() is not None,
+                )
+    except sqlite3.Error as error:
+        raise translated(error, path) from error
+
+
+# Every name of an owner's repository is between `owner/` and `owner0`, the character after the slash.
+_MANIFESTS = (
+    "SELECT * FROM registry_manifests WHERE repository >= ? AND repository < ? ORDER BY repository, digest"
+)
+_TAGS = "SELECT tag FROM registry_tags WHERE repository = ? AND digest = ? ORDER BY tag"
+_BLOBS = (
+    "SELECT r.digest FROM registry_references r JOIN registry_blobs b"
+    " ON b.repository = r.repository AND b.digest = r.digest WHERE r.repository = ? AND r.manifest = ?"
+)
+_NAMED_BY = "SELECT 1 FROM registry_references WHERE repository = ? AND digest = ? LIMIT 1"
 
 
 def _opened(path: Path) -> closing[sqlite3.Connection]:
