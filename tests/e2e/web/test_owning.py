@@ -39,6 +39,30 @@ class Predictor(BasePredictor):
 """
 
 
+#: What somebody who does not see the page, or has no mouse, would stumble over.
+STUMBLES = """() => {
+  const found = [], ids = new Map();
+  for (const { id } of document.querySelectorAll('[id]')) ids.set(id, (ids.get(id) ?? 0) + 1);
+  for (const [id, count] of ids) if (count > 1) found.push(`two ${id}`);
+  for (const one of document.querySelectorAll('input:not([type=hidden]), select, textarea')) {
+    const hidden = one.closest('[hidden]') || one.getAttribute('aria-hidden');
+    if (!hidden && !one.labels?.length && !one.getAttribute('aria-label')) found.push(`no label: ${one.outerHTML}`);
+  }
+  for (const one of document.querySelectorAll('a, button, summary')) {
+    if (!one.textContent.trim() && !one.getAttribute('aria-label')) found.push(`no name: ${one.outerHTML}`);
+    if (one.tabIndex < 0 && one.getAttribute('role') !== 'tab') found.push(`no way there: ${one.outerHTML}`);
+  }
+  for (const part of ['aria-describedby', 'aria-controls', 'aria-labelledby']) {
+    for (const one of document.querySelectorAll(`[${part}]`)) {
+      for (const id of one.getAttribute(part).split(' ')) if (!ids.has(id)) found.push(`${part} of nothing: ${id}`);
+    }
+  }
+  const levels = [...document.querySelectorAll('h1, h2, h3')].map((one) => Number(one.tagName[1]));
+  if (levels.some((level, index) => level - (levels[index - 1] ?? 0) > 1)) found.push(`headings ${levels}`);
+  return found;
+}"""
+
+
 def project(folder: Path, code: str) -> Path:
     """Write a project with this predictor and return its folder."""
     (folder / "cog.yaml").write_text('build:\n  python_version: "3.11"\npredict: "predict.py:Predictor"\n')
@@ -214,7 +238,12 @@ def long_names(live_platform: LivePlatform) -> Iterator[str]:
         token = http.post("/v1/tokens", json={"name": "T" * 100, "expires_in": 3600}).json()["id"]
         address = "https://hooks.invalid/" + "u" * 1900
         endpoint = http.post("/v1/webhooks/endpoints", json={"url": address, "enabled": False}).json()["id"]
+        version = live_platform.versions["hello"]
+        size = {"hardware": "cpu", "min_instances": 0, "max_instances": 1}
+        made = {"name": name, "model": f"{owner}/hello", "version": version, **size}
+        http.post("/v1/deployments", json=made).raise_for_status()
         yield name
+        http.delete(f"/v1/deployments/{owner}/{name}").raise_for_status()
         http.delete(f"/v1/webhooks/endpoints/{endpoint}")
         http.delete(f"/v1/tokens/{token}")
         http.delete(f"/v1/collections/{name}")
@@ -225,7 +254,7 @@ def long_names(live_platform: LivePlatform) -> Iterator[str]:
 def test_no_page_is_wider_than_the_screen(
     width: int, person: Callable[..., Page], live_platform: LivePlatform, long_names: str
 ) -> None:
-    """On a phone as on a desk, whatever things are called; each page has one heading and a title of its own."""
+    """On a phone as on a desk, whatever things are called; each page has one heading, a title, names for all it has."""
     page, owner = person("/", width=width), live_platform.owner
     tabs = ("", "/api", "/examples", "/readme", "/versions", "/instances", "/settings")
     paths = [f"/{owner}/hello{tab}" for tab in tabs]
@@ -239,11 +268,18 @@ def test_no_page_is_wider_than_the_screen(
     ]
     paths += [f"/{owner}/{long_names}", f"/{owner}/{long_names}/settings", f"/{owner}"]
     paths += [f"/collections/{long_names}", f"/collections/{long_names}/edit"]
+    tabs_of_deployment = ("", "/api", "/predictions", "/instances", "/releases", "/settings")
+    paths += [f"/deployments/{owner}/{long_names}{tab}" for tab in tabs_of_deployment]
+    with live_platform.http() as http:
+        asked = {"version": live_platform.versions["hello"], "input": {"text": "W" * 500}}
+        made = http.post("/v1/predictions", json=asked, headers={"Prefer": "wait"}).json()
+    paths.append(f"/p/{made['id']}")
     titles = set()
     for path in paths:
         page.goto(path)
         over = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
         assert over <= 0, path
         assert page.locator("h1").count() == 1, path
+        assert page.evaluate(STUMBLES) == [], path
         titles.add(page.title())
-    assert len(titles) >= len(paths) - len(tabs) - 2
+    assert len(titles) >= len(paths) - len(tabs) - len(tabs_of_deployment) - 1

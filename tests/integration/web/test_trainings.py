@@ -47,6 +47,13 @@ async def test_training_without_a_script(site: Site) -> None:
     assert (made.kind, made.destination, dict(made.input)) == (Kind.TRAINING, "bob/mine", {"steps": 3})
     assert "for bob/mine · steps: 3" in text_of((await bob.get("/trainings")).text)
     assert made.id not in (await bob.get("/predictions")).text
+    for query, there in (
+        ("status=running", True),
+        ("status=failed", False),
+        ("model=ada/base&source=web", True),
+    ):
+        assert (made.id in (await bob.get(f"/trainings?{query}")).text) == there
+    assert "No training of yours is like that" in (await bob.get(f"/trainings?model={HOSTILE}")).text
     page = text_of((await bob.get(f"/p/{made.id}")).text)
     assert f"Training {made.id}" in page
     assert "for bob/mine" in page

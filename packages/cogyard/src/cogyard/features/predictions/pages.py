@@ -11,36 +11,25 @@ from cogyard.domain.webhooks import OWN
 from cogyard.features.models import policy as models
 from cogyard.features.page import Page, Redirect, older, services_of
 from cogyard.features.predictions import policy
-from cogyard.features.predictions.ports import Stages
+from cogyard.features.predictions.sought import filter_values, sought
 from cogyard.features.webhooks.told import Told, told_of
 from cogyard.http import ApiError, caller_of, require_account, window
 
 PER_PAGE = 50
-SOURCES = ("api", "web")
 
 
 async def listing(request: Request) -> Page:
     """List the caller's predictions, newest first, or those that are asked for."""
-    account, query = require_account(request), request.query_params
-    stages = query.get("status") if query.get("status") in set(Stages) else None
-    source = query.get("source") if query.get("source") in SOURCES else None
-    model = query.get("model", "").strip().lower()[:200]
+    account, wanted = require_account(request), sought(request)
     found = await services_of(request).predictions.list(
-        account,
-        window(request, limit=PER_PAGE),
-        source=source,
-        model=model or None,
-        stages=Stages(stages) if stages else None,
+        account, window(request, limit=PER_PAGE), **wanted.asked
     )
-    wanted = {"status": stages or "", "model": model, "source": source or ""}
     values = {
         "predictions": found.items,
-        "more": older(request, found, **{name: value for name, value in wanted.items() if value}),
+        "more": older(request, found, **wanted.query),
         "running": any(not prediction.status.terminal for prediction in found.items),
-        "wanted": wanted,
-        "stages": tuple(Stages),
-        "sources": SOURCES,
-        "deleted": "deleted" in query,
+        "deleted": "deleted" in request.query_params,
+        **filter_values(wanted),
     }
     return Page(template="predictions.html", title="Predictions", values=values)
 

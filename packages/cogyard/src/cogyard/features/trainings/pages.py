@@ -12,6 +12,7 @@ from cogyard.features.bench import NOTHING, Code, Form, Plain, sent
 from cogyard.features.models.pages import Shown, again, find, named_prediction, object_of
 from cogyard.features.page import Page, Redirect, older, read_form, reason_of, services_of
 from cogyard.features.predictions.pages import card_values
+from cogyard.features.predictions.sought import filter_values, sought
 from cogyard.features.trainings.service import trainable
 from cogyard.http import Addresses, ApiError, NotFoundError, caller_of, require_account, window
 
@@ -21,15 +22,17 @@ CHOICES = 50
 
 
 async def listing(request: Request) -> Page:
-    """List the caller's trainings, newest first."""
+    """List the caller's trainings, newest first, or those that are asked for."""
+    account, wanted = require_account(request), sought(request)
     found = await services_of(request).trainings.list(
-        require_account(request), window(request, limit=PER_PAGE)
+        account, window(request, limit=PER_PAGE), **wanted.asked
     )
     values = {
         "trainings": found.items,
-        "more": older(request, found),
+        "more": older(request, found, **wanted.query),
         "running": any(not each.status.terminal for each in found.items),
         "deleted": "deleted" in request.query_params,
+        **filter_values(wanted),
     }
     return Page(template="trainings.html", title="Trainings", values=values)
 

@@ -65,9 +65,9 @@ class Trainings:
             raise NotFoundError
         return found
 
-    async def list(self, caller: Account, window: Window) -> Slice[Prediction]:
-        """Return the caller's trainings, newest first."""
-        return await self.predictions.list(caller, window, kind=Kind.TRAINING)
+    async def list(self, caller: Account, window: Window, **asked: Any) -> Slice[Prediction]:
+        """Return the caller's trainings, newest first; `asked` is as `Predictions.list` takes it."""
+        return await self.predictions.list(caller, window, kind=Kind.TRAINING, **asked)
 
     async def cancel(self, caller: Account, id: str) -> Prediction:
         """Stop a training; one that has ended is returned as it is. Raises NotFoundError."""
