@@ -24,7 +24,7 @@ from cogyard.features.predictions.moves import waiting
 from cogyard.features.predictions.queue import Queue
 from cogyard.features.webhooks.endpoints import Endpoints, Wanted
 from cogyard.features.webhooks.ports import CallFailedError, Letter, WaitingLetters, WebhookEndpoint
-from cogyard.features.webhooks.service import Deliveries
+from cogyard.features.webhooks.service import AT_ONCE, Deliveries
 from cogyard.features.world import World
 from cogyard.http.errors import InvalidError
 from cogyard.instances.work import Outcome
@@ -62,6 +62,8 @@ class Target:
     answers: list[int] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     """Addresses that answer 503."""
+    stuck: set[str] = field(default_factory=set)
+    """Addresses that never answer."""
     calls: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -69,6 +71,8 @@ class Target:
         """Take a call; 0 is a broken connection, less is a broken caller."""
         self.calls.append((url, body, headers))
         self.called.set()
+        if url in self.stuck:
+            await asyncio.Event().wait()
         if url in self.broken:
             return 503
         status = self.answers.pop(0) if self.answers else 200
@@ -576,9 +580,9 @@ async def test_nobody_is_called_over_and_over_when_tries_cannot_be_noted(scene: 
             raise OSError("no space left on device")
 
     class Watched(type(scene.deliveries.outbox)):  # type: ignore[misc]
-        async def due(self, now: datetime, limit: int) -> tuple[Letter, ...]:
+        async def due(self, *args: Any, **more: Any) -> tuple[Letter, ...]:
             looks.put_nowait(None)
-            found: tuple[Letter, ...] = await super().due(now, limit)
+            found: tuple[Letter, ...] = await super().due(*args, **more)
             return found
 
     await scene.predict("completed")
@@ -633,3 +637,31 @@ async def test_the_loop_notices_a_clock_set_back(scene: Scene) -> None:
     loop.cancel()
     await asyncio.gather(loop, return_exceptions=True)
     assert [event for event, _ in scene.target.told] == ["completed"]
+
+
+async def test_an_account_whose_targets_never_answer_holds_up_no_other(scene: Scene) -> None:
+    """However many events wait for them: others find room, and theirs wait for one another."""
+    scene.target.stuck.add(HOOK)
+    for _ in range(AT_ONCE * 3):
+        await scene.predict("completed")
+        await scene.run()
+    new = NewAccount(
+        username="bob", name="Bob", type="user", is_admin=False, password_hash=None, created_at=scene.clock()
+    )
+    bob = await scene.deliveries.accounts.store.add(new)
+    running = asyncio.create_task(scene.deliveries.run())
+    try:
+        async with asyncio.timeout(20):
+            while len(scene.target.calls) < AT_ONCE // 2:
+                await scene.target.called.wait()
+                scene.target.called.clear()
+            scene.account_id = bob.id
+            await scene.predict("completed", webhook="https://bob.test/")
+            await scene.run()
+            scene.deliveries.ring()
+            while scene.target.calls[-1][0] != "https://bob.test/":
+                await scene.target.called.wait()
+                scene.target.called.clear()
+    finally:
+        running.cancel()
+    assert len(scene.target.calls) == AT_ONCE // 2 + 1

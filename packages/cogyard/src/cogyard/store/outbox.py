@@ -6,24 +6,32 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cogyard.domain.paging import Slice, Window, cut
 from cogyard.features.webhooks.ports import Delivery, Letter
 from cogyard.store.database import Database
-from cogyard.store.rows import run, seek
+from cogyard.store.rows import run, seek, to_json
 from cogyard.store.times import moment, stored
 
 # The oldest letter of each prediction to each who is told: later ones wait for it, also while it waits to be tried
 # again.
-_DUE = """
-SELECT * FROM outbox AS o WHERE due_at <= ?
+_DUE_BUT = """
+SELECT o.*, (SELECT account_id FROM predictions WHERE id = o.prediction_id) AS account_id
+FROM outbox AS o WHERE due_at <= ?
   AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.prediction_id = o.prediction_id
-    AND e.endpoint = o.endpoint AND e.rank < o.rank)
+    AND e.endpoint = o.endpoint AND e.rank < o.rank){but}
 ORDER BY due_at, rank LIMIT ?
 """
+_DUE = _DUE_BUT.format(but="")
+_DUE_OF_OTHERS = _DUE_BUT.format(
+    but=(
+        " AND NOT EXISTS (SELECT 1 FROM predictions p WHERE p.id = o.prediction_id"
+        " AND p.account_id IN (SELECT value FROM json_each(?)))"
+    )
+)
 _NEXT = """
 SELECT min(due_at) FROM outbox AS o
 WHERE NOT EXISTS (SELECT 1 FROM outbox e WHERE e.prediction_id = o.prediction_id
@@ -47,10 +55,12 @@ class SqlOutbox:
 
     database: Database
 
-    async def due(self, now: datetime, limit: int) -> tuple[Letter, ...]:
+    async def due(self, now: datetime, limit: int, *, but: Collection[int] = ()) -> tuple[Letter, ...]:
         """Return the oldest letter of each prediction, if it is due."""
-        rows = await self.database.read(lambda db: db.execute(_DUE, (stored(now), limit)).fetchall())
-        return tuple(map(_letter, rows))
+        given = (stored(now), to_json(list(but)), limit) if but else (stored(now), limit)
+        sql = _DUE_OF_OTHERS if but else _DUE
+        rows = await self.database.read(lambda db: db.execute(sql, given).fetchall())
+        return tuple(replace(_letter(row), account_id=row["account_id"]) for row in rows)
 
     async def next_due(self) -> datetime | None:
         """Return when the next letter is due."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -79,6 +79,10 @@ class MemoryOutbox:
         ]
         return tuple(sorted(mine, key=lambda letter: letter.due_at)[:limit])
 
+    def _account_of(self, prediction_id: str) -> int | None:
+        found = self.predictions.predictions.get(prediction_id)
+        return None if found is None else found.account_id
+
     def _letters(self) -> list[Letter]:
         oldest: dict[tuple[str, str], Letter] = {}
         for letter in self._all():
@@ -100,13 +104,15 @@ class MemoryOutbox:
                     attempts=attempts,
                     due_at=due_at,
                     endpoint=endpoint,
+                    account_id=self._account_of(prediction_id),
                 )
             )
         return found
 
-    async def due(self, now: datetime, limit: int) -> tuple[Letter, ...]:
+    async def due(self, now: datetime, limit: int, *, but: Collection[int] = ()) -> tuple[Letter, ...]:
         """Return each one's oldest letter of each prediction, if it is due."""
-        return tuple(sorted((x for x in self._letters() if x.due_at <= now), key=lambda x: x.due_at)[:limit])
+        found = [each for each in self._letters() if each.due_at <= now and each.account_id not in but]
+        return tuple(sorted(found, key=lambda each: each.due_at)[:limit])
 
     async def next_due(self) -> datetime | None:
         """Return when the next letter is due."""

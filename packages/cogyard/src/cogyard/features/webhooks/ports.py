@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -22,13 +22,18 @@ class Letter:
     attempts: int
     due_at: datetime
     endpoint: str = OWN
+    account_id: int | None = None
+    """Whose prediction it is about, as far as that is known."""
 
 
 class Outbox(Protocol):
     """What has happened and must be told, written in the transaction in which it happened."""
 
-    async def due(self, now: datetime, limit: int) -> tuple[Letter, ...]:
-        """Return each one's oldest letter of each prediction, if it is due: events are told in order."""
+    async def due(self, now: datetime, limit: int, *, but: Collection[int] = ()) -> tuple[Letter, ...]:
+        """Return each one's oldest letter of each prediction, if it is due: events are told in order.
+
+        None of the accounts `but`.
+        """
         ...
 
     async def next_due(self) -> datetime | None:

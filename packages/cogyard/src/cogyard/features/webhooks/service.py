@@ -2,13 +2,15 @@
 
 Theory of operation. An event's letter is written in the transaction of the event itself, so none is lost; it is
 forgotten only after the other side has said yes, so one may come twice (its `webhook-id` is the same). A later event
-of a prediction waits for the earlier ones to the same receiver; other predictions and receivers do not wait for it.
+of a prediction waits for the earlier ones to the same receiver; other predictions and receivers do not wait for it,
+unless so many calls of their account are under way that there would be no room for other accounts' (`AT_ONCE`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -37,7 +39,9 @@ from cogyard.http.traces import trace_headers
 
 _log = logging.getLogger(__name__)
 
-AT_ONCE = 16
+#: Calls at once. An account has no more of them under way than it leaves free for others: half when it is alone, and
+#: whoever comes next finds some of the rest, however slowly the targets of those before answer.
+AT_ONCE = 32
 LOG_LIFE = timedelta(days=7)
 # However long the next try is away, look again after this: the clock may have been set.
 LONGEST_SLEEP, SHORTEST_SLEEP = 60.0, 0.05
@@ -50,6 +54,22 @@ class Receiver:
     url: str
     secrets: tuple[str, ...]
     endpoint: WebhookEndpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Flying:
+    """Calls under way, by their letter's rank, and how many each account has."""
+
+    tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    accounts: Counter[int | None] = field(default_factory=Counter)
+
+    def takes(self, account_id: int | None) -> bool:
+        """Whether an account may have one more."""
+        return self.accounts[account_id] < AT_ONCE - len(self.tasks)
+
+    def full(self) -> frozenset[int]:
+        """Return the accounts that may not."""
+        return frozenset(each for each in self.accounts if each is not None and not self.takes(each))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,22 +94,24 @@ class Deliveries:
         self._bell.set()
 
     async def run(self) -> None:
-        """Deliver what is due, until cancelled. A slow target holds up its own prediction's events only."""
-        flying: dict[int, asyncio.Task[None]] = {}
+        """Deliver what is due, until cancelled. A slow target holds up its own account's events only."""
+        flying = _Flying()
         try:
             while True:
                 self._bell.clear()
                 # One that lands while the outbox is read may still be in what was read: it is not due again.
-                launched = set(flying)
+                launched = set(flying.tasks)
                 await self._mind_the_clock()
-                due = await self.outbox.due(self.world.now(), 2 * AT_ONCE)
-                fresh = [letter for letter in due if letter.rank not in launched][: AT_ONCE - len(flying)]
-                for letter in fresh:
-                    self._launch(letter, flying)
+                due = await self.outbox.due(self.world.now(), 2 * AT_ONCE, but=flying.full())
+                fresh = 0
+                for letter in due:
+                    if letter.rank not in launched and flying.takes(letter.account_id):
+                        self._launch(letter, flying)
+                        fresh += 1
                 if not fresh:
-                    await self._rest(busy=bool(flying))
+                    await self._rest(busy=bool(flying.tasks))
         finally:
-            for task in flying.values():
+            for task in flying.tasks.values():
                 task.cancel()
 
     async def prune(self) -> int:
@@ -109,12 +131,16 @@ class Deliveries:
             if brought:
                 _log.warning("clock set back", extra={"action": "clock_set_back", "webhooks": brought})
 
-    def _launch(self, letter: Letter, flying: dict[int, asyncio.Task[None]]) -> None:
+    def _launch(self, letter: Letter, flying: _Flying) -> None:
         task = asyncio.create_task(self._try_or_pause(letter))
-        flying[letter.rank] = task
+        flying.tasks[letter.rank] = task
+        flying.accounts[letter.account_id] += 1
 
         def landed(_done: asyncio.Task[None]) -> None:
-            del flying[letter.rank]
+            del flying.tasks[letter.rank]
+            flying.accounts[letter.account_id] -= 1
+            if not flying.accounts[letter.account_id]:
+                del flying.accounts[letter.account_id]
             self._bell.set()
 
         task.add_done_callback(landed)
