@@ -329,3 +329,30 @@ async def test_silence_is_told_and_what_comes_together_is_told_together(tmp_path
         rest = [event.name async for batch in watching for event in batch]
         assert rest == ["done"]
         assert queue.live.topics == {}
+
+
+async def test_an_instance_that_waits_claims_in_the_commit_that_creates(tmp_path: Path) -> None:
+    """What is written and taken at once is durable once: nobody waits for a second commit."""
+    async with ApiPlatform.open(tmp_path) as platform:
+        queue, version = platform.services.predictions.queue, platform.version.id
+        said: list[str] = []
+
+        async def take() -> Claim | None:
+            assert await queue.claim(version, instance="i1") is None
+            waits.set()
+            await queue.wait_for_work(version, timeout=30)
+            return await queue.claim(version, instance="i1")
+
+        waits = asyncio.Event()
+        await platform.database.write(lambda db: db.set_trace_callback(said.append))
+        taking = asyncio.create_task(take())
+        await waits.wait()
+        made = await _ask(platform)
+        claim = await asyncio.wait_for(taking, 30)
+        assert claim is not None
+        assert claim.prediction.id == made.id
+        # Other turns are the sweeps of the platform's own.
+        turn = "\n".join(said).partition("INSERT INTO predictions")[2].partition("\nCOMMIT")[0]
+        assert "UPDATE queue SET" in turn
+        # The ring that follows the write finds nothing more, and does no harm.
+        assert await queue.claim(version, instance="i1") is None

@@ -159,6 +159,22 @@ async def test_draining_while_starting_ends_at_once() -> None:
             assert await stage.life is None
 
 
+@pytest.mark.parametrize("died", [False, True], ids=["drained", "died"])
+async def test_an_idle_instance_ends_at_once(died: bool) -> None:
+    """However long it would wait for work, a drain and the end of its server are heard."""
+    async with _Stage(FakeModel(echo)) as stage:
+        await stage.queue.ended(stage.queue.add(VERSION))
+        await _until(lambda: stage.host.view().idle_since is not None)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        if died:
+            stage.runtime.live["fake:i1"].die(-9)
+        else:
+            stage.host.drain()
+        async with asyncio.timeout(5):
+            assert await stage.life == (Exit(code=-9) if died else None)
+
+
 async def test_the_death_of_the_server_fails_what_ran() -> None:
     """A prediction whose server dies fails with how it died, and the instance's life ends."""
     async with _Stage(FakeModel(forever)) as stage:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from cogyard.domain.autoscale import InstanceView, Phase
 from cogyard.domain.capacity import UNCOUNTED, Grant
@@ -84,6 +84,7 @@ class Host:
         self._runs: set[asyncio.Task[None]] = set()
         self._draining = asyncio.Event()
         self._free: asyncio.Future[None] | None = None
+        self._waiting: asyncio.Timeout | None = None
 
     def view(self) -> InstanceView:
         """Return what the autoscaling policy needs to know."""
@@ -101,6 +102,7 @@ class Host:
     def drain(self) -> None:
         """Claim nothing more, finish what runs, end."""
         self._draining.set()
+        self._interrupt()
         self._enter(Phase.DRAINING)
 
     async def run(self, prepared: Prepared) -> Exit | None:
@@ -177,6 +179,7 @@ class Host:
 
     async def _serve(self, served: Served) -> None:
         drain = asyncio.create_task(self._draining.wait())
+        served.death.add_done_callback(lambda _death: self._interrupt())
         try:
             while not (served.death.done() or self._draining.is_set()):
                 if self._busy >= self._slots:
@@ -185,14 +188,33 @@ class Host:
                     continue
                 claim = await self._claim(served)
                 if claim is None:
-                    more = self._work.source.wait_for_work(self.deployable, timeout=self._options.claim_wait)
-                    await _until(more, served.death, drain)
+                    await self._wait_for_work(served)
                     continue
                 self._begin(claim, served)
             while self._runs:
                 await asyncio.wait(self._runs)
         finally:
             await end(drain)
+
+    async def _wait_for_work(self, served: Served) -> None:
+        """Return when there may be work, or nothing to do here any more.
+
+        Waited for by this task itself: a word of work is heard at the loop's next turn, in time for a claim to share
+        the commit of what it claims.
+        """
+        if served.death.done() or self._draining.is_set():
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as waiting:
+                self._waiting = waiting
+                try:
+                    await self._work.source.wait_for_work(self.deployable, timeout=self._options.claim_wait)
+                finally:
+                    self._waiting = None
+
+    def _interrupt(self) -> None:
+        if self._waiting is not None and not self._waiting.expired():
+            self._waiting.reschedule(asyncio.get_running_loop().time())
 
     async def _claim(self, served: Served) -> Claim | None:
         """Claim, again and again while the store fails: that is no reason to end what runs."""
@@ -246,12 +268,3 @@ class _Slot:
         if self._taken:
             self._taken = False
             self._freed()
-
-
-async def _until(what: Coroutine[Any, Any, Any], *others: asyncio.Task[Any]) -> None:
-    """Wait for `what`, but no longer than any of the others."""
-    task = asyncio.create_task(what)
-    try:
-        await first(task, *others)
-    finally:
-        await end(task)

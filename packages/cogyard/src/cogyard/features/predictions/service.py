@@ -175,6 +175,9 @@ class Predictions:
                 asked_by=_asker(caller, account_id),
             )
             ticket = waiting(deployable, prediction.deadline)
+            # An idle instance that hears this claims in the transaction that writes it (decision 0032); who comes too
+            # early for that hears it again below.
+            self.queue.bells.ring(deployable)
             if once is None:
                 await self.queue.store.add(prediction, ticket)
             else:
