@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from cogyard.compose.datadir import DataDir, DataDirError, Hold, PlatformRunningError, is_held, read_holder
 from cogyard.instances.orphans import MARK, marked
+from cogyard.weights.artifact import WeightFile
+from cogyard.weights.files import WeightFiles
 
 HOLDER = """
 import sys, time
@@ -78,6 +81,25 @@ def test_what_a_killed_platform_left_is_removed(tmp_path: Path) -> None:
         for child in (orphan, other):
             child.kill()
             child.wait()
+
+
+def test_weights_that_nothing_wanted_for_long_go_at_the_start(tmp_path: Path) -> None:
+    """Their files are in the registry; those of sets that an instance wanted lately stay."""
+    folder = DataDir(tmp_path)
+    files = WeightFiles(folder.weights)
+    places = []
+    for content in (b"old", b"new"):
+        digest, size = files.add([content])
+        places.append(files.folder([WeightFile(path="a", digest=digest, size=size, layer=digest)]))
+    month = time.time() - 31 * 86400
+    os.utime(places[0], (month, month))
+    hold = Hold.take(folder)
+    try:
+        hold.clean()
+    finally:
+        hold.release()
+    assert [place.exists() for place in places] == [False, True]
+    assert (places[1] / "a").read_bytes() == b"new"
 
 
 def test_sockets_have_short_paths_wherever_the_folder_is(tmp_path: Path) -> None:

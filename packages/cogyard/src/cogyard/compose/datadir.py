@@ -17,11 +17,14 @@ from typing import Any, Self
 
 from cogyard.errors import CogyardError
 from cogyard.instances.orphans import kill_marked
+from cogyard.weights.files import WeightFiles
 
 #: Unix socket paths are short; a folder deep down has its sockets elsewhere.
 _LONGEST_SOCKETS = 60
 #: Whoever only asks whether the folder is held has it for an instant.
 _TRIES, _BETWEEN_TRIES = 5, 0.05
+#: Seconds after which weights that no instance has wanted are unpacked again when one does.
+_WEIGHTS_UNUSED = 30 * 86400.0
 
 
 class DataDirError(CogyardError):
@@ -179,6 +182,8 @@ class Hold:
         for place in (self.folder.layers, self.folder.image_layers, self.folder.roots, self.folder.weights):
             for unfinished in place.glob("unfinished-*"):
                 shutil.rmtree(unfinished, ignore_errors=True)
+        # Now no instance reads any; later a set may be mounted that was last asked for long ago.
+        WeightFiles(self.folder.weights).collect((), older_than=_WEIGHTS_UNUSED)
         sockets = self.folder.sockets
         shutil.rmtree(sockets, ignore_errors=True)
         sockets.mkdir(mode=0o700, parents=True)

@@ -137,12 +137,14 @@ class WeightFiles:
         """
         before, freed = time.time() - older_than, 0
         kept = {digests.hex_of(each) for each in keep}
+        # Removing a set changes the ctime of its files, so their age is looked at first.
+        old = [each for each in self._listed("files/*/*") if _age(each) < before]
         for each in self._listed("sets/*"):
             if each.name not in kept and each.stat().st_mtime < before:
                 remove(each)
-        for each in self._listed("files/*/*"):
+        for each in old:
             found = each.stat()
-            if found.st_nlink == 1 and max(found.st_mtime, found.st_ctime) < before:
+            if found.st_nlink == 1:
                 each.unlink()
                 freed += found.st_size
         for each in self._listed("unfinished-*"):
@@ -190,6 +192,12 @@ def remove(place: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
     else:
         place.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    """Return when a file was last written, linked or unlinked."""
+    found = path.stat()
+    return max(found.st_mtime, found.st_ctime)
 
 
 def _key(path: Path, found: os.stat_result) -> str:
