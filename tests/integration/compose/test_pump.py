@@ -29,7 +29,10 @@ def file(tmp_path: Path) -> Iterator[int]:
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     """Give two ends of a connection that do not block."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        # What is on the way is bounded: else all of the file could be, and a transfer that is to break off be over.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
         one = socket.create_connection(listening.getsockname())
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
         two, _ = listening.accept()
     with one, two:
         one.setblocking(False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,8 +16,9 @@ class Predictor:
         with open("setups", "a") as file:
             file.write("x")
     def predict(self, seconds: float) -> str:
+        begun = time.monotonic()
         time.sleep(seconds)
-        return f"{os.getpid()} {os.environ.get('CUDA_VISIBLE_DEVICES')}"
+        return f"{os.getpid()} {os.environ.get('CUDA_VISIBLE_DEVICES')} {begun} {time.monotonic()}"
 """
 
 
@@ -36,12 +36,13 @@ def test_workers_run_at_the_same_time_each_set_up_once(tmp_path: Path) -> None:
         ThreadPoolExecutor(4) as pool,
     ):
         server.until(lambda: server.metric("cog_slots"), lambda slots: slots == 2)
-        begun = time.monotonic()
         found = [result["output"].split() for result in pool.map(server.result, [{"seconds": 1.0}] * 4)]
-        assert 2.0 <= time.monotonic() - begun < 3.9
+        spans = [(float(begun), float(ended)) for _, _, begun, ended in found]
+        # How many were under way whenever one began: how long they took together is the machine's matter.
+        assert max(sum(begun <= at < ended for begun, ended in spans) for at, _ in spans) == 2
         assert (tmp_path / "setups").read_text() == "xx"
-        assert {device for _, device in found} == {"0", "1"}
-        assert len({pid for pid, _ in found}) == 2
+        assert {device for _, device, _, _ in found} == {"0", "1"}
+        assert len({pid for pid, *_ in found}) == 2
         assert [one["status"] for one in server.health()["workers"]] == ["READY", "READY"]
 
 
