@@ -105,6 +105,7 @@ RULES: dict[str, tuple[int, int, int]] = {
     "models.versions.get": (404, 200, 200),
     "models.versions.delete": (404, 409, 409),
     "models.versions.instances.list": (404, 200, 200),
+    "deployments.instances.list": (404, 200, 200),
 }
 
 # Addresses that are their own key: whoever knows them gets this, with a token or without.

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cogyard.domain.autoscale import InstanceView, Phase
 from cogyard.domain.deployables import of_deployment
+from cogyard.domain.waiting import Cause, Reason
+from cogyard.features.instances.ports import Living
 from cogyard.testing.api import BASE, ApiPlatform, add_version
 
 pytestmark = pytest.mark.anyio
@@ -233,3 +238,53 @@ async def test_a_model_that_turned_private_is_no_longer_run(platform: ApiPlatfor
     assert answer.status_code == 409
     # What its model has by now is not to be kept running by guessing; switching it off is.
     assert (moved.status_code, shared.status_code, ended.status_code) == (422, 422, 200)
+
+
+class Fleet:
+    """One instance that is ready, and one that ended."""
+
+    def deployables(self) -> tuple[str, ...]:
+        """Return nothing of the past."""
+        return ()
+
+    def living(self, deployable: str) -> list[Living]:
+        """Return the one."""
+        since = datetime(2026, 1, 1, tzinfo=UTC)
+        view = InstanceView(id="i-1", deployable=deployable, phase=Phase.READY, since=since, slots=2, busy=1)
+        return [Living(view=view, setup_logs="warm")]
+
+    def trouble(self, deployable: str) -> Reason | None:
+        """Say that it fails."""
+        return Reason(cause=Cause.FAILING, detail=f"{deployable[-2:]} failed")
+
+    def of(self, deployable: str) -> list[dict[str, Any]]:
+        """Return one that ended."""
+        return [{"instance": f"gone-{deployable[-1:]}", "error": "setup() failed", "setup_logs": "cold"}]
+
+
+async def test_how_its_instances_fare(platform: ApiPlatform) -> None:
+    """What lives, why none starts and how others ended, by version; setup logs for the model's owner alone."""
+    made = await _made(platform)
+    fleet = Fleet()
+    records = replace(platform.services.instances, records=fleet, present=fleet)
+    platform.app.state.services = replace(platform.services, instances=records)
+    async with platform.client() as client:
+        (found,) = (await client.get(f"{PATH}/instances")).json()["results"]
+    assert (found["version"], found["trouble"]) == (platform.version.id, f"@{made} failed")
+    assert found["living"] == [
+        {
+            "instance": "i-1",
+            "state": "ready",
+            "since": "2026-01-01T00:00:00.000000Z",
+            "slots": 2,
+            "busy": 1,
+            "setup_logs": "warm",
+        }
+    ]
+    assert (found["ended"][0]["instance"], found["ended"][0]["setup_logs"]) == (f"gone-{made}", "cold")
+    async with platform.client("other") as client:
+        body = _body(platform, name="theirs")
+        assert (await client.post("/v1/deployments", json=body)).status_code == 200
+        (seen,) = (await client.get("/v1/deployments/other/theirs/instances")).json()["results"]
+    assert (seen["living"][0]["setup_logs"], seen["ended"][0]["setup_logs"]) == ("", None)
+    assert seen["ended"][0]["error"] == "setup() failed"

@@ -91,6 +91,7 @@ LEAST: dict[str, Role] = {
     "deployments.predictions.list": Role.READER,
     "deployments.releases.list": Role.READER,
     "deployments.rollback": Role.WRITER,
+    "deployments.instances.list": Role.READER,
     "models.versions.list": Role.READER,
     "models.versions.get": Role.READER,
     "models.versions.delete": Role.WRITER,

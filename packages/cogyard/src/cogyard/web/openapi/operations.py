@@ -201,6 +201,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "models.versions.instances.list": Operation(
         answers={200: record({"results": array(OBJECT)})}, refuses=(403, 404)
     ),
+    "deployments.instances.list": Operation(
+        answers={200: record({"results": array(OBJECT)})}, refuses=(404,)
+    ),
     "models.versions.delete": Operation(answers={202: None}, refuses=(403, 404, 409)),
     "trainings.create": Operation(
         answers={201: _TRAINING}, refuses=(*_BODY, 404, 409, 429), body=NewTraining, headers=_ONCE
