@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from cogyard.testing.weights import declared, import_weights
 from cogyard.weights.artifact import Artifact
 
 pytestmark = pytest.mark.xdist_group("platform")
+COGYARD = Path(sys.executable).with_name("cogyard")
 
 SOURCE = """
 import cog
@@ -76,8 +80,13 @@ def image(shared: Any, weights: tuple[Artifact, list[bytes]]) -> TestImage:
 @pytest.fixture(scope="module")
 def index(shared: Any, image: TestImage, weights: tuple[Artifact, list[bytes]]) -> bytes:
     """Push both, and the index that names both."""
+    return push_both(shared, image, weights)
+
+
+def push_both(platform: Any, image: TestImage, weights: tuple[Artifact, list[bytes]]) -> bytes:
+    """Push an image, its weights, and the index that names both; return the index."""
     artifact, layers = weights
-    pushing = Pushing(shared)
+    pushing = Pushing(platform)
     for data in [*image.blobs.values(), *layers, artifact.config()]:
         pushing.blob(data)
     assert pushing.manifest(artifact.manifest(), artifact.tag()) == 201
@@ -138,3 +147,23 @@ def test_an_image_pushed_without_its_weights_says_so(
     done = shared.run(version)
     assert done["status"] == "failed"
     assert "did not come with it" in done["error"]
+
+
+def test_weights_go_with_the_last_version_that_has_them(
+    stopped: Any, image: TestImage, weights: tuple[Artifact, list[bytes]]
+) -> None:
+    """Its index goes with it, and the weights and their layers in the next collection."""
+    stopped.start()
+    index = push_both(stopped, image, weights)
+    path = f"/v1/models/tester/weighty/versions/{image.version}"
+    assert stopped.http.delete(path).status_code == 202
+    manifests, blobs = "/v2/tester/weighty/manifests", "/v2/tester/weighty/blobs"
+    assert stopped.http.head(f"{manifests}/{of(index)}").status_code == 404
+    places = [f"{manifests}/{weights[0].tag()}", *(f"{blobs}/{of(layer)}" for layer in weights[1])]
+    assert [stopped.http.head(each).status_code for each in places] == [200] * len(places)
+    stopped.end(signal.SIGINT)
+    command = [str(COGYARD), "gc", "--older-than", "0", "--data-dir", str(stopped.data.root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    stopped.start()
+    assert [stopped.http.head(each).status_code for each in places] == [404] * len(places)
