@@ -17,6 +17,7 @@ import pytest
 from cogyard.engine import Client, builder_of
 from cogyard.image.build import BuiltImage, build, order_of
 from cogyard.image.make import Making
+from cogyard.image.plan import MODEL_ROOT
 from cogyard.image.platforms import local_platform
 from cogyard.image.prepare import prepare
 from cogyard.image.site import Site
@@ -226,6 +227,30 @@ def test_an_edit_runs_no_step_again(built: Built, project: Path, engines: Engine
     runs = [[layer.diff_id for layer in each.layers if layer.kind == "run"] for each in (first, second)]
     assert runs[0] == runs[1]
     assert len(runs[0]) == 1
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_what_a_step_installs_is_counted(built: Built, project: Path, engines: Engines, name: str) -> None:
+    """By its records in the layer that the engine gives back, as are packages that a step removed."""
+    place = f"{MODEL_ROOT}/lib/python3.11/site-packages"
+    record = "Metadata-Version: 2.1\\nName: Extra-Words\\nVersion: 1.5\\n"
+    steps = [
+        f"mkdir -p /{place}/extra_words-1.5.dist-info",
+        f"printf '{record}' > /{place}/extra_words-1.5.dist-info/METADATA",
+        f"rm -r /{place}/docutils-0.21.2.dist-info",
+    ]
+    lines = "".join(f"    - {json.dumps(step)}\n" for step in steps)
+    (project / "cog.yaml").write_text(
+        CONFIG.replace("  python_packages", f"  run:\n{lines}  python_packages")
+    )
+    engine = engines(name)
+    shutil.rmtree(built.cache / "steps", ignore_errors=True)
+    shutil.rmtree(built.cache / "installed", ignore_errors=True)
+    image = build(load_project(project), base="assemble", tag="counted", means=Means(find=lambda _: engine))
+    frozen = _labels(built.store, image)["run.cog.pip_freeze"].splitlines()
+    assert "extra-words==1.5" in frozen
+    assert "markupsafe==3.0.2" in frozen
+    assert not any(line.startswith("docutils") for line in frozen)
 
 
 class Heard:
