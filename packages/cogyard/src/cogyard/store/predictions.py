@@ -17,6 +17,7 @@ from cogyard.domain.paging import Slice, Window, afford, cut
 from cogyard.domain.stream import StreamEvent, gathered
 from cogyard.domain.values import Prediction
 from cogyard.domain.waiting import Place
+from cogyard.features.predictions.limits import QUICK_LIMIT
 from cogyard.features.predictions.ports import (
     Asked,
     Change,
@@ -84,7 +85,7 @@ class SqlPredictions:
     async def add(self, prediction: Prediction, ticket: Ticket) -> None:
         """Keep a new prediction and its ticket, and count the run."""
         path, values, place = _rows(prediction, ticket)
-        await self.database.write(lambda db: _add(db, path, values, place), quick=True)
+        await self.database.write(lambda db: _add(db, path, values, place), quick=_is_small(values))
 
     async def add_once(self, prediction: Prediction, ticket: Ticket, once: Once) -> Once:
         """Keep a new prediction unless the account has said the key before."""
@@ -98,7 +99,7 @@ class SqlPredictions:
             db.execute("INSERT INTO created_once VALUES (?, ?, ?, ?, ?)", row)
             return once
 
-        return await self.database.write(work, quick=True)
+        return await self.database.write(work, quick=_is_small(values))
 
     async def once(self, account_id: int, key: str) -> Once | None:
         """Return what an account created under a key."""
@@ -193,7 +194,12 @@ class SqlPredictions:
         return cut([prediction_of(row) for row in rows], window, lambda each: (each.id,), more=more)
 
     async def change(
-        self, prediction_id: str, decide: Decide, *, events: Sequence[StreamEvent] = ()
+        self,
+        prediction_id: str,
+        decide: Decide,
+        *,
+        events: Sequence[StreamEvent] = (),
+        large: bool = False,
     ) -> Change | None:
         """Read, decide and write in one transaction."""
 
@@ -204,7 +210,7 @@ class SqlPredictions:
                 _apply(db, record, change, events)
             return change
 
-        return await self.database.write(work, quick=True)
+        return await self.database.write(work, quick=not large)
 
     async def take(self, deployable: str, decide: Decide) -> Change | None:
         """Change the oldest ticket of a deployable that has no lease."""
@@ -287,6 +293,10 @@ def _rows(
 ) -> tuple[tuple[str, ...], Mapping[str, Any], Mapping[str, Any]]:
     path = tuple(prediction.model.split("/", 1))
     return path, prediction_columns(prediction), {"prediction_id": prediction.id, **ticket_columns(ticket)}
+
+
+def _is_small(values: Mapping[str, Any]) -> bool:
+    return len(values["input"]) <= QUICK_LIMIT
 
 
 def _add(

@@ -127,7 +127,12 @@ class MemoryPredictions:
         return cut(found, window, lambda each: (each.id,), more=more)
 
     async def change(
-        self, prediction_id: str, decide: Decide, *, events: Sequence[StreamEvent] = ()
+        self,
+        prediction_id: str,
+        decide: Decide,
+        *,
+        events: Sequence[StreamEvent] = (),
+        large: bool = False,  # noqa: ARG002 - memory does not wait
     ) -> Change | None:
         """Read, decide and write in one step."""
         record = self._record(prediction_id, events)

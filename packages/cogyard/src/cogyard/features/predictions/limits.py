@@ -15,6 +15,8 @@ from cogyard.domain.stream import Item, output_item
 OUTPUT_LIMIT = 32 * 1024 * 1024
 # Characters of logs that are kept of one prediction.
 LOG_LIMIT = 8 * 1024 * 1024
+# Beyond so many characters of JSON writing takes long enough that everybody else would notice.
+QUICK_LIMIT = 256 * 1024
 LOG_CUT = f"\n[The logs end here: they are longer than {LOG_LIMIT} characters.]\n"
 
 TOO_DEEP = f"The output is nested more than {MAX_DEPTH} levels deep."
@@ -29,6 +31,11 @@ class Spoken:
     outputs: int = 0
     problem: str | None = None
     """Why its outputs cannot be kept; then no more of them are."""
+
+    @property
+    def size(self) -> int:
+        """How much that is, in characters."""
+        return self.logs + self.outputs
 
     def take(self, outputs: Sequence[Any], logs: str) -> list[Item]:
         """Return what of new logs and outputs is kept, and count it."""
@@ -58,8 +65,14 @@ class Spoken:
 
 def problem_of(output: Any) -> str | None:
     """Say why a whole output cannot be kept; None when it can."""
+    return weighed(output)[0]
+
+
+def weighed(output: Any) -> tuple[str | None, int]:
+    """Return why a whole output cannot be kept, None when it can; and how much it is, in characters of JSON."""
     if deeper_than(output):
-        return TOO_DEEP
-    if isinstance(output, dict | list) and len(msgspec.json.encode(output)) > OUTPUT_LIMIT:
-        return TOO_LARGE
-    return TOO_LARGE if isinstance(output, str) and len(output) > OUTPUT_LIMIT else None
+        return TOO_DEEP, 0
+    size = len(output) if isinstance(output, str) else 0
+    if isinstance(output, dict | list):
+        size = len(msgspec.json.encode(output))
+    return (TOO_LARGE if size > OUTPUT_LIMIT else None), size

@@ -152,11 +152,17 @@ class PredictionStore(Protocol):
         ...
 
     async def change(
-        self, prediction_id: str, decide: Decide, *, events: Sequence[StreamEvent] = ()
+        self,
+        prediction_id: str,
+        decide: Decide,
+        *,
+        events: Sequence[StreamEvent] = (),
+        large: bool = False,
     ) -> Change | None:
         """Read, decide and write in one step; None when there is none or nothing was decided.
 
-        `events` are kept before deciding, but only if something is decided.
+        `events` are kept before deciding, but only if something is decided. `large` says that much may be read or
+        written for it, which nobody else must wait for.
         """
         ...
 

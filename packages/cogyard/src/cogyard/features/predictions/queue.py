@@ -19,7 +19,7 @@ from cogyard.domain.values import Prediction, Status
 from cogyard.domain.webhooks import Audience
 from cogyard.features.predictions import moves
 from cogyard.features.predictions.bells import Bells
-from cogyard.features.predictions.limits import problem_of
+from cogyard.features.predictions.limits import QUICK_LIMIT, weighed
 from cogyard.features.predictions.live import Live, Topic
 from cogyard.features.predictions.ports import Change, Decide, Lease, Message, Store
 from cogyard.features.predictions.upkeep import Pulse, repeated, whenever
@@ -160,11 +160,14 @@ class Queue:
         )
         event = _ENDINGS.get(outcome.status, Event.FAIL)
         topic = self.live.held(prediction_id, lease_token)
-        problem = problem_of(outcome.output) or (topic.spoken.problem if topic is not None else None)
+        problem, size = weighed(outcome.output)
+        problem = problem or (topic.spoken.problem if topic is not None else None)
         if problem is not None and event is Event.SUCCEED:
             event, result = Event.FAIL, moves.Result(error=problem, metrics=outcome.metrics)
         decide = moves.finish(lease_token, event, result, self.world.now(), self._words())
-        change = await self._end(prediction_id, decide, lease_token=lease_token, streamed=result.streamed)
+        change = await self._end(
+            prediction_id, decide, lease_token=lease_token, streamed=result.streamed, size=size
+        )
         return change is not None
 
     async def cancel(self, prediction_id: str, event: Event = Event.CANCEL) -> Change | None:
@@ -232,7 +235,7 @@ class Queue:
     async def _lose(self, ids: Sequence[str], *, void: bool = False) -> None:
         for prediction_id in ids:
             decide = moves.lose(self.world.now(), self._words(), void=void)
-            change = await self.store.change(prediction_id, decide)
+            change = await self.store.change(prediction_id, decide, large=True)
             if change is None:
                 continue
             _log.warning("instance lost", extra={"action": "instance_lost", "prediction": prediction_id})
@@ -249,12 +252,15 @@ class Queue:
         *,
         lease_token: str | None = None,
         streamed: bool = True,
+        size: int = 0,
     ) -> Change | None:
         stale = lease_token is not None and self.live.held(prediction_id, lease_token) is None
         topic = None if stale else self.live.topics.get(prediction_id)
         events = topic.drain() if topic is not None else ()
+        # What nobody here holds may have streamed anything.
+        large = topic is None or size + topic.spoken.size > QUICK_LIMIT
         try:
-            change = await self.store.change(prediction_id, decide, events=events)
+            change = await self.store.change(prediction_id, decide, events=events, large=large)
         except Exception:
             if topic is not None and events:
                 topic.undrain(events)
