@@ -40,6 +40,11 @@ def stamp() -> str:
     return next(_stamps(), "")
 
 
+def forget() -> None:
+    """Look again, where a process lives longer than what is installed: in tests."""
+    _remembered.cache_clear()
+
+
 def _stamps() -> Iterator[str]:
     for entry in sys.path:
         try:
