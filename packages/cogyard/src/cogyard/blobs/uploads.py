@@ -2,8 +2,9 @@
 
 Theory of operation: an upload is a folder with its growing `data` and a `scope` written once. The size of `data`
 is the only state, so nothing can disagree with it. The state of sha256 cannot be kept in a file, so it is in memory
-beside the upload; after a restart the first request that needs it hashes what is there anew. One request at a time
-writes to an upload: the next one waits a little for the one before, whose client may be gone, and is then refused.
+beside the upload; after a restart the first request that needs it hashes what is there anew. A request is answered when
+its bytes are written, hashed or not: hashing goes on while the next piece comes. One request at a time writes to an
+upload: the next one waits a little for the one before, whose client may be gone, and is then refused.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cogyard.blobs.local import LocalBlobs
-from cogyard.blobs.writing import HashingFile, storage_full
+from cogyard.blobs.writing import Hashing, HashingFile, storage_full
 from cogyard.domain.blobs import (
     DigestMismatchError,
     TooLargeError,
@@ -47,9 +48,9 @@ _SCOPE = "scope"
 
 @dataclass(eq=False, slots=True)
 class _Progress:
-    """What is known in memory of an upload: sha256 of its first `size` bytes."""
+    """What is known in memory of an upload: what its first `size` bytes were given to, to be hashed."""
 
-    hasher: hashlib._Hash = field(default_factory=hashlib.sha256)
+    hashing: Hashing
     size: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     ending: asyncio.Task[None] | None = None
@@ -88,7 +89,7 @@ class LocalUploads:
             if full := storage_full(error, self._root):
                 raise full from error
             raise
-        self._progress[upload_id] = _Progress()
+        self._progress[upload_id] = _Progress(Hashing(self._blobs.threads))
         return Upload(id=upload_id, scope=scope, size=0)
 
     async def get(self, upload_id: str) -> Upload:
@@ -144,6 +145,7 @@ class LocalUploads:
             file = await self._open(upload_id, progress)
             try:
                 try:
+                    await file.finish()
                     await self._blobs.keep(file, self._folder(upload_id) / _DATA, expected)
                 finally:
                     progress.ending = self._blobs.ending(file.close())
@@ -184,7 +186,9 @@ class LocalUploads:
     @contextlib.asynccontextmanager
     async def _held(self, upload_id: str) -> AsyncIterator[_Progress]:
         await self.get(upload_id)
-        progress = self._progress.setdefault(upload_id, _Progress())
+        progress = self._progress.get(upload_id)
+        if progress is None:  # of an earlier process; what it holds is hashed when it is opened
+            progress = self._progress[upload_id] = _Progress(Hashing(self._blobs.threads))
         try:
             async with asyncio.timeout(PATIENCE):
                 await progress.lock.acquire()
@@ -200,16 +204,18 @@ class LocalUploads:
     async def _open(self, upload_id: str, progress: _Progress) -> HashingFile:
         """Return the upload's file at its end, with the sha256 of what it holds."""
         fd = os.open(self._folder(upload_id) / _DATA, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-        file = HashingFile(fd, self._blobs.threads, hasher=progress.hasher, size=progress.size)
-        if os.fstat(fd).st_size != progress.size:
-            file.hasher, file.size = hashlib.sha256(), os.fstat(fd).st_size
-            try:
-                await file.run(_hash_file, fd, file.size, file.hasher)
-            except BaseException:
-                progress.ending = self._blobs.ending(file.close())
-                await asyncio.shield(progress.ending)
-                raise
-            progress.hasher, progress.size = file.hasher, file.size
+        size = os.fstat(fd).st_size
+        if size == progress.size:
+            return HashingFile(fd, self._blobs.threads, hashing=progress.hashing, size=size)
+        hashing = Hashing(self._blobs.threads)
+        file = HashingFile(fd, self._blobs.threads, hashing=hashing, size=size)
+        try:
+            await file.run(_hash_file, fd, size, hashing.hasher)
+        except BaseException:
+            progress.ending = self._blobs.ending(file.close())
+            await asyncio.shield(progress.ending)
+            raise
+        progress.hashing, progress.size = hashing, size
         return file
 
     def _sweep(self) -> None:
@@ -228,7 +234,7 @@ async def _settle(file: HashingFile, progress: _Progress) -> None:
     """Bring the file to where memory says it is, and close it."""
     progress.size = -1  # unknown, unless all goes well: then the next request hashes the file anew
     try:
-        await file.finish()
+        await file.written()
         progress.size = file.size
     finally:
         await file.close()

@@ -33,6 +33,18 @@ _IOV_MAX = 512
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
+class Hashing:
+    """The sha256 of pieces in their order, computed in a lane of its own. Belongs to one event loop."""
+
+    def __init__(self, threads: ThreadPoolExecutor) -> None:
+        self.hasher = hashlib.sha256()
+        self.lane = Lane(threads, self._hash)
+
+    def _hash(self, batch: Sequence[bytes]) -> None:
+        for chunk in batch:
+            self.hasher.update(chunk)
+
+
 class HashingFile:
     """A file that grows at its end and knows the sha256 of all it holds.
 
@@ -40,16 +52,20 @@ class HashingFile:
     """
 
     def __init__(
-        self, fd: int, threads: ThreadPoolExecutor, *, hasher: hashlib._Hash | None = None, size: int = 0
+        self, fd: int, threads: ThreadPoolExecutor, *, hashing: Hashing | None = None, size: int = 0
     ) -> None:
-        """Take over `fd`, positioned at its end, which already holds `size` bytes that `hasher` has seen."""
+        """Take over `fd`, positioned at its end, which already holds `size` bytes that `hashing` has been given.
+
+        `hashing` goes on when the file is closed: an upload's next request may come before the last one's bytes are
+        hashed.
+        """
         self.fd = fd
         self.size = size
-        self.hasher = hasher if hasher is not None else hashlib.sha256()
+        self.hashing = hashing or Hashing(threads)
+        self._lasting = hashing is not None
         self.failed: OSError | None = None
         """What the disk said when something could not be written; the file is then worth nothing."""
         self._threads = threads
-        self._hashing = Lane(threads, self._hash)
         self._writing = Lane(threads, partial(_write, fd))
         self._batch: list[bytes] = []
         self._batched = 0
@@ -60,7 +76,7 @@ class HashingFile:
     @property
     def digest(self) -> str:
         """The digest of what is in the file."""
-        return f"sha256:{self.hasher.hexdigest()}"
+        return f"sha256:{self.hashing.hasher.hexdigest()}"
 
     async def add(self, chunk: bytes) -> None:
         """Append a piece; it is in the file after the next `finish()` at the latest."""
@@ -72,10 +88,14 @@ class HashingFile:
 
     async def finish(self) -> None:
         """Wait until all pieces are hashed and written (not yet durable)."""
+        await self.written()
+        await self.hashing.lane.finish()
+
+    async def written(self) -> None:
+        """Wait until all pieces are written (not yet durable), whether they are hashed or not."""
         if self._batch:
             await self._hand_over()
         with self._noting():
-            await self._hashing.finish()
             await self._writing.finish()
 
     async def run(self, function: Callable[..., None], *arguments: object) -> None:
@@ -89,21 +109,18 @@ class HashingFile:
         """Wait for the threads, whatever came of their work, and close the file."""
         pending = [each for each in (self._running, self._writeback) if each is not None]
         self._running = self._writeback = None
-        await self._hashing.stop()
+        if not self._lasting:
+            await self.hashing.lane.stop()
         await self._writing.stop()
         await asyncio.gather(*pending, return_exceptions=True)
         os.close(self.fd)
 
-    def _hash(self, batch: Sequence[bytes]) -> None:
-        for chunk in batch:
-            self.hasher.update(chunk)
-
     async def _hand_over(self) -> None:
         batch, self._batch, self._batched = self._batch, [], 0
         with self._noting():
-            await self._hashing.room()
+            await self.hashing.lane.room()
             await self._writing.room()
-        self._hashing.put(batch)
+        self.hashing.lane.put(batch)
         self._writing.put(batch)
         self._unstarted += sum(map(len, batch))
         if self._unstarted >= WRITEBACK_EVERY and (self._writeback is None or self._writeback.done()):
