@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 from cogyard.domain.deployments import Configuration, Deployment, Split
 from cogyard.domain.paging import Window
+from cogyard.domain.roles import Role
 from cogyard.domain.values import Account, Model, Prediction, Status, Version, Visibility
 from cogyard.features.deployments.ports import DeploymentExistsError, DeploymentInUseError, NewDeployment
 from cogyard.features.models.ports import DeploymentsLeftError, NewModel
+from cogyard.features.organizations.ports import Standing
 from cogyard.features.predictions.ports import Asked, Ticket
 from cogyard.features.versions.policy import Uses
 from cogyard.features.versions.ports import VersionInUseError
@@ -70,6 +72,30 @@ async def test_a_deployment_is_found_whatever_its_case_and_listed(stores: Stores
     assert page.items == (second,)
     assert (await stores.deployments.list(ann.id, Window(limit=1, key=page.next))).items == (made,)
     assert {each.id for each in await stores.deployments.current()} == {made.id, second.id, other.id}
+
+
+async def test_a_deployment_serves_while_its_owner_may_run_its_model(stores: Stores) -> None:
+    """Not after they were removed from the model's organization, and not for who is only invited."""
+    ann, bob = await stores.account("ann"), await stores.account("bob")
+    root = await stores.account("root", is_admin=True)
+    acme = await stores.organization("acme", ann)
+    model = await _model(stores, acme)
+    made = {
+        account.username: (await _deployment(stores, account, model)).id for account in (ann, bob, acme, root)
+    }
+
+    async def serving() -> set[str]:
+        ids = {each.id for each in await stores.deployments.serving()}
+        return {name for name, id_ in made.items() if id_ in ids}
+
+    assert await serving() == {"ann", "bob", "acme", "root"}
+    await stores.models.update(model.id, {"visibility": "private"})
+    assert await serving() == {"ann", "acme", "root"}
+    invited = Standing(role=Role.READER, invited_at=NOW)
+    for standing, serves in ((invited, False), (replace(invited, joined_at=NOW), True), (None, False)):
+        await stores.organizations.change(acme.id, bob.id, lambda _members, to=standing: to)  # type: ignore[misc] # mypy cannot read a default here
+        assert ("bob" in await serving()) is serves
+    assert len(await stores.deployments.current()) == 4
 
 
 async def test_a_change_is_the_next_release(stores: Stores) -> None:

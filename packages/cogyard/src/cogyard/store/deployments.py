@@ -35,6 +35,11 @@ _DEPLOYMENT = (
     f" JOIN releases r ON r.deployment_id = d.id AND r.number = d.release {_BY}"
 )
 _BY_ID = f"{_DEPLOYMENT} WHERE d.id = ?"
+_SERVING = (
+    f"{_DEPLOYMENT} WHERE m.visibility = 'public' OR m.owner_id = d.owner_id OR o.is_admin"
+    " OR EXISTS (SELECT 1 FROM members x WHERE x.organization_id = m.owner_id AND x.account_id = d.owner_id"
+    " AND x.joined_at IS NOT NULL)"
+)
 _USED = "SELECT 1 FROM queue q JOIN predictions p ON p.id = q.prediction_id WHERE p.deployment_id = ? LIMIT 1"
 
 
@@ -120,6 +125,11 @@ class SqlDeployments:
     async def current(self) -> tuple[Deployment, ...]:
         """Return every deployment."""
         rows = await self.database.read(lambda db: db.execute(_DEPLOYMENT).fetchall())
+        return tuple(map(deployment_of, rows))
+
+    async def serving(self) -> tuple[Deployment, ...]:
+        """Return every deployment whose owner may still run its model."""
+        rows = await self.database.read(lambda db: db.execute(_SERVING).fetchall())
         return tuple(map(deployment_of, rows))
 
 

@@ -15,6 +15,7 @@ from cogyard.features.deployments.ports import (
     NewDeployment,
     Next,
 )
+from cogyard.features.models.policy import may_see
 from cogyard.testing.predictions import MemoryPredictions
 from cogyard.testing.stores import MemoryModels, sliced
 
@@ -89,6 +90,16 @@ class MemoryDeployments:
     async def current(self) -> tuple[Deployment, ...]:
         """Return every deployment."""
         return tuple(self.deployments.values())
+
+    async def serving(self) -> tuple[Deployment, ...]:
+        """Return every deployment whose owner may still run its model."""
+        found = []
+        for deployment in self.deployments.values():
+            owner = await self.models.accounts.by_username(deployment.owner)
+            model = await self.models.get(*deployment.model.split("/"))
+            if owner is not None and model is not None and may_see(owner, model):
+                found.append(deployment)
+        return tuple(found)
 
     def _keep(self, deployment: Deployment) -> None:
         self.deployments[deployment.id] = deployment

@@ -74,5 +74,16 @@ class ReleaseStore(Protocol):
         ...
 
 
-class Store(DeploymentStore, ReleaseStore, Protocol):
-    """Both."""
+class ServingStore(Protocol):
+    """Knows which deployments keep instances."""
+
+    async def serving(self) -> tuple[Deployment, ...]:
+        """Return every deployment whose owner may still run its model: for the controller.
+
+        The owner's own model or a public one, one of an organization where they are a member, any for an administrator.
+        """
+        ...
+
+
+class Store(DeploymentStore, ServingStore, ReleaseStore, Protocol):
+    """All of them."""
