@@ -238,6 +238,27 @@ async def test_outputs_and_logs_are_told_as_they_come(scene: Scene) -> None:
     assert bodies[0]["urls"]["get"].startswith("http://platform.test/v1/predictions/")
 
 
+async def test_an_output_that_comes_while_another_is_told_is_told_after_it(scene: Scene) -> None:
+    """Though it may be the last for long: what was on its way did not say it."""
+    prediction = await scene.predict("output")
+    claim = await scene.queue.claim(VERSION, instance="i")
+    assert claim is not None
+    outbox = scene.deliveries.outbox
+
+    async def say(output: str) -> None:
+        await scene.queue.progress(prediction.id, claim.lease_token, outputs=[output])
+        await scene.queue.flush()
+
+    await say("a")
+    (flying,) = await outbox.due(scene.clock(), 10)
+    await say("b")
+    await outbox.told(flying)
+    await scene.exhaust()
+    (told,) = [json.loads(body)["output"] for _, body, _ in scene.target.calls]
+    assert told == ["a", "b"]
+    assert await outbox.due(scene.clock(), 10) == ()
+
+
 async def test_the_end_is_told_again_until_it_is_heard(scene: Scene) -> None:
     """With the same id, later each time; a broken connection and an error count alike."""
     await scene.predict("completed")

@@ -18,8 +18,6 @@ EVENTS = ("start", "output", "logs", "completed")
 
 # Waits after the first, second … failure: 10 s to 4 h, about nine hours in all.
 RETRY_WAITS = tuple(timedelta(seconds=s) for s in (10, 30, 90, 300, 900, 1800, 3600, 3600 * 2, 3600 * 4))
-# Output and log events are told this often at most, and never again: newer ones follow.
-THROTTLE = timedelta(milliseconds=500)
 
 # An endpoint that has not answered well for so long, and just had an event given up, is told no more.
 FAILING_LIMIT = timedelta(days=3)

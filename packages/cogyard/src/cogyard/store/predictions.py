@@ -356,10 +356,12 @@ def _apply(db: sqlite3.Connection, record: Record, change: Change, events: Seque
 
 def _tell(db: sqlite3.Connection, prediction_id: str, messages: Sequence[Message]) -> None:
     for message in messages:
-        # Of an event that comes again and again (output, logs) one waits to be told: it is told as things are then.
+        # Of an event that comes again and again (output, logs) one waits to be told: it is told as things are then. It
+        # becomes another letter, for the one before may be on its way, saying less, and is forgotten once it is told.
         db.execute(
             "INSERT INTO outbox (message_id, prediction_id, event, endpoint, due_at, created_at)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (prediction_id, endpoint, event) DO NOTHING",
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?5)"
+            " ON CONFLICT (prediction_id, endpoint, event) DO UPDATE SET message_id = excluded.message_id",
             (message.id, prediction_id, message.event, message.endpoint, stored(message.due_at)),
         )
 

@@ -233,7 +233,9 @@ class MemoryPredictions:
 
     def _tell(self, prediction_id: str, messages: Sequence[Message]) -> None:
         for message in messages:
-            self.outbox.setdefault((prediction_id, message.endpoint, message.event), message)
+            key = (prediction_id, message.endpoint, message.event)
+            before = self.outbox.get(key, message)
+            self.outbox[key] = replace(message, due_at=before.due_at)
 
     def _holds(self, prediction_id: str, lease_token: str) -> bool:
         ticket = self.tickets.get(prediction_id)
