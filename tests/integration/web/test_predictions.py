@@ -226,5 +226,6 @@ async def test_forms_count_as_the_api_does(site: Site, room: str) -> None:
     assert (await ada.post(f"/{room}/run", data=form)).status_code == 303
     refused = await ada.post(f"/{room}/run", data=form)
     assert (refused.status_code, "at most 1 a minute" in refused.text) == (429, True)
+    assert int(refused.headers["retry-after"]) > 0
     body = {"version": version.id, "input": {"text": "x"}}
     assert (await ada.post("/v1/predictions", json=body)).status_code == 429

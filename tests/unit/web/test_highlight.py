@@ -25,3 +25,8 @@ def test_strings_and_keywords_are_marked() -> None:
     assert '<span class="t-word">import</span>' in marked
     assert '<span class="t-string">&#34;a&#34;</span>' in marked
     assert '<span class="t-number">1</span>' in marked
+
+
+def test_text_is_left_whole() -> None:
+    """A secret is one word, whatever in it looks like a number or a comment."""
+    assert highlight("whsec_a+12/b//c #<", "text") == "whsec_a+12/b//c #&lt;"

@@ -25,7 +25,9 @@ _KEYWORDS = {
 
 
 def highlight(code: str, language: str) -> Markup:
-    """Return the code as HTML with `<span class="t-…">` around its tokens."""
+    """Return the code as HTML with `<span class="t-…">` around its tokens; `text` has none."""
+    if language == "text":
+        return escape(code)
     keywords = _KEYWORDS.get(language, frozenset())
     parts: list[Markup] = []
     end = 0

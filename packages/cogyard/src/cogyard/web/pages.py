@@ -6,8 +6,9 @@ Handlers live with their feature (`features/*/pages.py`) and answer with values;
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
@@ -31,7 +32,7 @@ from cogyard.features.retention import pages as retention
 from cogyard.features.trainings import pages as trainings
 from cogyard.features.versions import pages as versions
 from cogyard.features.webhooks import pages as webhooks
-from cogyard.http import Addresses, ForbiddenError, UnauthenticatedError, caller_of
+from cogyard.http import Addresses, ApiError, ForbiddenError, UnauthenticatedError, caller_of
 from cogyard.http.endpoints import admitted
 from cogyard.web.assets import Assets
 from cogyard.web.origin import SAFE_METHODS, is_same_origin
@@ -176,19 +177,30 @@ class Pages:
     def error(self, request: Request, error: Exception) -> Response:
         """Show an error as a page; of what is not ours to explain, only that it happened."""
         if isinstance(error, CogyardError) and error.http_status < 500:
-            return self.refusal(request, error.http_status, error.message, error.hint)
+            headers = error.headers if isinstance(error, ApiError) else {}
+            return self.refusal(request, error.http_status, error.message, error.hint, headers=headers)
         if isinstance(error, HTTPException):
             return self.refusal(request, error.status_code, error.detail)
         _log.error("page failed", exc_info=error, extra={"action": "page_failed"})
         return self.refusal(request, 500, "Something went wrong on our side. It has been logged.")
 
-    def refusal(self, request: Request, status: int, detail: str, hint: str | None = None) -> Response:
+    def refusal(
+        self,
+        request: Request,
+        status: int,
+        detail: str,
+        hint: str | None = None,
+        *,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Response:
         """Show what was refused. A page that is not there and one that may not be seen look the same."""
         heading = HTTPStatus(status).phrase
         if status == HTTPStatus.NOT_FOUND:
             heading, detail, hint = "Nothing here", NOTHING_HERE, None
         values = {"status": status, "heading": heading, "detail": detail, "hint": hint}
-        return self.render(request, Page(template="error.html", title=heading, status=status, values=values))
+        return self.render(
+            request, Page(template="error.html", title=heading, status=status, values=values, headers=headers)
+        )
 
 
 #: Forms that take no more than a reader of the organization one acts for; what nobody thought about takes a writer.
