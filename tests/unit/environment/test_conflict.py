@@ -87,9 +87,12 @@ def test_a_release_without_wheels_for_this_python() -> None:
 
 def test_a_release_that_is_none() -> None:
     """The newest that there is."""
-    assert said("torch==9.9") == "There is no torch==9.9: the newest for Python 3.12 is torch==2.5.0."
+    assert said("torch==9.9") == (
+        "There is no torch==9.9 for any Python that Cogyard runs: the newest for Python 3.12 is torch==2.5.0."
+    )
     assert said("torch>=3; python_version > '3'") == (
-        "There is no torch>=3; python_version > '3': the newest for Python 3.12 is torch==2.5.0."
+        "There is no torch>=3; python_version > '3' for any Python that Cogyard runs: "
+        "the newest for Python 3.12 is torch==2.5.0."
     )
 
 

@@ -118,16 +118,17 @@ def _alone(one: _Line, python: str, oracle: Oracle) -> str:
         ]
     )
     newest = oracle.solve([one.name], python, alone=True)
-    fits = next(
-        (each for each in _nearest(python) if oracle.solve([one.text], each, alone=True) is not None), None
-    )
+    fits = _first_fit(one, python, oracle, alone=True)
     if fits is None:
         if newest is None:
             return (
                 f"No index has a package `{one.name}`, or none that lets you in: is it spelt right, "
                 "and does the index want a user and password?"
             )
-        return f"There is no {one.text}: the newest for Python {python} is {one.name}=={newest[one.key]}."
+        return (
+            f"There is no {one.text} for any Python that Cogyard runs: "
+            f"the newest for Python {python} is {one.name}=={newest[one.key]}."
+        )
     sentence = f"{one.text} has no wheel for Python {python}: set python_version to {fits} in cog.yaml"
     later = (
         oracle.solve([f"{one.name}>{one.version}"], python, alone=True, lowest=True)
@@ -135,6 +136,17 @@ def _alone(one: _Line, python: str, oracle: Oracle) -> str:
         else newest
     )
     return f"{sentence}, or write {one.name}=={later[one.key]}." if later else f"{sentence}."
+
+
+def _first_fit(one: _Line, python: str, oracle: Oracle, *, alone: bool = False) -> str | None:
+    """Return the nearest Python that a line can be had for; the first have been expected."""
+    others = _nearest(python)
+    for count, each in enumerate(others):
+        if count == _SOON:
+            oracle.expect(Question(lines=(one.text,), python=other, alone=alone) for other in others[count:])
+        if oracle.solve([one.text], each, alone=alone) is not None:
+            return each
+    return None
 
 
 def _by_itself(one: _Line, python: str, oracle: Oracle) -> str:
@@ -145,7 +157,7 @@ def _by_itself(one: _Line, python: str, oracle: Oracle) -> str:
             *(Question(lines=(one.text,), python=each) for each in _nearest(python)[:_SOON]),
         ]
     )
-    fits = next((each for each in _nearest(python) if oracle.solve([one.text], each) is not None), None)
+    fits = _first_fit(one, python, oracle)
     other = oracle.solve([one.relaxed], python) if one.version else None
     ways = [f"set python_version to {fits} in cog.yaml"] if fits else []
     ways += [f"write {one.name}=={other[one.key]}"] if other and one.key in other else []

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from cogyard.environment import uv
@@ -21,15 +22,20 @@ _PROBE = (
 _PROBE_SECONDS = 15
 
 
-def find_python(version: str, *, fetch: bool = True, on_progress: uv.Progress = uv.silent) -> Path:
-    """Return the executable of a CPython `version` ("3.11"); raise PythonMissingError when there is none."""
+def find_python(
+    version: str, *, fetch: bool = True, shims: bool = True, on_progress: uv.Progress = uv.silent
+) -> Path:
+    """Return the executable of a CPython `version` ("3.11"); raise PythonMissingError when there is none.
+
+    Without `shims`, pyenv's choice is not asked for: its newest of that version will do.
+    """
     if not re.fullmatch(r"[0-9]{1,2}[.][0-9]{1,3}", version):
         # it may stand in the label of a stranger's image, and becomes part of a path below
         raise PythonMissingError(f"`{version[:40]}` is not a version of Python", hint="Write it as 3.13.")
     running = _running(version)
     if running is not None:
         return running
-    for candidate in _candidates(version):
+    for candidate in _candidates(version, shims=shims):
         found = _probe(candidate, version)
         if found is not None:
             return found
@@ -42,9 +48,20 @@ def find_python(version: str, *, fetch: bool = True, on_progress: uv.Progress = 
 
 
 def any_python(version: str) -> tuple[Path, bool]:
-    """Return a Python for resolving: one of that version (True), or the running one in its place (False)."""
+    """Return a Python for resolving: one of that version (True), or the running one in its place (False).
+
+    Looked for once, and without pyenv's shims, which take long to say that they are not it: an explanation asks for
+    many versions, many times.
+    """
+    where = tuple(os.environ.get(name) for name in ("PATH", "PYENV_ROOT", "HOME", "UV_PYTHON_INSTALL_DIR"))
+    return _any_python(version, where)
+
+
+@cache
+def _any_python(version: str, where: tuple[str | None, ...]) -> tuple[Path, bool]:
+    del where  # it only says when to look again
     try:
-        return find_python(version, fetch=False), True
+        return find_python(version, fetch=False, shims=False), True
     except PythonMissingError:
         return Path(_base_executable()), False
 
@@ -60,11 +77,11 @@ def _base_executable() -> str:
     return getattr(sys, "_base_executable", None) or sys.executable
 
 
-def _candidates(version: str) -> Iterator[Path]:
+def _candidates(version: str, *, shims: bool) -> Iterator[Path]:
     names = (f"python{version}", "python3", "python")
     for name in names:
         found = shutil.which(name)
-        if found:
+        if found and (shims or Path(found).parent.name != "shims"):
             yield Path(found)
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     if pyenv.is_dir():
