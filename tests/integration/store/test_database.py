@@ -7,6 +7,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -172,6 +174,20 @@ async def test_the_loop_does_not_wait_for_another_process(db: Database) -> None:
     other.close()
     await asyncio.gather(*pending)
     assert await _texts(db) == ["0", "1", "2"]
+
+
+def test_closing_does_not_wait_for_a_turn_that_failed(db: Database) -> None:
+    """The loop may find the disk full in the very moment of the end: its turn is given back, and never handed over."""
+    lane = db._writer
+    assert lane._turn.acquire(blocking=False)
+    closing = threading.Thread(target=db.close, daemon=True)
+    closing.start()
+    until = time.monotonic() + 20
+    while not (db._closed and lane._turns.empty()) and time.monotonic() < until:
+        time.sleep(0.01)
+    lane._turn.release()
+    closing.join(20)
+    assert not closing.is_alive()
 
 
 def test_loops_share_turns_and_one_that_ends_holds_nobody_up(db: Database) -> None:

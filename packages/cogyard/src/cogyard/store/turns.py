@@ -17,9 +17,10 @@ import asyncio
 import sqlite3
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, cast
 
 from cogyard.store.connection import BUSY_TIMEOUT_MS
@@ -30,6 +31,8 @@ from cogyard.store.lanes import Job, Work, answer
 MAX_BATCH = 256
 # Jobs that the loop runs in one go: a few milliseconds at most.
 MAX_INLINE = 64
+# Seconds between two looks, at the end, for what the loop may still hand over.
+_HANDING_OVER = 0.02
 
 
 @dataclass(eq=False)
@@ -115,10 +118,11 @@ class WriteLane:
         try:
             while (turn := self._turns.get()) is not None:
                 self._finish(connection, turn)
-            while not self._turn.acquire(blocking=False):
-                # The loop has begun a turn, and is about to hand it over.
-                if (turn := self._turns.get()) is not None:
-                    self._finish(connection, turn)
+            while not self._turn.acquire(timeout=_HANDING_OVER):
+                # The loop has begun a turn, and hands it over, unless it fails (a full disk) and is given back.
+                with suppress(Empty):
+                    if (turn := self._turns.get_nowait()) is not None:
+                        self._finish(connection, turn)
             # The turn is never given back: nothing may begin any more.
             while batch := _taken(self.jobs, MAX_BATCH):
                 self._commit(connection, _Turn(batch))
