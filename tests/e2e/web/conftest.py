@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from tests.live import LivePlatform
+from tests.live import LivePlatform, run
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -122,3 +123,34 @@ def outcome(page: Page, *, patience: float) -> str:
     card.wait_for(timeout=patience)
     status = card.get_attribute("data-status") or ""
     return status if status != "failed" else f"failed: {card.inner_text()}"
+
+
+@pytest.fixture(scope="session")
+def official_python(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a Python in which only the official client is installed, as the tab's first line does it."""
+    home = tmp_path_factory.mktemp("official-python")
+    python = home / "venv" / "bin" / "python"
+    run("uv", "venv", "--quiet", "--python", sys.executable, home / "venv", cwd=home, env=live_platform.env)
+    install = ("uv", "pip", "install", "--quiet", "--python", python, "replicate==1.0.7")
+    run(*install, cwd=home, env=live_platform.env)
+    return str(python)
+
+
+@pytest.fixture(params=["ours", pytest.param("official", marks=pytest.mark.network)])
+def python(request: pytest.FixtureRequest) -> str:
+    """Return a Python with a client: ours, or the official one."""
+    if request.param == "ours":
+        return sys.executable
+    found: str = request.getfixturevalue("official_python")
+    return found
+
+
+@pytest.fixture(scope="session")
+def node_folder(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which the official npm client is installed."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not on this machine")
+    home = tmp_path_factory.mktemp("official-node")
+    npm = ("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", home, "replicate@1.4.0")
+    run(*npm, cwd=home, env=live_platform.env)
+    return home

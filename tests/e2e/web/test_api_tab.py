@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.live import LivePlatform, run
+from tests.live import LivePlatform
 
 pytestmark = [pytest.mark.chromium, pytest.mark.slow, pytest.mark.xdist_group("platform")]
 
@@ -49,37 +47,6 @@ def hello_tab(person: Callable[..., Page], live_platform: LivePlatform) -> Page:
     page.get_by_role("link", name="API", exact=True).click()
     expect(page.get_by_text("With the input that is in the Playground")).to_be_visible()
     return page
-
-
-@pytest.fixture(scope="session")
-def official_python(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return a Python in which only the official client is installed, as the tab's first line does it."""
-    home = tmp_path_factory.mktemp("official-python")
-    python = home / "venv" / "bin" / "python"
-    run("uv", "venv", "--quiet", "--python", sys.executable, home / "venv", cwd=home, env=live_platform.env)
-    install = ("uv", "pip", "install", "--quiet", "--python", python, "replicate==1.0.7")
-    run(*install, cwd=home, env=live_platform.env)
-    return str(python)
-
-
-@pytest.fixture(params=["ours", pytest.param("official", marks=pytest.mark.network)])
-def python(request: pytest.FixtureRequest) -> str:
-    """Return a Python with a client: ours, or the official one."""
-    if request.param == "ours":
-        return sys.executable
-    found: str = request.getfixturevalue("official_python")
-    return found
-
-
-@pytest.fixture(scope="session")
-def node_folder(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder in which the official npm client is installed."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not on this machine")
-    home = tmp_path_factory.mktemp("official-node")
-    npm = ("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", home, "replicate@1.4.0")
-    run(*npm, cwd=home, env=live_platform.env)
-    return home
 
 
 def test_python(hello_tab: Page, live_platform: LivePlatform, python: str, tmp_path: Path) -> None:

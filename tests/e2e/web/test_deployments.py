@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -70,14 +69,25 @@ def test_it_is_asked_where_no_script_runs(front: str, person: Callable[..., Page
 
 
 def test_its_code_runs(
-    front: str, person: Callable[..., Page], live_platform: LivePlatform, tmp_path: Path
+    front: str, person: Callable[..., Page], live_platform: LivePlatform, python: str, tmp_path: Path
 ) -> None:
-    """What its API tab shows asks the deployment as it stands, in Python and in a shell."""
+    """What its API tab shows asks the deployment as it stands, in a shell and in Python by either client."""
     page = person(front)
     page.get_by_label("text").fill("it's $HOME")
     page.get_by_role("link", name="API", exact=True).click()
     expect(page.get_by_text("With the input that is in the Run tab")).to_be_visible()
-    done = pasted([sys.executable, "-"], code_of(page, "python"), live_platform, tmp_path)
+    done = pasted([python, "-"], code_of(page, "python"), live_platform, tmp_path)
     assert done.stdout == "succeeded hello it's $HOME\n", done.stderr
     shell = pasted(["/bin/sh", "-s"], code_of(page, "shell"), live_platform, tmp_path)
     assert f'"deployment":"{live_platform.owner}/front"' in shell.stdout, shell.stderr
+
+
+@pytest.mark.network
+def test_its_javascript_runs(
+    front: str, person: Callable[..., Page], live_platform: LivePlatform, node_folder: Path
+) -> None:
+    """The JavaScript tab's code asks the deployment with the official client."""
+    script = node_folder / "deployment.mjs"
+    script.write_text(code_of(person(f"{front}/api"), "javascript"))
+    done = pasted(["node", str(script)], "", live_platform, node_folder)
+    assert done.stdout == "succeeded hello …\n", done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,12 +49,27 @@ def test_a_training_makes_a_version_that_runs(
 
 
 def test_its_code_trains(
-    person: Callable[..., Page], live_platform: LivePlatform, destination: str, tmp_path: Path
+    person: Callable[..., Page], live_platform: LivePlatform, destination: str, python: str, tmp_path: Path
 ) -> None:
-    """The code below the form starts a training, waits for it and prints the version."""
+    """By either client the code below the form starts a training, waits for it and prints the version."""
     page = person(f"/{live_platform.owner}/learn/train")
     page.get_by_text("The same in code").click()
     code = code_of(page, "python").replace(f"{live_platform.owner}/learn-trained", destination)
-    done = pasted([sys.executable, "-"], code, live_platform, tmp_path)
+    done = pasted([python, "-"], code, live_platform, tmp_path)
+    assert done.stdout.startswith("succeeded"), done.stderr
+    assert f"{destination}:" in done.stdout
+
+
+@pytest.mark.network
+def test_its_javascript_trains(
+    person: Callable[..., Page], live_platform: LivePlatform, destination: str, node_folder: Path
+) -> None:
+    """The JavaScript below the form does the same with the official client."""
+    page = person(f"/{live_platform.owner}/learn/train")
+    page.get_by_text("The same in code").click()
+    code = code_of(page, "javascript").replace(f"{live_platform.owner}/learn-trained", destination)
+    script = node_folder / "training.mjs"
+    script.write_text(code)
+    done = pasted(["node", str(script)], "", live_platform, node_folder)
     assert done.stdout.startswith("succeeded"), done.stderr
     assert f"{destination}:" in done.stdout
