@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +16,19 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=5)
 NEW = Configuration(version="b", hardware="cpu", min_instances=0, max_instances=2)
 SPLIT = replace(NEW, split=Split(version="c", percent=10))
-OLD_SERVES = Sight(ready={"a": NOW}, alive=frozenset("a"))
+
+
+def _sight(*ready: str, starting: str = "", failing: str = "") -> Sight:
+    """Return what there is: each letter is an instance of a version, the later the more lately ready."""
+    return Sight(
+        ready={version: NOW + timedelta(seconds=place) for place, version in enumerate(ready)},
+        counts=Counter(ready),
+        starting=frozenset(starting),
+        failing=frozenset(failing),
+    )
+
+
+OLD_SERVES = _sight("a")
 
 
 def _begun(configuration: Configuration = NEW, sight: Sight = OLD_SERVES) -> Rollout:
@@ -33,7 +46,7 @@ def test_a_release_is_waited_for_while_another_version_serves() -> None:
 
 @pytest.mark.parametrize(
     "sight",
-    [Sight(), Sight(alive=frozenset("a")), Sight(ready={"a": NOW, "b": NOW})],
+    [_sight(), _sight(starting="a"), _sight("a", "b")],
     ids=["nothing", "old not ready", "new ready"],
 )
 def test_without_something_to_wait_for_or_to_serve_there_is_no_rollout(sight: Sight) -> None:
@@ -43,62 +56,78 @@ def test_without_something_to_wait_for_or_to_serve_there_is_no_rollout(sight: Si
 
 def test_a_rollout_ends_when_the_new_version_is_ready() -> None:
     """From then on it serves."""
-    ready = Sight(ready={"a": NOW, "b": LATER}, alive=frozenset("ab"))
-    assert after(_begun(), ready, LATER) is None
+    assert after(_begun(), NEW, _sight("a", "b"), LATER) is None
 
 
 def test_a_rollout_ends_when_nothing_serves_any_more() -> None:
     """The old instance died: what comes waits for the new one."""
-    assert after(_begun(), Sight(alive=frozenset("b")), LATER) is None
+    assert after(_begun(), NEW, _sight(starting="b"), LATER) is None
 
 
 def test_a_version_that_gets_ready_or_fails_is_waited_for() -> None:
     """However long: the old one goes on serving when the new one cannot start."""
-    for sight in (
-        replace(OLD_SERVES, alive=frozenset("ab")),
-        replace(OLD_SERVES, failing=frozenset("b")),
-    ):
+    for sight in (_sight("a", starting="b"), _sight("a", failing="b")):
         rollout: Rollout | None = _begun()
         now = NOW
         for _ in range(100):
             now += PATIENCE
             assert rollout is not None
-            rollout = after(rollout, sight, now)
+            rollout = after(rollout, NEW, sight, now)
         assert rollout is not None
         assert serving(rollout, NEW, "b", sight) == "a"
 
 
 def test_a_version_without_a_place_is_not_waited_for_longer_than_it_helps() -> None:
     """The machine holds one of the two: the old one must make room."""
-    rollout = after(_begun(), OLD_SERVES, NOW + PATIENCE - timedelta(seconds=1))
+    rollout = after(_begun(), NEW, OLD_SERVES, NOW + PATIENCE - timedelta(seconds=1))
     assert rollout is not None
-    assert after(rollout, OLD_SERVES, NOW + PATIENCE) is None
+    assert after(rollout, NEW, OLD_SERVES, NOW + PATIENCE) is None
 
 
 def test_of_a_split_each_version_serves_when_it_is_ready() -> None:
     """Until then the other one does for it, rather than an old one."""
     rollout = _begun(SPLIT)
     assert {version: serving(rollout, SPLIT, version, OLD_SERVES) for version in "bc"} == {"b": "a", "c": "a"}
-    sight = Sight(ready={"a": NOW, "b": LATER}, alive=frozenset("abc"))
-    left = after(rollout, sight, LATER)
+    sight = _sight("a", "b", starting="c")
+    left = after(rollout, SPLIT, sight, LATER)
     assert left is not None
     assert {version: serving(left, SPLIT, version, sight) for version in "bc"} == {"b": "b", "c": "b"}
 
 
 def test_of_several_old_versions_the_latest_serves() -> None:
     """Releases that came one after the other."""
-    sight = Sight(ready={"y": LATER, "z": NOW})
+    sight = _sight("z", "y")
     assert serving(_begun(sight=sight), NEW, "b", sight) == "y"
 
 
 def test_meanwhile_the_new_one_is_started_and_the_old_one_kept() -> None:
     """Each with one instance at least; old ones that serve nothing are not kept."""
     scale = Scale(min_instances=0, max_instances=2)
-    sight = Sight(ready={"a": LATER, "z": NOW})
+    sight = _sight("z", "a")
     found = scales(_begun(sight=sight), NEW, sight, scale)
     assert found == dict.fromkeys("ab", Scale(min_instances=1, max_instances=2))
-    found = scales(_begun(sight=sight), NEW, sight, replace(scale, min_instances=2))
+    found = scales(_begun(sight=sight), replace(NEW, min_instances=2), sight, replace(scale, min_instances=2))
     assert {each.min_instances for each in found.values()} == {2}
+
+
+def test_a_version_takes_over_with_as_many_instances_as_it_takes_over_from() -> None:
+    """Two served, so two are waited for, and started unasked; at least the minimum, at most the maximum."""
+    sight = _sight("a", "a")
+    rollout = _begun(sight=sight)
+    assert scales(rollout, NEW, sight, Scale(max_instances=2))["b"].min_instances == 2
+    half = after(rollout, NEW, _sight("a", "a", "b", starting="b"), LATER)
+    assert half is not None
+    assert serving(half, NEW, "b", _sight("a", "a", "b", starting="b")) == "a"
+    assert after(rollout, NEW, _sight("a", "a", "b", "b"), LATER) is None
+    assert after(rollout, NEW, _sight("a", "a", "a", "b", "b"), LATER) is None
+    wide = replace(NEW, min_instances=3, max_instances=3)
+    assert after(_begun(wide), wide, _sight("a", "b", "b", starting="b"), LATER) is not None
+
+
+def test_with_fewer_it_takes_over_when_no_more_are_coming() -> None:
+    """The machine has no place for the second, or it fails: the first can serve."""
+    assert after(_begun(sight=_sight("a", "a")), NEW, _sight("a", "a", "b"), LATER) is None
+    assert after(_begun(sight=_sight("a", "a")), NEW, _sight("a", "a", "b", failing="b"), LATER) is None
 
 
 def test_what_is_seen_is_of_one_deployment() -> None:
@@ -117,5 +146,7 @@ def test_what_is_seen_is_of_one_deployment() -> None:
         view("7", of_training("f"), Phase.READY),
     ]
     found = seen(7, views, [of_deployment("x", 7), of_deployment("y", 8), "z"])
-    assert found == Sight(ready={"a": LATER}, alive=frozenset("ab"), failing=frozenset("x"))
+    assert found == Sight(
+        ready={"a": LATER}, counts={"a": 2}, starting=frozenset("b"), failing=frozenset("x")
+    )
     assert [deployment_of(each) for each in ("e", of_training("f"), of_deployment("a", 7))] == [None, None, 7]

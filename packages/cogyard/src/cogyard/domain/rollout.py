@@ -1,12 +1,14 @@
 """How one release of a deployment follows another: the old one serves until the new one can. Pure.
 
-A rollout waits for those versions of the current release that have no ready instance, as long as another version of the
-deployment has one. It ends when they are ready, when nothing else serves any more, or when the machine has had no
-place for them beside the old ones for a while: then the old ones must make room first.
+A rollout waits for those versions of the current release that cannot take over yet, as long as another version of the
+deployment has a ready instance. One can take over with as many ready instances as what it takes over from has, or with
+all that could be started. The rollout ends when all can, when nothing else serves any more, or when the machine has
+had no place for them beside the old ones for a while: then the old ones must make room first.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -25,8 +27,10 @@ class Sight:
 
     ready: Mapping[str, datetime] = field(default_factory=dict)
     """Versions that have a ready instance, with when the latest became ready."""
-    alive: frozenset[str] = frozenset()
-    """Versions that have an instance which is ready or gets ready."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many ready instances each of them has."""
+    starting: frozenset[str] = frozenset()
+    """Versions that have an instance which gets ready."""
     failing: frozenset[str] = frozenset()
     """Versions whose instances could not start lately."""
 
@@ -49,26 +53,30 @@ def seen(deployment_id: int, views: Sequence[InstanceView], failing: Sequence[st
             ready[version] = max(view.since, ready.get(version, view.since))
     return Sight(
         ready=ready,
-        alive=frozenset(version_of(view.deployable) for view in mine if view.phase is not Phase.DRAINING),
+        counts=Counter(version_of(view.deployable) for view in mine if view.phase is Phase.READY),
+        starting=frozenset(version_of(view.deployable) for view in mine if view.phase is Phase.STARTING),
         failing=frozenset(version_of(each) for each in failing if deployment_of(each) == deployment_id),
     )
 
 
 def begun(release: int, configuration: Configuration, sight: Sight, now: datetime) -> Rollout | None:
     """Return the rollout that a new release begins; None when nothing serves, or nothing has to be waited for."""
-    awaited = dict.fromkeys(_versions(configuration) - sight.ready.keys(), now)
-    return Rollout(release=release, awaited=awaited) if awaited and sight.ready else None
+    wanted = _versions(configuration)
+    awaited = {version: now for version in wanted if not _can_take_over(version, configuration, sight)}
+    if not awaited or not sight.ready:
+        return None
+    return Rollout(release=release, awaited=awaited)
 
 
-def after(rollout: Rollout, sight: Sight, now: datetime) -> Rollout | None:
+def after(rollout: Rollout, configuration: Configuration, sight: Sight, now: datetime) -> Rollout | None:
     """Return what is left to wait for; None when the rollout is over."""
     if not sight.ready:
         return None
     awaited = {
         # One that is being started, or waits for its next try, is not without a reason.
-        version: now if version in sight.alive | sight.failing else since
+        version: now if version in sight.ready or version in sight.starting | sight.failing else since
         for version, since in rollout.awaited.items()
-        if version not in sight.ready
+        if not _can_take_over(version, configuration, sight)
     }
     left = {version: since for version, since in awaited.items() if now - since < PATIENCE}
     return replace(rollout, awaited=left) if left else None
@@ -78,16 +86,31 @@ def serving(rollout: Rollout, configuration: Configuration, version: str, sight:
     """Return the version that serves a prediction for which `version` was chosen."""
     if version not in rollout.awaited:
         return version
-    others = {each: since for each, since in sight.ready.items() if each in _versions(configuration)}
-    others = others or dict(sight.ready)
+    able = (_versions(configuration) - rollout.awaited.keys()) & sight.ready.keys()
+    old = sight.ready.keys() - _versions(configuration)
+    others = {each: sight.ready[each] for each in able or old or sight.ready.keys()}
     return max(others, key=lambda each: (others[each], each), default=version)
 
 
 def scales(rollout: Rollout, configuration: Configuration, sight: Sight, scale: Scale) -> Mapping[str, Scale]:
     """Return how versions scale meanwhile: what is awaited is started unasked, what serves is kept."""
-    kept = replace(scale, min_instances=max(scale.min_instances, 1))
     serve = {serving(rollout, configuration, version, sight) for version in rollout.awaited}
-    return dict.fromkeys({*rollout.awaited, *serve}, kept)
+    kept = dict.fromkeys(serve, replace(scale, min_instances=max(scale.min_instances, 1)))
+    for version in rollout.awaited:
+        kept[version] = replace(scale, min_instances=_enough(version, configuration, sight))
+    return kept
+
+
+def _enough(version: str, configuration: Configuration, sight: Sight) -> int:
+    """Return how many ready instances a version needs to take over from what serves."""
+    serving_now = max((count for each, count in sight.counts.items() if each != version), default=0)
+    return max(1, configuration.min_instances, min(configuration.max_instances, serving_now))
+
+
+def _can_take_over(version: str, configuration: Configuration, sight: Sight) -> bool:
+    # With fewer, and nothing on its way: the machine has no place for more, or they fail. It is no worse with these.
+    count = sight.counts.get(version, 0)
+    return count >= _enough(version, configuration, sight) or (count > 0 and version not in sight.starting)
 
 
 def _versions(configuration: Configuration) -> set[str]:

@@ -6,12 +6,12 @@ Nothing is kept of them: after a restart no instance is ready, so nothing could 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cogyard.domain import rollout
 from cogyard.domain.autoscale import InstanceView, Scale
 from cogyard.domain.deployables import of_deployment
-from cogyard.domain.deployments import Deployment
+from cogyard.domain.deployments import Configuration, Deployment
 from cogyard.domain.rollout import Rollout, Sight
 from cogyard.features.world import World
 
@@ -24,6 +24,14 @@ class Progress:
     serving: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """A rollout, and what its release says."""
+
+    rollout: Rollout
+    configuration: Configuration
+
+
 @dataclass(kw_only=True)
 class Rollouts:
     """Hears of releases and of what the controller sees; says what serves."""
@@ -31,18 +39,20 @@ class Rollouts:
     views: Callable[[], Sequence[InstanceView]] = tuple
     """Returns every instance that lives at this moment; to be set once there is a fleet."""
     world: World = field(default_factory=World)
-    _going: dict[int, Rollout] = field(default_factory=dict)
+    _going: dict[int, _Going] = field(default_factory=dict)
     _failing: tuple[str, ...] = ()
 
     def observe(self, failing: Sequence[str]) -> None:
         """Look what has changed, whenever something happens to instances; `failing` is what could not start lately."""
         self._failing = tuple(failing)
         for deployment_id, going in list(self._going.items()):
-            left = rollout.after(going, self._sight(deployment_id), self.world.now())
+            left = rollout.after(
+                going.rollout, going.configuration, self._sight(deployment_id), self.world.now()
+            )
             if left is None:
                 del self._going[deployment_id]
             else:
-                self._going[deployment_id] = left
+                self._going[deployment_id] = replace(going, rollout=left)
 
     def released(self, deployment: Deployment) -> None:
         """Note that a deployment has a new release."""
@@ -55,7 +65,7 @@ class Rollouts:
         if begun is None:
             self._going.pop(deployment.id, None)
         else:
-            self._going[deployment.id] = begun
+            self._going[deployment.id] = _Going(begun, release.configuration)
 
     def serving(self, deployment: Deployment, version: str) -> str:
         """Return the version that serves a prediction for which `version` was chosen."""
@@ -84,7 +94,8 @@ class Rollouts:
 
     def _of(self, deployment: Deployment) -> Rollout | None:
         going = self._going.get(deployment.id)
-        return going if going is not None and going.release == deployment.release.number else None
+        current = going is not None and going.rollout.release == deployment.release.number
+        return going.rollout if going is not None and current else None
 
     def _sight(self, deployment_id: int) -> Sight:
         return rollout.seen(deployment_id, self.views(), self._failing)
