@@ -157,8 +157,10 @@ class WriteLane:
 
     def _undo(self, connection: sqlite3.Connection, batch: list[Job], error: sqlite3.Error) -> None:
         # The whole commit is gone (a full disk, a lost lock): nobody may think that theirs was kept.
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        # What cannot even be rolled back is so at the next BEGIN, which then says why; nobody waits for it here.
+        with suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
         for each in batch:
             each.error = each.error or translated(error, self.path)
 
