@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,6 +75,8 @@ class LayerMaker:
         self._store, self._cache, self._base, self._downloader = store, cache, base, downloader
         self._lock, self._schema, self._epoch = lock, schema, epoch
         self._ours: dict[str, fetch.Wheel] = {}
+        self._starting = threading.Lock()
+        self._started: list[Compiler] | None = None
 
     def make(
         self, planned: PlannedLayer, on_fetched: Callable[[str], None] | None = None
@@ -137,15 +139,22 @@ class LayerMaker:
 
     def stop(self) -> None:
         """End what was started to make layers; a layer that is being made fails."""
-        if "_compiler" in self.__dict__ and self._compiler is not None:
-            self._compiler.stop()
+        with self._starting:
+            self._started = self._started or []  # nothing is started any more, either
+            for each in self._started:
+                each.stop()
 
-    @cached_property
+    @property
     def _compiler(self) -> Compiler | None:
+        """What compiles bytecode, the same for all layers; None where there is no Python to compile with."""
         from cogyard.image.wheels.bytecode import Compiler
 
-        python, fits = any_python(self._base.python_version)
-        return Compiler(python, self._cache / "bytecode", mtime=self._epoch) if fits else None
+        with self._starting:  # layers are made on several threads
+            if self._started is None:
+                python, fits = any_python(self._base.python_version)
+                mine = Compiler(python, self._cache / "bytecode", mtime=self._epoch) if fits else None
+                self._started = [mine] if mine is not None else []
+            return self._started[0] if self._started else None
 
     def _write(
         self,

@@ -17,7 +17,8 @@ from cogyard.image.wheels import fetch
 from cogyard.image.wheels.selected import Selected
 from cogyard.oci.descriptor import Descriptor
 
-#: Layers made at once. Compressing and hashing release Python's lock, so two keep two cores busy.
+#: Layers made at once. Compressing and hashing release Python's lock, so two keep two cores busy. As many of bytecode
+#: beside them: those mostly wait for other processes.
 _AT_ONCE = 2
 #: Wheels fetched at once before their layers are made.
 _AHEAD = 4
@@ -47,6 +48,7 @@ def make_layers(plan: Plan, making: Making, site: Site) -> list[MadeLayer]:
         Downloader(site.cache / "downloads", login=making.login) as downloader,
         ThreadPoolExecutor(_AHEAD) as ahead,
         ThreadPoolExecutor(_AT_ONCE) as pool,
+        ThreadPoolExecutor(_AT_ONCE) as compiling,
         downloader.ending(),
     ):
         maker = LayerMaker(
@@ -62,7 +64,13 @@ def make_layers(plan: Plan, making: Making, site: Site) -> list[MadeLayer]:
         for wheel in _ahead(plan, maker):
             ahead.submit(fetch.fetch_one, wheel, downloader)
         # The steps wait for their turn; everything else is begun at once.
-        begun = [(each, None if each.steps else pool.submit(make, each)) for each in plan.layers]
+        begun = [
+            (
+                each,
+                None if each.steps else (compiling if each.kind == "bytecode" else pool).submit(make, each),
+            )
+            for each in plan.layers
+        ]
         made: list[MadeLayer] = []
         try:
             for planned, future in begun:
@@ -76,7 +84,7 @@ def make_layers(plan: Plan, making: Making, site: Site) -> list[MadeLayer]:
                     site.progress.done(_line(each))
         except BaseException:
             maker.stop()
-            for executor in (ahead, pool):
+            for executor in (ahead, pool, compiling):
                 executor.shutdown(wait=False, cancel_futures=True)
             raise
         maker.stop()
