@@ -34,6 +34,7 @@ from cogyard.compose.settings import Settings
 from cogyard.compose.skus import HardwareNeeds
 from cogyard.compose.status import StatusFile
 from cogyard.compose.tracing import Spans, Traced, make_spans
+from cogyard.compose.unpacked import Unpacked, removed
 from cogyard.compose.wishes import WishedHardware
 from cogyard.features.retention.sweep import Sweep
 from cogyard.features.services import Services
@@ -42,6 +43,7 @@ from cogyard.fleet.controller import Controller, Overview
 from cogyard.fleet.history import History
 from cogyard.fleet.local import Ended, LocalFleet
 from cogyard.fleet.reasons import Lookout
+from cogyard.instances.waiting import end
 
 T = TypeVar("T")
 
@@ -70,6 +72,7 @@ class Platform:
         runtime: Choice,
         prefetch: Prefetch,
         collect: ImageCollection,
+        unpacked: Unpacked,
     ) -> None:
         self.app = app
         self.services = services
@@ -85,6 +88,8 @@ class Platform:
         self._spans = spans
         self._sweep = sweep
         self._collect = collect
+        self._unpacked = unpacked
+        self._removing: asyncio.Task[None] | None = None
         self._background = Background()
 
     @classmethod
@@ -145,6 +150,9 @@ class Platform:
             sweep=make_sweep(kept, settings),
             runtime=choice,
             prefetch=prefetch,
+            unpacked=Unpacked(
+                folder=folder, repositories=kept.repositories, versions=services.versions.store
+            ),
             collect=ImageCollection(kept=kept, grace=timedelta(seconds=settings.keep_unused_layers)),
         )
 
@@ -160,6 +168,7 @@ class Platform:
         await self.services.endpoints.load()
         await self.services.limits.load()
         recovered = await queue.recover()
+        self._removing = asyncio.create_task(removed(await self._unpacked.put_aside()))
         await self.services.files.sweep()
         self._background.begin("queue", queue.run)
         if self.services.webhooks is not None:
@@ -188,6 +197,8 @@ class Platform:
         """Write what is not written yet and close everything."""
         await self._fleet.stop(grace=0)
         await self._background.stop()
+        if self._removing is not None:
+            await end(self._removing)
         await self.services.predictions.queue.flush()
         await self._caller.close()
         await asyncio.to_thread(self._kept.close)
