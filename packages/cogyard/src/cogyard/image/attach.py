@@ -13,6 +13,7 @@ from cogyard.image.layers import MadeLayer
 from cogyard.image.prepare import Order, Prepared
 from cogyard.image.site import Site
 from cogyard.image.steps.freeze import canonical
+from cogyard.image.steps.installed import installed_by_steps
 from cogyard.image.wheels.selected import Selected
 from cogyard.oci.descriptor import Descriptor
 
@@ -37,7 +38,7 @@ def attach(
         platform=order.platform,
         release=ready.base.codename,
         status=_status(ready.base, layers, site),
-        environments={"model": _after(ready.model, _by_steps(layers, site)), "server": ready.server},
+        environments={"model": _after(ready.model, installed_by_steps(layers, site)), "server": ready.server},
         own=own,
     )
     documents = {
@@ -53,15 +54,6 @@ def attach(
         store.write(document)
         manifests.append(artifact(kind, document, image, title))
     store.attach(image.digest, manifests)
-
-
-def _by_steps(layers: Sequence[MadeLayer], site: Site) -> Mapping[str, str | None]:
-    if not any(layer.kind == "run" for layer in layers):
-        return {}
-    # What reads archives takes 20 ms to import, and most models have no steps.
-    from cogyard.image.steps.installed import installed_by_steps
-
-    return installed_by_steps(layers, site)
 
 
 def _after(model: Sequence[Selected], changed: Mapping[str, str | None]) -> list[Selected]:

@@ -16,7 +16,6 @@ from cogyard.image.layers import MadeLayer
 from cogyard.image.plan import MODEL_ROOT
 from cogyard.image.site import Site
 from cogyard.image.steps.freeze import canonical
-from cogyard.oci.plain import BROKEN, open_plain
 
 _PLACE = re.escape(MODEL_ROOT) + r"/lib/python3\.\d+/site-packages/"
 _RECORD = re.compile(_PLACE + r"(?P<name>[^/]+?)-(?P<version>[^/-]+)\.dist-info/METADATA\Z")
@@ -51,6 +50,8 @@ def installed_by_steps(layers: Sequence[MadeLayer], site: Site) -> Mapping[str, 
 
 
 def _read(path: Path, title: str) -> dict[str, str | None]:
+    from cogyard.oci.plain import BROKEN, open_plain  # 20 ms, and most models have no steps
+
     added: dict[str, str | None] = {}
     removed: set[str] = set()
     try:
