@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -213,3 +214,33 @@ async def test_what_is_no_limit_is_refused(scene: Scene, limits: ModelLimits) ->
     """With the field, the value and the limit."""
     with pytest.raises(InvalidError, match="is not from 1 to"):
         await scene.admission.set(scene.ann, "ann", "one", limits)
+
+
+async def test_an_older_look_does_not_undo_what_was_set(scene: Scene) -> None:
+    """Limits are read now and then; one that is set while they are holds all the same."""
+    looked, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        """Keeps what was read first to itself for a while; everything else is as it is."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(scene.stores.limits, name)
+
+        async def limits(self) -> Mapping[str, ModelLimits]:
+            found = await scene.stores.limits.limits()
+            if not looked.is_set():
+                looked.set()
+                await go_on.wait()
+            return found
+
+    scene.admission = replace(scene.admission, store=Slow())  # type: ignore[arg-type] # by its attributes
+    looking = asyncio.create_task(scene.admission.load())
+    await looked.wait()
+    setting = asyncio.create_task(scene.limit(at_once=1))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(looking, setting)
+    await scene.ask()
+    with pytest.raises(BusyError):
+        await scene.ask()

@@ -60,10 +60,13 @@ class ModelAdmission:
     world: World = field(default_factory=World)
     _known: dict[str, ModelLimits] = field(default_factory=dict)
     _rooms: dict[str, _Room] = field(default_factory=dict)
+    _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def load(self) -> None:
         """Read which models have limits; others may have set them, and models go."""
-        self._learn(await self.store.limits())
+        # One at a time, or an older look could take the place of a newer one.
+        async with self._loading:
+            self._learn(await self.store.limits())
 
     async def get(self, caller: Account, owner: str, name: str) -> ModelLimits:
         """Return a model's limits. Raises NotFoundError, ForbiddenError."""
