@@ -41,7 +41,7 @@ async def bring_weights(
 ) -> None:
     """Put weights beside an image of a repository, whose blobs the store has: of another version, most often.
 
-    Raises QuotaReachedError.
+    They count towards the owner's quota, which is asked when something is pushed and not here.
     """
     if not documents:
         return
