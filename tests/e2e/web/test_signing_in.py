@@ -37,9 +37,15 @@ def test_a_link_works_once(visit: Callable[..., Page], live_platform: LivePlatfo
     expect(page).to_have_url(f"{live_platform.address}/signin?next=/predictions")
 
 
-def test_signing_out_ends_it(person: Callable[..., Page]) -> None:
+def test_signing_out_ends_it(
+    visit: Callable[..., Page], signed_in_state: object, live_platform: LivePlatform
+) -> None:
     """After signing out the pages are a stranger's."""
-    page = person("/")
+    # A session of its own: the one that other tests share would end with it.
+    page = visit("/signin")
+    page.get_by_label("User name").fill(live_platform.owner)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
     page.locator(".menu summary").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
