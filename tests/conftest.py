@@ -11,6 +11,8 @@ from tests.live import live_platform
 
 __all__ = ["docker", "live_platform"]
 
+_LONGEST_ID = 200
+
 ONCE = {"docker": "docker", "live_platform": "platform"}
 """What runs once in a session, and the group of the tests that share it: one worker takes them all."""
 
@@ -35,3 +37,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     grouped = [item for item in items if item.get_closest_marker("xdist_group")]
     if getattr(config.option, "loadgroup", False) and not all("@" in item.nodeid for item in grouped):
         raise pytest.UsageError("pytest-xdist does not group tests under this release of pytest")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a case that is bytes or a long text by its parameter and number.
+
+    Its content can differ from process to process (a time in a gzip header), and xdist's workers must agree on names.
+    """
+    long = isinstance(val, (bytes, bytearray)) or (isinstance(val, str) and len(val) > _LONGEST_ID)
+    return argname if long else None
