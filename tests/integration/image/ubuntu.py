@@ -28,6 +28,7 @@ class Offered:
     component: str = "main"
     pocket: str = "noble"
     depends: str = ""
+    postinst: str = ""
 
 
 def make_archive(folder: Path, key: pysequoia.Tsk, packages: list[Offered], *, architecture: str) -> None:
@@ -71,6 +72,10 @@ def _package(folder: Path, offered: Offered, architecture: str) -> str:
         + "Description: a package of the tests\n"
     )
     (tree / "DEBIAN" / "control").write_text(control)
+    if offered.postinst:
+        script = tree / "DEBIAN" / "postinst"
+        script.write_text(f"#!/bin/sh\nset -e\n{offered.postinst}\n")
+        script.chmod(0o755)
     name = f"pool/{offered.component}/{offered.name}_{offered.version}_{architecture}.deb"
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(

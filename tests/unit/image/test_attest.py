@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from cogyard.image.attest import IN_TOTO, SPDX, Contents, artifact, provenance, spdx
@@ -56,6 +57,14 @@ def test_every_package_is_named_as_scanners_do() -> None:
     ]
     wheel = next(each for each in packages if each["name"] == "numpy")
     assert wheel["checksums"] == [{"algorithm": "SHA256", "checksumValue": "b" * 64}]
+
+
+def test_packages_of_ubuntu_are_ubuntu_s() -> None:
+    """Scanners look an advisory up by the distribution and its release."""
+    contents = replace(CONTENTS, release="noble", distribution="ubuntu")
+    found = json.loads(spdx(contents, IMAGE, epoch=0))["packages"]
+    addresses = [one["referenceLocator"] for each in found for one in each.get("externalRefs", [])]
+    assert addresses[0] == "pkg:deb/ubuntu/libc6@2.36-9%2Bdeb12u1?arch=amd64&distro=noble"
 
 
 def test_the_document_is_whole() -> None:

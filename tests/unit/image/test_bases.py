@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from cogyard.image.bases.base import Ubuntu
 from cogyard.image.bases.choose import find_base
 from cogyard.image.bases.facts import read_facts
 from cogyard.image.bases.local import open_path, read_base
@@ -98,6 +99,22 @@ def test_a_layers_facts_are_read(tmp_path: Path) -> None:
     )
     above = read_facts(zip(descriptors, (one, two), strict=True), "x")
     assert (above.python("3.12"), above.python("3.11")) == (None, "/usr/bin/python3.11")
+
+
+def test_a_release_of_ubuntu_is_known_with_its_keys(tmp_path: Path) -> None:
+    """Not without keys: then there is nobody whose word counts for its archive."""
+    keys = "usr/share/keyrings/ubuntu-archive-keyring.gpg"
+    release = b"ID=ubuntu\nVERSION_CODENAME=noble\n"
+    noble = {**FILES, "usr/lib/os-release": release, keys: b"keys"}
+    evil = {**noble, "usr/lib/os-release": b'ID=ubuntu\nVERSION_CODENAME="../noble"\n'}
+    found: list[tuple[Ubuntu | None, str | None]] = []
+    for files in (noble, {**noble, keys: b""}, evil, {**FILES, keys: b"keys"}):
+        path = tmp_path / str(len(found))
+        path.write_bytes(root(files))
+        facts = read_facts([(Descriptor(media_type=LAYER, digest=of(b""), size=1), path)], "x")
+        found.append((facts.ubuntu, facts.codename))
+    none = (None, None)
+    assert found == [(Ubuntu(codename="noble", keys=b"keys"), None), none, none, (None, "trixie")]
 
 
 @pytest.mark.parametrize(
@@ -238,14 +255,18 @@ def test_what_is_no_base_is_refused(
     assert words in caught.value.message
 
 
-def test_a_base_is_looked_at_once(site: Site, tmp_path: Path) -> None:
-    """The second time it is remembered, until a refresh or until the store loses it."""
+def test_a_base_is_looked_at_once(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second time it is remembered, until its file changes, a refresh, or until the store loses it."""
     path = tmp_path / "root.tar"
     path.write_bytes(root())
     first = find_base(str(path), "3.11", "amd64", site)
+    with monkeypatch.context() as patch:
+        patch.setattr("cogyard.image.bases.local.read_base", None)  # who reads one fails
+        assert find_base(str(path), "3.11", "amd64", site) == first
+        with pytest.raises(TypeError):
+            find_base(str(path), "3.11", "amd64", site, refresh=True)
     path.write_bytes(root({**FILES, "new": b"1"}))
-    assert find_base(str(path), "3.11", "amd64", site) == first
-    fresh = find_base(str(path), "3.11", "amd64", site, refresh=True)
+    fresh = find_base(str(path), "3.11", "amd64", site)
     assert fresh.layers != first.layers
     site.store.path(fresh.layers[0].descriptor.digest).unlink()
     assert find_base(str(path), "3.11", "amd64", site).layers == fresh.layers

@@ -8,7 +8,7 @@ from pathlib import Path
 import pysequoia
 import pytest
 from cogyard.image.bases.debian import linker
-from cogyard.image.bases.debian.mirror import Mirror, find_mirror
+from cogyard.image.bases.debian.mirror import Mirror, find_mirror, ubuntu_mirror
 from cogyard.image.bases.debian.release import archive_keys, read_release
 from cogyard.image.errors import DebianError
 from hypothesis import given
@@ -72,6 +72,58 @@ def test_text_before_the_signed_part_is_not_believed(key: pysequoia.Tsk) -> None
     except DebianError:
         return
     assert release.files["main/binary-amd64/Packages.xz"][0] == "a" * 64
+
+
+def test_only_the_distribution_that_was_asked_for_is_believed(key: pysequoia.Tsk) -> None:
+    """Ubuntu's archive says Ubuntu, whoever signs it."""
+    text = RELEASE.replace("Origin: Debian", "Origin: Ubuntu").replace("bookworm", "noble")
+    keys = [key.extract_certificate()]
+    assert read_release(signed(text, key), keys, codename="noble", origin="Ubuntu").codename == "noble"
+    with pytest.raises(DebianError, match="answers for 'noble' where Debian 'noble' was asked for"):
+        read_release(signed(text, key), keys, codename="noble")
+
+
+OTHERS = "deb http://other.example/ubuntu noble main\n"
+NOBLE = """Types: deb
+URIs: http://ports.example/ubuntu-ports/
+Suites: noble noble-updates noble-backports
+Components: main universe
+
+Types: deb
+URIs: http://security.example/ubuntu-ports/
+Suites: noble-security
+Components: main universe
+"""
+JAMMY = """deb http://archive.example/ubuntu/ jammy main restricted
+deb http://archive.example/ubuntu/ jammy-updates main restricted
+deb http://archive.example/ubuntu/ jammy universe
+deb http://archive.example/ubuntu/ jammy-security main
+"""
+
+
+def test_ubuntu_s_mirror_is_the_base_s_own() -> None:
+    """In both formats, not the archives of others beside it; with the components that its apt takes."""
+    noble = Mirror(
+        main="http://ports.example/ubuntu-ports", security="http://security.example/ubuntu-ports",
+        components=("main", "universe"),
+    )  # fmt: skip
+    own = [
+        ("etc/apt/sources.list.d/other.list", OTHERS),
+        ("etc/apt/sources.list.d/ubuntu.sources", NOBLE),
+    ]
+    assert ubuntu_mirror({}, "noble", own) == noble
+    archive = "http://archive.example/ubuntu"
+    jammy = Mirror(main=archive, security=archive, components=("main", "restricted", "universe"))
+    assert ubuntu_mirror({}, "jammy", [("etc/apt/sources.list", JAMMY)]) == jammy
+
+
+def test_a_setting_names_ubuntu_s_mirror() -> None:
+    """For all of it; without one and without a list it is said what to set."""
+    here = Mirror(main="http://m.example/u", security="http://m.example/u", components=("main", "universe"))
+    assert ubuntu_mirror({"COGYARD_UBUNTU_MIRROR": "http://m.example/u/"}, "noble", []) == here
+    with pytest.raises(DebianError) as caught:
+        ubuntu_mirror({}, "noble", [("etc/apt/sources.list", JAMMY)])
+    assert "COGYARD_UBUNTU_MIRROR" in (caught.value.hint or "")
 
 
 def test_the_shipped_keys_are_debians() -> None:

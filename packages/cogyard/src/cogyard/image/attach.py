@@ -32,11 +32,12 @@ def attach(
 ) -> None:
     """Write the SPDX document and the provenance of an image, and let the store know them as its referrers."""
     store = site.store
-    own = {each: version(each) for each in _OWN}
+    own, ubuntu = {each: version(each) for each in _OWN}, ready.base.ubuntu
     contents = Contents(
         name=name,
         platform=order.platform,
-        release=ready.base.codename,
+        release=ready.base.codename or (ubuntu.codename if ubuntu else None),
+        distribution="ubuntu" if ubuntu else "debian",
         status=_status(ready.base, layers, site),
         environments={"model": _after(ready.model, installed_by_steps(layers, site)), "server": ready.server},
         own=own,

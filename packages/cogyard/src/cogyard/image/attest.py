@@ -42,6 +42,8 @@ class Contents:
     environments: Mapping[str, Sequence[Selected]]
     own: Mapping[str, str]
     """Versions of our own packages by name."""
+    distribution: str = "debian"
+    """Whose packages dpkg's list names."""
 
 
 def spdx(contents: Contents, image: Descriptor, *, epoch: int) -> bytes:
@@ -143,7 +145,7 @@ def _debian(contents: Contents) -> list[dict[str, Any]]:
             continue
         name, version, arch = fields["Package"], fields.get("Version", ""), fields.get("Architecture", "all")
         release = f"&distro={contents.release}" if contents.release else ""
-        purl = f"pkg:deb/debian/{_quoted(name)}@{_quoted(version)}?arch={arch}{release}"
+        purl = f"pkg:deb/{contents.distribution}/{_quoted(name)}@{_quoted(version)}?arch={arch}{release}"
         found.append(_package(f"deb-{name}-{arch}", name, version, purl))
     return sorted(found, key=lambda each: str(each["SPDXID"]))
 

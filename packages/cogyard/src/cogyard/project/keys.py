@@ -151,7 +151,8 @@ KEYS: tuple[Key, ...] = (
     Key(
         path="build.system_packages",
         kind="list of text",
-        summary="Debian packages the model needs, such as ffmpeg. A local run uses this machine's.",
+        summary="Packages of Debian (or of Ubuntu, on a base of it) that the model needs, such as ffmpeg. "
+        "A local run uses this machine's.",
         schema={"type": "array", "items": {"type": "string", "pattern": SYSTEM_PACKAGE_PATTERN}},
         example="system_packages:\n  - ffmpeg",
     ),

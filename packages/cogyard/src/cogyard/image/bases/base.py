@@ -21,8 +21,16 @@ class BaseLayer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Ubuntu:
+    """A release of Ubuntu, and the keys that a base trusts to sign its archive."""
+
+    codename: str
+    keys: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Base:
-    """What an image is built on. `status` is dpkg's list of packages, None when the base is not Debian's."""
+    """What an image is built on. `status` is dpkg's list of packages, None where there is no dpkg."""
 
     name: str
     architecture: str
@@ -35,6 +43,8 @@ class Base:
     glibc: tuple[int, int] = DEFAULT_GLIBC
     has_tini: bool = False
     codename: str | None = None
+    """Debian's name for the base's release; None on another distribution."""
+    ubuntu: Ubuntu | None = None
     status: str | None = None
     linker_cache: bytes = b""
     """Its /etc/ld.so.cache; empty when there is none."""

@@ -20,17 +20,18 @@ SETTING = "COGYARD_BASE"
 #: `assemble`, or `assemble:bookworm`: make the base from Debian's packages, whatever registries there are.
 ASSEMBLE = "assemble"
 #: Changes when a base is made or read in another way.
-_RECIPE = "base 7"
+_RECIPE = "base 8"
 
 
 def find_base(
     choice: str | None, python: str, architecture: str, site: Site, *, refresh: bool = False
 ) -> Base:
-    """Return the base for a Python on an architecture; asked again only with `refresh`.
+    """Return the base for a Python on an architecture; asked again only with `refresh`, or when its file changed.
 
     Raises BaseError saying what is possible.
     """
-    key = hashlib.sha256("\0".join([_RECIPE, choice or "", python, architecture]).encode()).hexdigest()[:32]
+    parts = [_RECIPE, choice or "", _stamp(choice), python, architecture]
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     remembered = site.cache / "bases" / f"{key}.json"
     if not refresh and (base := _recall(remembered, site.store)) is not None:
         return base
@@ -42,6 +43,22 @@ def find_base(
         )
     kept.write(remembered, msgspec.json.encode(base))
     return base
+
+
+def _stamp(choice: str | None) -> str:
+    """Return what changes with the file, or the layout's index, that a base's name means; empty for other names."""
+    if choice is None or choice.partition(":")[0] == ASSEMBLE:
+        return ""
+    from cogyard.image.bases.local import open_path
+
+    if (found := open_path(choice)) is None:
+        return ""
+    path = found[0] / "index.json" if found[0].is_dir() else found[0]
+    try:
+        said = path.stat()
+    except OSError:
+        return ""
+    return f"{path.absolute()} {said.st_size} {said.st_mtime_ns} {said.st_ino}"
 
 
 def _make(choice: str | None, python: str, architecture: str, site: Site) -> Base:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cogyard.image.bases.base import Ubuntu
 from cogyard.image.bases.debian.deb import merge
 from cogyard.image.bases.debian.linker import CACHE
 from cogyard.image.errors import BaseError
@@ -20,6 +21,9 @@ _RELEASES = ("usr/lib/os-release", "etc/os-release")
 _TINI = "usr/bin/tini"
 _SOURCES = re.compile(r"etc/apt/(?:sources\.list|sources\.list\.d/[\w.-]+\.(?:list|sources))\Z")
 _MAX_SOURCES = 64 << 10
+#: The package ubuntu-keyring's. apt trusts these for the archive, and so does whoever builds on the image.
+_KEYS = "usr/share/keyrings/ubuntu-archive-keyring.gpg"
+_MAX_KEYS = 1 << 20
 #: dpkg's status of the largest systems is a few megabytes.
 _MAX_STATUS = 64 << 20
 _UNREADABLE: tuple[type[Exception], ...] = (*BROKEN, OSError)
@@ -37,11 +41,21 @@ class Facts:
     linker_cache: bytes = b""
     sources: dict[str, str] = field(default_factory=dict)
     """apt's own lists of archives, by path."""
+    keys: bytes = b""
+    """The keys that may sign Ubuntu's archive."""
 
     @property
     def codename(self) -> str | None:
         """Debian's name for its release; None for another distribution."""
         return self.release.get("VERSION_CODENAME") if self.release.get("ID") == "debian" else None
+
+    @property
+    def ubuntu(self) -> Ubuntu | None:
+        """The release of Ubuntu; None on another distribution, and where nothing says whom to trust."""
+        codename = self.release.get("VERSION_CODENAME", "")
+        if self.release.get("ID") != "ubuntu" or not re.fullmatch(r"[a-z]{2,30}", codename) or not self.keys:
+            return None
+        return Ubuntu(codename=codename, keys=self.keys)
 
     @property
     def glibc(self) -> tuple[int, int] | None:
@@ -92,6 +106,9 @@ def _read_layer(layer: tarfile.TarFile, facts: Facts) -> None:
         elif _SOURCES.match(path) and member.isreg() and member.size <= _MAX_SOURCES:
             file = layer.extractfile(member)
             facts.sources[path] = file.read().decode("utf-8", "replace") if file is not None else ""
+        elif path == _KEYS and member.isreg() and member.size <= _MAX_KEYS:
+            file = layer.extractfile(member)
+            facts.keys = file.read() if file is not None else b""
         elif path in {_STATUS, CACHE, *_RELEASES} and member.isreg() and member.size <= _MAX_STATUS:
             _read_file(layer, member, path, facts)
 

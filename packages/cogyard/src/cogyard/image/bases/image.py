@@ -40,6 +40,7 @@ def base_of(
         glibc=facts.glibc or DEFAULT_GLIBC,
         has_tini=facts.has_tini,
         codename=facts.codename,
+        ubuntu=facts.ubuntu,
         status=facts.status,
         linker_cache=facts.linker_cache,
         sources=tuple(sorted(facts.sources.items())),

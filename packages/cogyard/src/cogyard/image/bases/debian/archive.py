@@ -29,13 +29,15 @@ def open_archive(
     architecture: str,
     downloader: Downloader,
     keys: list[pysequoia.Cert] | None = None,
+    *,
+    origin: str = "Debian",
 ) -> Universe:
     """Return every package of a release for one architecture, with its updates and security fixes.
 
     Raises DebianError when an index is missing, unsigned or changed.
     """
     trusted = archive_keys() if keys is None else keys
-    universe = Universe()
+    universe = Universe(origin)
     suites = [(mirror.main, codename, True), (mirror.main, f"{codename}-updates", False)]
     if mirror.security is not None:
         suites.append((mirror.security, f"{codename}-security", False))
@@ -43,16 +45,19 @@ def open_archive(
         signed = downloader.document(f"{base}/dists/{suite}/InRelease", limit=_MAX_RELEASE)
         if signed is None:
             if needed:
-                raise DebianError(f"the Debian mirror has no release {codename!r}")
+                raise DebianError(f"the {origin} mirror has no release {codename!r}")
             continue
-        release = read_release(signed, trusted, codename=codename)
-        index = f"main/binary-{architecture}/Packages.xz"
-        if index not in release.files:
-            raise DebianError(f"Debian {codename} has no packages for the architecture {architecture!r}")
-        sha256, size = release.files[index]
-        folder = index.rpartition("/")[0]
-        url = f"{base}/dists/{suite}/{folder}/by-hash/SHA256/{sha256}"
-        universe.add(_unpack(downloader.file(url, sha256, size, name=f"{suite} {index}")), base)
+        release = read_release(signed, trusted, codename=codename, origin=origin)
+        for component in mirror.components:
+            folder = f"{component}/binary-{architecture}"
+            if f"{folder}/Packages.xz" not in release.files:
+                raise DebianError(
+                    f"{origin} {codename} has no packages of {component} for the architecture {architecture!r}"
+                )
+            sha256, size = release.files[f"{folder}/Packages.xz"]
+            url = f"{base}/dists/{suite}/{folder}/by-hash/SHA256/{sha256}"
+            index = downloader.file(url, sha256, size, name=f"{suite} {folder}/Packages.xz")
+            universe.add(_unpack(index), base)
     return universe
 
 
@@ -83,5 +88,5 @@ def _unpack(path: Path) -> bytes:
     with lzma.open(path) as file:
         data = file.read(_MAX_INDEX + 1)
     if len(data) > _MAX_INDEX:
-        raise DebianError(f"Debian's index unpacks to more than {_MAX_INDEX} bytes")
+        raise DebianError(f"an index of packages unpacks to more than {_MAX_INDEX} bytes")
     return data

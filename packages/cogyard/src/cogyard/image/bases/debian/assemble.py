@@ -73,7 +73,7 @@ def assemble_base(
 def assemble_system(
     wishes: Iterable[str], base: Base, universe: Universe, downloader: Downloader, site: Site
 ) -> Assembled | None:
-    """Make a layer that adds `wishes` to a base of Debian; None when all are there.
+    """Make a layer that adds `wishes` to a base of Debian or Ubuntu; None when all are there.
 
     Raises BuildNotPossibleError naming a package that only its own scripts can set up.
     """
@@ -88,7 +88,8 @@ def assemble_system(
         unpacked = []
         for package in packages:
             with open_deb(files[package.name], package.name) as deb:
-                known = package.name in REVIEWED or package.name in BASE_PACKAGES
+                # What was read are Debian's scripts; Ubuntu's of the same name may do more.
+                known = base.ubuntu is None and (package.name in REVIEWED or package.name in BASE_PACKAGES)
                 effect = scripts.effects(deb.records, reviewed=known)
                 if effect.unknown is not None:
                     raise NeedsScriptsError(
@@ -107,7 +108,9 @@ def assemble_system(
 
 def system_record(wishes: Iterable[str], base: Base, site: Site) -> Path:
     """Return where the layer of these wishes over this base is remembered."""
-    return _record(site, "system", [base.architecture, base.status or "", *wishes])
+    # Two bases with the same packages may trust different keys, and then neither gets what the other trusted.
+    trusted = [base.ubuntu.codename, hashlib.sha256(base.ubuntu.keys).hexdigest()] if base.ubuntu else []
+    return _record(site, "system", [base.architecture, base.status or "", *trusted, *wishes])
 
 
 def _write(tree: Tree, packages: list[Package], store: ImageStore) -> Assembled:

@@ -18,7 +18,8 @@ from cogyard.image.bases.debian.assemble import (
     system_record,
 )
 from cogyard.image.bases.debian.index import Universe
-from cogyard.image.bases.debian.mirror import find_mirror
+from cogyard.image.bases.debian.mirror import find_mirror, ubuntu_mirror
+from cogyard.image.bases.debian.release import read_keys
 from cogyard.image.bases.debian.releases import RELEASES
 from cogyard.image.bases.debian.resolver import resolve
 from cogyard.image.download import Downloader
@@ -86,14 +87,14 @@ def add_system(
 ) -> tuple[Assembled, bool] | None:
     """Return the layer of system packages for a base, and whether it was made now; None when the base has them all.
 
-    Raises BuildNotPossibleError when the base is not Debian's, or a package needs its scripts.
+    Raises BuildNotPossibleError when the base is neither Debian's nor Ubuntu's, or a package needs its scripts.
     """
-    codename = _release_of(base)
+    _check(base)
     if not refresh and (found := recall(system_record(wishes, base, site), site)) is not None:
         return found, False
     site.progress.detail(f"resolving {' '.join(wishes)}")
     with Downloader(cache_folder(site.cache)) as downloader:
-        universe = _universe(base, codename, downloader)
+        universe = _universe(base, downloader)
         assembled = assemble_system(wishes, base, universe, downloader, site)
     return (assembled, True) if assembled is not None else None
 
@@ -101,12 +102,12 @@ def add_system(
 def fetch_system(base: Base, wishes: tuple[str, ...], site: Site) -> Mapping[str, Path]:
     """Return the archives that installing `wishes` over a base takes, by file name; dpkg is to install them.
 
-    Raises BuildNotPossibleError when the base is not Debian's.
+    Raises BuildNotPossibleError when the base is neither Debian's nor Ubuntu's.
     """
-    codename = _release_of(base)
+    _check(base)
     site.progress.detail(f"resolving {' '.join(wishes)}")
     with Downloader(cache_folder(site.cache)) as downloader:
-        universe = _universe(base, codename, downloader)
+        universe = _universe(base, downloader)
         # Scripts may count on Debian's essential packages, which an assembled base does without where it can.
         every = (*ESSENTIAL, *wishes)
         packages = resolve(every, universe, dpkg.installed(base.status or ""))
@@ -114,17 +115,22 @@ def fetch_system(base: Base, wishes: tuple[str, ...], site: Site) -> Mapping[str
     return {f"{name}.deb": path for name, path in files.items()}
 
 
-def _universe(base: Base, codename: str, downloader: Downloader) -> Universe:
+def _universe(base: Base, downloader: Downloader) -> Universe:
     architecture = dpkg.architecture(base.status or "") or base.architecture
+    if base.ubuntu is not None:
+        codename = base.ubuntu.codename
+        mirror = ubuntu_mirror(os.environ, codename, base.sources)
+        keys = read_keys(base.ubuntu.keys, base.name)
+        return open_archive(mirror, codename, architecture, downloader, keys, origin="Ubuntu")
     mirror = find_mirror(os.environ, own=base.sources)
-    return open_archive(mirror, codename, architecture, downloader)
+    return open_archive(mirror, base.codename or "", architecture, downloader)
 
 
-def _release_of(base: Base) -> str:
-    if base.status is None or base.codename is None or base.codename not in RELEASES:
+def _check(base: Base) -> None:
+    """Raise BuildNotPossibleError for a base whose archive is not known."""
+    if base.status is None or (base.ubuntu is None and base.codename not in RELEASES):
         raise BuildNotPossibleError(
-            f"system_packages need a base of Debian {' or '.join(RELEASES)}, and {base.name} is not one",
+            f"system_packages need a base of Ubuntu, or of Debian {' or '.join(RELEASES)}, and {base.name} is neither",
             hint="Choose another base with --base, or a base that has the packages; on a base that has apt, "
             "--builder docker or podman installs them.",
         )
-    return base.codename

@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from debian.arfile import ArError
-from debian.debfile import DebFile
+from debian.debfile import DebFile, DebPart
 
 from cogyard.image.errors import HostilePackageError
+from cogyard.oci.plain import BROKEN, plain
 
 #: Top-level folders that are links into /usr on a merged system.
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libo32", "libx32")
+_UNREADABLE: tuple[type[Exception], ...] = (*BROKEN, ArError, lzma.LZMAError, KeyError, OSError, UnicodeError)
 #: More than any member of a package's control archive has.
 _MAX_CONTROL = 16 << 20
 
@@ -40,8 +42,8 @@ class Deb:
     def __init__(self, name: str, file: DebFile) -> None:
         """Belong to `open_deb`."""
         self._name = name
-        self._data = file.data.tgz()
-        self.records = dict(_records(name, file.control.tgz()))
+        self._data = _part(file, "data.tar", file.data)
+        self.records = dict(_records(name, _part(file, "control.tar", file.control)))
 
     @property
     def control(self) -> str:
@@ -88,10 +90,18 @@ def open_deb(path: Path, name: str) -> Iterator[Deb]:
     try:
         with path.open("rb") as file, DebFile(fileobj=file) as deb:
             yield Deb(name, deb)
-    except (ArError, tarfile.TarError, lzma.LZMAError, EOFError, KeyError, OSError, UnicodeError) as error:
+    except _UNREADABLE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's word, not the package's; python-debian raises OSError without a number
         raise HostilePackageError(f"{name} is not a Debian package: {error}") from None
+
+
+def _part(file: DebFile, name: str, part: DebPart) -> tarfile.TarFile:
+    """Return one of a package's two tars, to be gone through once. Ubuntu's are compressed with zstd."""
+    if f"{name}.zst" not in file.getnames():
+        return part.tgz()
+    member = cast("IO[bytes]", file.getmember(f"{name}.zst"))
+    return tarfile.open(fileobj=plain(member), mode="r|")
 
 
 def clean(path: str, package: str) -> str:

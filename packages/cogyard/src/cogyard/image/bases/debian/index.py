@@ -62,8 +62,9 @@ class Package:
 class Universe:
     """Every package that may be chosen, by name and by what provides it."""
 
-    def __init__(self) -> None:
-        """Begin empty; `add` indexes."""
+    def __init__(self, name: str = "Debian") -> None:
+        """Begin empty; `add` indexes. `name` is the distribution's."""
+        self.name = name
         self._stanzas: dict[str, list[tuple[bytes, str]]] = {}
         self._providers: dict[str, set[str]] = {}
         self._packages: dict[str, list[Package]] = {}

@@ -1,10 +1,10 @@
-"""Where Debian's archive is, as this machine or the person says."""
+"""Where Debian's or Ubuntu's archive is, as this machine, the base or the person says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from debian.deb822 import Deb822
@@ -13,6 +13,7 @@ from cogyard.image.errors import DebianError
 
 SETTING = "COGYARD_DEBIAN_MIRROR"
 SECURITY_SETTING = "COGYARD_DEBIAN_SECURITY_MIRROR"
+UBUNTU_SETTING = "COGYARD_UBUNTU_MIRROR"
 _CODENAMES = frozenset(
     {"buster", "bullseye", "bookworm", "trixie", "forky", "duke", "stable", "testing", "sid"}
 )
@@ -24,6 +25,7 @@ class Mirror:
 
     main: str
     security: str | None = None
+    components: tuple[str, ...] = ("main",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,12 +58,37 @@ def find_mirror(
     return found
 
 
-def choose(sources: Iterable[Source]) -> Mirror | None:
-    """Return the first Debian archive among apt's sources, and its security archive."""
+def ubuntu_mirror(environment: Mapping[str, str], codename: str, own: Iterable[tuple[str, str]]) -> Mirror:
+    """Return the mirror of a release of Ubuntu, with what the base's `own` lists take from it.
+
+    Its address is the setting's, else the one in those lists: another machine's may not have the base's architecture.
+    Raises DebianError saying what to set.
+    """
+    listed = _sources_of(own)
+    pockets = {f"{codename}-updates", f"{codename}-security"}
+    # Others offer a few packages for the same release; only the archive itself has updates beside it.
+    whole = {each.uri for each in listed if pockets & {*each.suites}}
+    sources = [each for each in listed if each.uri in whole]
+    taken = {each for one in sources if codename in one.suites for each in one.components}
+    components = tuple(sorted(taken)) if "main" in taken else ("main", "universe")
+    if setting := environment.get(UBUNTU_SETTING):
+        address = setting.rstrip("/")
+        return Mirror(main=address, security=address, components=components)
+    found = choose(sources, frozenset({codename}))
+    if found is None:
+        raise DebianError(
+            f"the base's apt names no archive of Ubuntu {codename}",
+            hint=f"Set {UBUNTU_SETTING} to the address of one, the part before /dists.",
+        )
+    return replace(found, components=components)
+
+
+def choose(sources: Iterable[Source], codenames: frozenset[str] = _CODENAMES) -> Mirror | None:
+    """Return the first archive of releases with these names among apt's sources, and its security archive."""
     main = security = None
     for source in sources:
         names = {suite.removesuffix("/updates").partition("-")[0] for suite in source.suites}
-        if not names <= _CODENAMES or "main" not in source.components:
+        if not names <= codenames or "main" not in source.components:
             continue
         if all("security" in suite or suite.endswith("/updates") for suite in source.suites):
             security = security or source.uri

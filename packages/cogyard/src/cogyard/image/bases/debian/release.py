@@ -31,7 +31,18 @@ def archive_keys() -> list[pysequoia.Cert]:
     return pysequoia.Cert.split_bytes(data)
 
 
-def read_release(signed: bytes, keys: list[pysequoia.Cert], *, codename: str) -> Release:
+def read_keys(data: bytes, name: str) -> list[pysequoia.Cert]:
+    """Return the keys of a keyring of the base `name`. Raises DebianError when there are none."""
+    try:
+        return pysequoia.Cert.split_bytes(data)
+    except RuntimeError as error:  # all that pysequoia raises
+        reason = str(error).partition("\n")[0]
+        raise DebianError(f"the keys that {name} trusts cannot be read: {reason}") from None
+
+
+def read_release(
+    signed: bytes, keys: list[pysequoia.Cert], *, codename: str, origin: str = "Debian"
+) -> Release:
     """Verify an InRelease file and return what it says.
 
     Raises DebianError when no archive key has signed it, or when it speaks of another release.
@@ -41,17 +52,14 @@ def read_release(signed: bytes, keys: list[pysequoia.Cert], *, codename: str) ->
     except RuntimeError as error:  # all that pysequoia raises; a Rust backtrace follows the first line
         reason = str(error).partition("\n")[0]
         raise DebianError(
-            f"the signature of Debian {codename}'s index is not valid: {reason}",
+            f"the signature of {origin} {codename}'s index is not valid: {reason}",
             hint="The mirror may be tampered with, or its keys newer than this release of cogyard.",
         ) from None
     if not verified.valid_sigs or verified.bytes is None:
-        raise DebianError(f"Debian {codename}'s index carries no valid signature")
+        raise DebianError(f"{origin} {codename}'s index carries no valid signature")
     release = ReleaseFile(verified.bytes.decode("utf-8", "replace"))
     said = release.get("Codename", "")
-    if (
-        said.removesuffix("-security").removesuffix("-updates") != codename
-        or release.get("Origin") != "Debian"
-    ):
-        raise DebianError(f"the mirror answers for {said!r} where Debian {codename!r} was asked for")
+    if said.removesuffix("-security").removesuffix("-updates") != codename or release.get("Origin") != origin:
+        raise DebianError(f"the mirror answers for {said!r} where {origin} {codename!r} was asked for")
     files = {entry["name"]: (entry["sha256"], int(entry["size"])) for entry in release.get("SHA256", ())}
     return Release(codename=codename, version=release.get("Version", ""), files=files)

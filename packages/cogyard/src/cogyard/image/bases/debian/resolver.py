@@ -78,10 +78,10 @@ def _choose(
         raise DebianError(f"{wanted}{needed} does not go with {taken} {version}, which is there{path}")
     if not chain:
         raise DebianError(
-            f"Debian has no package {wanted!r}",
+            f"{universe.name} has no package {wanted!r}",
             hint="Check the spelling in build.system_packages; packages of other archives are not available.",
         )
-    raise DebianError(f"Debian has nothing for {wanted}{needed}{path}")
+    raise DebianError(f"{universe.name} has nothing for {wanted}{needed}{path}")
 
 
 def _satisfies(package: Package, relation: Relation) -> bool:
