@@ -10,7 +10,12 @@ from cogyard.domain.deployments import Configuration, Deployment, Split
 from cogyard.domain.paging import Window
 from cogyard.domain.roles import Role
 from cogyard.domain.values import Account, Model, Prediction, Status, Version, Visibility
-from cogyard.features.deployments.ports import DeploymentExistsError, DeploymentInUseError, NewDeployment
+from cogyard.features.deployments.ports import (
+    DeploymentExistsError,
+    DeploymentInUseError,
+    NewDeployment,
+    VersionGoneError,
+)
 from cogyard.features.models.ports import DeploymentsLeftError, NewModel
 from cogyard.features.organizations.ports import Standing
 from cogyard.features.predictions.ports import Asked, Ticket
@@ -136,6 +141,30 @@ async def test_what_is_deployed_is_not_deleted(stores: Stores) -> None:
         await stores.models.delete(model.id, with_versions=True)
     assert await stores.deployments.delete(made.id)
     assert await stores.models.delete(model.id, with_versions=True)
+
+
+async def test_a_version_that_is_gone_is_not_deployed(stores: Stores) -> None:
+    """Neither by a new deployment nor by a release, also where the caller saw it a moment before; nothing is kept."""
+    ann = await stores.account("ann")
+    model = await _model(stores, ann)
+    made = await _deployment(stores, ann, model)
+    assert await stores.versions.delete_version(model.id, "b" * 64, _reasons, NOW)
+    gone = replace(FIRST, version="b" * 64)
+    beside = replace(FIRST, split=Split(version="b" * 64, percent=10))
+    for wanted in (gone, beside):
+        with pytest.raises(VersionGoneError, match="b" * 64):
+            await stores.deployments.release(made.id, lambda _, to=wanted: to, now=NOW, by=ann.id)  # type: ignore[misc] # mypy cannot read a default here
+        new = NewDeployment(
+            owner_id=ann.id,
+            name="other",
+            model_id=model.id,
+            configuration=wanted,
+            created_at=NOW,
+            created_by=ann.id,
+        )
+        with pytest.raises(VersionGoneError):
+            await stores.deployments.add(new)
+    assert await stores.deployments.current() == (made,)
 
 
 async def test_a_deployment_in_use_stays(stores: Stores) -> None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import pytest
-from cogyard.domain.deployments import Configuration
+from cogyard.domain.deployments import Configuration, Deployment, Split
 from cogyard.domain.values import Visibility
+from cogyard.features.deployments.ports import NewDeployment, Next
+from cogyard.features.deployments.service import Wanted
+from cogyard.http.errors import InvalidError
+from cogyard.store.deployments import SqlDeployments
 from cogyard.testing.api import TRAINABLE_SCHEMA, ApiPlatform, add_version
 
 pytestmark = pytest.mark.anyio
@@ -88,6 +94,49 @@ async def test_others_predictions_keep_a_version(hidden: ApiPlatform) -> None:
     async with hidden.client() as client:
         answer = await client.delete(PATH)
         assert (answer.status_code, "Somebody else" in answer.text) == (409, True)
+
+
+@dataclass(frozen=True)
+class _Raced(SqlDeployments):
+    """A store that a deletion reaches just before each of its changes."""
+
+    platform: ApiPlatform
+
+    async def add(self, new: NewDeployment) -> Deployment:
+        """Keep a new deployment."""
+        await self._delete()
+        return await SqlDeployments(self.database).add(new)
+
+    async def release(self, deployment_id: int, decide: Next, *, now: datetime, by: int) -> Deployment | None:
+        """Make the next release."""
+        await self._delete()
+        return await SqlDeployments(self.database).release(deployment_id, decide, now=now, by=by)
+
+    async def _delete(self) -> None:
+        async with self.platform.client() as client:
+            assert (await client.delete(PATH)).status_code == 202
+
+
+@pytest.mark.parametrize("released", [False, True])
+async def test_a_deletion_in_between_refuses_a_deployment(hidden: ApiPlatform, *, released: bool) -> None:
+    """As for a version that was never there: the caller's look at it and the keeping are two steps."""
+    services, owner = hidden.services, hidden.accounts["owner"]
+    model = await services.models.get(owner, "owner", "hidden")
+    await add_version(services, model, "d" * 64, TRAINABLE_SCHEMA)
+    raced = replace(services.deployments, store=_Raced(database=hidden.database, platform=hidden))
+    configuration = Configuration(version="d" * 64, hardware="cpu", min_instances=0, max_instances=1)
+    if released:
+        await services.deployments.create(owner, "front", "owner/hidden", configuration)
+        split = Split(version=VERSION, percent=10)
+        work = raced.update(owner, "owner", "front", Wanted(split=split, splits=True))
+    else:
+        work = raced.create(owner, "front", "owner/hidden", replace(configuration, version=VERSION))
+    with pytest.raises(InvalidError) as refused:
+        await work
+    what = f"owner/hidden has no version '{VERSION}', or you may not use it."
+    assert refused.value.problems == (("split.version" if released else "version", what),)
+    left = [each.release.number for each in await services.deployments.store.current()]
+    assert left == ([1] if released else [])
 
 
 async def test_deleting_goes_on_after_a_restart(hidden: ApiPlatform) -> None:

@@ -35,6 +35,11 @@ class Configuration:
     max_instances: int
     split: Split | None = None
 
+    @property
+    def versions(self) -> frozenset[str]:
+        """What predictions are given: one version, or both of a split."""
+        return frozenset({self.version} if self.split is None else {self.version, self.split.version})
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -18,6 +19,7 @@ from cogyard.features.deployments.ports import (
     DeploymentInUseError,
     NewDeployment,
     Next,
+    VersionGoneError,
 )
 from cogyard.store.database import Database
 from cogyard.store.rows import seek
@@ -29,7 +31,8 @@ _RELEASE = (
 )
 _BY = "JOIN accounts b ON b.id = r.created_by"
 _DEPLOYMENT = (
-    "SELECT d.id, d.name, d.created_at AS begun_at, o.username AS owner, p.username || '/' || m.name AS model,"
+    "SELECT d.id, d.name, d.model_id, d.created_at AS begun_at, o.username AS owner,"
+    " p.username || '/' || m.name AS model,"
     f" {_RELEASE} FROM deployments d JOIN accounts o ON o.id = d.owner_id JOIN models m ON m.id = d.model_id"
     " JOIN accounts p ON p.id = m.owner_id"
     f" JOIN releases r ON r.deployment_id = d.id AND r.number = d.release {_BY}"
@@ -40,6 +43,7 @@ _SERVING = (
     " OR EXISTS (SELECT 1 FROM members x WHERE x.organization_id = m.owner_id AND x.account_id = d.owner_id"
     " AND x.joined_at IS NOT NULL)"
 )
+_VERSION = "SELECT 1 FROM versions WHERE model_id = ? AND id = ?"
 _USED = "SELECT 1 FROM queue q JOIN predictions p ON p.id = q.prediction_id WHERE p.deployment_id = ? LIMIT 1"
 
 
@@ -59,6 +63,7 @@ class SqlDeployments:
                 key = cast("int", db.execute(sql, values).lastrowid)
             except sqlite3.IntegrityError as error:
                 raise DeploymentExistsError(new.name) from error
+            _require_versions(db, new.model_id, new.configuration.versions)
             _insert(db, (key, 1), new.configuration, new.created_at, new.created_by)
             return deployment_of(db.execute(_BY_ID, (key,)).fetchone())
 
@@ -98,6 +103,9 @@ class SqlDeployments:
             current = release_of(row)
             configuration = decide(current)
             if configuration is not None:
+                # What it runs it may go on with.
+                fresh = configuration.versions - current.configuration.versions
+                _require_versions(db, row["model_id"], fresh)
                 number = current.number + 1
                 _insert(db, (deployment_id, number), configuration, now, by)
                 db.execute("UPDATE deployments SET release = ? WHERE id = ?", (number, deployment_id))
@@ -131,6 +139,13 @@ class SqlDeployments:
         """Return every deployment whose owner may still run its model."""
         rows = await self.database.read(lambda db: db.execute(_SERVING).fetchall())
         return tuple(map(deployment_of, rows))
+
+
+def _require_versions(db: sqlite3.Connection, model_id: int, versions: Iterable[str]) -> None:
+    # In the transaction that names them: a version's deletion looks at releases in its own, so one sees the other.
+    for version in sorted(versions):
+        if db.execute(_VERSION, (model_id, version)).fetchone() is None:
+            raise VersionGoneError(version)
 
 
 def _insert(

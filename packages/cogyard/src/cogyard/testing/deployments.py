@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from cogyard.features.deployments.ports import (
     DeploymentInUseError,
     NewDeployment,
     Next,
+    VersionGoneError,
 )
 from cogyard.features.models.policy import may_see
 from cogyard.testing.predictions import MemoryPredictions
@@ -39,11 +41,13 @@ class MemoryDeployments:
         owner = await self._account(new.owner_id)
         if await self.get(owner.username, new.name) is not None:
             raise DeploymentExistsError(new.name)
+        model = self.models.models[new.model_id]
+        self._require_versions(model.id, new.configuration.versions)
         made = Deployment(
             id=next(self._count),
             owner=owner.username,
             name=new.name,
-            model=self.models.models[new.model_id].path,
+            model=model.path,
             created_at=new.created_at,
             release=await self._made(1, new.configuration, new.created_at, new.created_by),
         )
@@ -74,6 +78,9 @@ class MemoryDeployments:
             return None
         configuration = decide(before.release)
         if configuration is not None:
+            model = await self.models.get(*before.model.split("/"))
+            fresh = configuration.versions - before.release.configuration.versions
+            self._require_versions(0 if model is None else model.id, fresh)
             made = await self._made(before.release.number + 1, configuration, now, by)
             self._keep(replace(before, release=made))
         return self.deployments[deployment_id]
@@ -100,6 +107,11 @@ class MemoryDeployments:
             if owner is not None and model is not None and may_see(owner, model):
                 found.append(deployment)
         return tuple(found)
+
+    def _require_versions(self, model_id: int, versions: Iterable[str]) -> None:
+        for version in sorted(versions):
+            if (model_id, version) not in self.models.kept_versions:
+                raise VersionGoneError(version)
 
     def _keep(self, deployment: Deployment) -> None:
         self.deployments[deployment.id] = deployment

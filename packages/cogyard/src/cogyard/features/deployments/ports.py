@@ -18,6 +18,14 @@ class DeploymentExistsError(Exception):
     """The owner has a deployment of that name already."""
 
 
+class VersionGoneError(Exception):
+    """The model has no version of that digest; its only argument."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(version)
+        self.version = version
+
+
 class DeploymentInUseError(Exception):
     """Predictions of that deployment wait or run."""
 
@@ -38,7 +46,7 @@ class DeploymentStore(Protocol):
     """Keeps deployments. Names are found whatever their case."""
 
     async def add(self, new: NewDeployment) -> Deployment:
-        """Keep a new deployment as its release 1. Raises DeploymentExistsError."""
+        """Keep a new deployment as its release 1. Raises DeploymentExistsError, VersionGoneError."""
         ...
 
     async def get(self, owner: str, name: str) -> Deployment | None:
@@ -58,7 +66,10 @@ class ReleaseStore(Protocol):
     """Keeps what deployments were and are."""
 
     async def release(self, deployment_id: int, decide: Next, *, now: datetime, by: int) -> Deployment | None:
-        """Read the current release, decide, and make the next one, in one step; None when it is gone."""
+        """Read the current release, decide, and make the next one, in one step; None when it is gone.
+
+        Raises VersionGoneError for a version that was deleted, unless the current release has it too.
+        """
         ...
 
     async def releases(self, deployment_id: int, window: Window) -> Slice[Release]:

@@ -26,6 +26,7 @@ from cogyard.features.deployments.ports import (
     NewDeployment,
     Next,
     Store,
+    VersionGoneError,
 )
 from cogyard.features.deployments.rollouts import Rollouts
 from cogyard.features.hardware.service import HardwareList
@@ -110,6 +111,8 @@ class Deployments:
             made = await self.store.add(new)
         except DeploymentExistsError as error:
             raise ConflictError(f"There is a deployment {account.username}/{name} already.") from error
+        except VersionGoneError as error:
+            raise _gone(found.path, configuration, error) from error
         self._wake(made)
         return made
 
@@ -255,7 +258,17 @@ class Deployments:
         return deployment
 
     async def _release(self, caller: Account, deployment: Deployment, decide: Next) -> Deployment:
-        made = await self.store.release(deployment.id, decide, now=self.world.now(), by=caller.id)
+        planned: Configuration | None = None
+
+        def decided(current: Release) -> Configuration | None:
+            nonlocal planned
+            planned = decide(current)
+            return planned
+
+        try:
+            made = await self.store.release(deployment.id, decided, now=self.world.now(), by=caller.id)
+        except VersionGoneError as error:
+            raise _gone(deployment.model, planned, error) from error
         if made is None:
             raise NotFoundError
         if made.release.number != deployment.release.number:
@@ -301,7 +314,7 @@ class Deployments:
             try:
                 await self.versions.get(caller, owner, name, id_)
             except NotFoundError:
-                wrong.append((where, f"{model} has no version {id_[:70]!r}, or you may not use it."))
+                wrong.append((where, _no_version(model, id_)))
         return wrong
 
     def _problems(self, configuration: Configuration) -> Problems:
@@ -316,6 +329,19 @@ class Deployments:
         self.predictions.queue.bells.ring(deployment.path)
 
 
+def _no_version(model: str, version: str) -> str:
+    return f"{model} has no version {version[:70]!r}, or you may not use it."
+
+
+def _gone(model: str, wanted: Configuration | None, error: VersionGoneError) -> InvalidError:
+    split = wanted is not None and error.version != wanted.version
+    return _invalid([("split.version" if split else "version", _no_version(model, error.version))])
+
+
 def _refuse(wrong: Sequence[tuple[str, str]]) -> None:
     if wrong:
-        raise InvalidError("\n".join(f"- {where}: {what}" for where, what in wrong), problems=wrong)
+        raise _invalid(wrong)
+
+
+def _invalid(wrong: Sequence[tuple[str, str]]) -> InvalidError:
+    return InvalidError("\n".join(f"- {where}: {what}" for where, what in wrong), problems=wrong)
