@@ -51,7 +51,7 @@ LEAST: dict[str, Role] = {
     "hardware.list": Role.READER,
     "collections.list": Role.READER,
     "collections.get": Role.READER,
-    # For nobody but the platform's administrators.
+    # The scene's is the platform's own, so that no member may; the organization's have a test below.
     "collections.put": Role.READER,
     "collections.delete": Role.READER,
     "collections.models.add": Role.READER,
