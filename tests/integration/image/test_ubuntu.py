@@ -10,6 +10,7 @@ import shutil
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pysequoia
 import pytest
@@ -184,24 +185,32 @@ def test_what_cannot_be_had_of_ubuntu_is_said(
         direct(own, "scripted")
 
 
-@pytest.fixture
-def by_apt(
-    built: Built, engines: Engines, archive: str, project: Path
-) -> Callable[[pysequoia.Cert], BuiltImage]:
-    """Give what builds a project that wants a tool with an engine, on a base that trusts a key."""
-    engine = engines("older")
-    means = Means(builder="docker", find=lambda _: engine)
+class ByApt(Protocol):
+    """Builds a project with system packages, with an engine, on a base that trusts a key."""
 
-    def build_it(trusted: pysequoia.Cert) -> BuiltImage:
+    def __call__(
+        self, trusted: pysequoia.Cert, packages: str = "tool", builder: str = "docker"
+    ) -> BuiltImage:
+        """Return the image."""
+        ...
+
+
+@pytest.fixture
+def by_apt(built: Built, engines: Engines, archive: str, project: Path) -> ByApt:
+    """Give what builds with an engine."""
+    engine = engines("older")
+
+    def build_it(trusted: pysequoia.Cert, packages: str = "tool", builder: str = "docker") -> BuiltImage:
+        means = Means(builder=builder, find=lambda _: engine)
         base = as_noble(built, with_apt(built, means, project), project, archive, trusted)
-        (project / "cog.yaml").write_text(WITH_TOOL)
+        (project / "cog.yaml").write_text(WITH_TOOL.replace("[tool]", f"[{packages}]"))
         return build(load_project(project), base=str(base), tag="on-noble", means=means)
 
     return build_it
 
 
 def test_apt_installs_from_ubuntu_s_archive(
-    built: Built, by_apt: Callable[[pysequoia.Cert], BuiltImage], docker: Docker, key: pysequoia.Tsk
+    built: Built, by_apt: ByApt, docker: Docker, key: pysequoia.Tsk
 ) -> None:
     """Updates and other components count, packages packed with zstd are read, and an init comes along."""
     image = by_apt(key.extract_certificate())
@@ -212,19 +221,28 @@ def test_apt_installs_from_ubuntu_s_archive(
     assert _run(docker, built, image, "tool") == "from noble"
 
 
-def test_an_archive_by_another_key_is_refused(by_apt: Callable[[pysequoia.Cert], BuiltImage]) -> None:
+def test_apt_takes_over_where_a_script_must_run(
+    built: Built, by_apt: ByApt, docker: Docker, key: pysequoia.Tsk
+) -> None:
+    """Nobody has to say so, where there is an engine."""
+    image = by_apt(key.extract_certificate(), "scripted, tool", "auto")
+    assert _run(docker, built, image, "tool") == "from noble"
+    assert _run(docker, built, image, "id", "-un", "scripted") == "scripted"
+
+
+def test_an_archive_by_another_key_is_refused(by_apt: ByApt) -> None:
     """Apt's words say so, and there is no image."""
     other = pysequoia.Tsk.generate("somebody else").extract_certificate()
     with pytest.raises(BuildFailedError, match=r"NO_PUBKEY|not signed"):
         by_apt(other)
 
 
-def _run(docker: Docker, built: Built, image: BuiltImage, program: str) -> str:
+def _run(docker: Docker, built: Built, image: BuiltImage, *command: str) -> str:
     stored = built.store.image(image.reference)
     client = Client(name="docker", program=Path(shutil.which("docker") or ""))
     client.load(lambda out: write_archive(built.store, stored, out))
     try:
-        done = docker("run", "--rm", "--network", "none", stored.name, program)
+        done = docker("run", "--rm", "--network", "none", stored.name, *command)
         assert done.returncode == 0, done.stderr
         return done.stdout.decode().strip()
     finally:
