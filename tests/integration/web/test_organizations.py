@@ -101,23 +101,32 @@ async def test_a_run_on_a_page_is_the_organizations_while_one_acts_for_it(site: 
 
 @pytest.mark.parametrize("role", [Role.READER, Role.WRITER])
 async def test_a_role_that_reaches_less_is_refused_by_forms(site: Site, role: Role) -> None:
-    """A reader makes nothing; neither handles tokens, members or settings; and no button offers it."""
-    await _acme(site)
+    """A reader makes nothing; neither handles tokens, endpoints, members or settings; and no button offers it."""
+    ada = await _acme(site)
     browser = await _member(site, "mia", role)
     writes = role is Role.WRITER
     made = await browser.post("/create", data={"name": "hello", "visibility": "private"})
     assert made.status_code == (303 if writes else 403)
-    endpoint = await browser.post("/account/webhooks", data={"url": "https://hooks.test/x", "enabled": "1"})
-    assert endpoint.status_code == (200 if writes else 403)
+    kept = await ada.post("/v1/webhooks/endpoints", json={"url": "https://hooks.test/x"})
+    endpoint = f"/account/webhooks/{kept.json()['id']}"
     for path, form in (
         ("/account/api-tokens", {"name": "x"}),
         ("/account/webhooks/secret/rotate", {}),
+        ("/account/webhooks", {"url": "https://hooks.test/y", "enabled": "1"}),
+        (endpoint, {"url": "https://hooks.test/y", "enabled": "1"}),
+        (endpoint, {"url": "not an address"}),
+        (f"{endpoint}/rotate", {}),
+        (f"{endpoint}/delete", {}),
         ("/organizations/acme/members", {"username": "bob", "role": "reader"}),
         ("/organizations/acme/members/ada/remove", {}),
         ("/organizations/acme/settings", {"name": "x"}),
         ("/organizations/acme/delete", {"confirm": "acme"}),
     ):
         assert (await browser.post(path, data=form)).status_code == 403, path
+    for page in ("/account/webhooks", endpoint):
+        shown = (await browser.get(page)).text
+        assert "https://hooks.test/x" in shown
+        assert not any(each in shown for each in ("Add endpoint", "Rotate", "Delete", "Save")), page
     shown = (await browser.get("/organizations/acme/members")).text
     assert "Invite" not in shown
     assert "/members/ada/remove" not in shown

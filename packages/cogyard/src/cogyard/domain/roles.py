@@ -16,7 +16,7 @@ class Role(StrEnum):
     """Also make, push and change models and deployments, and delete what was run."""
 
     ADMIN = "admin"
-    """Also say who is a member, make tokens, delete models, and show private ones to everybody."""
+    """Also say who is a member, make tokens and webhook endpoints, delete models, and show private ones to all."""
 
     OWNER = "owner"
     """Also make owners, and delete the organization."""

@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cogyard.domain.roles import Role
 from cogyard.features.page import services_of
 from cogyard.features.webhooks.endpoints import Wanted
 from cogyard.features.webhooks.ports import WebhookEndpoint
@@ -104,21 +105,22 @@ async def rotate(request: Request) -> Response:
 _ONE = "/webhooks/endpoints/{id}"
 
 
-def _endpoint(method: str, path: str, handler: Any, name: str) -> Endpoint:
+def _endpoint(method: str, path: str, handler: Any, name: str, role: Role | None = None) -> Endpoint:
     return Endpoint(
         method=method,
         path=path,
         handler=handler,
         access=Access.ACCOUNT,
         operation=f"webhooks.endpoints.{name}",
+        role=role,
     )
 
 
 ENDPOINTS = (
     _endpoint("GET", "/webhooks/endpoints", listing, "list"),
-    _endpoint("POST", "/webhooks/endpoints", create, "create"),
+    _endpoint("POST", "/webhooks/endpoints", create, "create", Role.ADMIN),
     _endpoint("GET", _ONE, get, "get"),
-    _endpoint("PATCH", _ONE, update, "update"),
-    _endpoint("DELETE", _ONE, delete, "delete"),
-    _endpoint("POST", f"{_ONE}/secret/rotate", rotate, "secret.rotate"),
+    _endpoint("PATCH", _ONE, update, "update", Role.ADMIN),
+    _endpoint("DELETE", _ONE, delete, "delete", Role.ADMIN),
+    _endpoint("POST", f"{_ONE}/secret/rotate", rotate, "secret.rotate", Role.ADMIN),
 )

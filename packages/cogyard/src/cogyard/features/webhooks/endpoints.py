@@ -14,6 +14,7 @@ from datetime import datetime
 
 from cogyard.domain.ids import ID_RANDOM_BYTES, is_id, new_id, new_webhook_secret
 from cogyard.domain.names import split_model
+from cogyard.domain.roles import Role
 from cogyard.domain.values import Account
 from cogyard.domain.webhooks import (
     URL_LIMIT,
@@ -27,7 +28,7 @@ from cogyard.domain.webhooks import (
 from cogyard.features.accounts.service import SECRET_OVERLAP, WEBHOOK_SECRET_BYTES
 from cogyard.features.webhooks.ports import ChangeEndpoint, EndpointStore, WebhookEndpoint
 from cogyard.features.world import World
-from cogyard.http.errors import ConflictError, InvalidError, NotFoundError
+from cogyard.http.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 
 #: Of one account.
 MOST_ENDPOINTS = 20
@@ -46,7 +47,10 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """An account's endpoints are seen by that account alone. Call `load()` before predictions change."""
+    """An account's endpoints are seen by that account alone, an organization's by members and changed by admins.
+
+    Call `load()` before predictions change.
+    """
 
     store: EndpointStore
     targets: Targets = field(default_factory=Targets)
@@ -78,8 +82,18 @@ class Endpoints:
             raise NotFoundError
         return found
 
+    async def changeable(self, caller: Account, id: str) -> WebhookEndpoint:
+        """Return an endpoint that the caller may change. Raises NotFoundError, ForbiddenError."""
+        found = await self.get(caller, id)
+        _require_admin(caller)
+        return found
+
     async def create(self, caller: Account, wanted: Wanted) -> WebhookEndpoint:
-        """Make an endpoint; its secret is told now and never again. Raises InvalidError, ConflictError for too many."""
+        """Make an endpoint; its secret is told now and never again.
+
+        Raises ForbiddenError, InvalidError, ConflictError for too many.
+        """
+        _require_admin(caller)
         self._check(wanted)
         if not wanted.url:
             raise InvalidError("url is required.", problems=[("url", "is required")])
@@ -105,8 +119,11 @@ class Endpoints:
         return made
 
     async def update(self, caller: Account, id: str, wanted: Wanted) -> WebhookEndpoint:
-        """Change an endpoint; what is enabled again is taken for sound. Raises NotFoundError, InvalidError."""
-        before = await self.get(caller, id)
+        """Change an endpoint; what is enabled again is taken for sound.
+
+        Raises NotFoundError, ForbiddenError, InvalidError.
+        """
+        before = await self.changeable(caller, id)
         self._check(wanted)
 
         def decide(kept: WebhookEndpoint) -> WebhookEndpoint:
@@ -124,14 +141,17 @@ class Endpoints:
         return await self._changed(before, decide)
 
     async def delete(self, caller: Account, id: str) -> None:
-        """Delete an endpoint with what was still to be told to it. Raises NotFoundError."""
-        await self.get(caller, id)
+        """Delete an endpoint with what was still to be told to it. Raises NotFoundError, ForbiddenError."""
+        await self.changeable(caller, id)
         await self.store.delete(id)
         await self._refresh(caller.id)
 
     async def rotate(self, caller: Account, id: str) -> WebhookEndpoint:
-        """Give an endpoint a new secret; the one before goes on signing beside it for a day. Raises NotFoundError."""
-        before = await self.get(caller, id)
+        """Give an endpoint a new secret; the one before goes on signing beside it for a day.
+
+        Raises NotFoundError, ForbiddenError.
+        """
+        before = await self.changeable(caller, id)
         fresh, now = self._secret(), self.world.now()
         return await self._changed(
             before, lambda kept: replace(kept, previous=kept.secret, secret=fresh, rotated_at=now)
@@ -205,6 +225,20 @@ class Endpoints:
 
     def _secret(self) -> str:
         return new_webhook_secret(self.world.random(WEBHOOK_SECRET_BYTES))
+
+
+def _require_admin(caller: Account) -> None:
+    # It hears of every prediction, and goes on when the one who made it is no member any more.
+    if not may_change(caller):
+        raise ForbiddenError(
+            f"As a {caller.role} of {caller.username} you may not change what is told of its predictions;"
+            " an admin may."
+        )
+
+
+def may_change(caller: Account) -> bool:
+    """Whether the caller may make and change endpoints: a person their own, an organization's an admin of it."""
+    return caller.role.covers(Role.ADMIN)
 
 
 def _failing(reason: str, now: datetime, *, given_up: bool) -> Callable[[WebhookEndpoint], WebhookEndpoint]:

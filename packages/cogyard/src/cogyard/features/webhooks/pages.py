@@ -20,7 +20,7 @@ from cogyard.features.page import (
     reason_of,
     services_of,
 )
-from cogyard.features.webhooks.endpoints import Wanted
+from cogyard.features.webhooks.endpoints import Wanted, may_change
 from cogyard.features.webhooks.told import targets_of
 from cogyard.http import ApiError, require_account, window
 from cogyard.http.concerns import concerns
@@ -69,7 +69,7 @@ async def endpoint(request: Request) -> Page:
 async def save_endpoint(request: Request) -> Page | Redirect:
     """Change an endpoint."""
     account, values, id_ = require_account(request), await _given(request), request.path_params["id"]
-    await services_of(request).endpoints.get(account, id_)
+    await services_of(request).endpoints.changeable(account, id_)
     try:
         await services_of(request).endpoints.update(account, id_, _wanted(values))
     except ApiError as error:
@@ -113,6 +113,7 @@ async def _overview(request: Request, account: Account, **more: Any) -> Page:
         "targets": await targets_of(services, account, [*found.items, *waiting]),
         "events": EVENTS,
         "own": OWN,
+        "may_change": may_change(account),
         "values": {"url": "", "model": "", "enabled": True, "events": default_events()},
         "fresh": "",
         "fresh_of": "",
@@ -138,6 +139,7 @@ async def _endpoint_page(request: Request, *, values: Mapping[str, Any] | None =
         "targets": {found.id: found.url},
         "events": EVENTS,
         "own": OWN,
+        "may_change": may_change(account),
         "fresh": "",
         "problem": "",
         "saved": False,
