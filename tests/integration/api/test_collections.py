@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cogyard.domain.values import Account
+from cogyard.features.collections.ports import Collection
 from cogyard.testing.api import ApiPlatform
 
 pytestmark = pytest.mark.anyio
@@ -62,3 +66,32 @@ async def test_a_bad_collection_is_refused(
         answer = await root.put(f"/v1/collections/{slug}", json=body)
     assert answer.status_code == 422
     assert answer.json()["invalid_fields"][0]["field"] == field
+
+
+async def test_no_account_takes_what_begins_with_anothers_name(platform: ApiPlatform) -> None:
+    """Names have dots: whoever is longer hears nothing of what the shorter has; an older one stays its owner's."""
+    services = platform.services
+    short = await services.accounts.create("ann", name="ann")
+    longer = await services.accounts.create("ann.b", name="ann.b")
+    older = Collection(slug="ann.c.older", name="Older", description="", owner="ann")
+    assert await services.collections.store.put(older, datetime(2026, 11, 26, tzinfo=UTC))
+    async with platform.client(None) as client:
+
+        async def put(account: Account, slug: str) -> tuple[int, str]:
+            token = await services.accounts.create_token(account, "tests")
+            answer = await client.put(
+                f"/v1/collections/{slug}",
+                json={"name": "Newer", "owner": account.username},
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            return answer.status_code, answer.text
+
+        status, why = await put(short, "ann.b.x")
+        assert (status, "no further dot" in why) == (422, True)
+        assert (await put(longer, "ann.b.x"))[0] == 200
+        assert (await put(short, "ann.x"))[0] == 200
+        assert (await put(short, "ann.c.older"))[0] == 200
+    assert [await services.collections.store.get(each) for each in ("ann.b.x", "ann.c.older")] == [
+        replace(older, slug="ann.b.x", name="Newer", owner="ann.b"),
+        replace(older, name="Newer"),
+    ]

@@ -86,7 +86,7 @@ class Collections:
         if owner is not None and account is None:
             raise InvalidError(f"There is no account {owner[:40]}.", problems=[("owner", "no such account")])
         collection = replace(collection, owner=None if account is None else account.username)
-        _refuse(collection)
+        _refuse(collection, fresh=before is None or before.owner != collection.owner)
         if not await self.store.put(collection, self.world.now()):
             raise ConflictError(f"There is a collection {slug} already, of another owner.")
         return collection
@@ -137,11 +137,16 @@ _OPERATORS = (
 )
 
 
-def _refuse(collection: Collection) -> None:
+def _refuse(collection: Collection, *, fresh: bool) -> None:
     slug, owner = collection.slug, collection.owner
     problems = [("slug", problem)] if (problem := model_name_problem(slug)) is not None else []
     if owner is not None and not slug.lower().startswith(f"{owner.lower()}."):
         problems.append(("slug", f"A collection of {owner} begins with {owner}., such as {owner}.favorites."))
+    elif owner is not None and fresh and "." in slug[len(owner) + 1 :]:
+        # Names have dots: of `ann.b.x` the owner must be `ann.b` alone, or one would learn what the other has hidden.
+        # One that was made before this rule is still changed by its owner.
+        what = f"After {owner}. there is no further dot: what stands before the last one is the owner's name."
+        problems.append(("slug", what))
     if not collection.name.strip():
         problems.append(("name", "A name is needed."))
     for name, most in TEXT_LIMITS.items():
