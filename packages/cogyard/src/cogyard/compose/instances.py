@@ -91,7 +91,7 @@ def make_fleet(ground: Ground) -> tuple[LocalFleet, Choice]:
     )
     fleet = LocalFleet(
         runtime=choice.runtime,
-        work=make_work(ground.kept, ground.services, ground.folder),
+        work=make_work(ground.kept, ground.services, ground.folder, quota=ground.settings.registry_quota),
         options=HostOptions(setup_timeout=ground.settings.setup_timeout + _BACKSTOP),
         connect=HttpModelServer,
         gpus=machine().gpus,

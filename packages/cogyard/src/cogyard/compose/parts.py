@@ -269,7 +269,7 @@ def make_registry(
     )
 
 
-def make_work(kept: Kept, services: Services, folder: DataDir) -> Work:
+def make_work(kept: Kept, services: Services, folder: DataDir, *, quota: int | None) -> Work:
     """Return the queue as instances see it; trainings make versions on their way through it."""
     queue = services.predictions.queue
     maker = TrainedVersions(
@@ -278,6 +278,7 @@ def make_work(kept: Kept, services: Services, folder: DataDir) -> Work:
         repositories=kept.repositories,
         blobs=kept.images,
         scratch=folder.instances,
+        quota=quota,
     )
     work = TrainingWork(queue=queue, maker=maker)
     return Work(source=work, reports=work, cancellations=queue)

@@ -125,7 +125,7 @@ class Platform:
             controller = Controller(
                 fleet,
                 services.predictions.queue,
-                make_work(kept, services, folder),
+                make_work(kept, services, folder, quota=settings.registry_quota),
                 controller_options(settings),
                 scales=make_scales(services, settings),
                 needs=HardwareNeeds(settings.hardware, WishedHardware(services)),

@@ -29,9 +29,10 @@ from cogyard.instances.work import VersionSource
 from cogyard.oci import descriptor as media
 from cogyard.oci import digest as digests
 from cogyard.oci.layer import LayerSummary, LayerWriter
-from cogyard.registry.beside import bring_weights
+from cogyard.registry.beside import blobs_of, bring_weights
+from cogyard.registry.errors import QuotaExceededError
 from cogyard.registry.manifests import parse_manifest
-from cogyard.registry.ports import Repositories
+from cogyard.registry.ports import QuotaReachedError, Repositories
 from cogyard.registry.pushes import describe_push
 
 #: Below the project's folder, where no project has files of its own; `setup(weights)` gets the path from the project.
@@ -45,13 +46,17 @@ class TrainedSource(VersionSource, BesideSource, Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedVersions:
-    """Makes versions over the registry's store. `scratch` is a folder for layers in the making."""
+    """Makes versions over the registry's store. `scratch` is a folder for layers in the making.
+
+    `quota` bounds what the repositories of one account hold, in bytes, as it does for pushes.
+    """
 
     services: Services
     sources: TrainedSource
     repositories: Repositories
     blobs: BlobStore
     scratch: Path
+    quota: int | None = None
 
     async def make(self, training: Prediction, weights: Weights) -> Version:
         """Make the image and write it down as a push of the training's account would."""
@@ -111,8 +116,7 @@ class TrainedVersions:
         await self.blobs.write(_once(config))
         parsed = parse_manifest(msgspec.json.encode(image.manifest), None)
         stored = parsed.stored(repository, datetime.now(UTC))
-        for digest, size in stored.blobs.items():
-            await self.repositories.link_blob(repository, digest, size)
+        await self._link(repository, {**stored.blobs, **blobs_of(beside)})
         push = await describe_push(self.blobs, parsed, repository=repository, account=account, tag=None)
         missing = await self.repositories.put_manifest(stored, tag=None)
         if missing or push is None:
@@ -120,6 +124,19 @@ class TrainedVersions:
         await bring_weights(self.repositories, stored, beside)
         await VersionsFromPushes(self.services).pushed(push)
         return parsed.digest
+
+    async def _link(self, repository: str, blobs: Mapping[str, int]) -> None:
+        """Let the destination have the trained version's layers and weights, if there is room for them."""
+        owner = repository.partition("/")[0]
+        try:
+            # The largest first: what does not fit leaves little behind for the collection.
+            for digest, size in sorted(blobs.items(), key=lambda each: each[1], reverse=True):
+                await self.repositories.link_blob(repository, digest, size, quota=self.quota)
+        except QuotaReachedError as error:
+            full = QuotaExceededError(owner=owner, held=error.held, quota=error.quota)
+            raise CannotMakeVersionError(
+                f"There is no room for the new version. {full.message} {full.hint}"
+            ) from error
 
 
 @dataclass(frozen=True, kw_only=True)

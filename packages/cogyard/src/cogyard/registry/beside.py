@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -36,21 +36,24 @@ async def weights_beside(
     return ()
 
 
+def blobs_of(documents: Sequence[tuple[bytes, bytes]]) -> Mapping[str, int]:
+    """Return the sizes of the blobs that weights cannot do without, by digest."""
+    found: dict[str, int] = {}
+    for manifest, _config in documents:
+        found |= parse_manifest(manifest, None).blobs
+    return found
+
+
 async def bring_weights(
     repositories: Repositories, image: StoredManifest, documents: Sequence[tuple[bytes, bytes]]
 ) -> None:
-    """Put weights beside an image of a repository, whose blobs the store has: of another version, most often.
-
-    They count towards the owner's quota, which is asked when something is pushed and not here.
-    """
+    """Put weights beside an image of a repository that has their blobs: of another version, most often."""
     if not documents:
         return
     entries = []
     for manifest, config in documents:
         artifact = read_artifact(manifest, config)
         stored = parse_manifest(manifest, None).stored(image.repository, image.created_at)
-        for digest, size in stored.blobs.items():
-            await repositories.link_blob(image.repository, digest, size)
         await repositories.put_manifest(stored, tag=artifact.tag())
         entries.append(msgspec.structs.replace(artifact.entry(), digest=stored.digest, size=len(manifest)))
     own = Descriptor(media_type=image.media_type, digest=image.digest, size=len(image.content))

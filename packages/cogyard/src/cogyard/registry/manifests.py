@@ -85,10 +85,17 @@ class ParsedManifest:
         value: Mapping[str, Any] = msgspec.json.decode(self.content)
         return value
 
+    @property
+    def blobs(self) -> dict[str, int]:
+        """Sizes of the blobs it cannot do without, by digest."""
+        document = self.document
+        required = [*document.layers, *document.blobs, *([document.config] if document.config else [])]
+        # Layers with addresses of their own are kept elsewhere, by their licence.
+        return {each.digest: each.size for each in required if not each.urls}
+
     def stored(self, repository: str, now: datetime) -> StoredManifest:
         """Return what to write down of it."""
         document = self.document
-        required = [*document.layers, *document.blobs, *([document.config] if document.config else [])]
         config_type = document.config.media_type if document.config else None
         return StoredManifest(
             repository=repository,
@@ -98,8 +105,7 @@ class ParsedManifest:
             created_at=now,
             artifact_type=document.artifact_type or config_type,
             subject=document.subject.digest if document.subject else None,
-            # Layers with addresses of their own are kept elsewhere, by their licence.
-            blobs={each.digest: each.size for each in required if not each.urls},
+            blobs=self.blobs,
             manifests=tuple(dict.fromkeys(each.digest for each in document.manifests or [])),
         )
 
