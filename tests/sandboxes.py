@@ -22,6 +22,8 @@ from cogyard.instances.weights import WeightsOf
 from cogyard.testing.blobs import MemoryBlobs
 from cogyard.testing.images import TestImage, TestVersions
 
+from tests.marks import mark_of
+
 support = functools.cache(probe_sandbox)
 groups = functools.cache(Cgroups.find)
 #: What images are made of is the same for all tests, and large.
@@ -66,7 +68,7 @@ async def sandbox_runtime(
     options = SandboxOptions(
         wholes=roots,
         sockets=folder / "s",
-        mark=folder.name,
+        mark=mark_of(folder),
         base="http://127.0.0.1:1",
         offer=offers.add,
         keep=keep or keep_nothing,

@@ -16,6 +16,7 @@ from cogyard.testing.images import HELLO, TestImage, TestVersions, make_image
 from cogyard.testing.instances import FakeModel, FakeRuntime, RuntimeContract, count, echo, forever
 from cogyard.testing.whole_images import make_whole_image
 
+from tests.marks import mark_of
 from tests.sandboxes import sandbox_runtime
 
 pytestmark = pytest.mark.anyio
@@ -114,7 +115,7 @@ class TestProcessRuntime(RuntimeContract):
             root=tmp_path / "i",
             sockets=tmp_path / "s",
             home=tmp_path / "home",
-            mark=tmp_path.name,
+            mark=mark_of(tmp_path),
             base="http://127.0.0.1:1",
         )
         return ProcessRuntime(

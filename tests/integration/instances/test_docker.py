@@ -37,6 +37,7 @@ from cogyard.weights.files import WeightFiles
 
 from tests.coglet import cog_image
 from tests.docker import Docker
+from tests.marks import mark_of
 from tests.sandboxes import nothing, sandbox_runtime
 
 pytestmark = [pytest.mark.anyio, pytest.mark.docker]
@@ -134,7 +135,7 @@ async def _runtime(client: Client, folder: Path, *images: TestImage, **more: Any
     options = DockerOptions(
         client=client,
         sockets=folder / "s",
-        mark=folder.name.replace("_", ""),
+        mark=mark_of(folder),
         offer=offers.add,
         keep=more.pop("keep", _keep),
         limits=LIMITS,
@@ -262,7 +263,7 @@ async def test_a_socket_that_is_a_link_is_not_followed(client: Client, tmp_path:
 
 async def test_orphans_are_found_by_their_label(client: Client, tmp_path: Path) -> None:
     """Containers of a platform that was killed are ended by the next of the same folder, and no others."""
-    name = tmp_path.name.replace("_", "")
+    name = mark_of(tmp_path)
     image = _image("hello")
     runtime = await _runtime(client, tmp_path, image)
     await runtime.prepare(image.version)

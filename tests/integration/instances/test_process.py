@@ -24,6 +24,8 @@ from cogyard.instances.server import HttpModelServer, Run
 from cogyard.testing.blobs import MemoryBlobs
 from cogyard.testing.images import EMPTY_LOCK, TestImage, TestVersions, make_image
 
+from tests.marks import mark_of
+
 pytestmark = pytest.mark.anyio
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -54,7 +56,7 @@ async def _runtime(folder: Path, *images: TestImage, blobs: BlobStore | None = N
         root=folder / "i",
         sockets=folder / "s",
         home=folder / "home",
-        mark=folder.name,
+        mark=mark_of(folder),
         base="http://127.0.0.1:1",
         setup_timeout=30,
     )
@@ -130,9 +132,9 @@ async def test_stopping_ends_what_the_model_started(tmp_path: Path) -> None:
     runtime = await _runtime(tmp_path, image)
     running = await (await runtime.prepare(image.version)).start("one")
     await _predict(running, {"detach": True})
-    assert len(marked(f"{tmp_path.name}/one")) >= 3
+    assert len(marked(f"{mark_of(tmp_path)}/one")) >= 3
     await running.stop()
-    assert marked(f"{tmp_path.name}/") == []
+    assert marked(f"{mark_of(tmp_path)}/") == []
 
 
 async def test_a_version_without_a_lock_is_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -215,15 +217,15 @@ def test_a_killed_platform_takes_its_model_servers_with_it(tmp_path: Path) -> No
     try:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"running\n"
-        assert len(marked(f"{tmp_path.name}/")) >= 3
+        assert len(marked(f"{mark_of(tmp_path)}/")) >= 3
         parent.send_signal(signal.SIGKILL)
         parent.wait()
         end = time.monotonic() + 60
-        while len(marked(f"{tmp_path.name}/")) > 1 and time.monotonic() < end:
+        while len(marked(f"{mark_of(tmp_path)}/")) > 1 and time.monotonic() < end:
             time.sleep(0.05)
-        assert len(marked(f"{tmp_path.name}/")) == 1
-        assert kill_marked(f"{tmp_path.name}/") == 1
+        assert len(marked(f"{mark_of(tmp_path)}/")) == 1
+        assert kill_marked(f"{mark_of(tmp_path)}/") == 1
     finally:
         parent.kill()
         parent.communicate()
-        kill_marked(f"{tmp_path.name}/")
+        kill_marked(f"{mark_of(tmp_path)}/")

@@ -30,6 +30,7 @@ from cogyard.oci.config import RunConfig
 from cogyard.testing.images import TestImage
 from cogyard.testing.whole_images import assemble_image, base_layers, link_layer, make_whole_image, tar_layer
 
+from tests.marks import mark_of
 from tests.sandboxes import groups, sandbox_runtime, supported
 
 pytestmark = pytest.mark.anyio
@@ -322,7 +323,7 @@ async def test_nothing_of_the_platforms_environment_is_passed_on(
     assert environment["API_KEY"] == "of the model"
     assert environment["HOME"] == "/root"
     assert not [value for value in environment.values() if "operator" in value]
-    for pid in marked(tmp_path.name):
+    for pid in marked(f"{mark_of(tmp_path)}/"):
         pytest.fail(f"process {pid} is left")
 
 
@@ -332,7 +333,7 @@ async def test_arguments_tell_no_secret(tmp_path: Path, layers: Path) -> None:
     image = make_whole_image(HOSTILE, env=("API_KEY=of the model",))
     runtime = await sandbox_runtime(tmp_path, image, layers=layers)
     async with _live(runtime, image):
-        words = _arguments(tmp_path.name)
+        words = _arguments(f"{mark_of(tmp_path)}/")
     assert words
     assert not [line for line in words if b"of the model" in line]
 
@@ -354,13 +355,13 @@ found = 1
                 await asyncio.sleep(0.01)
     await asyncio.sleep(0)
     assert _called(name) == []
-    assert marked(tmp_path.name) == []
+    assert marked(f"{mark_of(tmp_path)}/") == []
     assert list((tmp_path / "s").iterdir()) == []
     assert str(tmp_path) not in _mounts()
     found = groups()
     if found is not None:
         assert not [
-            folder for parent in found.parents.values() for folder in parent.glob(f"{tmp_path.name}-*")
+            folder for parent in found.parents.values() for folder in parent.glob(f"{mark_of(tmp_path)}-*")
         ]
 
 
@@ -415,10 +416,10 @@ def test_it_dies_with_the_platform(tmp_path: Path, layers: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        assert marked(f"{tmp_path.name}/")
+        assert marked(f"{mark_of(tmp_path)}/")
         process.kill()
     deadline = time.monotonic() + 20
-    while marked(f"{tmp_path.name}/"):
+    while marked(f"{mark_of(tmp_path)}/"):
         assert time.monotonic() < deadline
         time.sleep(0.02)
 

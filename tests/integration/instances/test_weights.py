@@ -29,6 +29,7 @@ from cogyard.testing.whole_images import make_whole_image
 from cogyard.weights.artifact import Artifact
 from cogyard.weights.files import WeightFiles
 
+from tests.marks import mark_of
 from tests.sandboxes import sandbox_runtime, supported
 
 pytestmark = pytest.mark.anyio
@@ -91,7 +92,7 @@ async def test_a_process_finds_its_weights_in_its_project(tmp_path: Path) -> Non
         await each.put(blobs)
     (tmp_path / "layers").mkdir()
     options = ProcessOptions(
-        root=tmp_path / "i", sockets=tmp_path / "s", home=tmp_path / "home", mark=tmp_path.name,
+        root=tmp_path / "i", sockets=tmp_path / "s", home=tmp_path / "home", mark=mark_of(tmp_path),
         base="http://127.0.0.1:1", setup_timeout=30,
     )  # fmt: skip
     runtime = ProcessRuntime(
@@ -125,7 +126,7 @@ async def test_a_process_cannot_have_weights_outside_of_its_project(tmp_path: Pa
         root=tmp_path / "i",
         sockets=tmp_path / "s",
         home=tmp_path / "home",
-        mark="m",
+        mark=mark_of(tmp_path),
         base="http://127.0.0.1:1",
     )
     runtime = ProcessRuntime(

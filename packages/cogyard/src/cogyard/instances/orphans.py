@@ -20,9 +20,10 @@ _PROC = Path("/proc")
 _ROUNDS, _BETWEEN_ROUNDS = 50, 0.01
 
 
-def marked(prefix: str) -> list[int]:
-    """List the processes whose mark starts with `prefix`; our own is never among them."""
-    needle = f"{MARK}={prefix}".encode()
+def marked(mark: str) -> list[int]:
+    """List the processes of an instance, or of all with a mark that ends in `/`; our own is never among them."""
+    needle = f"{MARK}={mark}".encode()
+    whole = mark.endswith("/")
     found: list[int] = []
     if not _PROC.is_dir():
         return found
@@ -33,16 +34,17 @@ def marked(prefix: str) -> list[int]:
             environment = (folder / "environ").read_bytes()
         except OSError:  # Gone already, or not ours.
             continue
-        if any(entry.startswith(needle) for entry in environment.split(b"\0")):
+        entries = environment.split(b"\0")
+        if any(entry.startswith(needle) for entry in entries) if whole else needle in entries:
             found.append(int(folder.name))
     return found
 
 
-def kill_marked(prefix: str) -> int:
+def kill_marked(mark: str) -> int:
     """Kill them, again until none is left, since they may start others; return how many were killed. Blocks."""
     killed: set[int] = set()
     for _ in range(_ROUNDS):
-        found = marked(prefix)
+        found = marked(mark)
         if not found:
             break
         for pid in found:
