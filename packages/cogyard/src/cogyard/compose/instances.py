@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
 from urllib.parse import urlsplit
@@ -32,6 +32,7 @@ from cogyard.instances.layers import LayerCache
 from cogyard.instances.limits import InstanceLimits
 from cogyard.instances.probe import SandboxSupport, probe_sandbox
 from cogyard.instances.process import ProcessOptions, ProcessRuntime
+from cogyard.instances.quiet import Quiet, QuietRuntime
 from cogyard.instances.sandbox import SandboxOptions, SandboxRuntime
 from cogyard.instances.server import HttpModelServer
 from cogyard.instances.unpack import AsRoot
@@ -54,6 +55,8 @@ class Ground:
     base: str
     #: The platform's own application.
     application: App
+    #: When something that is unpacked may go.
+    quiet: Quiet = field(default_factory=Quiet)
 
     @property
     def images(self) -> PushedImages:
@@ -89,6 +92,7 @@ def make_fleet(ground: Ground) -> tuple[LocalFleet, Choice]:
             "process": lambda: Offer(make=partial(_process, ground)),
         },
     )
+    choice = replace(choice, runtime=QuietRuntime(choice.runtime, ground.quiet))
     fleet = LocalFleet(
         runtime=choice.runtime,
         work=make_work(ground.kept, ground.services, ground.folder, quota=ground.settings.registry_quota),

@@ -151,7 +151,12 @@ class Platform:
             runtime=choice,
             prefetch=prefetch,
             unpacked=Unpacked(
-                folder=folder, repositories=kept.repositories, versions=services.versions.store
+                folder=folder,
+                repositories=kept.repositories,
+                versions=services.versions.store,
+                weights=ground.images,
+                quiet=ground.quiet,
+                running=fleet.deployables,
             ),
             collect=ImageCollection(kept=kept, grace=timedelta(seconds=settings.keep_unused_layers)),
         )
@@ -168,7 +173,7 @@ class Platform:
         await self.services.endpoints.load()
         await self.services.limits.load()
         recovered = await queue.recover()
-        self._removing = asyncio.create_task(removed(await self._unpacked.put_aside()))
+        self._removing = asyncio.create_task(removed(await self._unpacked.put_aside() or []))
         await self.services.files.sweep()
         self._background.begin("queue", queue.run)
         if self.services.webhooks is not None:
@@ -180,11 +185,16 @@ class Platform:
         self._background.begin("retention", partial(every, _SWEEP, self._sweep.sweep))
         if self.services.audit is not None:
             self._background.begin("audit", partial(every, _AUDIT_PRUNE, self.services.audit.prune))
-        self._background.begin("images", partial(every, EVERY, self._collect))
+        self._background.begin("images", partial(every, EVERY, self._collect_all))
         self._background.begin("status", self._status.run)
         self._background.begin("prefetch", partial(self._prefetch.run, self.runtime.runtime))
         self._background.begin("controller", self._controller.run)
         return recovered
+
+    async def _collect_all(self) -> None:
+        await self._collect()
+        # What it took out of the repositories is wanted by nobody any more.
+        await self._unpacked.sweep()
 
     async def drain(self, *, grace: float) -> None:
         """Start no more instances, let what runs finish for `grace` seconds, end the rest."""
