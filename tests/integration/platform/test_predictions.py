@@ -169,3 +169,37 @@ def test_many_requests_share_one_instance(shared: Any) -> None:
     assert outputs == [f"hello {number}" for number in range(40)]
     starts = [line for line in shared.log.splitlines() if "instance_starting" in line and version in line]
     assert len(starts) == 1
+
+
+BATCHED = """
+import cog
+class Predictor:
+    @cog.batched(max_size=4, max_wait=60)
+    def predict(self, text: list[str]) -> list[str]:
+        return [f"{one} of {len(text)}" for one in text]
+"""
+CONCURRENT = """
+import asyncio
+import cog
+class Predictor:
+    @cog.concurrent(max=3)
+    async def predict(self, number: int) -> str:
+        self.here = getattr(self, "here", 0) + 1
+        while self.here < 3:
+            await asyncio.sleep(0.01)
+        return "together"
+"""
+
+
+def test_predictions_of_a_batched_model_run_together(shared: Any) -> None:
+    """An instance is given as many as a batch may hold, so that batches come about here too."""
+    version = shared.push(make_image(BATCHED, python=shared.python), "batched")
+    asked = [shared.create(version, text=text) for text in "abcd"]
+    assert [shared.until(one["id"])["output"] for one in asked] == [f"{text} of 4" for text in "abcd"]
+
+
+def test_as_many_run_as_the_author_says_in_the_code(shared: Any) -> None:
+    """`@cog.concurrent(max=3)` alone is enough: three that wait for one another come to their end."""
+    version = shared.push(make_image(CONCURRENT, python=shared.python), "concurrent")
+    asked = [shared.create(version, number=number) for number in range(3)]
+    assert {shared.until(one["id"])["output"] for one in asked} == {"together"}

@@ -108,6 +108,15 @@ async def test_slots_bound_what_runs_at_once() -> None:
         assert await stage.queue.waiting() == {VERSION: 1}
 
 
+async def test_a_server_tells_how_many_it_runs() -> None:
+    """What the author said in the code counts, whatever the image says."""
+    async with _Stage(FakeModel(forever, slots=1, slots_told=3)) as stage:
+        for _ in range(4):
+            stage.queue.add(VERSION)
+        await stage.until_busy(3)
+        assert await stage.queue.waiting() == {VERSION: 1}
+
+
 async def test_a_cancel_frees_the_slot() -> None:
     """A canceled prediction stops in the model, and the next one runs."""
     async with _Stage(FakeModel(forever)) as stage:

@@ -106,6 +106,8 @@ async def health(kind: Kind) -> dict[str, Any]:
             "python": ready.python if ready else None,
         },
     }
+    if ready is not None:
+        found["slots"] = kind.engine.slots
     workers = supervisor.each()
     if workers:
         found["workers"] = workers

@@ -148,6 +148,8 @@ class Host:
         while not self._draining.is_set():
             health = await served.server.health()
             if health is not None and self._judge(health, served.running):
+                # What the author says in the code is known to the server only, as is how large a batch may be.
+                self._slots = health.slots or self._slots
                 return
             if served.death.done():
                 ended = served.death.result()

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from cogyard.instances.errors import ImageRefusedError
+from cogyard.instances.limits import MOST_SLOTS
 from cogyard.instances.work import VersionSource
 from cogyard.oci.errors import InvalidDocumentError
 from cogyard.oci.manifest import Manifest, decode
@@ -91,7 +92,7 @@ class Image:
         """How many predictions one instance runs at once: `concurrency.max` of cog.yaml, else 1."""
         concurrency = self.cog_config.get("concurrency")
         top = concurrency.get("max") if isinstance(concurrency, Mapping) else None
-        return top if isinstance(top, int) and 1 <= top <= 10_000 else 1
+        return top if isinstance(top, int) and 1 <= top <= MOST_SLOTS else 1
 
 
 async def find_image(versions: VersionSource, version: str) -> Image:

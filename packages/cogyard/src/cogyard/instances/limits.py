@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from cogyard.domain.capacity import Grant
 
 _GIB = 1 << 30
+#: Predictions that one instance may be given at once, whatever it says of itself.
+MOST_SLOTS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

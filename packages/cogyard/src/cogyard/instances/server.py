@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
 from cogyard.instances.errors import NotAcceptedError, ServerLostError
 from cogyard.instances.events import CompletedEvent, LogEvent, ServerEvent, read_event
 from cogyard.instances.frames import Frames
+from cogyard.instances.limits import MOST_SLOTS
 from cogyard.instances.lines import Line, Lines
 
 PREDICTIONS, TRAININGS = "predictions", "trainings"
@@ -35,6 +36,8 @@ class Health:
     setup_logs: str = ""
     #: The signal that ended setup(), where one did.
     setup_signal: int | None = None
+    #: How many predictions it runs at once; None from a server that does not tell (Cog's).
+    slots: int | None = None
 
     @property
     def ready(self) -> bool:
@@ -96,6 +99,7 @@ class _Whole(msgspec.Struct):
 class _HealthCheck(msgspec.Struct):
     status: str
     setup: _Setup | None = None
+    slots: Annotated[int, msgspec.Meta(ge=1, le=MOST_SLOTS)] | None = None
 
 
 class HttpModelServer:
@@ -113,7 +117,12 @@ class HttpModelServer:
         except (OSError, ValueError):
             return None
         setup = answer.setup or _Setup()
-        return Health(status=answer.status, setup_logs=setup.logs or "", setup_signal=setup.signal)
+        return Health(
+            status=answer.status,
+            setup_logs=setup.logs or "",
+            setup_signal=setup.signal,
+            slots=answer.slots,
+        )
 
     async def predict(self, run: Run) -> AsyncIterator[ServerEvent]:
         """Run a prediction by `PUT /predictions/{id}`, or a training by `PUT /trainings/{id}`, and yield its events."""

@@ -51,6 +51,8 @@ class FakeModel:
 
     behaviour: Behaviour = echo
     slots: int = 1
+    #: What its server tells of them.
+    slots_told: int | None = None
     setup: str = "ok"
     setup_logs: str = "loading weights\n"
     obeys_cancel: bool = True
@@ -148,6 +150,7 @@ class _FakeServer:
             status={"ok": "READY", **broken}.get(setup, "STARTING"),
             setup_logs=self._running.model.setup_logs,
             setup_signal=9 if setup == "worker-killed" else None,
+            slots=self._running.model.slots_told,
         )
 
     async def predict(self, run: Run) -> AsyncIterator[ServerEvent]:
