@@ -19,7 +19,7 @@ from cog_server.inputs.addresses import AddressRule
 from cog_server.inputs.fetch import Fetcher
 from cogyard.compose.gates import UnixGates
 from cogyard.engine import Client, find
-from cogyard.instances.docker import NAME, DockerOptions, DockerRuntime, end_orphans, unfit
+from cogyard.instances.docker import NAME, DockerImages, DockerOptions, DockerRuntime, end_orphans, unfit
 from cogyard.instances.errors import NotAcceptedError
 from cogyard.instances.events import CompletedEvent, LogEvent, ServerEvent
 from cogyard.instances.gate import Gate, Offers
@@ -270,11 +270,33 @@ async def test_orphans_are_found_by_their_label(client: Client, tmp_path: Path) 
     for mark in (name, f"other{name}"):
         label = f"run.cog.instance={mark}/x"
         words = ["run", "--detach", "--rm", "--label", label, "--network", "none", "--entrypoint", "python3"]
-        done = client.call(*words, f"{NAME}:{image.version}", "-c", "import time; time.sleep(600)")
+        done = client.call(
+            *words,
+            DockerImages(client=client, mark=name).name(image.version),
+            "-c",
+            "import time; time.sleep(600)",
+        )
         assert done.returncode == 0, done.stderr
     assert end_orphans(client, name) == 1
     assert end_orphans(client, name) == 0
     assert end_orphans(client, f"other{name}") == 1
+
+
+async def test_an_image_is_taken_back(client: Client, tmp_path: Path) -> None:
+    """From whoever gave it, not from another platform that shares the engine; given again, it runs again."""
+    image = _image("hello")
+    ours, theirs = (DockerImages(client=client, mark=mark_of(tmp_path / name)) for name in ("ours", "theirs"))
+    runtime, other = [await _runtime(client, tmp_path / name, image) for name in ("ours", "theirs")]
+    await runtime.prepare(image.version)
+    async with _live(other, image) as server:
+        assert ours.given() == theirs.given() == frozenset({image.version})
+        assert ours.take_back(image.version)
+        assert ours.given() == frozenset()
+        assert theirs.given() == frozenset({image.version})
+        assert (await _end(server, {"text": "x"})).output == "hello x"
+    assert not ours.take_back(image.version)
+    async with _live(runtime, image) as server:
+        assert (await _end(server, {"text": "y"})).output == "hello y"
 
 
 async def test_a_container_ends_with_whoever_started_it(client: Client, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from cog_server.inputs.fetch import Fetcher
 
 from cogyard.compose.datadir import DataDir
 from cogyard.compose.gates import UnixGates
+from cogyard.compose.given import GivenImages
 from cogyard.compose.keeping import KeptOutputs
 from cogyard.compose.parts import Kept, make_work
 from cogyard.compose.registry import PushedImages
@@ -24,7 +25,7 @@ from cogyard.engine import Client, EngineError, find
 from cogyard.features.services import Services
 from cogyard.fleet.local import LocalFleet
 from cogyard.instances.cgroups import Cgroups
-from cogyard.instances.docker import DockerOptions, DockerRuntime, end_orphans, unfit
+from cogyard.instances.docker import DockerImages, DockerOptions, DockerRuntime, end_orphans, unfit
 from cogyard.instances.environments import UvEnvironments
 from cogyard.instances.gate import App, Gate, Offers
 from cogyard.instances.host import HostOptions
@@ -101,6 +102,19 @@ def make_fleet(ground: Ground) -> tuple[LocalFleet, Choice]:
         gpus=machine().gpus,
     )
     return fleet, choice
+
+
+def make_given(ground: Ground, fleet: LocalFleet, choice: Choice) -> GivenImages | None:
+    """Return what takes images back from Docker, where instances run in it."""
+    client = find("docker") if choice.name == "docker" else None
+    if client is None:
+        return None
+    return GivenImages(
+        images=DockerImages(client=client, mark=ground.folder.mark),
+        versions=ground.services.versions.store,
+        quiet=ground.quiet,
+        running=fleet.deployables,
+    )
 
 
 def _process(ground: Ground) -> ProcessRuntime:

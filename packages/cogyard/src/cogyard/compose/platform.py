@@ -14,7 +14,8 @@ from starlette.types import ASGIApp
 from cogyard.compose.background import Background, every
 from cogyard.compose.collecting import EVERY, ImageCollection
 from cogyard.compose.datadir import DataDir
-from cogyard.compose.instances import Ground, make_fleet
+from cogyard.compose.given import GivenImages
+from cogyard.compose.instances import Ground, make_fleet, make_given
 from cogyard.compose.metrics import LogCounter, Metrics
 from cogyard.compose.parts import (
     Kept,
@@ -73,6 +74,7 @@ class Platform:
         prefetch: Prefetch,
         collect: ImageCollection,
         unpacked: Unpacked,
+        given: GivenImages | None,
     ) -> None:
         self.app = app
         self.services = services
@@ -89,6 +91,7 @@ class Platform:
         self._sweep = sweep
         self._collect = collect
         self._unpacked = unpacked
+        self._given = given
         self._removing: asyncio.Task[None] | None = None
         self._background = Background()
 
@@ -121,6 +124,7 @@ class Platform:
                 application=app,
             )
             fleet, choice = make_fleet(ground)
+            given = make_given(ground, fleet, choice)
             status = StatusFile(folder.status_file, settings.max_instances)
             controller = Controller(
                 fleet,
@@ -158,6 +162,7 @@ class Platform:
                 quiet=ground.quiet,
                 running=fleet.deployables,
             ),
+            given=given,
             collect=ImageCollection(kept=kept, grace=timedelta(seconds=settings.keep_unused_layers)),
         )
 
@@ -195,6 +200,8 @@ class Platform:
         await self._collect()
         # What it took out of the repositories is wanted by nobody any more.
         await self._unpacked.sweep()
+        if self._given is not None:
+            await self._given.sweep()
 
     async def drain(self, *, grace: float) -> None:
         """Start no more instances, let what runs finish for `grace` seconds, end the rest."""

@@ -25,6 +25,7 @@ from typing import IO
 from cogyard.domain.blobs import BlobStore
 from cogyard.domain.capacity import UNCOUNTED, Grant
 from cogyard.engine import Client, EngineError
+from cogyard.engine.client import last_line
 from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
 from cogyard.instances.image import Image, find_image
 from cogyard.instances.inside import FOLDER, GATE_BASE, GATE_SOCKET, RELAY, RELAY_FILE, arrange
@@ -40,7 +41,7 @@ from cogyard.instances.work import VersionSource
 
 #: Tells whose a container is: `<platform>/<instance>`.
 LABEL = "run.cog.instance"
-#: What images are called in the engine; the tag is the version.
+#: What images are called in the engine; the tag is the version, and whose it is: several platforms may share an engine.
 NAME = "cogyard/version"
 _INLET = f"{FOLDER}/in"
 _SOCKET = "model.sock"
@@ -63,6 +64,30 @@ class DockerOptions:
     limits: InstanceLimits = field(default_factory=InstanceLimits)
     #: What `--gpus` says, such as `all`; None for none.
     gpus: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DockerImages:
+    """The images that a platform of this mark has given to an engine."""
+
+    client: Client
+    mark: str
+
+    def name(self, version: str) -> str:
+        """Return what a version's image is called."""
+        return f"{NAME}:{version}-{self.mark}"
+
+    def given(self) -> frozenset[str]:
+        """Return the versions whose images the engine has from us. Blocks; raises EngineError."""
+        listed = self.client.call("image", "ls", "--format", "{{.Tag}}", NAME)
+        if listed.returncode != 0:
+            raise EngineError(f"{self.client.name} did not list its images: {last_line(listed.stderr)}")
+        parts = [tag.rpartition("-") for tag in listed.stdout.split()]
+        return frozenset(version for version, _, mark in parts if version and mark == self.mark)
+
+    def take_back(self, version: str) -> bool:
+        """Remove a version's image; False where a container alone still has it. Blocks; raises EngineError."""
+        return self.client.call("image", "rm", self.name(version)).returncode == 0
 
 
 class DockerRuntime:
@@ -95,8 +120,8 @@ class DockerRuntime:
                 hint="Build the image with `cog build`; only a runtime without isolation starts such a version.",
             )
         weights = await self._weights.place(image, progress)
-        name = f"{NAME}:{version}"
         client = self._options.client
+        name = DockerImages(client=client, mark=self._options.mark).name(version)
         try:
             async with self._one_by_one:
                 if await asyncio.to_thread(client.image, name) is None:
