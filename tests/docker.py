@@ -5,9 +5,9 @@ Tests that use it belong to the xdist group "docker", so that one worker starts 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -50,7 +50,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
     if shutil.which("docker") is None:
         pytest.skip("the docker command is not installed")
     config = tmp_path_factory.mktemp("docker-config")
-    with _only_one(Path(tempfile.gettempdir()) / "cogyard-test-dockerd.lock"):
+    with _only_one():
         for host in _engines():
             if Docker(host, config)("version").returncode == 0:
                 yield Docker(host, config)
@@ -73,15 +73,16 @@ def _missing(why: str) -> NoReturn:
 
 
 @contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    with path.open("a") as lock:
+def _only_one() -> Iterator[None]:
+    """Hold a name that only one process of a network namespace can have; whatever ends it gives the name back."""
+    with socket.socket(socket.AF_UNIX) as name:
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                name.bind("\0cogyard-test-dockerd")
+            except OSError:
                 if time.monotonic() > deadline:
-                    _missing(f"other tests have held {path} for {WAIT_SECONDS} seconds")
+                    _missing(f"other tests have used Docker for {WAIT_SECONDS} seconds")
                 time.sleep(0.2)
             else:
                 break
@@ -93,12 +94,14 @@ def _engines() -> Iterator[str]:
     if "DOCKER_HOST" in os.environ:
         yield os.environ["DOCKER_HOST"]
     yield "unix:///var/run/docker.sock"
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
+    here = Path("/proc/self/ns/net")
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            words = process.read_bytes().decode(errors="replace").split("\0")
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            near = (process / "ns" / "net").readlink() == here.readlink()
         except OSError:
             continue
-        if Path(words[0]).name == "dockerd":
+        if near and Path(words[0]).name == "dockerd":
             yield from (word for word in words if word.startswith("unix://"))
 
 
