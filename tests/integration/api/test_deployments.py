@@ -156,6 +156,18 @@ async def test_predictions_run_on_the_deployments_own_instances(platform: ApiPla
         assert bad.status_code == 422
 
 
+async def test_a_new_deployment_has_nothing_of_a_deleted_one(platform: ApiPlatform) -> None:
+    """Also where it is the next one made, and by the same name."""
+    await _made(platform)
+    async with platform.client() as client:
+        made = (await client.post(f"{PATH}/predictions", json={"input": {"text": "x"}})).json()
+        await client.post(f"/v1/predictions/{made['id']}/cancel")
+        assert (await client.delete(PATH)).status_code == 204
+        await _made(platform)
+        assert (await client.get(f"{PATH}/predictions")).json()["results"] == []
+        assert (await client.get(f"/v1/predictions/{made['id']}")).status_code == 200
+
+
 async def test_waiting_for_a_prediction_of_a_deployment(platform: ApiPlatform) -> None:
     """`Prefer: wait` holds here too."""
     key = await _made(platform)

@@ -44,6 +44,7 @@ _SERVING = (
     " AND x.joined_at IS NOT NULL)"
 )
 _VERSION = "SELECT 1 FROM versions WHERE model_id = ? AND id = ?"
+_NEXT_ID = "UPDATE deployment_ids SET last = last + 1 RETURNING last"
 _USED = "SELECT 1 FROM queue q JOIN predictions p ON p.id = q.prediction_id WHERE p.deployment_id = ? LIMIT 1"
 
 
@@ -55,12 +56,13 @@ class SqlDeployments:
 
     async def add(self, new: NewDeployment) -> Deployment:
         """Keep a new deployment as its release 1."""
-        sql = "INSERT INTO deployments (owner_id, name, model_id, release, created_at) VALUES (?, ?, ?, 1, ?)"
+        sql = "INSERT INTO deployments (id, owner_id, name, model_id, release, created_at) VALUES (?, ?, ?, ?, 1, ?)"
         values = (new.owner_id, new.name, new.model_id, stored(new.created_at))
 
         def work(db: sqlite3.Connection) -> Deployment:
+            key = cast("int", db.execute(_NEXT_ID).fetchone()["last"])
             try:
-                key = cast("int", db.execute(sql, values).lastrowid)
+                db.execute(sql, (key, *values))
             except sqlite3.IntegrityError as error:
                 raise DeploymentExistsError(new.name) from error
             _require_versions(db, new.model_id, new.configuration.versions)
