@@ -127,12 +127,11 @@ def _loop(model: Model, channel: Channel, canceler: Canceler) -> SyncLoop:
 def _serve_async(
     model: Model, channel: Channel, setup: Callable[[], Any] | None, ready: Callable[[], bytes]
 ) -> int:
-    import asyncio
-
     from cog.worker.async_loop import SetupError, serve
+    from cog.worker.precise import run
 
     try:
-        asyncio.run(serve(model, channel.socket, setup, ready))
+        run(serve(model, channel.socket, setup, ready))
     except SetupError as error:
         return fail_setup(channel, error.__cause__ or error)
     return 0
