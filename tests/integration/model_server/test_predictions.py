@@ -105,6 +105,34 @@ def test_cancel_stops_a_sleep_at_once(project: Path) -> None:
         assert server.metric("cog_worker_restarts_total") == 0
 
 
+DEAF = """
+import os, signal, time
+class Predictor:
+    def predict(self, deaf: bool) -> int:
+        if deaf:
+            heard = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+            open("deaf", "w").close()
+            while not os.path.exists("go"):
+                time.sleep(0.01)
+            signal.signal(signal.SIGUSR1, heard)
+            time.sleep(60)
+        return os.getpid()
+"""
+
+
+def test_a_signal_that_is_lost_is_sent_again(tmp_path: Path) -> None:
+    """As when it comes just before the code begins to wait: the prediction ends, and the worker lives on."""
+    (tmp_path / "predict.py").write_text(DEAF)
+    with serving(tmp_path, "predict.py:Predictor", "--cancel-grace", "60") as server:
+        worker = server.result({"deaf": False})["output"]
+        server.post({"deaf": True}, headers={"prefer": "respond-async"}, id="deaf")
+        server.until((tmp_path / "deaf").exists, bool)
+        server.client.post("/predictions/deaf/cancel")
+        (tmp_path / "go").touch()
+        has_status(server, "deaf", "canceled")
+        assert server.result({"deaf": False})["output"] == worker
+
+
 def test_code_that_ignores_a_cancel_is_killed(project: Path) -> None:
     """After the grace period the worker is killed and started anew; the prediction counts as canceled."""
     with (

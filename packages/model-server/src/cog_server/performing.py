@@ -280,7 +280,8 @@ class Performer:
 
     def _send_cancel(self, prediction: Prediction) -> None:
         if prediction.lane is not None:
-            prediction.lane.supervisor.cancel(prediction.tag)
+            running, tag = prediction.lane.running, prediction.tag
+            prediction.lane.supervisor.cancel(tag, lambda: running.get(tag) is prediction)
         if prediction.grace is None:
             prediction.grace = self._loop.call_later(
                 self.limits.cancel_grace, self._fire, prediction, Event.GRACE_OVER

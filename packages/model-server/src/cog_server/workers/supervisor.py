@@ -29,6 +29,8 @@ log = logging.getLogger("cog_server")
 SETUP_LOG_LIMIT = 1 << 20
 """Characters of setup() logs that are kept."""
 HEALTHCHECK_SECONDS = 5.0
+INTERRUPT_AGAIN_SECONDS = 0.05
+"""After so long a canceled prediction that still runs gets a second signal; after twice as long each other."""
 _SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 """Errors of starting a process that say what the machine has too little of at the moment."""
 SHUTDOWN_SECONDS = 5.0
@@ -187,12 +189,18 @@ class Supervisor:
         if self._worker is not None:
             self._worker.send(kind, tag, payload)
 
-    def cancel(self, tag: int) -> None:
-        """Ask the worker to stop one prediction."""
+    def cancel(self, tag: int, runs: Callable[[], bool]) -> None:
+        """Ask the worker to stop one prediction, again and again while it `runs`."""
         if self._worker is not None and self.ready is not None:
             self._worker.send(frames.CANCEL, tag)
             if not self.ready.is_async:
-                self._worker.interrupt()
+                self._interrupt(self._worker, runs, INTERRUPT_AGAIN_SECONDS)
+
+    def _interrupt(self, worker: Worker, runs: Callable[[], bool], again: float) -> None:
+        """Signal a sync worker. One signal can be lost: it may come just before the code begins to wait in C."""
+        if self._worker is worker and runs():
+            worker.interrupt()
+            asyncio.get_running_loop().call_later(again, self._interrupt, worker, runs, 2 * again)
 
     def kill(self, reason: str) -> None:
         """Kill the worker; a new one follows."""
