@@ -32,6 +32,8 @@ PACED_TOKENS = 50
 LINES = 10_000
 FILE = 5 << 20
 SECONDS = 1.5
+CANCEL_SECONDS = 5.0
+"""How long a canceled prediction may take to end; one that takes longer has no figure."""
 LATEST = 120.0
 """Seconds for each peer after which no further round is begun."""
 TITLES = {
@@ -195,12 +197,39 @@ def measure_logs(peer: peers.Peer, server: running.Running, kind: str, row: Row)
         time.sleep(0.02)
 
 
+def measure_cancel(peer: peers.Peer, server: running.Running, kind: str, row: Row) -> None:  # noqa: ARG001 - as the others
+    """Cancel a prediction that sleeps in C; how long until whoever waits for it is answered."""
+    taken = []
+    for number in range(21):
+        name = f"cancel{number}"
+        asked = load.post("/predictions", {"id": name, "input": {"seconds": 30.0}})
+        waiting = load.Connection(server.port, asked, b"canceled")
+        waiting.socket.settimeout(CANCEL_SECONDS)
+        waiting.send()
+        time.sleep(0.05)
+        begun = time.perf_counter()
+        stop = load.Connection(server.port, load.post(f"/predictions/{name}/cancel", {}), b"")
+        stop.send()
+        while (answer := waiting.receive()) is None:
+            pass
+        if answer != (200, True):
+            raise ValueError(f"the canceled prediction was answered {answer}")
+        taken.append(1000 * (time.perf_counter() - begun))
+        for connection in (stop, waiting):
+            connection.socket.close()
+        time.sleep(0.02)
+    for each in taken[1:]:
+        note(row, "cancel of a sleep, ms", each)
+    note(row, "cancel of a sleep, ms, the slowest of 20", max(taken[1:]))
+
+
 MEASURES: dict[str, Callable[[peers.Peer, running.Running, str, Row], None]] = {
     "echo": measure_echo,
     **dict.fromkeys(peers.STREAMS, measure_stream),
     "slots": measure_slots,
     "files": measure_files,
     "logs": measure_logs,
+    "cancel": measure_cancel,
 }
 
 

@@ -65,6 +65,13 @@ class Predictor:
         out.write_bytes(pathlib.Path(file).read_bytes())
         return cog.Path(out)
 """,
+    "cancel": """
+import time
+class Predictor:
+    def predict(self, seconds: float) -> str:
+        time.sleep(seconds)
+        return "slept"
+""",
     "logs": """
 class Predictor:
     def predict(self, n: int) -> int:

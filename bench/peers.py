@@ -17,7 +17,7 @@ import running  # type: ignore[import-not-found]  # as above
 ROOT = Path(__file__).resolve().parent.parent
 VENVS = ROOT / ".cache" / "bench"
 STREAMS = ("stream", "async_stream", "paced", "async_paced")
-ALL = ("echo", *STREAMS, "slots", "files", "logs")
+ALL = ("echo", *STREAMS, "slots", "files", "logs", "cancel")
 SLOTS = 32
 
 Input = dict[str, object]
@@ -126,6 +126,6 @@ COG = Peer(
     requirements=("cog==0.16.12",),
     files=models.older,
     command=("-m", "cog.server.http", "--host", "127.0.0.1"),
-    kinds=("echo", "slots", "files", "logs"),
+    kinds=("echo", "slots", "files", "logs", "cancel"),
     env={"COG_LOG_LEVEL": "warning"},
 )

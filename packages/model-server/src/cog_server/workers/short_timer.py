@@ -56,6 +56,8 @@ class ShortTimer:
             self._loop.add_reader(fd, self._ended)
 
     def _ended(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # started anew meanwhile
+        try:
             os.read(self._fd, 8)
-            self._callback()
+        except BlockingIOError:
+            return  # started anew meanwhile
+        self._callback()
