@@ -2,7 +2,7 @@
 
 Checked: generated pages equal what their generator gives; every repository path named in prose exists; every relative
 link leads somewhere; each page that has a Chinese twin has as many headings and code blocks as it; no two decisions
-have one number.
+have one number; the overview lists every how-to.
 """
 
 from __future__ import annotations
@@ -91,6 +91,14 @@ def misnumbered() -> Iterator[str]:
             yield f"{page.name}: its title does not begin with {number}"
 
 
+def unlisted() -> Iterator[str]:
+    """Yield a line for each how-to that the overview does not lead to."""
+    linked = set(LINK.findall((ROOT / "docs" / "overview.md").read_text(encoding="utf-8")))
+    for page in sorted((ROOT / "docs" / "how-to").glob("*.md")):
+        if f"how-to/{page.name}" not in linked:
+            yield f"docs/overview.md: does not list docs/how-to/{page.name}"
+
+
 def main() -> int:
     """Write or check; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -101,6 +109,7 @@ def main() -> int:
         *(line for page in pages() for line in missing(page)),
         *untranslated(),
         *misnumbered(),
+        *unlisted(),
     ]
     print("\n".join(problems) or "docs: every page is as it should be")
     return 1 if problems else 0
