@@ -15,7 +15,7 @@ import click
 
 from cogyard.cli.console import Console
 from cogyard.cli.errors import CommandError, MisuseError
-from cogyard.cli.options import config_file, engine, gpus, read_variables, setup_timeout, variables
+from cogyard.cli.model_options import ModelOptions, model_options
 from cogyard.cli.run import run_async
 
 if TYPE_CHECKING:
@@ -48,11 +48,7 @@ _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bo
     help="A model that is served already, such as http://localhost:8393; nothing is started then.",
 )
 @click.option("--no-open", is_flag=True, help="Only say where the page is; open no browser.")
-@variables
-@setup_timeout
-@engine
-@gpus
-@config_file
+@model_options
 def playground(
     *,
     image: str | None,
@@ -60,35 +56,18 @@ def playground(
     host: str,
     target: str | None,
     no_open: bool,
-    variables: tuple[str, ...],
-    setup_timeout: float | None,
-    engine: str,
-    gpus: str | None,
-    filename: str,
+    model: ModelOptions,
 ) -> None:
     """Show a page to try the model in a browser: the project of this folder, or IMAGE, or one that is served already.
 
     The form is made from the model's inputs; text appears as it comes. The page loads nothing from elsewhere.
     """
-    from cogyard.cli.running import Wish
-
     if target is not None and image is not None:
         raise MisuseError("an image and --target cannot be used together")
     if target is not None and not target.startswith(("http://", "https://")):
         raise MisuseError(f"--target {target} is not an address", hint="For example: http://localhost:8393")
-    environment = read_variables(variables)
     console = Console()
-    listener = listen(host, port)
-    with listener, tempfile.TemporaryDirectory(prefix="cog-") as scratch:
-        wish = Wish(
-            image=image,
-            filename=filename,
-            engine=engine,
-            gpus=gpus,
-            variables=environment,
-            setup_timeout=setup_timeout,
-            scratch=Path(scratch),
-        )
+    with model.wish(image=image) as wish, listen(host, port) as listener:
         try:
             run_async(_play(wish, target, listener, console, browser=not no_open and sys.stderr.isatty()))
         except KeyboardInterrupt:

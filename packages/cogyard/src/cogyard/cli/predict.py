@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from cogyard.cli.console import Console
 from cogyard.cli.errors import CommandError, MisuseError
+from cogyard.cli.model_options import ModelOptions, model_options
 from cogyard.cli.options import (
-    config_file,
-    engine,
-    gpus,
     input_options,
     output_option,
     read_context,
-    read_variables,
     replicate_token,
-    setup_timeout,
-    variables,
 )
 from cogyard.cli.run import run_async
 
@@ -63,12 +56,8 @@ class Request:
 @click.argument("extra", nargs=-1, metavar="")
 @input_options
 @output_option
-@variables
 @replicate_token
-@setup_timeout
-@engine
-@gpus
-@config_file
+@model_options
 def predict(
     *,
     image: str | None,
@@ -76,12 +65,8 @@ def predict(
     inputs: tuple[str, ...],
     json_text: str | None,
     destination: str | None,
-    variables: tuple[str, ...],
     use_replicate_token: bool,
-    setup_timeout: float | None,
-    engine: str,
-    gpus: str | None,
-    filename: str,
+    model: ModelOptions,
 ) -> None:
     """Run the model once: the project of this folder in an environment made from cog.yaml, or IMAGE.
 
@@ -90,22 +75,11 @@ def predict(
     An image runs in Docker or podman; one built here also without them (--engine none).
     """
     from cogyard.cli.inputting import check_exclusive
-    from cogyard.cli.running import Wish
 
     refuse_inputs((image, *extra))
     check_exclusive(inputs, json_text)
-    environment = read_variables(variables)
     said = read_context(use_replicate_token)
-    with tempfile.TemporaryDirectory(prefix="cog-") as scratch:
-        wish = Wish(
-            image=image,
-            filename=filename,
-            engine=engine,
-            gpus=gpus,
-            variables=environment,
-            setup_timeout=setup_timeout,
-            scratch=Path(scratch),
-        )
+    with model.wish(image=image) as wish:
         run_once(
             Request(wish=wish, inputs=inputs, json=json_text, destination=destination, context=said),
             Console(),

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from cogyard.cli.console import Console
 from cogyard.cli.errors import CommandError, MisuseError, SilentExitError
-from cogyard.cli.options import config_file, engine, gpus, read_variables, setup_timeout, variables
+from cogyard.cli.model_options import ModelOptions, model_options
 
 if TYPE_CHECKING:
     from cog_server.runner import Runner
@@ -67,11 +65,7 @@ class Place:
     show_default=True,
     help="Where that page is; 0 takes any free port.",
 )
-@variables
-@setup_timeout
-@engine
-@gpus
-@config_file
+@model_options
 def serve(
     *,
     image: str | None,
@@ -81,19 +75,12 @@ def serve(
     reload: bool,
     playground: bool,
     playground_port: int,
-    variables: tuple[str, ...],
-    setup_timeout: float | None,
-    engine: str,
-    gpus: str | None,
-    filename: str,
+    model: ModelOptions,
 ) -> None:
     """Serve the model's HTTP API until Ctrl-C, as its image does on port 5000: the project of this folder, or IMAGE.
 
     POST /predictions runs it; GET /openapi.json describes it.
     """
-    from cogyard.cli.running import Wish
-
-    environment = read_variables(variables)
     place = Place(
         host=host,
         port=port,
@@ -101,16 +88,7 @@ def serve(
         reload=reload,
         playground=playground_port if playground else None,
     )
-    with tempfile.TemporaryDirectory(prefix="cog-") as scratch:
-        wish = Wish(
-            image=image,
-            filename=filename,
-            engine=engine,
-            gpus=gpus,
-            variables=environment,
-            setup_timeout=setup_timeout,
-            scratch=Path(scratch),
-        )
+    with model.wish(image=image) as wish:
         _serve(wish, place, Console())
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import json
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
@@ -17,7 +16,7 @@ import click
 
 from cogyard.cli.console import GREEN, RED, YELLOW, Console
 from cogyard.cli.errors import MisuseError, SilentExitError
-from cogyard.cli.options import config_file, engine, gpus, read_variables, setup_timeout, variables
+from cogyard.cli.model_options import ModelOptions, model_options
 from cogyard.cli.run import run_async
 
 if TYPE_CHECKING:
@@ -63,48 +62,30 @@ class Result:
 @click.option("-x", "--exitfirst", "first", is_flag=True, help="End with the first example that fails.")
 @click.option("--list", "listing", is_flag=True, help="Only print the examples' names.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
-@variables
-@setup_timeout
-@engine
-@gpus
-@config_file
+@model_options
 def test(
     *,
     names: tuple[str, ...],
     first: bool,
     listing: bool,
     as_json: bool,
-    variables: tuple[str, ...],
-    setup_timeout: float | None,
-    engine: str,
-    gpus: str | None,
-    filename: str,
+    model: ModelOptions,
 ) -> None:
     """Run the examples of cog-test.yaml, all or those named (* stands for any letters), on one running model.
 
     Ends with 0 when all went as expected, 1 when one did not. How they are written: docs/how-to/test-a-model.md.
     """
-    from cogyard.cli.running import Wish
     from cogyard.project import find_root
     from cogyard.project.examples import read_examples
 
-    environment = read_variables(variables)
-    root = find_root(Path.cwd(), filename)
+    root = find_root(Path.cwd(), model.filename)
     chosen = choose(read_examples(root), names)
     if listing:
         for example in chosen:
             print(example.name)
         return
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="cog-") as scratch:
-        wish = Wish(
-            filename=filename,
-            engine=engine,
-            gpus=gpus,
-            variables=environment,
-            setup_timeout=setup_timeout,
-            scratch=Path(scratch),
-        )
+    with model.wish() as wish:
         session = Session(
             wish=wish, root=root, examples=chosen, first=first, as_json=as_json, console=console
         )
