@@ -117,20 +117,37 @@ async def test_a_manifest_goes_with_its_tags_and_blobs_that_nobody_else_needs(sh
 
 
 async def test_its_index_goes_too_and_what_only_that_named(shelf: Shelf) -> None:
-    """Another platform's image and an attestation go; what is a version, has a tag, or is in another index stays."""
+    """Another platform's image and an attestation go; what has a tag or is in another index stays."""
     gone = await shelf.put("amd64", version=True)
     arm = await shelf.put("arm64", blobs=("arm",))
     tagged = await shelf.put("tagged", tag="arm")
-    version = await shelf.put("version", version=True)
     shared = await shelf.put("shared")
-    index = await shelf.put("index", of=(gone, arm, tagged, version, shared), tag="v1")
+    index = await shelf.put("index", of=(gone, arm, tagged, shared), tag="v1")
     outer = await shelf.put("outer", of=(index,), tag="all")
     other = await shelf.put("other", of=(shared,), tag="v2")
     signature = await shelf.put("signature", about=index)
     await shelf.delete(gone)
     assert await shelf.left(gone, arm, index, outer, signature) == [False] * 5
-    assert await shelf.left(tagged, version, shared, other) == [True] * 4
+    assert await shelf.left(tagged, shared, other) == [True] * 3
     assert await shelf.repositories.tags(REPOSITORY, limit=9, after=None) == ["arm", "v2"]
+
+
+async def test_an_index_in_which_another_version_stands_stays_whole(shelf: Shelf) -> None:
+    """With its tag, and what is about it; it all goes with the last version that stands in it."""
+    amd = await shelf.put("amd64", tag="v1-amd64", version=True)
+    arm = await shelf.put("arm64", tag="v1-arm64", version=True)
+    index = await shelf.put("index", of=(amd, arm), tag="v1")
+    outer = await shelf.put("outer", of=(index,), tag="all")
+    alone = await shelf.put("alone", of=(amd,), tag="only")
+    sbom = await shelf.put("sbom", about=amd)
+    signature = await shelf.put("signature", about=index)
+    await shelf.delete(amd)
+    assert await shelf.left(amd, arm, index, outer, sbom, signature) == [True] * 6
+    assert await shelf.left(alone) == [False]
+    assert await shelf.repositories.tags(REPOSITORY, limit=9, after=None) == ["all", "v1", "v1-arm64"]
+    await shelf.delete(arm)
+    assert await shelf.left(amd, arm, index, outer, sbom, signature) == [False] * 6
+    assert not await shelf.repositories.has_manifests(REPOSITORY)
 
 
 async def test_deeply_nested_indexes_are_no_trouble(shelf: Shelf) -> None:

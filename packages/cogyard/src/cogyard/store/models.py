@@ -25,7 +25,7 @@ from cogyard.features.models.ports import (
 from cogyard.features.versions.ports import VersionInUseError, WhyKept
 from cogyard.store import removing
 from cogyard.store.database import Database
-from cogyard.store.registry import remove_image
+from cogyard.store.removed_images import remove_image
 from cogyard.store.rows import from_json, seek, to_json
 from cogyard.store.times import moment, stored
 

@@ -168,64 +168,6 @@ def drop_repository(db: sqlite3.Connection, repository: str) -> None:
         db.execute(f"DELETE FROM {table} WHERE repository = ?", (repository,))  # noqa: S608 - names of ours
 
 
-def remove_image(db: sqlite3.Connection, repository: str, digest: str) -> None:
-    """Take an image out of a repository, in the transaction that deletes its version.
-
-    With it go its tags, the indexes that name it, what is about any of them (signatures), and the other manifests of
-    those indexes unless one is a version, is named by another index, or has a tag. Blobs that nothing needs then
-    are collected in time.
-    """
-    todo = {digest}
-    # Not by recursion: how deep indexes are nested is up to whoever pushed them.
-    while todo:
-        doomed = _that_need(db, repository, todo)
-        beside: set[str] = set()
-        for each in doomed:
-            key = (repository, each)
-            beside |= {row["digest"] for row in db.execute(_NAMED, key)}
-            db.execute("DELETE FROM registry_tags WHERE repository = ? AND digest = ?", key)
-            db.execute("DELETE FROM registry_references WHERE repository = ? AND manifest = ?", key)
-            db.execute("DELETE FROM registry_manifests WHERE repository = ? AND digest = ?", key)
-        todo = {each for each in beside - doomed if not _is_needed(db, repository, each)}
-
-
-def _that_need(db: sqlite3.Connection, repository: str, digests: set[str]) -> set[str]:
-    """Return these manifests, those that name them or are about them, and so on."""
-    found: set[str] = set()
-    todo = set(digests)
-    while todo:
-        each = todo.pop()
-        found.add(each)
-        more = db.execute(_USERS, {"repository": repository, "digest": each}).fetchall()
-        todo |= {row["digest"] for row in more} - found
-    return found
-
-
-def _is_needed(db: sqlite3.Connection, repository: str, digest: str) -> bool:
-    return db.execute(_NEEDED, {"repository": repository, "digest": digest}).fetchone() is not None
-
-
-_IS_VERSION = """
-SELECT 1 FROM versions v JOIN models m ON m.id = v.model_id JOIN accounts a ON a.id = m.owner_id
-  WHERE v.id = substr({digest}, 8) AND a.username || '/' || m.name = :repository
-"""
-_USERS = f"""
-SELECT manifest AS digest FROM registry_references WHERE repository = :repository AND digest = :digest
-UNION SELECT digest FROM registry_manifests s WHERE repository = :repository AND subject = :digest
-  AND NOT EXISTS ({_IS_VERSION.format(digest="s.digest")})
-"""  # noqa: S608 - the condition above
-# The manifests among what a manifest names.
-_NAMED = """
-SELECT m.digest FROM registry_references r
-JOIN registry_manifests m ON m.repository = r.repository AND m.digest = r.digest
-WHERE r.repository = ? AND r.manifest = ?
-"""
-_NEEDED = f"""
-SELECT 1 FROM registry_references WHERE repository = :repository AND digest = :digest
-UNION ALL SELECT 1 FROM registry_tags WHERE repository = :repository AND digest = :digest
-UNION ALL {_IS_VERSION.format(digest=":digest")}
-LIMIT 1
-"""  # noqa: S608 - the condition above
 _LINK = """
 INSERT INTO registry_blobs (repository, digest, size, linked_at) VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET linked_at = excluded.linked_at
