@@ -161,6 +161,29 @@ def test_a_place_that_is_taken_is_not_overwritten(person: Person, tmp_path: Path
 
 @pytest.mark.network
 @pytest.mark.slow
+def test_a_saved_image_brings_its_weights(person: Person, tmp_path: Path) -> None:
+    """To a machine that has neither project nor registry; without them when that is asked for, which is told."""
+    person.write(uri=str(fill(tmp_path / "source")))
+    person.done("weights", "import")
+    person.done("build", "-t", "words", "--no-load")
+    whole, bare = str(tmp_path / "whole.tar"), str(tmp_path / "bare.tar")
+    assert "with the weights words (13 bytes)" in person.cog("save", "words", "-o", whole).stderr
+    assert "without the weights words" in person.cog("save", "words", "--no-weights", "-o", bare).stderr
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    elsewhere = Person(empty, {**person.env, "COGYARD_CACHE_DIR": str(tmp_path / "cache2")})
+    loaded = elsewhere.cog("load", "-i", bare)
+    assert (loaded.returncode, "without the weights words" in loaded.stderr) == (0, True)
+    assert "files are not here" in elsewhere.failed("predict", "words", "--engine", "none")
+    assert "with the weights words for /src/net" in elsewhere.cog("load", "-i", whole).stderr
+    assert elsewhere.done("predict", "words", "--engine", "none", "-i", "number=2") == "three\n"
+    assert "Weights beside it" in elsewhere.done("inspect", "words")
+    elsewhere.done("save", "words", "-o", str(tmp_path / "again.tar"))
+    assert (tmp_path / "again.tar").read_bytes() == (tmp_path / "whole.tar").read_bytes()
+
+
+@pytest.mark.network
+@pytest.mark.slow
 def test_a_platform_serves_a_model_with_weights(live_platform: LivePlatform, tmp_path: Path) -> None:
     """Pushed beside the image, which has none of them; a second model sends nothing; elsewhere they are fetched."""
     person = Person(tmp_path / "one", dict(live_platform.env))
@@ -188,4 +211,6 @@ def test_a_platform_serves_a_model_with_weights(live_platform: LivePlatform, tmp
     assert (target, (Path(folder) / "lists/words.txt").read_text()) == ("/src/net", "one two three")
     assert (Path(folder) / ".cog/ready").is_file()
     elsewhere.done("pull", repository)
+    elsewhere.done("push", f"{live_platform.host}/{live_platform.owner}/weighty3", "--stored", repository)
+    assert "--check is for" in elsewhere.failed("push", "--stored", repository, "--check", status=2)
     assert elsewhere.done("predict", repository, "--engine", "none", "-i", "number=1") == "two\n"

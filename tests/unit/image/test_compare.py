@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
-from cogyard.image.compare import PackageChange, difference
+from cogyard.image.compare import BesideImage, PackageChange, WeightsChange, beside_of, difference
 from cogyard.oci.config import ImageConfig, RootFs, RunConfig
 from cogyard.oci.descriptor import CONFIG, LAYER_GZIP, MANIFEST, Descriptor
 from cogyard.oci.digest import of
 from cogyard.oci.layout import StoredImage
 from cogyard.oci.manifest import Manifest
+from cogyard.weights.artifact import ARTIFACT, NAME, PLAIN_SIZE, SET_DIGEST
 
 SCHEMA = {"components": {"schemas": {"Input": {"properties": {"a": {"type": "string"}}}}}}
 
 
-def image(layers: list[bytes], **labels: str) -> StoredImage:
-    """Make an image with these layers and labels."""
+def image(layers: list[bytes], weights: dict[str, bytes] | None = None, **labels: str) -> StoredImage:
+    """Make an image with these layers, labels, and weights beside it."""
     config = ImageConfig(
         architecture="amd64",
         os="linux",
@@ -30,6 +32,15 @@ def image(layers: list[bytes], **labels: str) -> StoredImage:
         descriptor=Descriptor(media_type=MANIFEST, digest=of(b""), size=0),
         manifest=Manifest(schema_version=2, config=own, layers=found),
         config=config,
+        beside=tuple(entry(name, content) for name, content in (weights or {}).items()),
+    )
+
+
+def entry(name: str, content: bytes) -> Descriptor:
+    """Make an index's entry of a set of weights."""
+    notes = {NAME: name, SET_DIGEST: of(content), PLAIN_SIZE: str(len(content))}
+    return Descriptor(
+        media_type=MANIFEST, digest=of(content), size=1, artifact_type=ARTIFACT, annotations=notes
     )
 
 
@@ -52,6 +63,27 @@ def test_packages_are_added_removed_and_changed() -> None:
         PackageChange(name="mine", old="https://a.example/x.whl", new="https://a.example/y.whl"),
         PackageChange(name="numpy", old="1.0", new="2.0"),
     )
+
+
+def test_weights_are_compared_by_their_files() -> None:
+    """Added, gone, or of the same name with other files; what an index says of sizes is not trusted to be a number."""
+    old, new = (
+        image([], {"a": b"one", "b": b"same", "gone": b"."}),
+        image([], {"a": b"other", "b": b"same", "c": b""}),
+    )
+    assert difference(old, new).weights == (
+        WeightsChange(
+            name="a",
+            old=BesideImage(name="a", set_digest=of(b"one"), size=3),
+            new=BesideImage(name="a", set_digest=of(b"other"), size=5),
+        ),
+        WeightsChange(name="c", old=None, new=BesideImage(name="c", set_digest=of(b""), size=0)),
+        WeightsChange(name="gone", old=BesideImage(name="gone", set_digest=of(b"."), size=1), new=None),
+    )
+    odd = entry("odd", b"x")
+    assert odd.annotations is not None
+    odd.annotations[PLAIN_SIZE] = "-1"
+    assert beside_of(replace(image([]), beside=(odd,)))[0].size == 0
 
 
 def test_a_schema_that_breaks_callers_is_breaking() -> None:

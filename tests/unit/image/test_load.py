@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from cogyard.image.archive import write_archive
+from cogyard.image.contents import ArchiveError
 from cogyard.image.errors import ImageError
-from cogyard.image.load import ArchiveError, load
+from cogyard.image.load import load
 from cogyard.oci.config import ImageConfig, RootFs
 from cogyard.oci.descriptor import CONFIG, LAYER, LAYER_GZIP, LAYER_ZSTD, MANIFEST, Descriptor
 from cogyard.oci.digest import of
@@ -74,7 +75,9 @@ def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarIn
 
 def take(store: ImageStore, data: bytes, **how: Any) -> tuple[str, ...]:
     """Load an archive; return the names."""
-    return tuple(each.familiar for each in load(store, io.BytesIO(data), architecture="amd64", **how))
+    return tuple(
+        each.reference.familiar for each in load(store, io.BytesIO(data), architecture="amd64", **how)
+    )
 
 
 def docker(config: bytes, layers: list[str], tags: list[str] | None) -> tuple[str, bytes]:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from cogyard.cli.build import Shown, platform_option, size
 from cogyard.cli.console import Console
 from cogyard.cli.errors import MisuseError
+from cogyard.cli.options import Decorator
 
 if TYPE_CHECKING:
+    from cogyard.image.carried import Beside
+    from cogyard.image.load import Loaded
     from cogyard.oci.layout import ImageStore, StoredImage
+
+weights_option: Decorator = click.option(
+    "--no-weights", "weights", flag_value=False, default=True, help="Leave the weights beside the image out."
+)
 
 
 @click.command(short_help="Fetch an image from a registry.")
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
 def pull(*, image: str, platform: str | None) -> None:
     """Fetch an image into the local store. Layers that are here already are not fetched again."""
     from cogyard.image.build import local_store
+    from cogyard.image.compare import beside_of
     from cogyard.image.fetch import pull as fetch
     from cogyard.oci.reference import Reference
 
@@ -30,7 +38,9 @@ def pull(*, image: str, platform: str | None) -> None:
     architecture = _architecture(platform)
     with console.working(f"Pulling {reference.familiar}") as step:
         found = asyncio.run(fetch(local_store(), reference, architecture, progress=Shown(console, step)))
-    console.done(f"Pulled {found.name} ({size(found.manifest.size)} in {len(found.manifest.layers)} layers)")
+    weights = "".join(f", and the weights {each.name} ({size(each.size)})" for each in beside_of(found))
+    layers = f"{size(found.manifest.size)} in {len(found.manifest.layers)} layers"
+    console.done(f"Pulled {found.name} ({layers}{weights})")
     click.echo(found.descriptor.digest)
 
 
@@ -43,10 +53,12 @@ def pull(*, image: str, platform: str | None) -> None:
     metavar="FILE",
     help="Stdout unless given.",
 )
-def save(*, image: str, output: Path | None) -> None:
+@weights_option
+def save(*, image: str, output: Path | None, weights: bool) -> None:
     """Write an image as a tar that `cog load`, `docker load`, podman, skopeo and containerd read.
 
-    It is a docker archive and an OCI layout at once.
+    It is a docker archive and an OCI layout at once. Weights that come beside the image are in it, and what is attached
+    to it; only `cog load` gives them back.
     """
     from cogyard.image.build import local_store
     from cogyard.oci.reference import Reference
@@ -54,32 +66,40 @@ def save(*, image: str, output: Path | None) -> None:
     store = local_store()
     found = store.image(Reference.parse(image))
     if output is not None:
-        write(store, found, output)
-        Console().done(f"Written {output}")
+        write(store, found, output, weights=weights)
         return
     if sys.stdout.isatty():
         raise MisuseError(
             "an image is not for a terminal", hint="Say where to: cog save IMAGE -o FILE, or pipe it."
         )
-    from cogyard.image.archive import write_archive
-
-    write_archive(store, found, sys.stdout.buffer)
+    _write(store, found, sys.stdout.buffer, weights=weights)
     sys.stdout.buffer.flush()
 
 
-def write(store: ImageStore, image: StoredImage, output: Path) -> None:
-    """Write an image into a file, whole or not at all."""
-    from cogyard.image.archive import write_archive
-
+def write(store: ImageStore, image: StoredImage, output: Path, *, weights: bool = True) -> None:
+    """Write an image into a file, whole or not at all, and say so."""
     part = output.with_name(f".{output.name}.part")
     try:
         with part.open("wb") as file:
-            write_archive(store, image, file)
+            beside = _write(store, image, file, weights=weights)
         part.replace(output)
     except OSError as error:
         raise MisuseError(f"{output} cannot be written: {error.strerror}") from None
     finally:
         part.unlink(missing_ok=True)
+    word = "with" if weights else "without"
+    names = [f"{each.name} ({size(each.size)})" for each in beside.weights]
+    Console().done(f"Written {output}" + (f", {word} the weights {', '.join(names)}" if names else ""))
+
+
+def _write(store: ImageStore, image: StoredImage, out: IO[bytes], *, weights: bool) -> Beside:
+    from cogyard.image.archive import write_archive
+    from cogyard.image.carried import Beside
+    from cogyard.weights.kept import local_files
+
+    beside = Beside.of(store, image, local_files() if weights else None)
+    write_archive(store, image, out, beside=beside)
+    return beside
 
 
 @click.command(short_help="Take images from a file.")
@@ -90,28 +110,47 @@ def write(store: ImageStore, image: StoredImage, output: Path) -> None:
 @click.option("-t", "--tag", metavar="NAME", help="The image's name, instead of the one in the file.")
 @platform_option
 def load(*, source: Path | None, tag: str | None, platform: str | None) -> None:
-    """Take every image of a tar into the local store: of `cog save`, `docker save`, `podman save`, or an OCI layout."""
+    """Take every image of a tar into the local store: of `cog save`, `docker save`, `podman save`, or an OCI layout.
+
+    Weights that an archive of `cog save` has are kept on this machine, ready to run and to be pushed.
+    """
     from cogyard.image.build import local_store
     from cogyard.image.load import load as take
     from cogyard.oci.reference import Reference
+    from cogyard.weights.kept import local_files
 
     store, name = local_store(), None if tag is None else Reference.parse(tag)
     architecture = _architecture(platform)
     if source is None:
         if sys.stdin.isatty():
             raise MisuseError("an image is not typed", hint="Say where from: cog load -i FILE, or pipe it.")
-        loaded = take(store, sys.stdin.buffer, architecture=architecture, tag=name)
+        loaded = take(store, sys.stdin.buffer, architecture=architecture, tag=name, files=local_files())
     else:
         try:
             file = source.open("rb")
         except OSError as error:
             raise MisuseError(f"{source} cannot be read: {error.strerror}") from None
         with file:
-            loaded = take(store, file, architecture=architecture, tag=name)
+            loaded = take(store, file, architecture=architecture, tag=name, files=local_files())
     console = Console()
-    for reference in loaded:
-        console.done(f"Loaded {reference.familiar}")
-        click.echo(reference.familiar)
+    for each in loaded:
+        console.done(f"Loaded {each.reference.familiar}")
+        _tell(console, each)
+        click.echo(each.reference.familiar)
+
+
+def _tell(console: Console, loaded: Loaded) -> None:
+    """Say which weights came along, and which did not."""
+    lacking = {each.name for each in loaded.carried.lacking}
+    for each in loaded.carried.weights:
+        if each.name not in lacking:
+            console.say(f"  with the weights {each.name} for {each.target} ({size(each.size)})")
+    if lacking:
+        console.warn(
+            f"the archive was written without the weights {', '.join(sorted(lacking))}, and they are not here",
+            f"`cog pull {loaded.reference.familiar}` fetches them from a registry that has them, "
+            "`cog weights import` in the project makes them.",
+        )
 
 
 def _architecture(platform: str | None) -> str:

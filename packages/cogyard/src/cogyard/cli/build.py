@@ -92,7 +92,6 @@ def build(
         from cogyard.cli.archive import write
 
         write(store, store.image(built.reference), output)
-        console.done(f"Written {output}")
     if load is not False:
         _load(console, store, built, wanted=load is True)
     click.echo(built.digest)

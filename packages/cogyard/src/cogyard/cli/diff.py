@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +13,7 @@ from cogyard.cli.console import GREEN, RED, YELLOW, Console
 from cogyard.cli.errors import SilentExitError
 
 if TYPE_CHECKING:
-    from cogyard.image.compare import Difference, PackageChange
+    from cogyard.image.compare import Difference, PackageChange, WeightsChange
     from cogyard.oci.descriptor import Descriptor
 
 
@@ -56,6 +56,10 @@ def described(found: Difference, console: Console) -> Iterator[str]:
     yield f"Packages: {_count(found.packages)}"
     for package in found.packages:
         yield f"  {_package(package, console)}"
+    if found.weights:
+        yield f"Weights: {_count(found.weights)}"
+    for each in found.weights:
+        yield f"  {_one_weights(each, console)}"
     yield (
         f"Layers: {len(found.shared)} shared ({_sum(found.shared)}), {len(found.added)} new ({_sum(found.added)}), "
         f"{len(found.removed)} gone ({_sum(found.removed)})"
@@ -65,12 +69,24 @@ def described(found: Difference, console: Console) -> Iterator[str]:
             yield f"  {console.paint(mark, colour)} {_layer(layer)}"
 
 
-def _count(packages: tuple[PackageChange, ...]) -> str:
-    if not packages:
+def _count(changes: Sequence[PackageChange | WeightsChange]) -> str:
+    if not changes:
         return "the same"
-    added = sum(each.old is None for each in packages)
-    removed = sum(each.new is None for each in packages)
-    return f"{added} added, {removed} removed, {len(packages) - added - removed} changed"
+    added = sum(each.old is None for each in changes)
+    removed = sum(each.new is None for each in changes)
+    return f"{added} added, {removed} removed, {len(changes) - added - removed} changed"
+
+
+def _one_weights(change: WeightsChange, console: Console) -> str:
+    old, new = (
+        None if each is None else f"{each.set_digest[7:19]} ({size(each.size)})"
+        for each in (change.old, change.new)
+    )
+    if old is None:
+        return f"{console.paint('+', GREEN)} {change.name} {new}"
+    if new is None:
+        return f"{console.paint('-', RED)} {change.name} {old}"
+    return f"{console.paint('~', YELLOW)} {change.name} {old}, now {new}"
 
 
 def _package(change: PackageChange, console: Console) -> str:
@@ -106,6 +122,14 @@ def _plain(found: Difference) -> dict[str, Any]:
                 "breaking": each.breaking,
             }
             for each in changes
+        ],
+        "weights": [
+            {
+                "name": each.name,
+                "old": each.old and each.old.set_digest,
+                "new": each.new and each.new.set_digest,
+            }
+            for each in found.weights
         ],
         "packages": [{"name": each.name, "old": each.old, "new": each.new} for each in found.packages],
         "layers": {

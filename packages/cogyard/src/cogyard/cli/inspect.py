@@ -91,6 +91,8 @@ def _attached(image: StoredImage, *, sbom: bool) -> str:
 
 
 def _described(image: StoredImage) -> list[str]:
+    from cogyard.image.compare import beside_of
+
     labels, run = image.config.labels, image.config.config
     lines = [image.name, image.descriptor.digest]
     if image.index is not None:
@@ -109,6 +111,9 @@ def _described(image: StoredImage) -> list[str]:
         notes = layer.annotations or {}
         kind, title = notes.get("run.cog.layer", "base"), notes.get("run.cog.layer.title", "")
         lines.append(f"  {layer.digest[7:19]}  {size(layer.size):>9}  {kind:8}  {title}".rstrip())
+    if weights := beside_of(image):
+        lines += ["", "Weights beside it"]
+        lines += [f"  {each.name}  {size(each.size)}  {each.set_digest}" for each in weights]
     if labels:
         lines += ["", "Labels"]
         lines += [f"  {name}  {_shown(value)}" for name, value in sorted(labels.items())]
@@ -125,10 +130,14 @@ def _shown(value: str) -> str:
 
 
 def _whole(image: StoredImage) -> dict[str, Any]:
+    from cogyard.image.compare import beside_of
     from cogyard.oci.manifest import encode
 
     return {
         **summary(image),
+        "weights": [
+            {"name": each.name, "setDigest": each.set_digest, "size": each.size} for each in beside_of(image)
+        ],
         "manifest": json.loads(encode(image.manifest)),
         "config": json.loads(encode(image.config)),
     }

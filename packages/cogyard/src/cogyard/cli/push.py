@@ -38,21 +38,39 @@ from cogyard.cli.sending import sending
     help="Push only when the examples of cog-test.yaml pass and the schema breaks no caller of the pushed `latest`.",
 )
 @click.option("--force", is_flag=True, help="With --check: push a schema that breaks callers all the same.")
+@click.option(
+    "--stored",
+    metavar="IMAGE",
+    help="Send this image of the local store as it is; nothing is built, no project needed.",
+)
 @config_file
-def push(*, image: str | None, checked: bool, force: bool, filename: str, **asked: Any) -> None:
+@click.pass_context
+def push(
+    context: click.Context,
+    /,
+    *,
+    image: str | None,
+    checked: bool,
+    force: bool,
+    stored: str | None,
+    filename: str,
+    **asked: Any,
+) -> None:
     """Build the image and send it to a registry, as HOST/OWNER/NAME.
 
     On a platform of Cogyard the push makes a version of the model; a model that is not there yet is made, private.
     Credentials are those of `cog login`, or docker's. Only what the registry lacks is sent, and an upload that broke
-    off goes on where it was, also when the command is called again.
+    off goes on where it was, also when the command is called again. Weights beside an image go with it.
     """
     from cogyard.cli.prepare import open_project
     from cogyard.image.sender import Sender
     from cogyard.oci.reference import Reference
 
     console = Console()
-    project = open_project(filename, Console(quiet=True))
-    name = image or project.image or project.config.model
+    if stored is not None:
+        _refuse_with_stored(context)
+    project = open_project(filename, Console(quiet=True)) if stored is None else None
+    name = image or (stored if project is None else project.image or project.config.model)
     if name is None:
         raise MisuseError(
             "it is not said where to push to",
@@ -67,15 +85,31 @@ def push(*, image: str | None, checked: bool, force: bool, filename: str, **aske
         from cogyard.image.build import local_store  # while the registry is asked
 
         store = local_store()
-        built = build_image(console, store, filename, Wish(tag=name, **asked), allowed=sender.allowed)
+        if stored is not None:
+            reference = Reference.parse(store.image(Reference.parse(stored)).name)
+            sender.allowed()
+        else:
+            wish = Wish(tag=name, **asked)
+            reference = build_image(console, store, filename, wish, allowed=sender.allowed).reference
         if checked:
-            check_schema(console, store.image(built.reference), target, force=force)
+            check_schema(console, store.image(reference), target, force=force)
             check_examples(console, filename)
         with sending(console, f"Pushing {target.familiar}") as watcher:
-            pushed = sender.send(store, built.reference, watcher)
+            pushed = sender.send(store, reference, watcher)
     console.done(
         f"Pushed {target.familiar} ({size(pushed.uploaded)} sent, {size(watcher.spared)} were there already)"
     )
     if pushed.page is not None:
         console.say(f"\nRun your model: {pushed.page}")
     click.echo(f"{target.name}@{pushed.digest}")
+
+
+def _refuse_with_stored(context: click.Context) -> None:
+    """Refuse options that say how to build, or what to try, beside --stored."""
+    given = click.core.ParameterSource.COMMANDLINE
+    for option in context.command.params:
+        name = option.name or ""
+        if name not in {"image", "stored"} and context.get_parameter_source(name) is given:
+            raise MisuseError(
+                f"{option.opts[0]} is for an image that is built from its project, and --stored builds none"
+            )

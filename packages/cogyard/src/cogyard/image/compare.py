@@ -1,4 +1,4 @@
-"""What differs between two images of a model: its schema, its packages, its layers. Pure."""
+"""What differs between two images of a model: its schema, its packages, its weights, its layers. Pure."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import msgspec
 from cogyard.domain.compatibility import Change, compare
 from cogyard.oci.descriptor import Descriptor
 from cogyard.oci.layout import StoredImage
+from cogyard.weights.artifact import NAME, PLAIN_SIZE, SET_DIGEST, is_entry
 
 SCHEMA, FREEZE = "run.cog.openapi_schema", "run.cog.pip_freeze"
 
@@ -28,11 +29,30 @@ class PackageChange:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BesideImage:
+    """A set of weights beside an image, as the index says: its name, the digest of its files, their bytes."""
+
+    name: str
+    set_digest: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeightsChange:
+    """One set of weights: added (no `old`), removed (no `new`) or of other files."""
+
+    name: str
+    old: BesideImage | None
+    new: BesideImage | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
     """What differs. `schema` is None when one of the images does not say what it takes and gives."""
 
     schema: tuple[Change, ...] | None
     packages: tuple[PackageChange, ...]
+    weights: tuple[WeightsChange, ...]
     shared: tuple[Descriptor, ...]
     added: tuple[Descriptor, ...]
     removed: tuple[Descriptor, ...]
@@ -50,9 +70,37 @@ def difference(old: StoredImage, new: StoredImage) -> Difference:
     return Difference(
         schema=None if before is None or after is None else compare(before, after),
         packages=_packages(old.config.labels.get(FREEZE, ""), new.config.labels.get(FREEZE, "")),
+        weights=_weights(old, new),
         shared=tuple(each for digest, each in theirs.items() if digest in ours),
         added=tuple(each for digest, each in theirs.items() if digest not in ours),
         removed=tuple(each for digest, each in ours.items() if digest not in theirs),
+    )
+
+
+def beside_of(image: StoredImage) -> tuple[BesideImage, ...]:
+    """Return the weights beside an image, by what its index says of them."""
+    found = []
+    for each in image.beside:
+        notes = each.annotations or {}
+        if is_entry(each):
+            told = notes.get(PLAIN_SIZE, "")
+            number = int(told) if told.isascii() and told.isdigit() and len(told) < 16 else 0
+            found.append(
+                BesideImage(name=notes.get(NAME, "?"), set_digest=notes.get(SET_DIGEST, ""), size=number)
+            )
+    return tuple(found)
+
+
+def _weights(old: StoredImage, new: StoredImage) -> tuple[WeightsChange, ...]:
+    before, after = ({each.name: each for each in beside_of(image)} for image in (old, new))
+    changes = [
+        WeightsChange(name=name, old=before.get(name), new=after.get(name))
+        for name in sorted(before.keys() | after.keys())
+    ]
+    return tuple(
+        each
+        for each in changes
+        if each.old is None or each.new is None or each.old.set_digest != each.new.set_digest
     )
 
 

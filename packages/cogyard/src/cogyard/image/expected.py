@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from cogyard.oci.descriptor import Descriptor
+from cogyard.oci.descriptor import INDEX, Descriptor, Platform
 from cogyard.oci.layout import ImageStore
+from cogyard.oci.manifest import Index, decode, describe
 from cogyard.project import Project
 from cogyard.project.ignore import SourceFile
 from cogyard.weights.artifact import Artifact
@@ -39,6 +40,26 @@ def keep(store: ImageStore, artifacts: Sequence[Artifact]) -> list[Descriptor]:
         store.write(each.config())
         store.write(each.manifest())
     return [each.entry() for each in artifacts]
+
+
+def index_of(
+    store: ImageStore,
+    image: Descriptor,
+    where: Platform,
+    entries: Sequence[Descriptor],
+    *,
+    there: Descriptor | None = None,
+) -> Descriptor:
+    """Write the index of one image and what comes beside it; the one that is `there`, if it names just these."""
+    own = Descriptor(media_type=image.media_type, digest=image.digest, size=image.size, platform=where)
+    every = [own, *entries]
+    if there is not None:
+        known = decode(store.read(there.digest), Index, what=f"the index {there.digest}")
+        if {each.digest for each in known.manifests} == {each.digest for each in every}:
+            return there
+    descriptor, data = describe(Index(schema_version=2, media_type=INDEX, manifests=every), INDEX)
+    store.write(data)
+    return descriptor
 
 
 def kept(store: ImageStore, entries: Iterable[Descriptor]) -> tuple[Artifact, ...]:

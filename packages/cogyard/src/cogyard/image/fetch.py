@@ -6,17 +6,15 @@ import os
 from dataclasses import replace
 from functools import partial
 
-import msgspec
-
-from cogyard.image.expected import keep
+from cogyard.image.expected import index_of, keep
 from cogyard.image.progress import Progress, Silent
 from cogyard.oci import flows
 from cogyard.oci.authorization import Scope
 from cogyard.oci.client import RegistryClient
-from cogyard.oci.descriptor import INDEX, Descriptor, Platform
+from cogyard.oci.descriptor import Descriptor, Platform
 from cogyard.oci.errors import ImageNotFoundError, RegistryNotFoundError
 from cogyard.oci.layout import ImageStore, StoredImage
-from cogyard.oci.manifest import Index, decode_any, describe
+from cogyard.oci.manifest import Index, decode_any
 from cogyard.oci.reference import DEFAULT_HOST, Reference
 from cogyard.oci.settings import connect, mirrored
 from cogyard.oci.transfer import Moved, look_at_image, pull_image
@@ -47,21 +45,13 @@ async def pull(
             pulled = await pull_image(registry, store, source, architecture, on_moved)
             beside = [each for each in pulled.beside if is_entry(each)]
             weights = Weights(files=local_files(), store=store, on_moved=on_moved)
-            artifacts = [await weights.pull(registry, source, each.digest) for each in beside]
+            artifacts = [await weights.pull(registry, source, each.digest, whole=True) for each in beside]
         name = pulled.descriptor
         if artifacts:
-            name = _index(store, name, architecture, keep(store, artifacts))
+            where = Platform(os="linux", architecture=architecture)
+            name = index_of(store, name, where, keep(store, artifacts))
         store.tag(reference, name)
     return store.image(reference)
-
-
-def _index(store: ImageStore, image: Descriptor, architecture: str, weights: list[Descriptor]) -> Descriptor:
-    """Write the index of one image and what comes beside it."""
-    own = msgspec.structs.replace(image, platform=Platform(os="linux", architecture=architecture))
-    index = Index(schema_version=2, media_type=INDEX, manifests=[own, *weights])
-    descriptor, data = describe(index, INDEX)
-    store.write(data)
-    return descriptor
 
 
 async def look_up(

@@ -7,38 +7,27 @@ is refused. An image gets its name when everything it needs is here.
 
 from __future__ import annotations
 
-import hashlib
-import posixpath
-import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import IO, cast
+from functools import partial
+from typing import IO
 
 import msgspec
 
-from cogyard.image.errors import ImageError
+from cogyard.image.carried import REFERRERS, Carried, take_weights
+from cogyard.image.contents import ArchiveError, ArchiveFile, Contents, read
+from cogyard.image.expected import index_of, keep
 from cogyard.oci import descriptor as media
 from cogyard.oci.config import ImageConfig
-from cogyard.oci.descriptor import Descriptor
+from cogyard.oci.descriptor import Descriptor, Platform
 from cogyard.oci.errors import InvalidReferenceError, OciError
-from cogyard.oci.forward import ForwardReader, ForwardTarInfo
 from cogyard.oci.layout import REF_NAME, ImageStore
 from cogyard.oci.manifest import MAX_MANIFEST, Document, Index, Manifest, decode, decode_any, describe
-from cogyard.oci.plain import BROKEN, GZIP, TELLING, ZSTD, plain
 from cogyard.oci.reference import Reference
-
-MOST_MEMBERS = 10_000
-MOST_BYTES = 1 << 40
-"""Of a whole archive, uncompressed. The disk ends before, with an error of its own."""
+from cogyard.weights.artifact import config_of, is_entry
+from cogyard.weights.files import WeightFiles
 
 _CONTAINERD_NAME = "io.containerd.image.name"
-_CHUNK = 1 << 20
-_UNREADABLE: tuple[type[Exception], ...] = (*BROKEN, UnicodeError)
-
-
-class ArchiveError(ImageError):
-    """The archive is not one of images, or not an honest one."""
-
-    code = "archive_invalid"
 
 
 class _Saved(msgspec.Struct, rename={"config": "Config", "layers": "Layers", "tags": "RepoTags"}):
@@ -50,33 +39,6 @@ class _Saved(msgspec.Struct, rename={"config": "Config", "layers": "Layers", "ta
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _File:
-    digest: str
-    size: int
-    kind: str
-    """Its media type, if it is a layer."""
-
-
-@dataclass(slots=True)
-class _Contents:
-    """The archive's files by name, and what its links mean."""
-
-    files: dict[str, _File] = field(default_factory=dict)
-    links: dict[str, str] = field(default_factory=dict)
-
-    def get(self, name: str) -> _File | None:
-        """Return a file by its name or a link's; docker writes a layer that is there twice as a link."""
-        return self.files.get(self.links.get(name, name))
-
-    def need(self, name: str) -> _File:
-        """Return a file. Raises ArchiveError."""
-        found = self.get(posixpath.normpath(name))
-        if found is None:
-            raise ArchiveError(f"the archive names {name[:100]!r}, which it does not hold")
-        return found
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
     """An image of an archive, all of it in the store. `ref` is what a layout calls it, which may be a lone tag."""
 
@@ -84,21 +46,60 @@ class Found:
     descriptor: Descriptor
     ref: str = ""
     of_layout: bool
+    beside: tuple[Descriptor, ...] = ()
+    """How its weights stand in the index that names it."""
+    index: Descriptor | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """An image that has its name now, and the weights that came with it."""
+
+    reference: Reference
+    carried: Carried = field(default_factory=Carried)
 
 
 def load(
-    store: ImageStore, stream: IO[bytes], *, architecture: str, tag: Reference | None = None
-) -> tuple[Reference, ...]:
+    store: ImageStore,
+    stream: IO[bytes],
+    *,
+    architecture: str,
+    tag: Reference | None = None,
+    files: WeightFiles | None = None,
+) -> tuple[Loaded, ...]:
     """Keep every image of a tar, compressed by gzip or zstd or not, under its own name, or the only one under `tag`.
 
-    Of an index the image for linux on `architecture` is kept. Raises ArchiveError, and the store's errors; nothing is
-    named then.
+    Of an index the image for linux on `architecture` is kept, and the weights beside it where `files` keeps weights.
+    What is attached to an image stays so. Raises ArchiveError, ArtifactInvalidError, and the store's errors; nothing
+    is named then.
     """
     with store.working():
-        named = _named(images_in(store, stream, architecture=architecture), tag)
-        for reference, descriptor in named:
+        contents = read(store, stream)
+        named = _named(_found(store, contents, architecture), tag)
+        carried = {
+            each.descriptor.digest: take_weights(
+                store,
+                files,
+                each.beside,
+                need=partial(_blob, contents),
+                holds=lambda digest: contents.get(_path(digest)) is not None,
+                spare=partial(_is_spare, store, contents, [one for _, one in named]),
+            )
+            for _, each in named
+            if files is not None and each.beside
+        }
+        _attach(store, contents, {each.descriptor.digest for _, each in named})
+        loaded = []
+        for reference, each in named:
+            weights = carried.get(each.descriptor.digest, Carried())
+            descriptor = each.descriptor
+            if weights.weights:
+                where = Platform(os="linux", architecture=architecture)
+                entries = keep(store, weights.weights)
+                descriptor = index_of(store, descriptor, where, entries, there=each.index)
             store.tag(reference, descriptor)
-    return tuple(reference for reference, _ in named)
+            loaded.append(Loaded(reference=reference, carried=weights))
+    return tuple(loaded)
 
 
 def images_in(store: ImageStore, stream: IO[bytes], *, architecture: str) -> list[Found]:
@@ -106,7 +107,10 @@ def images_in(store: ImageStore, stream: IO[bytes], *, architecture: str) -> lis
 
     Raises ArchiveError, and the store's errors.
     """
-    contents = _read(store, stream)
+    return _found(store, read(store, stream), architecture)
+
+
+def _found(store: ImageStore, contents: Contents, architecture: str) -> list[Found]:
     if contents.get("oci-layout") and contents.get("index.json"):
         return _of_layout(store, contents, architecture)
     if contents.get("manifest.json"):
@@ -117,13 +121,38 @@ def images_in(store: ImageStore, stream: IO[bytes], *, architecture: str) -> lis
     )
 
 
-def _named(found: list[Found], tag: Reference | None) -> list[tuple[Reference, Descriptor]]:
+def _is_spare(store: ImageStore, contents: Contents, found: Sequence[Found], digest: str) -> bool:
+    """Say whether a blob came just now, and no image of the archive is made of it."""
+    file = contents.get(_path(digest))
+    manifests = [
+        decode(store.read(each.descriptor.digest), Manifest, what=each.descriptor.digest) for each in found
+    ]
+    needed = {layer.digest for each in manifests for layer in [each.config, *each.layers]}
+    return file is not None and file.new and digest not in needed
+
+
+def _attach(store: ImageStore, contents: Contents, images: set[str]) -> None:
+    """Attach to the archive's images what it lists as being about them."""
+    if (listing := contents.get(REFERRERS)) is None:
+        return
+    about: dict[str, list[Manifest]] = {}
+    for entry in _document(store, listing, Index, what=f"the archive's {REFERRERS}").manifests:
+        document = _document(store, _blob(contents, entry), Manifest, what=f"the manifest {entry.digest}")
+        for blob in [document.config, *document.layers]:
+            _blob(contents, blob)
+        if document.subject is not None and document.subject.digest in images:
+            about.setdefault(document.subject.digest, []).append(document)
+    for subject, manifests in about.items():
+        store.attach(subject, manifests)
+
+
+def _named(found: list[Found], tag: Reference | None) -> list[tuple[Reference, Found]]:
     if tag is not None:
         if len(found) != 1:
             raise ArchiveError(f"the archive has {len(found)} images, so one name is not enough for them")
-        return [(tag, found[0].descriptor)]
+        return [(tag, found[0])]
     try:
-        named = [(Reference.parse(name), each.descriptor) for each in found for name in each.names]
+        named = [(Reference.parse(name), each) for each in found for name in each.names]
     except InvalidReferenceError as error:
         raise ArchiveError(f"the archive gives an image a name that is none: {error.message}") from None
     if any(not each.names for each in found):
@@ -131,67 +160,7 @@ def _named(found: list[Found], tag: Reference | None) -> list[tuple[Reference, D
     return named
 
 
-def _read(store: ImageStore, stream: IO[bytes]) -> _Contents:
-    contents = _Contents()
-    try:
-        reader = ForwardReader(plain(stream), MOST_BYTES, refuse=ArchiveError, too_large=_too_large)
-        with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r:", tarinfo=ForwardTarInfo) as archive:
-            for count, member in enumerate(archive, start=1):
-                if count > MOST_MEMBERS:
-                    raise ArchiveError(f"the archive has more than {MOST_MEMBERS} members")
-                _take(store, archive, member, contents)
-                archive.members = []  # type: ignore[attr-defined] # tarfile keeps every member otherwise
-    except _UNREADABLE as error:
-        raise ArchiveError(f"the archive cannot be read: {error}") from None
-    return contents
-
-
-def _too_large(limit: int) -> ArchiveError:
-    return ArchiveError(f"the archive has more than {limit} bytes")
-
-
-def _take(store: ImageStore, archive: tarfile.TarFile, member: tarfile.TarInfo, contents: _Contents) -> None:
-    name = posixpath.normpath(member.name)
-    if name.startswith(("/", "../")) or name == ".." or "\0" in name:
-        raise ArchiveError(f"the archive holds {member.name[:100]!r}, which leads out of it")
-    if member.isdir():
-        return
-    if member.issym() or member.islnk():
-        base = posixpath.dirname(name) if member.issym() else ""
-        target = posixpath.normpath(posixpath.join(base, member.linkname))
-        if target.startswith(("/", "../")) or target == "..":
-            raise ArchiveError(f"the link {name[:100]!r} leads out of the archive")
-        contents.links[name] = target
-        return
-    source = archive.extractfile(member) if member.isreg() else None
-    if source is None:
-        raise ArchiveError(
-            f"{name[:100]!r} is neither a file nor a folder; an archive of images has no others"
-        )
-    digest, first = hashlib.sha256(), b""
-    with store.writer() as writer:
-        left = member.size
-        while left and (chunk := source.read(min(left, _CHUNK))):
-            first = first or chunk[:TELLING]
-            left -= len(chunk)
-            digest.update(chunk)
-            writer.file.write(chunk)
-        if left:
-            raise ArchiveError(f"the archive ends in the middle of {name[:100]!r}")
-        found = f"sha256:{digest.hexdigest()}"
-        if name.startswith("blobs/") and name != f"blobs/sha256/{found.removeprefix('sha256:')}":
-            raise ArchiveError(f"{name[:100]!r} holds something else: its digest is {found}")
-        writer.commit(found)
-    contents.files[name] = _File(digest=found, size=member.size, kind=_kind(first))
-
-
-def _kind(first: bytes) -> str:
-    if first.startswith(GZIP):
-        return media.LAYER_GZIP
-    return media.LAYER_ZSTD if first.startswith(ZSTD) else media.LAYER
-
-
-def _of_layout(store: ImageStore, contents: _Contents, architecture: str) -> list[Found]:
+def _of_layout(store: ImageStore, contents: Contents, architecture: str) -> list[Found]:
     index = _document(store, contents.need("index.json"), Index, what="the archive's index.json")
     found = []
     for entry in index.manifests:
@@ -199,13 +168,29 @@ def _of_layout(store: ImageStore, contents: _Contents, architecture: str) -> lis
         name = notes.get(_CONTAINERD_NAME) or notes.get(REF_NAME, "")
         # A lone tag is no name: whose tag, the layout does not say.
         names = (name,) if "/" in name or ":" in name else ()
-        image = _image(store, contents, entry, architecture)
-        found.append(Found(names=names, descriptor=image, ref=notes.get(REF_NAME, ""), of_layout=True))
+        image, beside, of = _image(store, contents, entry, architecture)
+        found.append(
+            Found(
+                names=names,
+                descriptor=image,
+                ref=notes.get(REF_NAME, ""),
+                of_layout=True,
+                beside=beside,
+                index=of,
+            )
+        )
     return found
 
 
-def _image(store: ImageStore, contents: _Contents, entry: Descriptor, architecture: str) -> Descriptor:
-    """Return an image whose blobs are all here; of an index, the one for the architecture."""
+def _image(
+    store: ImageStore, contents: Contents, entry: Descriptor, architecture: str
+) -> tuple[Descriptor, tuple[Descriptor, ...], Descriptor | None]:
+    """Return an image whose blobs are all here; of an index, the one for the architecture, with the weights beside it.
+
+    The third is the index, if it was one.
+    """
+    beside: tuple[Descriptor, ...] = ()
+    index: Descriptor | None = None
     for _ in range(2):
         data = store.read(_blob(contents, entry).digest)
         document = decode_any(data, entry.media_type, what=f"the manifest {entry.digest}")
@@ -213,11 +198,17 @@ def _image(store: ImageStore, contents: _Contents, entry: Descriptor, architectu
             for blob in [document.config, *document.layers]:
                 _blob(contents, blob)
             kind = entry.media_type if entry.media_type in media.MANIFESTS else media.MANIFEST
-            return Descriptor(media_type=kind, digest=entry.digest, size=len(data))
+            return Descriptor(media_type=kind, digest=entry.digest, size=len(data)), beside, index
+        beside = tuple(each for each in document.manifests if is_entry(each))
+        index = Descriptor(media_type=entry.media_type, digest=entry.digest, size=len(data))
+        for each in beside:
+            manifest = store.read(_blob(contents, each).digest)
+            _blob(contents, config_of(manifest))
         fitting = [
             each
             for each in document.manifests
-            if each.platform is not None
+            if not is_entry(each)
+            and each.platform is not None
             and (each.platform.os, each.platform.architecture) == ("linux", architecture)
         ]
         if not fitting:
@@ -226,14 +217,18 @@ def _image(store: ImageStore, contents: _Contents, entry: Descriptor, architectu
     raise ArchiveError("the archive has an index of indexes")
 
 
-def _blob(contents: _Contents, wanted: Descriptor) -> _File:
-    found = contents.need(f"blobs/sha256/{wanted.digest.removeprefix('sha256:')}")
+def _blob(contents: Contents, wanted: Descriptor) -> ArchiveFile:
+    found = contents.need(_path(wanted.digest))
     if found.size != wanted.size:
         raise ArchiveError(f"{wanted.digest} has {found.size} bytes, not {wanted.size} as is said of it")
     return found
 
 
-def _of_docker(store: ImageStore, contents: _Contents) -> list[Found]:
+def _path(digest: str) -> str:
+    return f"blobs/sha256/{digest.removeprefix('sha256:')}"
+
+
+def _of_docker(store: ImageStore, contents: Contents) -> list[Found]:
     listing = contents.need("manifest.json")
     try:
         images = msgspec.json.decode(store.read(listing.digest), type=list[_Saved])
@@ -245,7 +240,7 @@ def _of_docker(store: ImageStore, contents: _Contents) -> list[Found]:
     ]
 
 
-def _saved(store: ImageStore, contents: _Contents, saved: _Saved) -> Descriptor:
+def _saved(store: ImageStore, contents: Contents, saved: _Saved) -> Descriptor:
     own = contents.need(saved.config)
     config = _document(store, own, ImageConfig, what="the image's configuration")
     files = [contents.need(each) for each in saved.layers]
@@ -266,7 +261,7 @@ def _saved(store: ImageStore, contents: _Contents, saved: _Saved) -> Descriptor:
     return descriptor
 
 
-def _document(store: ImageStore, file: _File, kind: type[Document], *, what: str) -> Document:
+def _document(store: ImageStore, file: ArchiveFile, kind: type[Document], *, what: str) -> Document:
     if file.size > MAX_MANIFEST:
         raise ArchiveError(f"{what} has {file.size} bytes; the limit is {MAX_MANIFEST}")
     try:

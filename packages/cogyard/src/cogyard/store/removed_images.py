@@ -1,9 +1,9 @@
 """What leaves the registry with a deleted version's image, in SQL.
 
 Theory of operation. A version is named by its manifest alone or through an index, so the indexes that name it go with
-it, and their tags. An index in which another version stands is that version's too: it stays, and since one with a hole
-in it can be pulled by nobody, so does all that it names, the deleted version's manifest as well. That goes with the last
-of them.
+it, and their tags. An index in which another version stands is that version's too: it stays, and since nobody can pull
+one with a hole in it, so does all that it names, the deleted version's manifest as well. That goes with the last of
+them.
 """
 
 from __future__ import annotations

@@ -11,16 +11,16 @@ from pathlib import Path
 from cogyard.oci import flows
 from cogyard.oci.authorization import Scope
 from cogyard.oci.client import RegistryClient
-from cogyard.oci.descriptor import LAYER_GZIP, MANIFEST, Descriptor
+from cogyard.oci.descriptor import LAYER, MANIFEST, Descriptor
 from cogyard.oci.exchange import Flow
 from cogyard.oci.joined import Joined
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.reference import Reference
 from cogyard.oci.transfer import Moved, each_of
 from cogyard.weights.artifact import Artifact, WeightFile, WeightLayer, config_of, read_artifact
+from cogyard.weights.content import blob_of, is_its_file, layer_content
 from cogyard.weights.errors import FilesMissingError
 from cogyard.weights.files import WeightFiles
-from cogyard.weights.packing import Member, body_of, pack
 from cogyard.weights.unpack import take_layer
 
 OnMoved = Callable[[Moved], None]
@@ -54,7 +54,7 @@ class Weights:
         data = artifact.manifest()
         if await client.run(there, scope):
             for each in artifact.layers:
-                self.on_moved(Moved(descriptor=_blob(each), how=flows.PRESENT))
+                self.on_moved(Moved(descriptor=blob_of(each), how=flows.PRESENT))
         else:
             config, named = artifact.config(), config_of(data)
             await client.run(lambda: flows.push_blob(target.repository, named, config), scope)
@@ -68,7 +68,7 @@ class Weights:
     async def _push_layer(
         self, client: RegistryClient, artifact: Artifact, target: Reference, layer: WeightLayer
     ) -> None:
-        blob, scope = _blob(layer), Scope(repository=target.repository, actions="pull,push")
+        blob, scope = blob_of(layer), Scope(repository=target.repository, actions="pull,push")
         if await client.run(partial(flows.blob_there, target.repository, layer.digest), scope):
             self.on_moved(Moved(descriptor=blob, how=flows.PRESENT))
             self.store.add_origin(layer.digest, target.name)
@@ -90,47 +90,53 @@ class Weights:
         self.on_moved(Moved(descriptor=blob, how=how))
 
     def _content(self, artifact: Artifact, layer: WeightLayer) -> Path | Joined:
-        """Return a layer's bytes: of the image store, or put together from the files."""
-        if self.store.has(_blob(layer)):
-            return self.store.path(layer.digest)
-        within = [each for each in artifact.files if each.layer == layer.digest]
-        lacking = self.files.missing(within)
-        members = tuple(Member(path=each.path, size=each.size, digest=each.digest) for each in within)
-        if not lacking and layer.media_type == LAYER_GZIP:
-            ordered = tuple(sorted(members, key=lambda each: each.path.encode()))
-            if pack(ordered, self.files.path, self.store, alone=1 << 62).layer.digest == layer.digest:
-                return self.store.path(layer.digest)
-        elif not lacking and len(members) == 1:
-            body = body_of(members[0], self.files.path(members[0].digest))
-            if body.size == layer.size:
-                return body
-        raise FilesMissingError(
-            f"a layer of the weights {artifact.name} is neither in the registry nor on this machine, "
-            f"with {within[0].path[:100]!r} in it",
-            hint=f"cog weights import {artifact.name}",
-        )
+        found = layer_content(artifact, layer, self.files, self.store)
+        if found is None:
+            first = next(each.path for each in artifact.files if each.layer == layer.digest)
+            raise FilesMissingError(
+                f"a layer of the weights {artifact.name} is neither in the registry nor on this machine, "
+                f"with {first[:100]!r} in it",
+                hint=f"cog weights import {artifact.name}",
+            )
+        return found
 
-    async def pull(self, client: RegistryClient, source: Reference, digest: str) -> Artifact:
+    async def pull(
+        self, client: RegistryClient, source: Reference, digest: str, *, whole: bool = False
+    ) -> Artifact:
         """Fetch the artifact of a digest: its documents, and the files that are not here yet.
 
+        With `whole` every layer is kept that the files alone could not make again, so that it can be sent on.
         Raises RegistryError, ArtifactInvalidError, and the store's errors.
         """
         artifact = await look(client, source, digest)
         lacking = {each.layer for each in self.files.missing(artifact.files)}
+        if whole:
+            lacking |= {
+                each.digest
+                for each in artifact.layers
+                if each.media_type != LAYER and not self.store.has(blob_of(each))
+            }
         await each_of(
             [each for each in artifact.layers if each.digest in lacking],
-            partial(self._pull_layer, client, artifact, source),
+            partial(self._pull_layer, client, artifact, source, whole=whole),
         )
         return artifact
 
     async def _pull_layer(
-        self, client: RegistryClient, artifact: Artifact, source: Reference, layer: WeightLayer
+        self,
+        client: RegistryClient,
+        artifact: Artifact,
+        source: Reference,
+        layer: WeightLayer,
+        *,
+        whole: bool,
     ) -> None:
-        blob, path = _blob(layer), self.store.path(layer.digest)
+        blob, path = blob_of(layer), self.store.path(layer.digest)
         kept = self.store.has(blob)
         try:
             await client.pull_blob(source.repository, blob, self.store)
             await asyncio.to_thread(self._take, path, layer.digest, artifact)
+            kept = kept or (whole and not await asyncio.to_thread(is_its_file, artifact, layer, path))
         finally:
             if not kept:  # the files are all that is wanted of it
                 path.unlink(missing_ok=True)
@@ -166,7 +172,3 @@ async def lacking(client: RegistryClient, artifact: Artifact, source: Reference)
         lambda each: one(partial(flows.blob_there, source.repository, each.digest), each.digest),
     )
     return frozenset(found)
-
-
-def _blob(layer: WeightLayer) -> Descriptor:
-    return Descriptor(media_type=layer.media_type, digest=layer.digest, size=layer.size)

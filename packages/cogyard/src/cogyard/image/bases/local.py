@@ -15,8 +15,9 @@ import msgspec
 
 from cogyard.image.bases.base import Base
 from cogyard.image.bases.image import base_of
+from cogyard.image.contents import ArchiveError
 from cogyard.image.errors import BaseError
-from cogyard.image.load import ArchiveError, images_in
+from cogyard.image.load import images_in
 from cogyard.image.pack import pack
 from cogyard.image.site import Site
 from cogyard.oci import descriptor as media
