@@ -27,6 +27,7 @@ MEMBERS = ("removed", *Role)
 # The least role for which an operation does what it does for an owner of its own things.
 LEAST: dict[str, Role] = {
     "account.get": Role.READER,
+    "account.export": Role.OWNER,
     "tokens.list": Role.ADMIN,
     "tokens.create": Role.ADMIN,
     "tokens.revoke": Role.ADMIN,
@@ -111,6 +112,7 @@ LEAST: dict[str, Role] = {
 ABOUT_ONESELF = frozenset(
     {
         "account.get",
+        "account.export",
         "tokens.list",
         "tokens.create",
         "tokens.revoke",

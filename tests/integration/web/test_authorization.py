@@ -79,6 +79,8 @@ RULES: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("POST", "/deployments/{owner}/{name}/retention"): (DOOR, 404, 303, 303),
     ("GET", "/account/retention"): (DOOR, 200, 200, 200),
     ("POST", "/account/retention"): (DOOR, 303, 303, 303),
+    # Each their own account.
+    ("POST", "/account/export"): (DOOR, 200, 200, 200),
     ("GET", "/collections"): (200, 200, 200, 200),
     ("GET", "/collections/{slug}"): (200, 200, 200, 200),
     # Only the operator makes collections; for others those pages are not there.

@@ -6,12 +6,11 @@ A layer that many images have is there once. Other manifests than images (signat
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cogyard.compose.backup import copy_verified
 from cogyard.compose.datadir import DataDir
 from cogyard.oci import descriptor as media
 from cogyard.store.export import KeptManifest, manifests_of
@@ -19,32 +18,38 @@ from cogyard.store.export import KeptManifest, manifests_of
 _REF_NAME = "org.opencontainers.image.ref.name"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExportedImages:
-    """What was written: manifests that have a name, and blobs whose bytes are gone."""
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A small file of an export: its content."""
 
-    images: int
-    missing: int
+    name: str
+    content: bytes
 
 
-def export_images(folder: DataDir, copy: Path, username: str, target: Path) -> ExportedImages:
-    """Write all images of an account's repositories, as a copy of the database names them, to a new folder. Blocks."""
-    (target / "blobs" / "sha256").mkdir(mode=0o700, parents=True)
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A file of an export that is on the disk already: where, and the digest that it must have."""
+
+    name: str
+    source: Path
+    digest: str
+
+
+def images_of(folder: DataDir, username: str) -> Iterator[Text | Bytes]:
+    """Yield the files of a layout of all images of an account's repositories, its index last. Blocks."""
     entries: list[dict[str, Any]] = []
     wanted: set[str] = set()
-    for manifest in manifests_of(copy, username):
-        _write(_place(target, manifest.digest), manifest.content)
+    yield Text("images/oci-layout", json.dumps({"imageLayoutVersion": "1.0.0"}).encode())
+    for manifest in manifests_of(folder.database, username):
+        yield Text(_place(manifest.digest), manifest.content)
         wanted.update(manifest.blobs)
         # What an index names is found through it.
         if not manifest.part_of_index:
             entries += _entries(manifest)
-    missing = sum(
-        not copy_verified(_kept(folder, digest), _place(target, digest), digest) for digest in sorted(wanted)
-    )
-    _write(target / "oci-layout", json.dumps({"imageLayoutVersion": "1.0.0"}).encode())
+    for digest in sorted(wanted):
+        yield Bytes(_place(digest), folder.images / _kept(digest), digest)
     index = {"schemaVersion": 2, "mediaType": media.INDEX, "manifests": entries}
-    _write(target / "index.json", json.dumps(index, indent=2).encode())
-    return ExportedImages(images=len(entries), missing=missing)
+    yield Text("images/index.json", json.dumps(index, indent=2).encode())
 
 
 def _entries(manifest: KeptManifest) -> list[dict[str, Any]]:
@@ -61,16 +66,10 @@ def _entries(manifest: KeptManifest) -> list[dict[str, Any]]:
     ]
 
 
-def _place(target: Path, digest: str) -> Path:
-    return target / "blobs" / "sha256" / digest.removeprefix("sha256:")
+def _place(digest: str) -> str:
+    return f"images/blobs/sha256/{digest.removeprefix('sha256:')}"
 
 
-def _kept(folder: DataDir, digest: str) -> Path:
+def _kept(digest: str) -> Path:
     name = digest.removeprefix("sha256:")
-    return folder.images / "blobs" / "sha256" / name[:2] / name
-
-
-def _write(path: Path, content: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
+    return Path("blobs") / "sha256" / name[:2] / name

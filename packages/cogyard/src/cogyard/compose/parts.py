@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from cogyard.blobs.local import LocalBlobs
 from cogyard.blobs.uploads import LocalUploads
+from cogyard.compose.archives import AccountArchives
 from cogyard.compose.datadir import DataDir
 from cogyard.compose.metrics import Metrics
 from cogyard.compose.registry import (
@@ -35,6 +36,7 @@ from cogyard.features.collections.service import Collections
 from cogyard.features.deployments.scaling import DeploymentScales
 from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
+from cogyard.features.exports.service import Exports
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.instances.ports import Records
@@ -139,6 +141,7 @@ def make_services(
     ended: Callable[[Prediction], None],
     lookout: Lookout,
     history: Records,
+    folder: DataDir,
 ) -> Services:
     """Make what the platform can do.
 
@@ -209,6 +212,7 @@ def make_services(
             platform=_keep(settings),
         ),
         trainings=Trainings(versions=versions, predictions=predictions),
+        exports=Exports(archives=AccountArchives(folder)),
         files=files,
         hardware=hardware,
         webhooks=webhooks,

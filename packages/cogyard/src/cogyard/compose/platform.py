@@ -111,6 +111,7 @@ class Platform:
                 ended=_telling(metrics.prediction_ended, *([spans.prediction] if spans else [])),
                 lookout=lookout,
                 history=history,
+                folder=folder,
             )
             prefetch = Prefetch()
             meter = Traced(metrics, spans) if spans else metrics

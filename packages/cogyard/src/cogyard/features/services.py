@@ -9,6 +9,7 @@ from cogyard.features.audit.service import Audit
 from cogyard.features.collections.service import Collections
 from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
+from cogyard.features.exports.service import Exports
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.instances.service import InstanceRecords
@@ -45,6 +46,7 @@ class Services:
     retention: Retention
     calls: WebhookCalls
     endpoints: Endpoints
+    exports: Exports
     instances: InstanceRecords
     audit: Audit | None = None
     """What notes who did what; None where nothing is noted."""

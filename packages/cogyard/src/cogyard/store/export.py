@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cogyard.store.connection import connect
 from cogyard.store.errors import translated
 from cogyard.store.times import moment
 
@@ -34,23 +35,35 @@ _MEMBERS = (
     " JOIN accounts o ON o.id = m.organization_id JOIN accounts a ON a.id = m.account_id"
     " WHERE ?1 IN (m.organization_id, m.account_id) ORDER BY 1, 2"
 )
-_WITHOUT = frozenset({"tokens", "sessions", "login_links", "webhook_secrets"})
+#: What is in a collection is as private there as it is elsewhere.
+_COLLECTED = (
+    "SELECT c.slug AS collection, a.username || '/' || m.name AS model FROM collection_models i"
+    " JOIN collections c ON c.slug = i.slug JOIN models m ON m.id = i.model_id JOIN accounts a ON a.id = m.owner_id"
+    " WHERE c.owner_id = ?1 AND (m.visibility = 'public' OR m.owner_id = ?1) ORDER BY 1, i.rank"
+)
+_ASKED = {"members": _MEMBERS, "collection_models": _COLLECTED}
+_WITHOUT = frozenset({"sessions", "login_links", "webhook_secrets"})
 _OPENS = re.compile(r"hash|secret|token|password|previous")
 _JSON = frozenset({"input", "output", "metrics", "metadata", "labels", "openapi_schema"})
 _MOMENT = re.compile(r".*_at|deadline")
 
 
 def account_id_of(path: Path, username: str) -> int | None:
-    """Return the number of an account in a copy of the database, or None."""
+    """Return the number of an account in the database, or None."""
     with _opened(path) as db:
         row = db.execute("SELECT id FROM accounts WHERE username = ?", (username,)).fetchone()
     return None if row is None else int(row[0])
 
 
 def rows_of(path: Path, account_id: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (table, row) of everything that is an account's, in a copy of the database; the account itself first."""
+    """Yield (table, row) of everything that is an account's, as of one moment; the account itself first.
+
+    Others may write meanwhile, and what they write is not folded into the database file before this has ended: whoever
+    takes the rows must not wait for anybody between them.
+    """
     try:
         with _opened(path) as db:
+            db.execute("BEGIN")
             (account,) = db.execute("SELECT * FROM accounts WHERE id = ?", (account_id,))
             yield "account", _shown(account)
             for table, question in _tables(db):
@@ -74,11 +87,14 @@ class KeptManifest:
 
 
 def manifests_of(path: Path, username: str) -> Iterator[KeptManifest]:
-    """Yield every manifest of an account's repositories, in a copy of the database."""
+    """Yield every manifest of an account's repositories; each is read when it is asked for."""
     try:
         with _opened(path) as db:
-            for row in db.execute(_MANIFESTS, (f"{username.lower()}/", f"{username.lower()}0")):
-                key = (row["repository"], row["digest"])
+            named = db.execute(_MANIFESTS, (f"{username.lower()}/", f"{username.lower()}0")).fetchall()
+            for key in map(tuple, named):
+                row = db.execute(_MANIFEST, key).fetchone()
+                if row is None:
+                    continue
                 yield KeptManifest(
                     repository=row["repository"],
                     digest=row["digest"],
@@ -94,8 +110,9 @@ def manifests_of(path: Path, username: str) -> Iterator[KeptManifest]:
 
 # Every name of an owner's repository is between `owner/` and `owner0`, the character after the slash.
 _MANIFESTS = (
-    "SELECT * FROM registry_manifests WHERE repository >= ? AND repository < ? ORDER BY repository, digest"
+    "SELECT repository, digest FROM registry_manifests WHERE repository >= ? AND repository < ? ORDER BY 1, 2"
 )
+_MANIFEST = "SELECT * FROM registry_manifests WHERE repository = ? AND digest = ?"
 _TAGS = "SELECT tag FROM registry_tags WHERE repository = ? AND digest = ? ORDER BY tag"
 _BLOBS = (
     "SELECT r.digest FROM registry_references r JOIN registry_blobs b"
@@ -105,9 +122,7 @@ _NAMED_BY = "SELECT 1 FROM registry_references WHERE repository = ? AND digest =
 
 
 def _opened(path: Path) -> closing[sqlite3.Connection]:
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    db.row_factory = sqlite3.Row
-    return closing(db)
+    return closing(connect(path, read_only=True))
 
 
 def _tables(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
@@ -117,8 +132,8 @@ def _tables(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
         columns = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
         for column, whose in _OWNING:
             if column in columns and table not in _WITHOUT:
-                question = f"SELECT * FROM {table} WHERE {column} IN ({whose}) ORDER BY 1"
-                yield table, _MEMBERS if table == "members" else question
+                # In the order of whichever index finds them: sorting would hold all of them in memory.
+                yield table, _ASKED.get(table, f"SELECT * FROM {table} WHERE {column} IN ({whose})")
                 break
 
 

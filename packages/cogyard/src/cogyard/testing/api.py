@@ -18,6 +18,8 @@ import httpx2
 from starlette.applications import Starlette
 
 from cogyard.blobs.local import LocalBlobs
+from cogyard.compose.archives import AccountArchives
+from cogyard.compose.datadir import DataDir
 from cogyard.domain.values import Account, Model, Prediction, Version, Visibility
 from cogyard.domain.webhooks import Targets
 from cogyard.features.accounts.service import Accounts
@@ -25,6 +27,7 @@ from cogyard.features.audit.service import Audit
 from cogyard.features.collections.service import Collections
 from cogyard.features.deployments.service import Deployments
 from cogyard.features.examples.service import Examples
+from cogyard.features.exports.service import Exports
 from cogyard.features.files.service import Files
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.instances.ports import NoRecords
@@ -279,6 +282,7 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
         limits=limits,
         retention=Retention(store=SqlRetention(database), models=models, deployments=deployments),
         trainings=Trainings(versions=versions, predictions=predictions),
+        exports=Exports(archives=AccountArchives(DataDir(database.path.parent)), world=world),
         files=files,
         hardware=hardware,
         instances=InstanceRecords(versions=versions, records=NoRecords()),

@@ -12,6 +12,7 @@ from cogyard.features.accounts import routes as accounts
 from cogyard.features.collections import routes as collections
 from cogyard.features.deployments import routes as deployments
 from cogyard.features.examples import routes as examples
+from cogyard.features.exports import routes as exports
 from cogyard.features.files import delivery
 from cogyard.features.files import routes as files
 from cogyard.features.hardware import routes as hardware
@@ -34,6 +35,7 @@ from cogyard.web.openapi.routes import endpoint_for
 # Below /v1. The more particular before the less: /files/{token}/stream before /files/{id}.
 _FEATURES: tuple[Endpoint, ...] = (
     *accounts.ENDPOINTS,
+    *exports.ENDPOINTS,
     *organizations.ENDPOINTS,
     *streams.API_ENDPOINTS,
     *files.ENDPOINTS,

@@ -69,6 +69,7 @@ PAGES: dict[str, str | None] = {
     "/deployments/{owner}/{name}/settings": "deployments.update",
     "/deployments/{owner}/{name}/retention": "deployments.retention.update",
     "/deployments/{owner}/{name}/delete": "deployments.delete",
+    "/account/export": "account.export",
     "/account/retention": "account.retention.update",
     "/p/{id}/cancel": None,
     "/p/{id}/delete": "predictions.delete",
@@ -80,6 +81,8 @@ PAGES: dict[str, str | None] = {
     "/account/webhooks/{id}/rotate": "webhooks.endpoints.secret.rotate",
     "/account/webhooks/{id}/delete": "webhooks.endpoints.delete",
 }
+#: What only looks, and is noted all the same, by its path: it shows everything at once.
+_LOOKED_AT = re.compile(r"(?:/v1){0,2}/account/export")
 _SIGN_INS = {"signin.password": "password", "signin.link": "link"}
 _API = re.compile(r"(?:/v1){1,2}/?")
 _REGISTRY = re.compile(r"/v2/(.+)/(manifests|blobs)/([^/]+)")
@@ -145,6 +148,12 @@ def _of_page(scope: Scope, status: int) -> Done | None:
     return Done(action=action, subject=subject) if status < 400 else None
 
 
+def _counts(scope: Scope) -> bool:
+    if scope["method"] == "GET":
+        return _LOOKED_AT.fullmatch(scope["path"]) is not None
+    return scope["method"] not in SAFE_METHODS | {"QUERY"}
+
+
 class Audited:
     """Middleware behind the one that says who asks."""
 
@@ -154,7 +163,7 @@ class Audited:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; what it did is kept before its answer leaves."""
-        if scope["type"] != "http" or scope["method"] in SAFE_METHODS | {"QUERY"}:
+        if scope["type"] != "http" or not _counts(scope):
             await self.app(scope, receive, send)
             return
         scope.setdefault("state", {})

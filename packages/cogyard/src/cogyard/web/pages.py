@@ -23,6 +23,7 @@ from cogyard.features.audit import pages as audit
 from cogyard.features.collections import pages as collections
 from cogyard.features.deployments import pages as deployments
 from cogyard.features.examples import pages as examples
+from cogyard.features.exports import pages as exports
 from cogyard.features.models import pages as models
 from cogyard.features.models import settings_pages as model_settings
 from cogyard.features.organizations import pages as organizations
@@ -40,7 +41,7 @@ from cogyard.web.rendering import Renderer
 
 _log = logging.getLogger(__name__)
 
-Handler = Callable[[Request], Awaitable[Page | Redirect]]
+Handler = Callable[[Request], Awaitable[Page | Redirect | Response]]
 
 #: (path, methods, handler), the more particular before the less. `{owner}` catches what nothing else does.
 TABLE: tuple[tuple[str, str, Handler], ...] = (
@@ -74,6 +75,7 @@ TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("/account/webhooks/{id}/delete", "POST", webhooks.delete_endpoint),
     ("/account/retention", "GET", retention.account),
     ("/account/retention", "POST", retention.save),
+    ("/account/export", "POST", exports.download_of),
     ("/account/audit", "GET", audit.listing),
     ("/collections", "GET", collections.listing),
     ("/collections", "POST", collections.create),
@@ -170,6 +172,8 @@ class Pages:
                 return self.error(request, error)
             if isinstance(answer, Redirect):
                 return RedirectResponse(answer.to, HTTPStatus.SEE_OTHER)
+            if isinstance(answer, Response):
+                return answer
             return self.render(request, answer)
 
         return endpoint

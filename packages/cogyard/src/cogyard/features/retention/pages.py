@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from starlette.requests import Request
 
+from cogyard.domain.roles import Role
 from cogyard.features.keeping import keep_of
 from cogyard.features.page import Page, Redirect, read_form, reason_of, services_of
 from cogyard.http import ApiError, require_account
@@ -30,12 +31,15 @@ async def save(request: Request) -> Page | Redirect:
 async def _page(
     request: Request, *, given: str | None = None, problem: str = "", saved: bool = False
 ) -> Page:
-    kept = await services_of(request).retention.of_account(require_account(request))
+    account = require_account(request)
+    kept = await services_of(request).retention.of_account(account)
     own = "" if kept.own is None else str(kept.own)
     values = {
         "keep": own if given is None else given,
         "platform_keeps": str(kept.platform),
         "problem": problem,
         "saved": saved,
+        "may_export": account.role.covers(Role.OWNER),
+        "whose": account.username,
     }
     return Page(template="retention.html", title="Data of predictions", values=values)

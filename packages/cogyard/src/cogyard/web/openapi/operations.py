@@ -105,6 +105,12 @@ OPERATIONS: Mapping[str, Operation] = {
     "tokens.list": Operation(answers={200: page_of(ref("Token"))}),
     "tokens.create": Operation(answers={201: ref("TokenWithSecret")}, refuses=_BODY, body=AskedToken),
     "tokens.revoke": Operation(answers={204: None}, refuses=(404,)),
+    "account.export": Operation(
+        answers={200: {"type": "string", "format": "binary"}},
+        refuses=(400,),
+        media="application/x-tar",
+        query={"images": {"type": "boolean"}},
+    ),
     "account.get": Operation(answers={200: ref("Account")}),
     "webhooks.default.secret.get": Operation(answers={200: ref("WebhookSecret")}),
     "webhooks.default.secret.rotate": Operation(answers={200: ref("WebhookSecret")}),

@@ -1,0 +1,1 @@
+"""All that is an account's, for whoever owns it."""
