@@ -153,9 +153,8 @@ def _copies(db: Any, prediction_id: str, count: int) -> None:
     }
     chosen = ", ".join(values.get(name, name) for name in names)
     db.execute(
-        # Names are the schema's own.
-        f"WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < {count})"
-        f" INSERT INTO predictions ({', '.join(names)}) SELECT {chosen} FROM n, predictions WHERE id = ?",  # noqa: S608
+        f"WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < {count})"  # noqa: S608 - names are the schema's own
+        f" INSERT INTO predictions ({', '.join(names)}) SELECT {chosen} FROM n, predictions WHERE id = ?",
         (prediction_id,),
     )
 
