@@ -152,6 +152,20 @@ async def test_one_writer_at_a_time(store: LocalBlobs, monkeypatch: pytest.Monke
         await task
 
 
+async def test_small_pieces_reach_the_disk_before_the_commit(store: LocalBlobs) -> None:
+    """The kernel begins to write an upload while it comes, however small its pieces, so that the commit is short."""
+    sizes: list[int] = []
+    uploads = LocalUploads(store, start_writeback=lambda fd: sizes.append(os.fstat(fd).st_size))
+    upload = await uploads.begin("alice/model")
+    piece = bytes(10 << 20)
+    for _ in range(4):
+        upload = await uploads.append(upload.id, pieces(piece, 1 << 20), offset=upload.size)
+    await until(lambda: bool(sizes))
+    assert len(sizes) == 1
+    assert sizes[0] > 3 * len(piece)
+    await uploads.discard(upload.id)
+
+
 async def test_uploads_expire(store: LocalBlobs) -> None:
     """One that nobody writes to is unknown after its lifetime, and its space is free after the next look."""
     now = store.root.stat().st_mtime

@@ -21,8 +21,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cogyard.blobs.libc import start_writeback
 from cogyard.blobs.local import LocalBlobs
-from cogyard.blobs.writing import Hashing, HashingFile, storage_full
+from cogyard.blobs.writing import Hashing, HashingFile, Writeback, storage_full
 from cogyard.domain.blobs import (
     DigestMismatchError,
     TooLargeError,
@@ -51,6 +52,7 @@ class _Progress:
     """What is known in memory of an upload: what its first `size` bytes were given to, to be hashed."""
 
     hashing: Hashing
+    writeback: Writeback
     size: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     ending: asyncio.Task[None] | None = None
@@ -61,7 +63,12 @@ class LocalUploads:
     """An Uploads and ExpiringUploads over the folder of a LocalBlobs, which its commits go to."""
 
     def __init__(
-        self, blobs: LocalBlobs, *, lifetime: float = LIFETIME, clock: Callable[[], float] = time.time
+        self,
+        blobs: LocalBlobs,
+        *,
+        lifetime: float = LIFETIME,
+        clock: Callable[[], float] = time.time,
+        start_writeback: Callable[[int], None] = start_writeback,
     ) -> None:
         """Take up the uploads that are there, dropping those that have expired. Blocks for a moment."""
         self._blobs = blobs
@@ -69,6 +76,7 @@ class LocalUploads:
         self._root.mkdir(exist_ok=True)
         self._lifetime = lifetime
         self._clock = clock
+        self._start_writeback = start_writeback
         self._progress: dict[str, _Progress] = {}
         self._swept = clock()
         self._sweep()
@@ -89,7 +97,7 @@ class LocalUploads:
             if full := storage_full(error, self._root):
                 raise full from error
             raise
-        self._progress[upload_id] = _Progress(Hashing(self._blobs.threads))
+        self._progress[upload_id] = self._fresh()
         return Upload(id=upload_id, scope=scope, size=0)
 
     async def get(self, upload_id: str) -> Upload:
@@ -178,6 +186,9 @@ class LocalUploads:
             self._blobs.threads, _held_by, self._root, owner
         )
 
+    def _fresh(self) -> _Progress:
+        return _Progress(Hashing(self._blobs.threads), Writeback(self._blobs.threads, self._start_writeback))
+
     def _folder(self, upload_id: str) -> Path:
         if not _ID.fullmatch(upload_id):
             raise UploadUnknownError(upload_id[:64])
@@ -188,7 +199,7 @@ class LocalUploads:
         await self.get(upload_id)
         progress = self._progress.get(upload_id)
         if progress is None:  # of an earlier process; what it holds is hashed when it is opened
-            progress = self._progress[upload_id] = _Progress(Hashing(self._blobs.threads))
+            progress = self._progress[upload_id] = self._fresh()
         try:
             async with asyncio.timeout(PATIENCE):
                 await progress.lock.acquire()
@@ -205,10 +216,10 @@ class LocalUploads:
         """Return the upload's file at its end, with the sha256 of what it holds."""
         fd = os.open(self._folder(upload_id) / _DATA, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         size = os.fstat(fd).st_size
-        if size == progress.size:
-            return HashingFile(fd, self._blobs.threads, hashing=progress.hashing, size=size)
-        hashing = Hashing(self._blobs.threads)
-        file = HashingFile(fd, self._blobs.threads, hashing=hashing, size=size)
+        hashing = progress.hashing if size == progress.size else Hashing(self._blobs.threads)
+        file = HashingFile(fd, self._blobs.threads, hashing=hashing, writeback=progress.writeback, size=size)
+        if hashing is progress.hashing:
+            return file
         try:
             await file.run(_hash_file, fd, size, hashing.hasher)
         except BaseException:

@@ -3,7 +3,8 @@
 Theory of operation: sha256 runs at about a gigabyte a second and a disk's page cache takes more than that; both leave
 the interpreter lock. So pieces are gathered to a batch of 1 MiB, and each batch is hashed in one lane and written in
 another while the loop gathers the next ones: at most `DEPTH` batches are in memory, whatever the size of the whole.
-Every 32 MiB a third thread asks the kernel to begin writing to the disk, so that the fsync at the end is short.
+Every 32 MiB a third thread asks the kernel to begin writing to the disk, so that the fsync at the end is short; an
+upload counts them over all its pieces, however small those are.
 """
 
 from __future__ import annotations
@@ -45,6 +46,34 @@ class Hashing:
             self.hasher.update(chunk)
 
 
+class Writeback:
+    """Has the kernel begin to write a file to the disk, every `WRITEBACK_EVERY` bytes. Belongs to one loop."""
+
+    def __init__(self, threads: ThreadPoolExecutor, start: Callable[[int], None] = start_writeback) -> None:
+        self._threads = threads
+        self._start = start
+        self._unstarted = 0
+        self._running: asyncio.Future[None] | None = None
+
+    def note(self, fd: int, size: int) -> None:
+        """Count `size` bytes that were, or soon will be, written to the file; return at once.
+
+        The kernel may take its time when the disk's queue is full, so a thread asks it, over a descriptor of its own:
+        nobody who closes `fd` has to wait.
+        """
+        self._unstarted += size
+        if self._unstarted < WRITEBACK_EVERY or (self._running is not None and not self._running.done()):
+            return
+        self._unstarted = 0
+        self._running = asyncio.get_running_loop().run_in_executor(self._threads, self._once, os.dup(fd))
+
+    def _once(self, fd: int) -> None:
+        try:
+            self._start(fd)
+        finally:
+            os.close(fd)
+
+
 class HashingFile:
     """A file that grows at its end and knows the sha256 of all it holds.
 
@@ -52,12 +81,18 @@ class HashingFile:
     """
 
     def __init__(
-        self, fd: int, threads: ThreadPoolExecutor, *, hashing: Hashing | None = None, size: int = 0
+        self,
+        fd: int,
+        threads: ThreadPoolExecutor,
+        *,
+        hashing: Hashing | None = None,
+        writeback: Writeback | None = None,
+        size: int = 0,
     ) -> None:
         """Take over `fd`, positioned at its end, which already holds `size` bytes that `hashing` has been given.
 
         `hashing` goes on when the file is closed: an upload's next request may come before the last one's bytes are
-        hashed.
+        hashed. `writeback` goes on as well: no single piece may be large enough for it.
         """
         self.fd = fd
         self.size = size
@@ -70,8 +105,7 @@ class HashingFile:
         self._batch: list[bytes] = []
         self._batched = 0
         self._running: asyncio.Future[None] | None = None
-        self._writeback: asyncio.Future[None] | None = None
-        self._unstarted = 0
+        self._writeback = writeback or Writeback(threads)
 
     @property
     def digest(self) -> str:
@@ -107,12 +141,12 @@ class HashingFile:
 
     async def close(self) -> None:
         """Wait for the threads, whatever came of their work, and close the file."""
-        pending = [each for each in (self._running, self._writeback) if each is not None]
-        self._running = self._writeback = None
+        running, self._running = self._running, None
         if not self._lasting:
             await self.hashing.lane.stop()
         await self._writing.stop()
-        await asyncio.gather(*pending, return_exceptions=True)
+        if running is not None:
+            await asyncio.gather(running, return_exceptions=True)
         os.close(self.fd)
 
     async def _hand_over(self) -> None:
@@ -122,11 +156,7 @@ class HashingFile:
             await self._writing.room()
         self.hashing.lane.put(batch)
         self._writing.put(batch)
-        self._unstarted += sum(map(len, batch))
-        if self._unstarted >= WRITEBACK_EVERY and (self._writeback is None or self._writeback.done()):
-            self._unstarted = 0
-            loop = asyncio.get_running_loop()
-            self._writeback = loop.run_in_executor(self._threads, start_writeback, self.fd)
+        self._writeback.note(self.fd, sum(map(len, batch)))
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
