@@ -49,6 +49,7 @@ RULES: dict[str, tuple[int, int, int]] = {
     # The administrator, who asks first, takes the invitation back.
     "organizations.members.remove": (404, 404, 204),
     "webhooks.deliveries.list": (200, 200, 200),
+    "webhooks.deliveries.pending.list": (200, 200, 200),
     "webhooks.endpoints.list": (200, 200, 200),
     "webhooks.endpoints.create": (201, 201, 201),
     "webhooks.endpoints.get": (404, 200, 404),
@@ -107,6 +108,7 @@ RULES: dict[str, tuple[int, int, int]] = {
     "models.versions.get": (404, 200, 200),
     "models.versions.delete": (404, 409, 409),
     "models.versions.instances.list": (404, 200, 200),
+    "models.instances.list": (404, 200, 200),
     "deployments.instances.list": (404, 200, 200),
 }
 

@@ -274,6 +274,27 @@ class Fleet:
         return [{"instance": f"gone-{deployable[-1:]}", "error": "setup() failed", "setup_logs": "cold"}]
 
 
+async def test_how_a_models_instances_fare(platform: ApiPlatform) -> None:
+    """Those for predictions and those that train, of the latest version or another; for who may change it alone."""
+    fleet = Fleet()
+    records = replace(platform.services.instances, records=fleet, present=fleet)
+    platform.app.state.services = replace(platform.services, instances=records)
+    path = "/v1/models/owner/echo/instances"
+    async with platform.client() as client:
+        found = (await client.get(path)).json()["results"]
+        assert [(one["purpose"], one["version"]) for one in found] == [
+            ("predictions", platform.version.id),
+            ("trainings", platform.version.id),
+        ]
+        assert found[0]["living"][0]["setup_logs"] == "warm"
+        assert found[0]["ended"][0]["error"] == "setup() failed"
+        named = await client.get(path, params={"version": platform.version.id})
+        assert named.json()["results"] == found
+        assert (await client.get(path, params={"version": "0" * 64})).status_code == 404
+    async with platform.client("other") as client:
+        assert (await client.get(path)).status_code == 404
+
+
 async def test_how_its_instances_fare(platform: ApiPlatform) -> None:
     """What lives, why none starts and how others ended, by version; setup logs for the model's owner alone."""
     made = await _made(platform)

@@ -34,6 +34,7 @@ LEAST: dict[str, Role] = {
     "webhooks.default.secret.get": Role.WRITER,
     "webhooks.default.secret.rotate": Role.ADMIN,
     "webhooks.deliveries.list": Role.READER,
+    "webhooks.deliveries.pending.list": Role.READER,
     "webhooks.endpoints.list": Role.READER,
     "webhooks.endpoints.create": Role.ADMIN,
     "webhooks.endpoints.get": Role.READER,
@@ -92,6 +93,7 @@ LEAST: dict[str, Role] = {
     "deployments.predictions.list": Role.READER,
     "deployments.releases.list": Role.READER,
     "deployments.rollback": Role.WRITER,
+    "models.instances.list": Role.WRITER,
     "deployments.instances.list": Role.READER,
     "models.versions.list": Role.READER,
     "models.versions.get": Role.READER,
@@ -143,7 +145,8 @@ AFTERWARDS: dict[str, int] = {
 # The organization's first: what `RULES` says of the owner is said of one who asks after others.
 FIRST: dict[str, int] = {"organizations.create": 201, "organizations.members.remove": 204}
 # Where not being let do something would tell more than that there is none.
-UNSAID: dict[str, int] = {"trainings.create": 404, "models.versions.instances.list": 404}
+UNLISTED = frozenset({"models.versions.instances.list", "models.instances.list"})
+UNSAID: dict[str, int] = {"trainings.create": 404, **dict.fromkeys(UNLISTED, 404)}
 
 
 @pytest.fixture
@@ -203,7 +206,7 @@ async def test_what_a_member_may_do_for_the_organization(scene: Scene, endpoint:
     for role in Role:
         if not role.covers(least):
             # Mostly at the door, before anything is looked for.
-            expected[role] = 404 if operation == "models.versions.instances.list" else 403
+            expected[role] = 404 if operation in UNLISTED else 403
         else:
             expected[role] = _expected(operation, before=role is not least)
     found = {

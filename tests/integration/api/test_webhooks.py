@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -47,6 +47,29 @@ async def test_tries_are_listed_for_their_account_alone(platform: ApiPlatform) -
         assert (await other.get("/v1/webhooks/deliveries")).json()["results"] == []
         answer = await other.get("/v1/webhooks/deliveries", params={"prediction": made.id})
         assert answer.json()["results"] == []
+
+
+async def test_what_is_still_to_be_told_is_listed_for_its_account_alone(platform: ApiPlatform) -> None:
+    """The soonest due first, with tries so far; of one prediction when it is named."""
+    first, second = [await _asked(platform, webhook="https://a.test/hook") for _ in range(2)]
+    outbox, now = SqlOutbox(platform.database), datetime.now(UTC)
+    for each in (first, second):
+        await platform.services.calls.replay(platform.accounts["owner"], each.id, "start")
+    tried = (await outbox.due(now + timedelta(hours=1), 1))[0]
+    await outbox.later(tried, 1, now + timedelta(hours=2))
+    path = "/v1/webhooks/deliveries/pending"
+    async with platform.client() as client, platform.client("other") as other:
+        listed = (await client.get(path)).json()["results"]
+        assert [(one["prediction"], one["attempts"], one["event"]) for one in listed] == [
+            (second.id, 0, "start"),
+            (first.id, 1, "start"),
+        ]
+        assert listed[0]["endpoint"] is None
+        assert listed[0]["due_at"] < listed[1]["due_at"]
+        (one,) = (await client.get(path, params={"prediction": first.id})).json()["results"]
+        assert one == listed[1]
+        assert (await other.get(path)).json()["results"] == []
+        assert (await other.get(path, params={"prediction": first.id})).json()["results"] == []
 
 
 async def test_an_event_is_told_once_more(platform: ApiPlatform) -> None:

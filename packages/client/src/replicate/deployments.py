@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from replicate._flow import Answer, Call, Flow, asynchronous, blocking
+from replicate.instances import Instances, instances_of
 from replicate.pagination import Page
 from replicate.predictions import Prediction, Predictions, page_of
 from replicate.resource import Namespace, Resource, ask
@@ -159,6 +160,11 @@ class Deployments(Namespace):
         answer: Answer = yield Call("DELETE", f"/deployments/{deployment_owner}/{deployment_name}")
         return answer.status == 204
 
+    def _instances(self, name: str) -> Flow[Sequence[Instances]]:
+        """Return how the instances of the deployment `owner/name` fare, by version."""
+        return instances_of(self._client, (yield from ask("GET", f"/deployments/{name}/instances")))
+
+    instances, async_instances = blocking(_instances), asynchronous(_instances)
     list, async_list = blocking(_list), asynchronous(_list)
     get, async_get = blocking(_get), asynchronous(_get)
     create, async_create = blocking(_create), asynchronous(_create)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicate._flow import Answer, Call, Flow, asynchronous, blocking
 from replicate.identifier import Identifier
+from replicate.instances import Instances, instances_of
 from replicate.pagination import Page
 from replicate.predictions import Prediction, Predictions, page_of
 from replicate.resource import Namespace, Resource, ask
@@ -159,6 +160,12 @@ class Models(Namespace):
             self._client, (yield from ask("PATCH", f"/models/{owner}/{name}", json=changes))
         )
 
+    def _instances(self, model: str, version: str | None = None) -> Flow[list[Instances]]:
+        """Return how the instances of `owner/name` fare, of its latest version or another."""
+        query = f"?version={version}" if version else ""
+        return instances_of(self._client, (yield from ask("GET", f"/models/{model}/instances{query}")))
+
+    instances, async_instances = blocking(_instances), asynchronous(_instances)
     get, async_get = blocking(_get), asynchronous(_get)
     update, async_update = blocking(_update), asynchronous(_update)
     list, async_list = blocking(_list), asynchronous(_list)

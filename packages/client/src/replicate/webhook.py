@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from replicate._flow import Flow, asynchronous, blocking
+from replicate.deliveries import WebhookDeliveries
 from replicate.endpoints import WebhookEndpoints
 from replicate.errors import ReplicateException
 from replicate.resource import Namespace, Resource, ask
@@ -50,6 +51,11 @@ class Webhooks(Namespace):
     def endpoints(self) -> WebhookEndpoints:
         """Where the account is told of all its predictions."""
         return WebhookEndpoints(self._client)
+
+    @property
+    def deliveries(self) -> WebhookDeliveries:
+        """What was told, and what is still to be told."""
+        return WebhookDeliveries(self._client)
 
     @staticmethod
     def validate(

@@ -40,6 +40,7 @@ def fared_json(fared: Fared) -> dict[str, Any]:
     """Shape how the instances of one version fare."""
     trouble = fared.trouble
     return {
+        "purpose": fared.purpose,
         "version": fared.version,
         "trouble": None if trouble is None else trouble.detail,
         "living": [living_json(one) for one in fared.living],
@@ -54,6 +55,15 @@ async def listing(request: Request) -> Response:
         require_account(request), path["owner"], path["name"], path["version"]
     )
     return reply({"results": [ended_json(one) for one in found]})
+
+
+async def of_model(request: Request) -> Response:
+    """List how a model's instances fare, those of its latest version or another, by what they are for."""
+    account, path, services = require_account(request), request.path_params, services_of(request)
+    model = await services.models.get(account, path["owner"], path["name"])
+    version = request.query_params.get("version") or model.latest_version or ""
+    found = await services.instances.of_version(account, path["owner"], path["name"], version)
+    return reply({"results": [fared_json(one) for one in found]})
 
 
 async def of_deployment(request: Request) -> Response:
@@ -72,6 +82,13 @@ ENDPOINTS = (
         handler=listing,
         access=Access.ACCOUNT,
         operation="models.versions.instances.list",
+    ),
+    Endpoint(
+        method="GET",
+        path="/models/{owner}/{name}/instances",
+        handler=of_model,
+        access=Access.ACCOUNT,
+        operation="models.instances.list",
     ),
     Endpoint(
         method="GET",

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cogyard.features.page import services_of
-from cogyard.features.webhooks.ports import Delivery
+from cogyard.features.webhooks.ports import Delivery, Letter
 from cogyard.http.bodies import read_json
 from cogyard.http.caller import require_account
 from cogyard.http.endpoints import Access, Endpoint, reply
@@ -62,6 +62,26 @@ async def listing(request: Request) -> Response:
     return reply(shaped)
 
 
+def letter_json(letter: Letter) -> dict[str, Any]:
+    """Shape what is still to be told; `id` is the `webhook-id` that its receiver will see."""
+    return {
+        "id": letter.message_id,
+        "prediction": letter.prediction_id,
+        "endpoint": letter.endpoint or None,
+        "event": letter.event,
+        "attempts": letter.attempts,
+        "due_at": written(letter.due_at),
+    }
+
+
+async def pending(request: Request) -> Response:
+    """List what is still to be told to the caller's webhooks, the soonest due first."""
+    found = await services_of(request).calls.waiting(
+        require_account(request), prediction_id=request.query_params.get("prediction")
+    )
+    return reply({"next": None, "previous": None, "results": [letter_json(one) for one in found]})
+
+
 async def replay(request: Request) -> Response:
     """Tell an event of a prediction once more."""
     body = await read_json(request, Replay, limit=BODY_LIMIT)
@@ -78,6 +98,13 @@ ENDPOINTS = (
         handler=listing,
         access=Access.ACCOUNT,
         operation="webhooks.deliveries.list",
+    ),
+    Endpoint(
+        method="GET",
+        path="/webhooks/deliveries/pending",
+        handler=pending,
+        access=Access.ACCOUNT,
+        operation="webhooks.deliveries.pending.list",
     ),
     Endpoint(
         method="POST",

@@ -115,6 +115,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "webhooks.default.secret.get": Operation(answers={200: ref("WebhookSecret")}),
     "webhooks.default.secret.rotate": Operation(answers={200: ref("WebhookSecret")}),
     "webhooks.deliveries.list": _list(ref("Delivery"), query={"prediction": TEXT, "endpoint": TEXT}),
+    "webhooks.deliveries.pending.list": Operation(
+        answers={200: page_of(ref("PendingDelivery"))}, query={"prediction": TEXT}
+    ),
     "webhooks.endpoints.list": Operation(answers={200: page_of(ref("WebhookEndpoint"))}),
     "webhooks.endpoints.create": Operation(
         answers={201: ref("WebhookEndpointWithSecret")}, refuses=(*_BODY, 409), body=NewEndpoint
@@ -205,10 +208,13 @@ OPERATIONS: Mapping[str, Operation] = {
     "models.versions.list": _list(ref("Version"), refuses=(404,)),
     "models.versions.get": _get(ref("Version")),
     "models.versions.instances.list": Operation(
-        answers={200: record({"results": array(OBJECT)})}, refuses=(403, 404)
+        answers={200: record({"results": array(ref("EndedInstance"))})}, refuses=(403, 404)
+    ),
+    "models.instances.list": Operation(
+        answers={200: record({"results": array(ref("Instances"))})}, refuses=(404,), query={"version": TEXT}
     ),
     "deployments.instances.list": Operation(
-        answers={200: record({"results": array(OBJECT)})}, refuses=(404,)
+        answers={200: record({"results": array(ref("Instances"))})}, refuses=(404,)
     ),
     "models.versions.delete": Operation(answers={202: None}, refuses=(403, 404, 409)),
     "trainings.create": Operation(

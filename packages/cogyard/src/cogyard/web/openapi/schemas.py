@@ -202,6 +202,47 @@ ANSWERS: Mapping[str, Schema] = {
             "milliseconds": NUMBER,
         }
     ),
+    "PendingDelivery": record(
+        {
+            "id": TEXT,
+            "prediction": ID,
+            "endpoint": maybe(ID),
+            "event": TEXT,
+            "attempts": NUMBER,
+            "due_at": MOMENT,
+        }
+    ),
+    "EndedInstance": record(
+        {
+            "instance": maybe(TEXT),
+            "version": maybe(TEXT),
+            "started_at": maybe(MOMENT),
+            "ended_at": maybe(MOMENT),
+            "became_ready": maybe(TRUTH),
+            "error": maybe(TEXT),
+            "exit": maybe(TEXT),
+            "setup_logs": maybe(TEXT),
+        }
+    ),
+    "LivingInstance": record(
+        {
+            "instance": TEXT,
+            "state": {"enum": ["starting", "ready", "draining"]},
+            "since": MOMENT,
+            "slots": NUMBER,
+            "busy": NUMBER,
+            "setup_logs": TEXT,
+        }
+    ),
+    "Instances": record(
+        {
+            "purpose": {"enum": ["predictions", "trainings"]},
+            "version": VERSION_ID,
+            "trouble": maybe(TEXT),
+            "living": array(ref("LivingInstance")),
+            "ended": array(ref("EndedInstance")),
+        }
+    ),
     "Limits": record({"predictions": maybe(NUMBER), "window": NUMBER, "at_once": maybe(NUMBER)}),
     "Retention": record({"keep_predictions": maybe(_KEEP), "platform": _KEEP}),
     "Token": record(_TOKEN),
