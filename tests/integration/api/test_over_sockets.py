@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 import uvicorn
+from cogyard.compose.speaking import Speaking
 from cogyard.testing.api import ApiPlatform
 
 pytestmark = pytest.mark.anyio
@@ -17,7 +18,9 @@ pytestmark = pytest.mark.anyio
 @asynccontextmanager
 async def served(platform: ApiPlatform) -> AsyncIterator[httpx2.AsyncClient]:
     """Serve the platform on a free port, and return a client of its owner."""
-    server = uvicorn.Server(uvicorn.Config(platform.app, port=0, log_level="warning", access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(platform.app, port=0, http=Speaking, ws="none", log_level="warning", access_log=False)
+    )
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
@@ -76,3 +79,20 @@ async def test_a_waiting_client_is_answered_when_the_model_is_done(platform: Api
 
         texts = [str(n) for n in range(30)]
         assert await asyncio.gather(*map(ask, texts)) == texts
+
+
+async def test_an_offer_to_upgrade_loses_no_body(
+    platform: ApiPlatform, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Java's client and `curl --http2` offer HTTP/2 with every request: theirs are answered, and none is logged."""
+    offer = {
+        "Connection": "Upgrade, HTTP2-Settings",
+        "Upgrade": "h2c",
+        "HTTP2-Settings": "AAMAAABkAAQAoAAAAAIAAAAA",
+    }
+    async with served(platform) as client:
+        body = {"version": platform.version.id, "input": {"text": "x"}}
+        for _ in range(2):
+            created = await client.post("/v1/predictions", json=body, headers=offer)
+            assert (created.status_code, created.json()["input"]) == (201, {"text": "x"})
+    assert "WebSocket" not in caplog.text

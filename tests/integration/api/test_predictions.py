@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
+from cogyard.domain.depth import MAX_VALUES
+from cogyard.features.predictions.inputs import QUICK_VALUES
 from cogyard.instances.work import Outcome
 from cogyard.testing.api import BASE, ApiPlatform
 
@@ -297,6 +299,52 @@ async def test_a_large_data_url_is_kept_as_a_file(platform: ApiPlatform) -> None
         assert (await anybody.get(created["input"]["image"])).content == content
     small = "data:text/plain;base64,aGk="
     assert (await _create(platform, input={"text": "x", "image": small}))["input"]["image"] == small
+
+
+async def test_a_body_of_countless_values_is_refused_unread(platform: ApiPlatform) -> None:
+    """Its values would need a hundred times its size in memory; a text has as many commas and brackets as it likes."""
+    async with platform.client() as client:
+
+        async def asked(input: str) -> tuple[int, str]:
+            body = f'{{"version":"{platform.version.id}","input":{{"text":{input}}}}}'
+            json = {"Content-Type": "application/json"}
+            answer = await client.post("/v1/predictions", content=body.encode(), headers=json)
+            return answer.status_code, answer.text
+
+        for many in (f"[0{',0' * MAX_VALUES}]", f"[{'[],' * MAX_VALUES}[]]"):
+            status, said = await asked(many)
+            assert (status, "more than 1000000 values" in said) == (413, True)
+        status, _ = await asked('"' + r",[{\"" * (MAX_VALUES // 2) + '"')
+        assert status == 201
+
+
+async def test_large_inputs_are_checked_and_kept_as_small_ones_are(platform: ApiPlatform) -> None:
+    """What is done beside the event loop is the same."""
+    many: list[Any] = [0] * (QUICK_VALUES + 1)
+    async with platform.client() as client:
+        body = {"version": platform.version.id, "input": {"text": many}}
+        refused = await client.post("/v1/predictions", json=body)
+        assert (refused.status_code, refused.json()["invalid_fields"][0]["field"]) == (422, "input.text")
+
+
+_BYTES = bytes(range(256)) * 2048
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "data:;base64," + base64.b64encode(_BYTES).decode() + "\n",
+        "data:;base64," + base64.b64encode(_BYTES).decode().rstrip("="),
+        "data:;base64," + base64.urlsafe_b64encode(_BYTES).decode(),
+        "data:text/plain," + quote(_BYTES),
+    ],
+    ids=["line end", "no padding", "URL-safe letters", "percent-encoded"],
+)
+async def test_a_large_data_url_is_read_as_a_small_one(platform: ApiPlatform, url: str) -> None:
+    """Whatever spelling the model server reads, and to the same bytes."""
+    created = await _create(platform, input={"text": "x", "image": url})
+    async with platform.client(None) as anybody:
+        assert (await anybody.get(created["input"]["image"])).content == _BYTES
 
 
 async def test_secrets_are_never_shown_and_forgotten_at_the_end(platform: ApiPlatform) -> None:

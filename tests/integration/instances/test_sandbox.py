@@ -480,6 +480,7 @@ async def test_files_come_and_go_by_the_gate(tmp_path: Path, layers: Path, elsew
     assert taken == {"/internal/outputs/lease/out.txt": b"my notes.txt:FROM ELSEWHERE" + url.encode()}
     assert end.output == "cogyard-file:x/y"
     assert refused.status == "failed"
+    assert "'169.254.169.254' is not on the public internet" in (refused.error or "")
 
 
 async def test_the_network_is_for_those_who_ask_and_may(tmp_path: Path, layers: Path) -> None:

@@ -68,6 +68,19 @@ def test_a_request_may_come_byte_by_byte(server: Server) -> None:
     assert "date" in headers
 
 
+@pytest.mark.parametrize("name", ["Upgrade", "upgrade", "UPGRADE"])
+def test_an_offer_to_upgrade_loses_nothing(server: Server, name: str) -> None:
+    """Java's client and `curl --http2` offer HTTP/2 each time: the body is read, and so is the next request."""
+    offer = (
+        f"Connection: Upgrade, HTTP2-Settings\r\n{name}: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"
+    )
+    with server.raw() as sock:
+        for text in ("one", "two"):
+            sock.sendall(request(text, offer))
+            ((status, _, body),) = answers(sock, 1)
+            assert (status, json.loads(body)["output"]) == (200, f"hello {text}")
+
+
 def test_chunked_bodies_and_expectations(server: Server) -> None:
     """A chunked body is read; a client that asks first is told to go on."""
     body = b'{"input":{"text":"chunks"}}'
@@ -153,13 +166,13 @@ def test_connections_are_kept_or_closed_as_asked(server: Server) -> None:
 
 
 def test_an_upgrade_is_not_taken(server: Server) -> None:
-    """A request to upgrade is answered as it stands."""
+    """A request to upgrade is answered as it stands, and HTTP/1.1 goes on."""
     with server.raw() as sock:
-        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-        ((status, _, body),) = answers(sock, 1)
-        assert status == 200
-        assert b"cog_version" in body
-        assert closed(sock)
+        for _ in range(2):
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+            ((status, _, body),) = answers(sock, 1)
+            assert status == 200
+            assert b"cog_version" in body
 
 
 def test_the_docs_that_are_promised_are_there(server: Server) -> None:

@@ -9,7 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
+from cog_server.inputs.addresses import AddressRule
+from cog_server.inputs.fetch import Fetcher
+from cogyard.compose.gates import UnixGates
 from cogyard.compose.logs import configure, shown_path
+from cogyard.instances.gate import Gate, Offers
+
+from tests.sandboxes import nothing
 
 
 @pytest.fixture
@@ -67,6 +73,16 @@ def test_requests_are_logged_only_when_asked(stream: io.StringIO, wanted: bool) 
     logging.getLogger("httpx2").info("noise")
     assert (" info request method=GET path=/alice status=200 client=1.2.3.4:5" in stream.getvalue()) is wanted
     assert "noise" not in stream.getvalue()
+
+
+def test_gates_of_instances_do_not_silence_requests(stream: io.StringIO) -> None:
+    """The access log that an operator asked for is written too where models run in sandboxes."""
+    configure(level="info", style="text", access_log=True, stream=stream)
+    UnixGates(Gate(Offers(), Fetcher(AddressRule()), nothing))
+    logging.getLogger("uvicorn.access").info(
+        '%s - "%s %s HTTP/%s" %d', "1.2.3.4:5", "GET", "/alice", "1.1", 200
+    )
+    assert "request method=GET path=/alice" in stream.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from cogyard.domain.depth import MAX_VALUES
 from cogyard.features.predictions.limits import (
     LOG_CUT,
     LOG_LIMIT,
     OUTPUT_LIMIT,
     TOO_DEEP,
     TOO_LARGE,
+    TOO_MANY,
     Spoken,
     problem_of,
 )
@@ -53,3 +55,13 @@ def test_a_whole_output_has_a_size() -> None:
     assert problem_of(["x" * OUTPUT_LIMIT]) == TOO_LARGE
     for fine in (None, 1, "x", {"a": [1]}, "x" * OUTPUT_LIMIT):
         assert problem_of(fine) is None
+
+
+def test_more_values_than_anybody_can_walk_are_refused() -> None:
+    """A million numbers are a file; each look at them would hold everybody up."""
+    many = [0] * (MAX_VALUES + 1)
+    spoken = Spoken()
+    assert spoken.take([many], "") == []
+    assert spoken.problem == TOO_MANY
+    assert problem_of(many) == TOO_MANY
+    assert problem_of([0] * 1000) is None

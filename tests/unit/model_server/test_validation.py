@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cog_server.errors import InputInvalidError, Problem
 from cog_server.inputs.prepare import FilePlace
-from cog_server.validation import InputSchema
+from cog_server.validation import MAX_PROBLEMS, InputSchema
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -190,3 +190,12 @@ def test_any_json_is_accepted_or_refused_in_words(value: dict[str, Any]) -> None
             pytest.raises(InputInvalidError) if given_up else contextlib.suppress(InputInvalidError)
         )
         SCHEMA.check(value)
+
+
+def test_no_more_problems_are_told_than_anybody_reads() -> None:
+    """A hundred thousand wrong entries neither take long nor make an answer of megabytes."""
+    unknown: dict[str, Any] = {f"k{number}": 1 for number in range(100_000)}
+    assert len(problems(**unknown)) == MAX_PROBLEMS
+    assert len(problems(images=[1] * 100_000)) == MAX_PROBLEMS
+    (one,) = problems(**{"n" * 1_000_000: 1})
+    assert len(str(one)) < 1000

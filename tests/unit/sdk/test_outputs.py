@@ -151,6 +151,12 @@ def test_a_value_that_contains_itself_is_refused() -> None:
         encoded(value)
 
 
+def test_an_integer_that_python_does_not_write_is_called_that() -> None:
+    """Nobody looks for a list in itself where a number is too long."""
+    with pytest.raises(OutputError, match=r"what JSON can't hold: .* digits"):
+        encoded(10**5000)
+
+
 def test_none_is_refused_where_a_value_was_promised() -> None:
     """A predictor that forgets to return is told so; an optional output may be None."""
     with pytest.raises(OutputError, match="returned None, but its annotation promises a value"):

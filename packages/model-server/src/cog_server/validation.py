@@ -35,6 +35,11 @@ class Found:
         """Note a problem at `loc`, which is relative to the input."""
         self.problems.append(Problem(("body", "input", *loc), message, kind))
 
+    @property
+    def is_full(self) -> bool:
+        """Whether enough problems are known."""
+        return len(self.problems) >= MAX_PROBLEMS
+
 
 Check = Callable[[Any, Loc, Found], None]
 
@@ -48,6 +53,9 @@ _KINDS = {
     type(None): "null",
 }
 _HIDDEN = "**********"
+MAX_PROBLEMS = 50
+"""Problems told of one input: an answer should not be many times what was asked, nor take longer than a glance."""
+_NAME_SHOWN = 80
 _REFERENCES_DEEP = 32
 _HOLDERS = (Mapping, list, Path)
 
@@ -91,13 +99,15 @@ class InputSchema:
                 if name not in value:
                     found.problem((name,), "Field required", "value_error.missing")
             for name, item in value.items():
+                if found.problems and found.is_full:
+                    break
                 check = self.fields.get(name)
                 if check is None:
                     self._unknown(name, found)
                 else:
                     check(item, (name,), found)
         if found.problems:
-            raise InputInvalidError(found.problems)
+            raise InputInvalidError(found.problems[:MAX_PROBLEMS])
         return found.places
 
     def redact(self, raw: bytes, value: Mapping[str, Any]) -> bytes:
@@ -109,11 +119,13 @@ class InputSchema:
 
     def _unknown(self, name: str, found: Found) -> None:
         advice = _advice(name, list(self.fields or ()), "inputs")
-        found.problem((name,), f"Unknown input {name[:80]!r}; {advice}", "value_error.extra")
+        found.problem(
+            (name[:_NAME_SHOWN],), f"Unknown input {name[:_NAME_SHOWN]!r}; {advice}", "value_error.extra"
+        )
 
 
 def _advice(name: str, known: list[str], what: str) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name[:_NAME_SHOWN], known, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"the model's {what} are: {', '.join(known)}" if known else f"the model takes no {what}"
@@ -271,10 +283,14 @@ def _record(fields: Mapping[str, Check], required: tuple[str, ...], rest: Check 
             if name not in value:
                 found.problem((*loc, name), "Field required", "value_error.missing")
         for name, item in value.items():
+            if found.problems and found.is_full:
+                break
             check_item = fields.get(name, rest)
             if check_item is None:
                 advice = _advice(name, list(fields), "fields")
-                found.problem((*loc, name), f"Unknown field {name[:80]!r}; {advice}", "value_error.extra")
+                found.problem(
+                    (*loc, name), f"Unknown field {name[:_NAME_SHOWN]!r}; {advice}", "value_error.extra"
+                )
             else:
                 check_item(item, (*loc, name), found)
 
@@ -390,6 +406,8 @@ def _array(schema: Mapping[str, Any], item: Check, each: list[Check]) -> Check:
                 loc, f"must have at most {most} items, has {len(value)}", "value_error.list.max_items"
             )
         for index, entry in enumerate(value):
+            if found.problems and found.is_full:
+                break
             (each[index] if index < len(each) else item)(entry, (*loc, index), found)
 
     return check

@@ -28,7 +28,8 @@ class UnixGates:
             ws="none",
             lifespan="off",
             log_config=None,
-            access_log=False,
+            # Without it this configuration would silence the requests of the whole process.
+            access_log=True,
             proxy_headers=False,
             server_header=False,
             limit_concurrency=_CONNECTIONS,
@@ -44,7 +45,7 @@ class UnixGates:
         listening = _bound(path)
         try:
             server = await asyncio.get_running_loop().create_unix_server(
-                lambda: HttpToolsProtocol(config=config, server_state=state, app_state={}), sock=listening
+                lambda: _connection(config, state), sock=listening
             )
         except BaseException:
             listening.close()
@@ -57,6 +58,12 @@ class UnixGates:
             await asyncio.sleep(0)
 
         return close
+
+
+def _connection(config: uvicorn.Config, state: ServerState) -> HttpToolsProtocol:
+    made = HttpToolsProtocol(config=config, server_state=state, app_state={})
+    made.access_log = False  # addresses behind a gate are secrets, and its callers are our own
+    return made
 
 
 def _bound(path: Path) -> socket.socket:

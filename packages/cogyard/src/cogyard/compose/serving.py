@@ -19,6 +19,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from cogyard.compose.closing import Closing
+from cogyard.compose.speaking import Speaking
 from cogyard.compose.zerocopy import ZeroCopy
 
 #: How long open connections (streams, waiting requests) get once everything else is done, in seconds.
@@ -124,7 +125,7 @@ async def _begun(servers: Sequence[_Server], serving: Sequence[asyncio.Task[None
 def _server(app: ASGIApp, door: Door, *, access_log: bool) -> _Server:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Speaking,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -1,4 +1,4 @@
-"""How deeply JSON is nested: strangers' values are walked by functions that call themselves."""
+"""How deeply JSON is nested, and how many values it has: strangers' values are walked by Python, level by level."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 # Far more than any input or output needs, far less than what breaks a walk.
 MAX_DEPTH = 100
+# Some walks take a microsecond for each value, and what is walked holds memory of many times its text.
+MAX_VALUES = 1_000_000
 
 
 def deeper_than(value: Any, limit: int = MAX_DEPTH) -> bool:
@@ -24,3 +26,22 @@ def deeper_than(value: Any, limit: int = MAX_DEPTH) -> bool:
         if not level:
             return False
     return True
+
+
+def more_values_than(value: Any, limit: int = MAX_VALUES) -> bool:
+    """Whether a JSON value has more than `limit` values in it; no more than so many are looked at.
+
+    A list or object counts as one, and so does each thing in it.
+    """
+    seen = 1
+    waiting: list[Any] = [value]
+    while waiting:
+        each = waiting.pop()
+        if not isinstance(each, (dict, list, tuple)):
+            continue
+        seen += len(each)
+        if seen > limit:
+            return True
+        items = each.values() if isinstance(each, dict) else each
+        waiting.extend(item for item in items if isinstance(item, (dict, list, tuple)))
+    return False

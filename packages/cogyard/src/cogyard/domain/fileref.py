@@ -51,19 +51,27 @@ def safe_name(name: str, default: str = "file") -> str:
 
 def references(value: Any) -> Iterator[FileRef]:
     """Yield every reference inside a JSON value."""
-    if isinstance(value, str):
-        if (ref := FileRef.parse(value)) is not None:
+    for text in texts(value):
+        if (ref := FileRef.parse(text)) is not None:
             yield ref
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from references(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from references(item)
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Yield every string inside a JSON value (no keys), in its order."""
+    waiting: list[Any] = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, (dict, list, tuple)):
+            items = each.values() if isinstance(each, dict) else each
+            waiting.extend([item for item in items if isinstance(item, (str, dict, list, tuple))][::-1])
 
 
 def presented(value: Any, address: Callable[[FileRef], str]) -> Any:
-    """Return the JSON value with each reference replaced by its address."""
+    """Return the JSON value with each reference replaced by its address; itself when there is none."""
+    if not any(text.startswith(SCHEME) for text in texts(value)):
+        return value
     return replaced(value, lambda text: address(ref) if (ref := FileRef.parse(text)) is not None else text)
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
+from cogyard.domain.depth import MAX_VALUES
 from cogyard.http.errors import BadRequestError, InvalidError, TooLargeError, UnsupportedMediaError
 
 T = TypeVar("T")
@@ -24,6 +25,8 @@ _HALF_CHARACTER = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2})"
 )
+
+_TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -59,6 +62,9 @@ async def read_json(request: Request, type: type[T], *, limit: int = JSON_LIMIT)
     if content_type != "application/json" and not content_type.endswith("+json"):
         raise UnsupportedMediaError(f"The body must be application/json, not {content_type[:80]}.")
     body = await read_body(request, limit)
+    if _values(body) > MAX_VALUES and _values(_TEXTS.sub(b"", body)) > MAX_VALUES:
+        # Before they are made: each needs a hundred bytes of memory, and time in which nobody else is answered.
+        raise TooLargeError(f"The body has more than {MAX_VALUES} values; give large data as a file.")
     try:
         return msgspec.json.decode(body, type=type)
     except msgspec.ValidationError as error:
@@ -70,3 +76,8 @@ async def read_json(request: Request, type: type[T], *, limit: int = JSON_LIMIT)
                 "The body has half of a character: a \\ud800 to \\udfff without its other half."
             ) from error
         raise BadRequestError(f"The body is not JSON: {error}.") from error
+
+
+def _values(text: bytes) -> int:
+    """Return how many values JSON may have, at the most; commas and brackets inside texts count as well."""
+    return sum(text.count(mark) for mark in (b",", b"[", b"{"))

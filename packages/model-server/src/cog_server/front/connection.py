@@ -12,6 +12,7 @@ import httptools
 from cog_server.front.again import Head, remember
 from cog_server.front.exchange import Exchange, Headers
 from cog_server.front.large import LARGE, LargeBody
+from cog_server.front.upgrades import without_offer
 
 if TYPE_CHECKING:
     from cog_server.front.server import FrontServer
@@ -78,9 +79,9 @@ class Connection(asyncio.Protocol):
         else:
             self._alone = None
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(data if self._open else without_offer(data))
         except httptools.HttpParserUpgrade:
-            # Nothing is upgraded here: the request is answered as it stands, and that is all.
+            # CONNECT, or an offer that came in pieces: the request is answered as it stands, and that is all.
             self._closing = True
             if self._current is None:
                 self._transport.close()

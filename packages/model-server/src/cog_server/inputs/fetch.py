@@ -31,6 +31,9 @@ ATTEMPTS = 3
 _AT_ONCE = 8
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WRITE_AT = 1 << 20
+_FAILED_FOR_US = 424
+"""How who fetches for this server (a host that the operator named) says that it could not; the reason is the body."""
+_REASON_LIMIT = 1000
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
@@ -106,6 +109,8 @@ class Fetcher:
                 if response.status_code >= 500 and attempt < ATTEMPTS - 1:
                     await asyncio.sleep(0.2 * 2**attempt)
                     continue
+                if response.status_code == _FAILED_FOR_US and self._rule.exempts(where):
+                    raise InputFetchError(await _reason(response))
                 if response.status_code != 200:
                     raise InputFetchError(f"{where.host} answered {response.status_code} for the input's URL")
                 return await self._store(response, url, folder)
@@ -151,6 +156,15 @@ class Fetcher:
         finally:
             os.close(fd)
         return path
+
+
+async def _reason(response: httpx.Response) -> str:
+    said = b""
+    async for chunk in response.aiter_raw(_REASON_LIMIT):
+        said += chunk
+        if len(said) >= _REASON_LIMIT:
+            break
+    return said[:_REASON_LIMIT].decode(errors="replace") or "it could not be fetched, and no reason was given"
 
 
 def _write_all(fd: int, data: bytes) -> None:

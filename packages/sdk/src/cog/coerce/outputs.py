@@ -63,8 +63,11 @@ class Encoder:
             text = self._text(value)
         except TypeError as error:
             raise OutputError(f"{self._name}() returned what JSON can't hold: {error}") from None
-        except (RecursionError, ValueError):
-            raise OutputError(f"{self._name}() returned a value that contains itself") from None
+        except RecursionError:
+            problem = "a value that contains itself, or is nested too deeply"
+            raise OutputError(f"{self._name}() returned {problem}") from None
+        except ValueError as error:  # an integer of more digits than Python writes
+            raise OutputError(f"{self._name}() returned what JSON can't hold: {error}") from None
         if self._files and text.count(_MARK) > self._files:
             raise OutputError(f"{self._name}() returned an object with the key {FILE!r}, which is reserved")
         try:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from cogyard.domain.fileref import FileRef, replaced, safe_name
+from cog_server.errors import InputFetchError
+from cog_server.inputs.data_urls import DataUrl, parse
+
+from cogyard.domain.depth import more_values_than
+from cogyard.domain.fileref import FileRef, replaced, safe_name, texts
 from cogyard.domain.values import Account
 from cogyard.features.files.service import Files, ref
+from cogyard.features.predictions.inputs import QUICK_VALUES
 from cogyard.http.errors import InvalidError, NotFoundError
 
 # A data URL longer than this is kept as a file: the row of a prediction stays small, and so does every answer.
@@ -50,9 +53,11 @@ class Given:
         """
         data = (account_id, prediction_id)
         found: dict[str, str] = {}
-        for text in _strings(value):
+        for text in await _texts(value):
             if text not in found and (reference := await self._reference(caller, text, origin, data)):
                 found[text] = str(reference)
+        if not found:
+            return value
         return {key: replaced(item, lambda text: found.get(text, text)) for key, item in value.items()}
 
     async def _reference(
@@ -73,35 +78,31 @@ class Given:
         return None
 
     async def _from_data(self, text: str, account_id: int, prediction_id: str) -> FileRef:
-        head, comma, body = text.partition(",")
-        if not comma:
-            raise InvalidError("An input begins with data: but is no data URL.")
-        media_type, *parameters = head.removeprefix("data:").split(";")
         # Megabytes of base64 would hold up every other request.
-        content = await asyncio.to_thread(_decoded, body, "base64" in parameters)
-        name = safe_name("input" + _SUFFIXES.get(media_type, ""))
+        data = await asyncio.to_thread(_decoded, text)
+        name = safe_name("input" + _SUFFIXES.get(data.media_type, ""))
         file = await self.files.create(
-            account_id, name, media_type, _once(content), prediction_id=prediction_id
+            account_id, name, data.media_type, _once(data.data), prediction_id=prediction_id
         )
         return ref(file)
 
 
-def _strings(value: Any) -> list[str]:
-    found: list[str] = []
-
-    def note(text: str) -> str:
-        found.append(text)
-        return text
-
-    replaced(dict(value), note)
-    return [text for text in found if text.startswith(("data:", "http://", "https://"))]
+async def _texts(value: Mapping[str, Any]) -> list[str]:
+    if more_values_than(value, QUICK_VALUES):
+        return await asyncio.to_thread(_addresses, value)
+    return _addresses(value)
 
 
-def _decoded(body: str, is_base64: bool) -> bytes:  # noqa: FBT001 - one of two ways to spell bytes
+def _addresses(value: Any) -> list[str]:
+    return [text for text in texts(value) if text.startswith(("data:", "http://", "https://"))]
+
+
+def _decoded(text: str) -> DataUrl:
+    # With the model server's own rules: a file must not change with its size.
     try:
-        return base64.b64decode(body, validate=True) if is_base64 else unquote(body).encode("latin-1")
-    except (binascii.Error, ValueError) as error:
-        raise InvalidError("A data URL among the inputs is not valid base64.") from error
+        return parse(text)
+    except InputFetchError as error:
+        raise InvalidError(f"An input cannot be read: {error}.") from error
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from cogyard.domain.depth import MAX_DEPTH, deeper_than
+from cogyard.domain.depth import MAX_DEPTH, MAX_VALUES, deeper_than, more_values_than
 from cogyard.domain.stream import Item, output_item
 
 # Characters of JSON of all outputs of one prediction; what is larger belongs into files.
@@ -20,6 +20,7 @@ QUICK_LIMIT = 256 * 1024
 LOG_CUT = f"\n[The logs end here: they are longer than {LOG_LIMIT} characters.]\n"
 
 TOO_DEEP = f"The output is nested more than {MAX_DEPTH} levels deep."
+TOO_MANY = f"The output has more than {MAX_VALUES} values; return large results as files."
 TOO_LARGE = f"The output is larger than {OUTPUT_LIMIT} characters; return large results as files."
 
 
@@ -51,8 +52,8 @@ class Spoken:
         return logs if len(logs) <= left else logs[:left] + LOG_CUT
 
     def _output(self, value: Any) -> Item | None:
-        if self.problem is None and deeper_than(value):
-            self.problem = TOO_DEEP
+        if self.problem is None:
+            self.problem = _unwalkable(value)
         if self.problem is not None:
             return None
         item = output_item(value)
@@ -70,9 +71,15 @@ def problem_of(output: Any) -> str | None:
 
 def weighed(output: Any) -> tuple[str | None, int]:
     """Return why a whole output cannot be kept, None when it can; and how much it is, in characters of JSON."""
-    if deeper_than(output):
-        return TOO_DEEP, 0
+    if (problem := _unwalkable(output)) is not None:
+        return problem, 0
     size = len(output) if isinstance(output, str) else 0
     if isinstance(output, dict | list):
         size = len(msgspec.json.encode(output))
     return (TOO_LARGE if size > OUTPUT_LIMIT else None), size
+
+
+def _unwalkable(output: Any) -> str | None:
+    if more_values_than(output):
+        return TOO_MANY
+    return TOO_DEEP if deeper_than(output) else None

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cogyard.domain.deployables import of_deployment, of_training
-from cogyard.domain.depth import MAX_DEPTH, deeper_than
 from cogyard.domain.ids import (
     CAPABILITY_RANDOM_BYTES,
     ID_RANDOM_BYTES,
@@ -138,10 +137,8 @@ class Predictions:
         """
         if once is not None and (before := await self._said(caller, once)) is not None:
             return before
-        if deeper_than(input):
-            raise InvalidError(f"The input is nested more than {MAX_DEPTH} levels deep.")
         kind = Kind.PREDICTION if destination is None else Kind.TRAINING
-        secrets = self.inputs.check(version, input, kind)
+        secrets = await self.inputs.check_any(version, input, kind)
         events = self._webhook_events(webhook, webhook_events)
         deployable = _deployable(version, kind, through)
         await self._refuse_when_full(deployable)
