@@ -175,6 +175,13 @@ def _model(
     body: str, *, output: str = "str", inputs: str = "", setup: str = "pass", **image: Any
 ) -> TestImage:
     """Make an image whose predict() has this body; `inputs` are its parameters, as in Python."""
+    return make_image(
+        source_of(body, output=output, inputs=inputs, setup=setup), python=PYTHON, **image
+    )
+
+
+def source_of(body: str, *, output: str = "str", inputs: str = "", setup: str = "pass") -> str:
+    """Write a predict.py."""
     source = [
         "import os, signal, subprocess, sys, time",
         "from cog import BasePredictor, Input, Path, ConcatenateIterator",
@@ -184,7 +191,7 @@ def _model(
         f"    def predict(self, {inputs}) -> {output}:",
         *(f"        {line}" for line in body.splitlines()),
     ]
-    return make_image("\n".join(source), python=PYTHON, **image)
+    return "\n".join(source)
 
 
 @pytest.fixture

@@ -162,10 +162,24 @@ class Clients:
         return found
 
 
+def attached(platform: Any) -> list[int]:
+    """List the platform's children that are a container engine's clients, each attached to an instance's container."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            words = (process / "cmdline").read_bytes()
+        except (OSError, IndexError):
+            continue  # It has ended meanwhile.
+        if platform.process is not None and parent == platform.process.pid and b"\0run\0--rm\0" in words:
+            found.append(int(process.name))
+    return found
+
+
 def kill_one(platform: Any, clients: Clients, chance: random.Random) -> str:
     """Kill something with SIGKILL and bring it back where nobody else does; return what it was."""
     what = chance.choices(("platform", "instance", "client"), weights=(4, 4, 2))[0]
-    found = platform.instances()
+    found = [*platform.instances(), *attached(platform)]
     if what == "client":
         clients.kill(chance)
     elif what == "instance" and found:

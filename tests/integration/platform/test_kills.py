@@ -1,40 +1,94 @@
 """Kills at random moments under load: every accepted prediction ends, once, with its own output, and is told once.
 
-`COGYARD_KILLS=300 pytest -s tests/integration/platform/test_kills.py` runs as many kills and prints the summary;
-`COGYARD_KILLS_SEED` repeats a run's choices.
+`COGYARD_KILLS=300 pytest -s tests/integration/platform/test_kills.py` runs as many kills with each runtime and prints
+the summaries; `-k sandbox` takes one of them, `COGYARD_KILLS_SEED` repeats a run's choices.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cogyard.instances.docker import NAME
+from cogyard.instances.probe import probe_sandbox
+from cogyard.testing.images import TestImage, make_image
+from cogyard.testing.whole_images import make_whole_image
 
+from tests.docker import Docker
+from tests.integration.platform.conftest import PYTHON, source_of
 from tests.integration.platform.killing import Clients, judge, kill_one, receiving, until_settled
+from tests.integration.platform.leftovers import leftovers, own_temporary_folder
 from tests.live import free_port
 
 KILLS = int(os.environ.get("COGYARD_KILLS", "10"))
 CLIENTS = 3
-
-pytestmark = [
-    pytest.mark.xdist_group("platform"),
-    pytest.mark.slow,
-    pytest.mark.timeout(300 + 20 * KILLS),
+RUNTIMES = [
+    pytest.param("process", marks=pytest.mark.xdist_group("platform")),
+    pytest.param("sandbox", marks=pytest.mark.xdist_group("platform")),
+    pytest.param("docker", marks=[pytest.mark.xdist_group("docker"), pytest.mark.docker]),
 ]
+SOURCE = source_of(
+    "for part in ('a', 'b', 'c'):\n    time.sleep(0.004)\n    yield f'{text}{part}'",
+    inputs="text: str",
+    output="ConcatenateIterator[str]",
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400 + 30 * KILLS)]
 
 
-def test_nothing_is_lost_and_nothing_ends_twice(stopped: Any, model: Any, tmp_path: Path) -> None:
-    """Platform, model servers, workers and clients are killed again and again; a ledger holds all against all."""
+@pytest.fixture
+def engine(
+    runtime: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Docker | None]:
+    """Give the engine that the runtime needs, or skip where this machine lacks a part."""
+    if runtime == "sandbox" and (reason := probe_sandbox().reason) is not None:
+        pytest.skip(f"no sandboxes here: {reason}")
+    if runtime != "docker":
+        yield None
+        return
+    docker: Docker = request.getfixturevalue("docker")
+    monkeypatch.setenv("DOCKER_HOST", docker.host)
+    monkeypatch.setenv("DOCKER_CONFIG", str(docker.config))
+    yield docker
+    if given := docker("images", "--quiet", NAME).stdout.decode().split():
+        docker("rmi", "--force", *given)
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give a folder for temporary files that nobody but this platform writes to."""
+    with own_temporary_folder(monkeypatch) as folder:
+        yield folder
+
+
+def _image(runtime: str) -> TestImage:
+    return make_image(SOURCE, python=PYTHON) if runtime == "process" else make_whole_image(SOURCE)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_nothing_is_lost_and_nothing_ends_twice(
+    runtime: str, engine: Docker | None, temporary: Path, stopped: Any, tmp_path: Path
+) -> None:
+    """Platform, model servers, workers and clients are killed again and again; a ledger holds all against all.
+
+    Once the platform has stopped, nothing of any instance is left on the machine.
+    """
     seed = int(os.environ.get("COGYARD_KILLS_SEED") or random.randrange(10**6))  # noqa: S311 - as below
     chance = random.Random(seed)  # noqa: S311 - a test's own chance
-    stopped.settings |= {"webhook_http": "true", "webhook_private": "true", "port": str(free_port())}
+    stopped.settings |= {
+        "webhook_http": "true",
+        "webhook_private": "true",
+        "port": str(free_port()),
+        "runtime": runtime,
+    }
     told = stopped.start()
-    body = "for part in ('a', 'b', 'c'):\n    time.sleep(0.004)\n    yield f'{text}{part}'"
-    version = stopped.push(model(body, inputs="text: str", output="ConcatenateIterator[str]"), "kills")
+    version = stopped.push(_image(runtime), "kills")
     stopped.run(version, text="warm")
     killed: dict[str, int] = {}
     with receiving(chance) as receiver:
@@ -46,6 +100,8 @@ def test_nothing_is_lost_and_nothing_ends_twice(stopped: Any, model: Any, tmp_pa
                 time.sleep(chance.uniform(0.1, 1.5))
                 what = kill_one(stopped, clients, chance)
                 killed[what] = killed.get(what, 0) + (what != "nobody")
+            # On a busy machine clients come to little between two kills.
+            stopped.wait_for(lambda: len(clients.accepted()) > 3 * KILLS)
         finally:
             clients.stop()
         # An instance that was killed many times in a row is started again after a pause; a restart forgets it.
@@ -53,13 +109,16 @@ def test_nothing_is_lost_and_nothing_ends_twice(stopped: Any, model: Any, tmp_pa
         stopped.start()
         killed["platform"] = killed.get("platform", 0) + 1
         assert until_settled(stopped.data.database, patience=120 + 2 * KILLS), (seed, stopped.log[-4000:])
+        stopped.end(signal.SIGINT)
+        left = leftovers(stopped, temporary, engine)
         verdict = judge(
             stopped.data.database,
             clients.accepted(),
             receiver.told,
             lambda text, output: bool(output == [f"{text}{part}" for part in "abc"]),
         )
-    summary = f"\nseed {seed}, kills {killed}, {verdict.summary()}, failures {dict(verdict.reasons)}"
+    counted = f"{verdict.summary()}, failures {dict(verdict.reasons)}"
+    summary = f"\n{runtime}, seed {seed}, kills {killed}, {counted}, left {left}"
     print(summary)  # noqa: T201 - what a long run is made for
     warm = 1  # It asked for no webhook.
     assert not verdict.lost, (seed, verdict.lost)
@@ -75,3 +134,4 @@ def test_nothing_is_lost_and_nothing_ends_twice(stopped: Any, model: Any, tmp_pa
         killed,
         verdict.reasons,
     )
+    assert not any(left.values()), (seed, left)
