@@ -51,6 +51,7 @@ async def sandbox_runtime(
     input_hosts: tuple[str, ...] = (),
     keep: Keep | None = None,
     weights: WeightsOf | None = None,
+    filtered: bool = True,
 ) -> SandboxRuntime:
     """Make one over blobs in memory; `platform` answers behind its gates."""
     found = supported()
@@ -78,6 +79,7 @@ async def sandbox_runtime(
         setup_timeout=30,
         limits=limits or replace(InstanceLimits(), memory=2 << 30, scratch=256 << 20),
         cgroups=groups() if grouped else None,
+        filter=found.filter if filtered else b"",
         bubblewrap=found.bubblewrap,
     )
     fetcher = Fetcher(AddressRule.parse(",".join(input_hosts)))

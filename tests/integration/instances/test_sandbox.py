@@ -13,7 +13,6 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,30 +20,19 @@ from typing import Any
 
 import pytest
 from cogyard.instances.errors import ImageRefusedError
-from cogyard.instances.events import CompletedEvent
 from cogyard.instances.limits import InstanceLimits
 from cogyard.instances.orphans import marked
-from cogyard.instances.sandbox import PreparedSandbox, SandboxRuntime
-from cogyard.instances.server import HttpModelServer, Run
+from cogyard.instances.sandbox import PreparedSandbox
 from cogyard.oci.config import RunConfig
 from cogyard.testing.images import TestImage
 from cogyard.testing.whole_images import assemble_image, base_layers, link_layer, make_whole_image, tar_layer
 
+from tests.integration.instances.hostile import HOSTILE, Live, live_instance
 from tests.marks import mark_of
 from tests.sandboxes import groups, sandbox_runtime, supported
 
 pytestmark = pytest.mark.anyio
 
-HOSTILE = """
-import ctypes, json, os, signal, socket, subprocess, sys, time
-from cog import BasePredictor
-
-class Predictor(BasePredictor):
-    def predict(self, code: str) -> str:
-        names = dict(globals(), found=None)
-        exec(code, names)
-        return json.dumps(names["found"])
-"""
 FILES = """
 from cog import BasePredictor, Path
 
@@ -70,52 +58,11 @@ def layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("layers")
 
 
-class Live:
-    """One instance, and what its predictions come to."""
-
-    def __init__(self, server: HttpModelServer) -> None:
-        self.server = server
-        self.count = 0
-
-    async def end(self, inputs: dict[str, Any], **more: Any) -> CompletedEvent:
-        """Run a prediction and return its end."""
-        self.count += 1
-        events = [e async for e in self.server.predict(Run(id=f"p{self.count}", input=inputs, **more))]
-        assert isinstance(events[-1], CompletedEvent)
-        return events[-1]
-
-    async def found(self, code: str) -> Any:
-        """Return what code sets `found` to."""
-        end = await self.end({"code": code})
-        assert end.status == "succeeded", end.error
-        return json.loads(end.output)
-
-
-@asynccontextmanager
-async def _live(runtime: SandboxRuntime, image: TestImage, name: str = "one") -> AsyncIterator[Live]:
-    prepared = await runtime.prepare(image.version)
-    running = await prepared.start(name)
-    server = HttpModelServer(running.address)
-    try:
-        await _ready(server, running)
-        yield Live(server)
-    finally:
-        await server.aclose()
-        await running.stop(grace=0)
-
-
-async def _ready(server: HttpModelServer, running: Any) -> None:
-    async with asyncio.timeout(60):
-        while (health := await server.health()) is None or not health.ready:
-            await asyncio.sleep(0.02)
-            assert health is None or not health.broken, running.logs()
-
-
 @pytest.fixture
 async def live(tmp_path: Path, hostile: TestImage, layers: Path) -> AsyncIterator[Live]:
     """Run the hostile model with small limits."""
     runtime = await sandbox_runtime(tmp_path, hostile, layers=layers, limits=LIMITS)
-    async with _live(runtime, hostile) as found:
+    async with live_instance(runtime, hostile) as found:
         yield found
 
 
@@ -242,10 +189,13 @@ open("/src/mine", "w").write("mine")
 found = os.path.exists("/src/mine")
 """
     look = 'found = [os.path.exists("/src/mine"), "SystemExit" in open("/src/predict.py").read()]'
-    async with _live(runtime, hostile, "first") as first, _live(runtime, hostile, "second") as second:
+    async with (
+        live_instance(runtime, hostile, "first") as first,
+        live_instance(runtime, hostile, "second") as second,
+    ):
         assert await first.found(spoil) is True
         assert await second.found(look) == [False, False]
-    async with _live(runtime, hostile, "third") as third:
+    async with live_instance(runtime, hostile, "third") as third:
         assert await third.found(look) == [False, False]
 
 
@@ -279,7 +229,7 @@ async def test_memory_ends_where_it_is_said_to(
     if grouped and groups() is None:
         pytest.skip("no control group can be made here")
     runtime = await sandbox_runtime(tmp_path, hostile, layers=layers, limits=LIMITS, grouped=grouped)
-    async with _live(runtime, hostile) as live:
+    async with live_instance(runtime, hostile) as live:
         end = await live.end({"code": "found = len(b'x' * (2 << 30))"})
         assert end.status == "failed"
         assert await _recovers(live)
@@ -303,7 +253,7 @@ for pid in children:
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
 """
-    async with _live(runtime, hostile) as live:
+    async with live_instance(runtime, hostile) as live:
         assert 10 < await live.found(bomb) < 80
         assert await live.found("found = 1") == 1
 
@@ -318,7 +268,7 @@ async def test_nothing_of_the_platforms_environment_is_passed_on(
         HOSTILE, env=("API_KEY=of the model", "LD_PRELOAD=/nowhere/evil.so", "HOME=/elsewhere")
     )
     runtime = await sandbox_runtime(tmp_path, image, layers=layers)
-    async with _live(runtime, image) as live:
+    async with live_instance(runtime, image) as live:
         environment = await live.found("found = dict(os.environ)")
     assert environment["API_KEY"] == "of the model"
     assert environment["HOME"] == "/root"
@@ -332,7 +282,7 @@ async def test_arguments_tell_no_secret(tmp_path: Path, layers: Path) -> None:
     supported()
     image = make_whole_image(HOSTILE, env=("API_KEY=of the model",))
     runtime = await sandbox_runtime(tmp_path, image, layers=layers)
-    async with _live(runtime, image):
+    async with live_instance(runtime, image):
         words = _arguments(f"{mark_of(tmp_path)}/")
     assert words
     assert not [line for line in words if b"of the model" in line]
@@ -348,7 +298,7 @@ for _ in range(5):
     subprocess.Popen([sys.executable, "-c", sleep], start_new_session=True, env={{}})
 found = 1
 """
-    async with _live(runtime, hostile) as live:
+    async with live_instance(runtime, hostile) as live:
         await live.found(stubborn)
         async with asyncio.timeout(20):
             while len(_called(name)) < 5:  # noqa: ASYNC110 - a process that starts sets no event
@@ -471,7 +421,7 @@ async def test_files_come_and_go_by_the_gate(tmp_path: Path, layers: Path, elsew
     )
     reach = (await runtime.prepare(image.version)).reach
     url = f"http://{elsewhere}/folder/my%20notes.txt"
-    async with _live(runtime, image) as live:
+    async with live_instance(runtime, image) as live:
         inputs = reach.inputs({"file": url, "text": url})
         end = await live.end(inputs, output_file_prefix=reach.outputs("lease"))
         assert end.status == "succeeded", end.error
@@ -496,7 +446,7 @@ async def test_the_network_is_for_those_who_ask_and_may(tmp_path: Path, layers: 
         prepared = await runtime.prepare(image.version)
         assert isinstance(prepared, PreparedSandbox)
         assert prepared.networked is networked
-        async with _live(runtime, image) as live:
+        async with live_instance(runtime, image) as live:
             assert (await live.found(look) == ours) is networked
 
 
@@ -515,7 +465,7 @@ async def test_links_of_an_image_lead_nowhere_outside(
         RunConfig(cmd=config["Cmd"], env=config["Env"], labels=config["Labels"], working_dir="/src"),
     )
     runtime = await sandbox_runtime(tmp_path, image, layers=layers)
-    async with _live(runtime, image) as live:
+    async with live_instance(runtime, image) as live:
         assert await live.found('found = os.path.isdir("/proc/self")') is True
     assert list(outside.iterdir()) == []
     whole = await sandbox_runtime(tmp_path / "whole", image, layers=layers, overlay=False)

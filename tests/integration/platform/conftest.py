@@ -175,9 +175,7 @@ def _model(
     body: str, *, output: str = "str", inputs: str = "", setup: str = "pass", **image: Any
 ) -> TestImage:
     """Make an image whose predict() has this body; `inputs` are its parameters, as in Python."""
-    return make_image(
-        source_of(body, output=output, inputs=inputs, setup=setup), python=PYTHON, **image
-    )
+    return make_image(source_of(body, output=output, inputs=inputs, setup=setup), python=PYTHON, **image)
 
 
 def source_of(body: str, *, output: str = "str", inputs: str = "", setup: str = "pass") -> str:

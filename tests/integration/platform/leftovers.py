@@ -1,4 +1,4 @@
-"""What a platform's instances may leave on a machine, each kind looked for where it would be; only this platform's own."""
+"""What a platform's instances may leave on a machine: its own alone, each kind looked for where it would be."""
 
 from __future__ import annotations
 

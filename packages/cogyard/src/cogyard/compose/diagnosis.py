@@ -74,6 +74,7 @@ class Facts:
     open_files: int = 0
     uv_problem: str = ""
     sandbox_problem: str = ""
+    sandbox_unfiltered: str = ""
     engine: str = ""
     gpus: tuple[str, ...] = ()
     gpu_problem: str = ""
@@ -244,8 +245,14 @@ def _runtimes(facts: Facts) -> Iterator[Finding]:
             facts.sandbox_problem,
             "Install bubblewrap, and let users make namespaces: models of others need it.",
         )
+    elif facts.sandbox_unfiltered:
+        yield _warning(
+            "sandboxes",
+            f"bubblewrap makes them here, without a filter of system calls: {facts.sandbox_unfiltered}",
+            "One wall less stands between models of others and this machine's kernel.",
+        )
     else:
-        yield _good("sandboxes", "bubblewrap makes them here")
+        yield _good("sandboxes", "bubblewrap makes them here, with a filter of system calls")
     if facts.engine:
         yield _good("containers", f"{facts.engine} answers")
     else:

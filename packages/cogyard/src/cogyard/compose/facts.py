@@ -45,18 +45,22 @@ def gather(arguments: Mapping[str, Any], environ: Mapping[str, str], config: Pat
         folder = DataDir(Path(given).expanduser().absolute() if given else default_data_dir())
         return _folder(replace(facts, settings_problem=error.message), folder)
     facts = replace(facts, runtime=settings.runtime, max_instances=settings.max_instances)
+    if not settings.sandbox_seccomp:
+        facts = replace(facts, sandbox_unfiltered="sandbox_seccomp is off")
     folder = DataDir(settings.data_dir)
     return _door(_folder(facts, folder), folder, settings)
 
 
 def _machine(facts: Facts) -> Facts:
     gpus, gpu_problem = _gpus()
+    sandbox = probe_sandbox()
     return replace(
         facts,
         memory=_memory(),
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         uv_problem=_uv_problem(),
-        sandbox_problem=probe_sandbox().reason or "",
+        sandbox_problem=sandbox.reason or "",
+        sandbox_unfiltered=sandbox.unfiltered,
         engine=_engine(),
         gpus=gpus,
         gpu_problem=gpu_problem,

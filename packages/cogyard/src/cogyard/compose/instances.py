@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,8 @@ from cogyard.instances.server import HttpModelServer
 from cogyard.instances.unpack import AsRoot
 from cogyard.instances.weights import WeightsCache
 from cogyard.weights.files import WeightFiles
+
+_log = logging.getLogger("cogyard.instances")
 
 #: The model server says itself when setup() took too long, with its logs; the host's own limit is a backstop.
 _BACKSTOP = 15.0
@@ -149,6 +152,8 @@ def _sandbox(ground: Ground, support: SandboxSupport) -> SandboxRuntime:
     groups = Cgroups.find()
     if groups is not None:
         groups.clean(folder.mark)
+    if unfiltered := support.unfiltered or ("" if settings.sandbox_seccomp else "sandbox_seccomp is off"):
+        _log.warning("sandboxes_unfiltered", extra={"reason": unfiltered})
     options = SandboxOptions(
         wholes=folder.roots,
         sockets=folder.sockets,
@@ -163,6 +168,7 @@ def _sandbox(ground: Ground, support: SandboxSupport) -> SandboxRuntime:
         setup_timeout=settings.setup_timeout,
         limits=instance_limits(settings),
         cgroups=groups,
+        filter=support.filter if settings.sandbox_seccomp else b"",
         bubblewrap=support.bubblewrap,
     )
     layers = LayerCache(folder.image_layers, ground.kept.images, as_root=AsRoot(owner=support.user))

@@ -218,6 +218,13 @@ class Settings:
         "their sandbox or container. They then reach what this machine reaches, the platform's own port among it.",
         default=False,
     )
+    sandbox_seccomp: bool = _setting(
+        _truth,
+        "Refuse models in sandboxes the system calls that no model needs and kernels are attacked by: mounts, "
+        "namespaces, tracing, keys, BPF, io_uring and their like. 32-bit programs do not run then. Off only for a model "
+        "that needs such a call.",
+        default=True,
+    )
     docker_gpus: str | None = _setting(
         _text,
         "GPUs for containers of the `docker` runtime, as `docker run --gpus` takes them: `all`, `2`, `device=0`.",

@@ -60,6 +60,8 @@ class Enclosure:
     user: int | None = None
     #: Files that this process writes its number to: control groups.
     groups: tuple[str, ...] = ()
+    #: What `seccomp.sandbox_filter` made, as hexadecimal; empty for no filter.
+    filter: str = ""
     #: bubblewrap, its arguments (the model's environment among them), and what it runs.
     program: str
     arguments: tuple[str, ...]
@@ -111,12 +113,21 @@ def enclose(enclosure: Enclosure) -> None:
     if os.getppid() != enclosure.parent:
         sys.exit(0)
     # By a descriptor: other users of the machine can read a process's arguments, and secrets may be among them.
-    arguments = os.memfd_create("arguments", 0)
-    os.write(arguments, b"\0".join(word.encode("utf-8", "surrogateescape") for word in enclosure.arguments))
-    os.lseek(arguments, 0, os.SEEK_SET)
+    said = b"\0".join(word.encode("utf-8", "surrogateescape") for word in enclosure.arguments)
+    words = [enclosure.program, "--args", str(_handed("arguments", said))]
+    if enclosure.filter:
+        words += ["--seccomp", str(_handed("filter", bytes.fromhex(enclosure.filter)))]
+    words += ["--", *enclosure.command]
     os.chdir("/")
-    words = [enclosure.program, "--args", str(arguments), "--", *enclosure.command]
     os.execve(enclosure.program, words, dict(os.environ))  # noqa: S606 - there is no shell to want
+
+
+def _handed(name: str, content: bytes) -> int:
+    """Return a descriptor, kept over an exec, from which the content can be read."""
+    handle = os.memfd_create(name, 0)
+    os.write(handle, content)
+    os.lseek(handle, 0, os.SEEK_SET)
+    return handle
 
 
 def _put_together(libc: Any, enclosure: Enclosure) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -13,11 +14,14 @@ from pathlib import Path
 from cogyard.instances.enclose import Enclosure
 from cogyard.instances.orphans import MARK
 from cogyard.instances.sandbox import bubblewrap
+from cogyard.instances.seccomp import sandbox_filter
 
 #: Whom root becomes in a sandbox: of the numbers that nobody hands out (systemd's list), below 65,536, so that it
 #: exists inside of a container too.
 SANDBOX_USER = 60_900
 _SECONDS = 10
+#: Where a kernel that can filter system calls says what a filter may answer.
+_ANSWERS = Path("/proc/sys/kernel/seccomp/actions_avail")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +32,9 @@ class SandboxSupport:
     user: int | None = None
     overlay: bool = False
     reason: str | None = None
+    #: Decides over system calls inside; empty where there can be none, and why.
+    filter: bytes = b""
+    unfiltered: str = ""
 
 
 def probe_sandbox(program: str | None = None) -> SandboxSupport:
@@ -38,15 +45,30 @@ def probe_sandbox(program: str | None = None) -> SandboxSupport:
     if found is None:
         return SandboxSupport(reason="bubblewrap is not installed (the package `bubblewrap`)")
     user = SANDBOX_USER if os.geteuid() == 0 else None
+    made, unfiltered = _filter(platform.machine())
     reason = None
     for overlay in (True, False):
-        reason = _try(found, user, overlay=overlay)
+        reason = _try(found, user, made, overlay=overlay)
         if reason is None:
-            return SandboxSupport(bubblewrap=found, user=user, overlay=overlay)
+            return SandboxSupport(
+                bubblewrap=found, user=user, overlay=overlay, filter=made, unfiltered=unfiltered
+            )
     return SandboxSupport(reason=reason)
 
 
-def _try(program: str, user: int | None, *, overlay: bool) -> str | None:
+def _filter(machine: str) -> tuple[bytes, str]:
+    """Return the filter of system calls for this machine, or nothing and why."""
+    try:
+        answers = _ANSWERS.read_text().split()
+    except OSError:
+        answers = []
+    if not {"errno", "kill_process"} <= set(answers):
+        return b"", "this kernel cannot filter system calls (CONFIG_SECCOMP_FILTER)"
+    made = sandbox_filter(machine)
+    return (made, "") if made else (b"", f"there is no filter for machines of the kind {machine}")
+
+
+def _try(program: str, user: int | None, made: bytes, *, overlay: bool) -> str | None:
     """Return why it does not work, or None."""
     arguments = list(bubblewrap({}, folder="/", networked=False, shared_memory=1 << 20))
     arguments += ["--ro-bind", "/usr", "/usr"]
@@ -66,6 +88,7 @@ def _try(program: str, user: int | None, *, overlay: bool) -> str | None:
             overlay=overlay,
             scratch=1 << 20,
             user=user,
+            filter=made.hex(),
             program=program,
             arguments=tuple(arguments),
             command=("/usr/bin/true",),

@@ -78,6 +78,8 @@ class SandboxOptions:
     setup_timeout: float = 600.0
     limits: InstanceLimits = field(default_factory=InstanceLimits)
     cgroups: Cgroups | None = None
+    #: What decides over system calls inside (`seccomp.sandbox_filter`); empty for nothing.
+    filter: bytes = b""
     bubblewrap: str = "/usr/bin/bwrap"
     interpreter: Path = field(default_factory=lambda: Path(sys.executable))
 
@@ -218,6 +220,7 @@ class PreparedSandbox:
             writable=_WRITABLE,
             user=options.user,
             groups=left.group.procs if left.group is not None else (),
+            filter=options.filter.hex(),
             program=options.bubblewrap,
             command=inside.command,
             arguments=bubblewrap(
