@@ -221,8 +221,8 @@ class Settings:
     sandbox_seccomp: bool = _setting(
         _truth,
         "Refuse models in sandboxes the system calls that no model needs and kernels are attacked by: mounts, "
-        "namespaces, tracing, keys, BPF, io_uring and their like. 32-bit programs do not run then. Off only for a model "
-        "that needs such a call.",
+        "namespaces, tracing, keys, BPF, io_uring and their like. 32-bit programs do not run then. Off only for a "
+        "model that needs such a call.",
         default=True,
     )
     docker_gpus: str | None = _setting(
