@@ -12,6 +12,7 @@ from cog_server.inputs.fetch import Fetcher
 from cogyard.compose.gates import UnixGates
 from cogyard.instances.cgroups import Cgroups
 from cogyard.instances.gate import App, Gate, Offers
+from cogyard.instances.gpus import Gpus
 from cogyard.instances.layers import LayerCache
 from cogyard.instances.limits import InstanceLimits
 from cogyard.instances.probe import SandboxSupport, probe_sandbox
@@ -52,6 +53,7 @@ async def sandbox_runtime(
     keep: Keep | None = None,
     weights: WeightsOf | None = None,
     filtered: bool = True,
+    gpus: Gpus | None = None,
 ) -> SandboxRuntime:
     """Make one over blobs in memory; `platform` answers behind its gates."""
     found = supported()
@@ -80,6 +82,7 @@ async def sandbox_runtime(
         limits=limits or replace(InstanceLimits(), memory=2 << 30, scratch=256 << 20),
         cgroups=groups() if grouped else None,
         filter=found.filter if filtered else b"",
+        gpus=gpus or Gpus(),
         bubblewrap=found.bubblewrap,
     )
     fetcher = Fetcher(AddressRule.parse(",".join(input_hosts)))

@@ -73,6 +73,14 @@ def test_a_machine_that_is_ready_is_told_so() -> None:
         ({"open_files": 1024}, "open files", "warning", "1024", "ulimit"),
         ({"uv_problem": "no uv"}, "process runtime", "error", "no uv", "Install"),
         ({"sandbox_problem": "no bwrap"}, "sandboxes", "note", "no bwrap", "bubblewrap"),
+        (
+            {"gpus_in_sandboxes_problem": "it is gone"},
+            "gpu in sandboxes",
+            "warning",
+            "it is gone",
+            "nvidia-ctk",
+        ),
+        ({"gpus_in_sandboxes": "2 by a spec"}, "gpu in sandboxes", "good", "2 by a spec", ""),
         ({"sandbox_unfiltered": "it is off"}, "sandboxes", "warning", "it is off", "One wall less"),
         (
             {"sandbox_problem": "no bwrap", "runtime": "sandbox"},

@@ -78,6 +78,8 @@ class Facts:
     engine: str = ""
     gpus: tuple[str, ...] = ()
     gpu_problem: str = ""
+    gpus_in_sandboxes: str = ""
+    gpus_in_sandboxes_problem: str = ""
     runtime: str = "process"
 
 
@@ -273,6 +275,14 @@ def _gpu(facts: Facts) -> Iterator[Finding]:
         )
     else:
         yield _good("gpu", "none: models run on the CPU")
+    if facts.gpus_in_sandboxes_problem:
+        yield _warning(
+            "gpu in sandboxes",
+            facts.gpus_in_sandboxes_problem,
+            "Make a spec: nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",
+        )
+    elif facts.gpus_in_sandboxes:
+        yield _good("gpu in sandboxes", facts.gpus_in_sandboxes)
 
 
 def _error(check: str, message: str, next_step: str) -> Finding:

@@ -23,6 +23,8 @@ from cogyard.compose.listening import ListenError, listen
 from cogyard.compose.settings import Settings, SettingsError, default_data_dir, load
 from cogyard.compose.tls import Certificate, CertificateError
 from cogyard.compose.upgrade import missing
+from cogyard.instances.errors import PrepareFailedError
+from cogyard.instances.gpus import Gpus, find_gpus
 from cogyard.instances.probe import probe_sandbox
 from cogyard.store.errors import StoreError
 from cogyard.store.times import moment
@@ -45,6 +47,7 @@ def gather(arguments: Mapping[str, Any], environ: Mapping[str, str], config: Pat
         folder = DataDir(Path(given).expanduser().absolute() if given else default_data_dir())
         return _folder(replace(facts, settings_problem=error.message), folder)
     facts = replace(facts, runtime=settings.runtime, max_instances=settings.max_instances)
+    facts = _handed_on(facts, find_gpus(settings.cdi_spec_dirs))
     if not settings.sandbox_seccomp:
         facts = replace(facts, sandbox_unfiltered="sandbox_seccomp is off")
     folder = DataDir(settings.data_dir)
@@ -65,6 +68,21 @@ def _machine(facts: Facts) -> Facts:
         gpus=gpus,
         gpu_problem=gpu_problem,
     )
+
+
+def _handed_on(facts: Facts, gpus: Gpus) -> Facts:
+    """Try whether an instance could be given each GPU that there is."""
+    problem = gpus.problem or (
+        "sandboxes can't have them: neither a CDI spec nor the driver's nodes are here"
+        if facts.gpus and not gpus.numbers
+        else ""
+    )
+    try:
+        gpus.access(range(len(gpus.numbers)))
+    except PrepareFailedError as error:
+        problem = problem or error.message
+    left_out = f"; left out: {', '.join(gpus.left_out)}" if gpus.left_out else ""
+    return replace(facts, gpus_in_sandboxes=f"{gpus.way}{left_out}", gpus_in_sandboxes_problem=problem)
 
 
 def _folder(facts: Facts, folder: DataDir) -> Facts:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -27,8 +29,10 @@ from cogyard.features.services import Services
 from cogyard.fleet.local import LocalFleet
 from cogyard.instances.cgroups import Cgroups
 from cogyard.instances.docker import DockerImages, DockerOptions, DockerRuntime, end_orphans, unfit
+from cogyard.instances.engine_info import EngineInfo, read_info
 from cogyard.instances.environments import UvEnvironments
 from cogyard.instances.gate import App, Gate, Offers
+from cogyard.instances.gpus import find_gpus
 from cogyard.instances.host import HostOptions
 from cogyard.instances.layers import LayerCache
 from cogyard.instances.limits import InstanceLimits
@@ -83,7 +87,8 @@ class Ground:
 
 def make_fleet(ground: Ground) -> tuple[LocalFleet, Choice]:
     """Choose a runtime and make the fleet over it. Blocks a moment; raises RuntimeMissingError and SettingsError."""
-    if lack := too_large(ground.settings.hardware, machine()):
+    whole = machine(find_gpus(ground.settings.cdi_spec_dirs))
+    if lack := too_large(ground.settings.hardware, whole):
         raise SettingsError(
             f"hardware: {lack} that this machine has for models.",
             hint="Make the kind smaller, or leave it out: an instance of it could never start.",
@@ -102,7 +107,7 @@ def make_fleet(ground: Ground) -> tuple[LocalFleet, Choice]:
         work=make_work(ground.kept, ground.services, ground.folder, quota=ground.settings.registry_quota),
         options=HostOptions(setup_timeout=ground.settings.setup_timeout + _BACKSTOP),
         connect=HttpModelServer,
-        gpus=machine().gpus,
+        gpus=whole.gpus,
     )
     return fleet, choice
 
@@ -154,6 +159,9 @@ def _sandbox(ground: Ground, support: SandboxSupport) -> SandboxRuntime:
         groups.clean(folder.mark)
     if unfiltered := support.unfiltered or ("" if settings.sandbox_seccomp else "sandbox_seccomp is off"):
         _log.warning("sandboxes_unfiltered", extra={"reason": unfiltered})
+    gpus = find_gpus(settings.cdi_spec_dirs)
+    for line in (*([gpus.problem] if gpus.problem else []), *gpus.left_out):
+        _log.warning("gpus_incomplete", extra={"reason": line})
     options = SandboxOptions(
         wholes=folder.roots,
         sockets=folder.sockets,
@@ -169,6 +177,7 @@ def _sandbox(ground: Ground, support: SandboxSupport) -> SandboxRuntime:
         limits=instance_limits(settings),
         cgroups=groups,
         filter=support.filter if settings.sandbox_seccomp else b"",
+        gpus=gpus,
         bubblewrap=support.bubblewrap,
     )
     layers = LayerCache(folder.image_layers, ground.kept.images, as_root=AsRoot(owner=support.user))
@@ -202,9 +211,18 @@ def _docker(ground: Ground, client: Client) -> DockerRuntime:
         setup_timeout=settings.setup_timeout,
         limits=instance_limits(settings),
         gpus=settings.docker_gpus,
+        info=_info(client),
     )
     gates = UnixGates(Gate(offers, fetcher, ground.application))
     return DockerRuntime(options, ground.images, ground.kept.images, gates, ground.weights)
+
+
+def _info(client: Client) -> EngineInfo:
+    """Ask an engine about itself; one that does not say gets nothing asked of it."""
+    with suppress(EngineError, ValueError, OSError):
+        said = json.loads(client.call("info", "--format", "{{json .}}").stdout)
+        return read_info(said, Path("/proc/self/mounts").read_text("utf-8", "replace"))
+    return EngineInfo()
 
 
 def instance_limits(settings: Settings) -> InstanceLimits:

@@ -26,6 +26,7 @@ from cogyard.compose.settings import Settings, machine
 from cogyard.compose.trainings import TrainedVersions
 from cogyard.compose.upgrade import open_database
 from cogyard.domain.autoscale import Limits, Scale
+from cogyard.domain.capacity import Resources
 from cogyard.domain.deployments import RETIRED
 from cogyard.domain.retention import FOREVER, Keep
 from cogyard.domain.values import Prediction
@@ -62,6 +63,7 @@ from cogyard.features.webhooks.service import Deliveries
 from cogyard.fleet.controller import ControllerOptions
 from cogyard.fleet.reasons import Lookout
 from cogyard.http.rates import Rates
+from cogyard.instances.gpus import find_gpus
 from cogyard.instances.run import Work
 from cogyard.registry.app import Registry, create_registry
 from cogyard.store.accounts import SqlAccounts
@@ -288,12 +290,14 @@ def make_work(kept: Kept, services: Services, folder: DataDir, *, quota: int | N
     return Work(source=work, reports=work, cancellations=queue)
 
 
+def _capacity(settings: Settings) -> Resources | None:
+    return machine(find_gpus(settings.cdi_spec_dirs)) if settings.hardware else None
+
+
 def controller_options(settings: Settings) -> ControllerOptions:
     """Return how this machine scales."""
     return ControllerOptions(
-        limits=Limits(
-            max_instances=settings.max_instances, capacity=machine() if settings.hardware else None
-        ),
+        limits=Limits(max_instances=settings.max_instances, capacity=_capacity(settings)),
         scale=Scale(idle_timeout=timedelta(seconds=settings.idle_timeout)),
         # Trainings last, and do not make room: one place is left for whoever waits for an answer.
         training=replace(

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from cogyard.compose.skus import Sku, parse_skus
 from cogyard.domain.capacity import Resources
 from cogyard.errors import CogyardError
+from cogyard.instances.gpus import SPEC_FOLDERS, Gpus
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -53,11 +54,15 @@ def instance_memory(instances: int) -> int:
     return machine().memory // instances
 
 
-def machine() -> Resources:
+def machine(gpus: Gpus | None = None) -> Resources:
     """Return what this machine has to give out: all but a part of the memory, which is the platform's."""
     whole = _machine_memory()
-    gpus = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
-    return Resources(cpus=float(os.cpu_count() or 1), memory=whole - min(_OWN_MEMORY, whole // 4), gpus=gpus)
+    # The nodes may not be made yet, where nothing has used a GPU since the machine was started.
+    known = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+    count = len(gpus.numbers) if gpus is not None else 0
+    return Resources(
+        cpus=float(os.cpu_count() or 1), memory=whole - min(_OWN_MEMORY, whole // 4), gpus=count or known
+    )
 
 
 def _machine_memory() -> int:
@@ -140,6 +145,13 @@ def _address(value: Any) -> str:
     if parts.path not in {"", "/"}:
         raise ValueError("must not have a path: the platform answers at the root of a host")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _folders(value: Any) -> tuple[Path, ...]:
+    words = value.split(os.pathsep) if isinstance(value, str) else value
+    if not isinstance(words, list | tuple):
+        raise ValueError("must be a list of folders")  # noqa: TRY004 - as every other problem of a value
+    return tuple(_path(word) for word in words if str(word).strip())
 
 
 def _hosts(value: Any) -> tuple[str, ...]:
@@ -225,9 +237,16 @@ class Settings:
         "model that needs such a call.",
         default=True,
     )
+    cdi_spec_dirs: tuple[Path, ...] = _setting(
+        _folders,
+        "Folders with specs of the Container Device Interface, a list, or with colons: they say what a GPU needs "
+        "inside of a sandbox. Without a spec the driver's nodes and libraries are looked for.",
+        default=SPEC_FOLDERS,
+    )
     docker_gpus: str | None = _setting(
         _text,
-        "GPUs for containers of the `docker` runtime, as `docker run --gpus` takes them: `all`, `2`, `device=0`.",
+        "GPUs for containers of the `docker` runtime where no `hardware` is listed, as `docker run --gpus` takes them: "
+        "`all`, `2`, `device=0`. With a list each instance gets its own kind's.",
         default=None,
     )
     sandbox_scratch: int = _setting(

@@ -56,6 +56,11 @@ class Grant:
     resources: Resources = NOTHING
     devices: tuple[int, ...] = ()
 
+    @property
+    def lacks(self) -> int:
+        """How many of its GPUs there were none left for; such an instance may not start."""
+        return self.resources.gpus - len(self.devices)
+
 
 #: For a machine where nothing is counted but instances.
 UNCOUNTED = Grant()

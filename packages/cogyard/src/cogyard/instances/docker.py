@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import IO
 
 from cogyard.domain.blobs import BlobStore
-from cogyard.domain.capacity import UNCOUNTED, Grant
+from cogyard.domain.capacity import NOTHING, UNCOUNTED, Grant
 from cogyard.engine import Client, EngineError
 from cogyard.engine.client import last_line
+from cogyard.instances.engine_info import EngineInfo
 from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
 from cogyard.instances.image import Image, find_image
 from cogyard.instances.inside import FOLDER, GATE_BASE, GATE_SOCKET, RELAY, RELAY_FILE, arrange
@@ -62,8 +63,9 @@ class DockerOptions:
     input_hosts: tuple[str, ...] = ()
     setup_timeout: float = 600.0
     limits: InstanceLimits = field(default_factory=InstanceLimits)
-    #: What `--gpus` says, such as `all`; None for none.
+    #: What `--gpus` says for kinds of machine that are not listed, such as `all`; None for none.
     gpus: str | None = None
+    info: EngineInfo = field(default_factory=EngineInfo)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,7 +196,9 @@ class PreparedDocker:
     def arguments(self, left: _Left, grant: Grant = UNCOUNTED) -> list[str]:
         """Return the words after `docker`."""
         options, limits = self.options, self.options.limits.within(grant)
-        gpus = f'"device={",".join(map(str, grant.devices))}"' if grant.resources.gpus else options.gpus
+        # Where kinds of machine are listed, one without GPUs has none: they may be another instance's.
+        uncounted = grant.resources == NOTHING and options.gpus is not None
+        gpus = ["--gpus", str(options.gpus)] if uncounted else options.info.gpus(grant.devices)
         inside = arrange(
             self.image,
             listen=f"{_INLET}/{_SOCKET}",
@@ -214,7 +218,7 @@ class PreparedDocker:
         words += ["--pids-limit", str(limits.processes)]
         words += ["--shm-size", str(min(limits.scratch, 1 << 30))]
         words += ["--cpus", f"{limits.cpus:g}"] if limits.cpus is not None else []
-        words += ["--gpus", gpus] if gpus is not None else []
+        words += gpus
         words += ["--volume", f"{left.folder}:{_INLET}", "--volume", f"{left.gate}:{GATE_SOCKET}"]
         words += ["--volume", f"{RELAY_FILE}:{RELAY}:ro"]
         for each in self.weights:

@@ -32,10 +32,12 @@ _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE =
     16384,
     1 << 18,
 )
-_MS_NOATIME = 1024
+_MS_NOEXEC, _MS_NOATIME = 8, 1024
 #: Any folder that exists everywhere: it is covered, in here only.
 _PLACE = Path("/tmp")  # noqa: S108 - covered by a file system of our own
 ROOT = _PLACE / "root"
+#: Device nodes, by their number in the list.
+NODES = _PLACE / "nodes"
 _MADE_INSIDE = ("proc", "dev", "tmp", "run")
 #: The kernel reads a mount's options from one page.
 _PAGE = 4096
@@ -54,10 +56,16 @@ class Enclosure:
     scratch: int
     #: (outside, inside): files and folders shown read-only.
     shown: tuple[tuple[str, str], ...] = ()
+    #: Device nodes outside, which a model may open: in their order, where bubblewrap takes them from (`NODES`).
+    nodes: tuple[str, ...] = ()
+    #: (where it leads, inside): links; with overlayfs only.
+    links: tuple[tuple[str, str], ...] = ()
     #: Folders inside that are writable although the root is not; without overlayfs only.
     writable: tuple[str, ...] = ()
     #: Whom root becomes; None when we are not root.
     user: int | None = None
+    #: Groups outside that root stays in, for the sake of devices.
+    members: tuple[int, ...] = ()
     #: Files that this process writes its number to: control groups.
     groups: tuple[str, ...] = ()
     #: What `seccomp.sandbox_filter` made, as hexadecimal; empty for no filter.
@@ -104,7 +112,7 @@ def enclose(enclosure: Enclosure) -> None:
     _mount(libc, "none", Path("/"), None, _MS_REC | _MS_PRIVATE)
     _put_together(libc, enclosure)
     if enclosure.user is not None:
-        os.setgroups([])
+        os.setgroups(enclosure.members)
         os.setresgid(enclosure.user, enclosure.user, enclosure.user)
         os.setresuid(enclosure.user, enclosure.user, enclosure.user)
         libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
@@ -135,6 +143,7 @@ def _put_together(libc: Any, enclosure: Enclosure) -> None:
     # Reading the layers' paths comes after covering _PLACE, so they are held open before, if they are below it.
     held = [os.open(layer, os.O_PATH | os.O_DIRECTORY) for layer in enclosure.layers]
     shown = [(os.open(source, os.O_PATH), target) for source, target in enclosure.shown]
+    nodes = [os.open(source, os.O_PATH) for source in enclosure.nodes]
     _mount(libc, "tmpfs", _PLACE, "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={enclosure.scratch},mode=755")
     ROOT.mkdir()
     if enclosure.overlay:
@@ -160,27 +169,69 @@ def _put_together(libc: Any, enclosure: Enclosure) -> None:
             (ROOT / name).mkdir()
             _own(ROOT / name, owner)
     _show(libc, shown, owner)
-    for each in (*held, *(one for one, _ in shown)):
+    _hand_on(libc, nodes)
+    for target, place in enclosure.links:
+        _link(target, place, owner)
+    for each in (*held, *nodes, *(one for one, _ in shown)):
         os.close(each)
 
 
 def _show(libc: Any, shown: list[tuple[int, str]], owner: int | None) -> None:
     """Bind files and folders into the root, at places that the image cannot redirect: links on the way are removed."""
     for descriptor, target in shown:
-        place = ROOT
-        *folders, name = Path(target).relative_to("/").parts
-        for part in folders:
-            place /= part
-            clear(place, keep=stat.S_IFDIR)
-            if not place.exists():
-                place.mkdir()
-                _own(place, owner)
-        place /= name
+        place = _way_to(target, owner)
         folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
         clear(place, keep=stat.S_IFDIR if folder else stat.S_IFREG)
         if not place.exists():
             place.mkdir() if folder else place.touch()
         _bind(libc, f"/proc/self/fd/{descriptor}", place, _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
+
+
+def _way_to(target: str, owner: int | None) -> Path:
+    """Return where a path inside is for now, with real folders on the way to it."""
+    place = ROOT
+    *folders, name = Path(target).relative_to("/").parts
+    for part in folders:
+        place /= part
+        if place.is_symlink() and (led := merged(place)) is not None:
+            place = led
+        clear(place, keep=stat.S_IFDIR)
+        if not place.exists():
+            place.mkdir()
+            _own(place, owner)
+    return place / name
+
+
+def merged(place: Path) -> Path | None:
+    """Return the folder that a link at the top leads to when that is below usr, as lib does; None for other links.
+
+    Distributions have these links, and every program of theirs is found by them: they stay.
+    """
+    top, _, name = str(place.readlink()).strip("/").partition("/")
+    if place.parent != ROOT or top != "usr" or name in {"", ".", ".."} or "/" in name:
+        return None
+    real = ROOT / "usr" / name
+    folders = [stat.S_ISDIR(each.lstat().st_mode) for each in (ROOT / "usr", real) if each.exists()]
+    return real if folders == [True, True] else None
+
+
+def _hand_on(libc: Any, nodes: list[int]) -> None:
+    """Bind device nodes to where bubblewrap takes them from; of all that is mounted here only these may be opened."""
+    if nodes:
+        NODES.mkdir()
+    for number, descriptor in enumerate(nodes):
+        if not stat.S_ISCHR(os.fstat(descriptor).st_mode):
+            raise EnclosingError("what should be a device is none")
+        place = NODES / str(number)
+        place.touch()
+        _bind(libc, f"/proc/self/fd/{descriptor}", place, _MS_NOSUID | _MS_NOEXEC)
+
+
+def _link(target: str, place: str, owner: int | None) -> None:
+    """Make a link inside, in the place of whatever file or link the image has there."""
+    where = _way_to(place, owner)
+    clear(where, keep=0)
+    where.symlink_to(target)
 
 
 def clear(place: Path, *, keep: int) -> None:
@@ -210,7 +261,7 @@ def _bind(libc: Any, source: str, target: Path, flags: int) -> None:
 def _locked(target: Path) -> int:
     """Return the flags that a mount has and that a user namespace may not take away."""
     has = os.statvfs(target).f_flag
-    return has & (_MS_RDONLY | _MS_NOSUID | _MS_NODEV | 8 | _MS_NOATIME | 2048) | (
+    return has & (_MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | _MS_NOATIME | 2048) | (
         1 << 21 if has & 4096 else 0
     )
 

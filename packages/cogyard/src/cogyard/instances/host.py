@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 from cogyard.domain.autoscale import InstanceView, Phase
 from cogyard.domain.capacity import UNCOUNTED, Grant
-from cogyard.instances.errors import SetupFailedError, SetupKilledError
+from cogyard.instances.errors import PrepareFailedError, SetupFailedError, SetupKilledError
 from cogyard.instances.run import PredictionRun, RunOptions, Served, Work
 from cogyard.instances.runtime import Exit, Prepared, Running
 from cogyard.instances.server import Health, ModelServer
@@ -113,6 +113,10 @@ class Host:
         if self._draining.is_set():
             return None
         self._slots = prepared.slots
+        if self.grant.lacks:
+            raise PrepareFailedError(
+                f"{self.grant.lacks} of the {self.grant.resources.gpus} GPUs that this model needs are not free."
+            )
         running = await prepared.start(self.id, self.grant)
         server = self._connect(running.address)
         served = Served(

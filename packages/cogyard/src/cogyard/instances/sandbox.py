@@ -22,8 +22,10 @@ from typing import Protocol
 
 from cogyard.domain.capacity import UNCOUNTED, Grant
 from cogyard.instances.cgroups import Cgroups, Group
-from cogyard.instances.enclose import ROOT, Enclosure
+from cogyard.instances.devices import Access
+from cogyard.instances.enclose import NODES, ROOT, Enclosure
 from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
+from cogyard.instances.gpus import Gpus
 from cogyard.instances.image import Image, find_image
 from cogyard.instances.inside import GATE_BASE, GATE_SOCKET, RELAY, RELAY_FILE, arrange
 from cogyard.instances.layers import Layers
@@ -80,6 +82,8 @@ class SandboxOptions:
     cgroups: Cgroups | None = None
     #: What decides over system calls inside (`seccomp.sandbox_filter`); empty for nothing.
     filter: bytes = b""
+    #: What of them instances may be given.
+    gpus: Gpus = field(default_factory=Gpus)
     bubblewrap: str = "/usr/bin/bwrap"
     interpreter: Path = field(default_factory=lambda: Path(sys.executable))
 
@@ -167,12 +171,8 @@ class PreparedSandbox:
         return GatedReach(GATE_BASE, self.options.offer, file_inputs(self.image.schema), keep)
 
     async def start(self, instance: str, grant: Grant = UNCOUNTED) -> RunningProcess:
-        """Start a model server in a sandbox of its own. Raises PrepareFailedError, ImageRefusedError without GPUs."""
-        if grant.resources.gpus:
-            raise ImageRefusedError(
-                "This model's hardware has GPUs, which sandboxes can't hand on.",
-                hint="The operator may start the platform with `--runtime docker`.",
-            )
+        """Start a model server in a sandbox of its own, with just the GPUs it was given. Raises PrepareFailedError."""
+        access = await self._access(grant)
         limits = self.options.limits.within(grant)
         left = _Left(self.options, instance)
         try:
@@ -182,7 +182,7 @@ class PreparedSandbox:
             if not self.networked:
                 left.close_gate = await self.gates.open(left.gate)
             with closing(_listening(left.inlet)) as listening:
-                process = await self._spawn(listening, left, limits)
+                process = await self._spawn(listening, left, limits, access)
         except BaseException as error:
             await left.tidy()
             if isinstance(error, OSError):
@@ -193,8 +193,18 @@ class PreparedSandbox:
         address = f"unix:{left.inlet}"
         return RunningProcess(process, address=address, ask=partial(shut_down, address), tidy=left.tidy)
 
+    async def _access(self, grant: Grant) -> Access:
+        if not grant.devices:
+            return Access()
+        if not self.options.overlay:
+            raise PrepareFailedError(
+                "This model's hardware has GPUs, and their libraries can't be shown where there is no overlayfs.",
+                hint="The operator may start the platform as root, or with `--runtime docker`.",
+            )
+        return await asyncio.to_thread(self.options.gpus.access, grant.devices)
+
     async def _spawn(
-        self, listening: socket.socket, left: _Left, limits: InstanceLimits
+        self, listening: socket.socket, left: _Left, limits: InstanceLimits, access: Access
     ) -> asyncio.subprocess.Process:
         options = self.options
         handle = listening.fileno()
@@ -208,7 +218,7 @@ class PreparedSandbox:
             mark=left.mark,
             home="/root" if options.overlay else "/tmp",  # noqa: S108 - inside
         )
-        shown = [(str(each.folder), each.target) for each in self.weights]
+        shown = [*access.shown, *((str(each.folder), each.target) for each in self.weights)]
         shown += [(str(RELAY_FILE), RELAY)]
         shown += [_RESOLVER] if self.networked else [(str(left.gate), GATE_SOCKET)]
         enclosure = Enclosure(
@@ -217,6 +227,9 @@ class PreparedSandbox:
             overlay=options.overlay,
             scratch=limits.scratch,
             shown=tuple(shown),
+            nodes=tuple(outside for outside, _ in access.nodes),
+            links=access.links,
+            members=access.groups,
             writable=_WRITABLE,
             user=options.user,
             groups=left.group.procs if left.group is not None else (),
@@ -224,10 +237,11 @@ class PreparedSandbox:
             program=options.bubblewrap,
             command=inside.command,
             arguments=bubblewrap(
-                inside.environment,
+                access.variables(inside.environment),
                 folder=self.image.working_dir,
                 networked=self.networked,
                 shared_memory=min(limits.scratch, _SHARED_MEMORY),
+                nodes=tuple(inside for _, inside in access.nodes),
             ),
         )
         return await spawn(enclosure, options.interpreter, keep=(handle,), mark=left.mark)
@@ -256,10 +270,17 @@ class _Left:
 
 
 def bubblewrap(
-    environment: Mapping[str, str], *, folder: str, networked: bool, shared_memory: int
+    environment: Mapping[str, str],
+    *,
+    folder: str,
+    networked: bool,
+    shared_memory: int,
+    nodes: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """Return bubblewrap's arguments for a root at `enclose.ROOT`."""
+    """Return bubblewrap's arguments for a root at `enclose.ROOT`; `nodes` are devices, in the order of `NODES`."""
     words = ["--bind", str(ROOT), "/", "--proc", "/proc", "--dev", "/dev"]
+    for number, inside in enumerate(nodes):
+        words += ["--dev-bind", str(NODES / str(number)), inside]
     # Else a model could fill the machine's memory there.
     words += ["--size", str(shared_memory), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108 - inside
     words += ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]
