@@ -91,6 +91,9 @@ def test_capitals_are_answered_with_the_lower_case_name() -> None:
     with pytest.raises(InvalidReferenceError) as caught:
         Reference.parse("a.b/Me/Model")
     assert caught.value.hint == "Did you mean 'me/model'?"
+    with pytest.raises(InvalidReferenceError) as caught:
+        Reference.parse("a.b/Bad Name")
+    assert caught.value.hint is None  # in lower case it is none either
 
 
 @given(st.text(max_size=300))

@@ -210,6 +210,8 @@ def test_any_editors_file_is_read(tmp_path: Path, data: bytes) -> None:
         ("weights: [{name: a}]\n", "target is missing"),
         ("weights: [{name: A, target: /x}]\n", "is not a name"),
         ("weights: [{name: a, target: x}]\n", "must be an absolute path"),
+        ("weights: [{name: A, target: x, source: {uri: s3://a}}]\n", "must be an absolute path"),
+        ("weights: [{name: A, target: x, source: {uri: s3://a}}]\n", "weights come from hf://"),
         ("weights: [{name: a, target: /x}, {name: b, target: /x/y}]\n", "overlaps /x"),
         ("observability: yes\n", "must hold keys"),
         ("observability: {trace: {}}\n", "unknown key `trace`"),

@@ -157,7 +157,9 @@ def _component_problem(component: str, name: str) -> str:
 
 
 def _component_hint(name: str) -> str | None:
-    return f"Did you mean {_short(name.lower())!r}?" if name != name.lower() else None
+    meant = name.lower()
+    fits = name != meant and all(_COMPONENT.fullmatch(each) for each in meant.split("/"))
+    return f"Did you mean {_short(meant)!r}?" if fits else None
 
 
 def _short(text: str) -> str:

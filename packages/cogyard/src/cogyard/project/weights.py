@@ -34,22 +34,32 @@ def read_weights(reader: Reader, node: yaml.Node) -> tuple[Weights, ...]:
 def _one(reader: Reader, node: yaml.Node) -> Weights | None:
     keys = reader.mapping(node, "weights", ("name", "target", "source"))
     missing = [name for name in ("name", "target") if name not in keys]
-    if missing:
-        if isinstance(node, yaml.MappingNode):
-            reader.problem(node, f"weights need a name and a target; {' and '.join(missing)} is missing")
-        return None
-    name, target = reader.text(keys["name"], "name"), reader.text(keys["target"], "target")
+    if missing and isinstance(node, yaml.MappingNode):
+        reader.problem(node, f"weights need a name and a target; {' and '.join(missing)} is missing")
+    # Each is looked at, whatever is wrong with another: all problems are told at once.
+    name = _name(reader, keys["name"]) if "name" in keys else None
+    target = _target(reader, keys["target"]) if "target" in keys else None
+    source = _source(reader, keys["source"]) if "source" in keys else None
     if name is None or target is None:
         return None
-    if not re.fullmatch(WEIGHTS_NAME_PATTERN, name):
-        message = f"`{shorten(name)}` is not a name: lower-case letters and digits, with - . _ between"
-        reader.problem(keys["name"], message)
-        return None
-    if not target.startswith("/") or ".." in PurePosixPath(target).parts:
-        reader.problem(keys["target"], f"the target `{shorten(target)}` must be an absolute path")
-        return None
-    source = _source(reader, keys["source"]) if "source" in keys else None
     return Weights(name=name, target=target, source=source)
+
+
+def _name(reader: Reader, node: yaml.Node) -> str | None:
+    name = reader.text(node, "name")
+    if name is None or re.fullmatch(WEIGHTS_NAME_PATTERN, name):
+        return name
+    message = f"`{shorten(name)}` is not a name: lower-case letters and digits, with - . _ between"
+    reader.problem(node, message)
+    return None
+
+
+def _target(reader: Reader, node: yaml.Node) -> str | None:
+    target = reader.text(node, "target")
+    if target is None or (target.startswith("/") and ".." not in PurePosixPath(target).parts):
+        return target
+    reader.problem(node, f"the target `{shorten(target)}` must be an absolute path")
+    return None
 
 
 def _overlap(one: str, other: str) -> bool:
