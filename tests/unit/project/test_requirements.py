@@ -36,18 +36,20 @@ numpy \\
 requests[socks]>=2; python_version >= "3.10"
 pkg @ https://example.com/pkg-1.0-py3-none-any.whl
 https://example.com/other-1.0-py3-none-any.whl
-six==1.0 --hash=sha256:aa --hash=sha256:bb
+six==1.0 --hash=sha256:HASH \\
+    --hash=sha256:HASH
 -r more.txt
 -c limits.txt
 """
-    project = load(tmp_path, text, more="idna\n", limits="idna<4\n")
+    digest = "0a" * 32
+    project = load(tmp_path, text.replace("HASH", digest), more="idna\n", limits="idna<4\n")
     assert project.requirements == (
         "pillow==12.0.0",
         "numpy >=2",
         'requests[socks]>=2; python_version >= "3.10"',
         "pkg @ https://example.com/pkg-1.0-py3-none-any.whl",
         "https://example.com/other-1.0-py3-none-any.whl",
-        "six==1.0 --hash=sha256:aa --hash=sha256:bb",
+        f"six==1.0 --hash=sha256:{digest} --hash=sha256:{digest}",
         "idna",
     )
     assert project.requirement_options == (
@@ -56,6 +58,14 @@ six==1.0 --hash=sha256:aa --hash=sha256:bb
     )
     assert project.constraints == ("idna<4",)
     assert [one.name for one in project.requirement_files] == ["r.txt", "more.txt", "limits.txt"]
+
+
+def test_a_file_that_two_others_name_is_read_once(tmp_path: Path) -> None:
+    """Naming it twice is no circle."""
+    project = load(
+        tmp_path, "-r more.txt\n-c limits.txt\nsix\n", more="idna\n-c limits.txt\n", limits="idna<4\n"
+    )
+    assert (project.requirements, project.constraints) == (("idna", "six"), ("idna<4",))
 
 
 def test_cogs_own_packages_are_left_out_with_a_word(tmp_path: Path) -> None:
@@ -88,6 +98,9 @@ def test_a_file_of_an_editor_with_byte_order_mark_is_read(tmp_path: Path) -> Non
         ("-r ../other.txt\n", "r.txt:1:1", "outside the project"),
         ("-r nothing.txt\n", "r.txt:1:1", "there is no such file"),
         ("-r r.txt\n", "r.txt:1:1", "in a circle"),
+        ("six ===\n", "r.txt:1:1", "is not a requirement"),
+        ("six==1.0 --hash=sha256:aa\n", "r.txt:1:1", "is not a hash"),
+        ("six==1.0 --hash=md5:d41d8cd98f00b204e9800998ecf8427e\n", "r.txt:1:1", "is not a hash"),
         ("./nothing.whl\n", "r.txt:1:1", "there is no such file"),
         ("idna\n  foo \\\n  bar\n", "r.txt:2:3", "not a requirement"),
     ],

@@ -16,6 +16,7 @@ from cogyard.environment.errors import ResolvingFailedError, UnresolvableError
 from cogyard.environment.exported import export
 from cogyard.environment.lock import Lock
 from cogyard.environment.target import Target
+from cogyard.environment.trusted import only_trusted
 from cogyard.project import Project
 
 
@@ -43,7 +44,7 @@ def resolve_asked(
 ) -> Lock:
     """Return the lock of what is asked for, from the cache when the same was asked before. Raises as `resolve`."""
     place = target.platform or machine_name()
-    name = cache.key("lock 3", uv.version(), target.python, place, *asked.question())
+    name = cache.key("lock 4", uv.version(), target.python, place, *asked.question())
     kept = cache.cache_dir() / "locks" / name / "pylock.toml"
     credentials = Credentials.of(asked, os.environ)
     if not refresh and kept.is_file():
@@ -115,6 +116,7 @@ def _compile(asked: Asked, target: Target, prefer: pylock.Table | None, on_progr
                 hint="Is the package index reachable from here? UV_DEFAULT_INDEX names another one.",
             )
         document = pylock.parse((folder / "pylock.toml").read_text("utf-8"))
+        document = only_trusted(document, (*asked.lines, *asked.constraints), asked.subject)
         return Answer(document=pylock.for_target(document, target, folder), build=build)
 
 

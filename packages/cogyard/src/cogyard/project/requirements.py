@@ -32,6 +32,9 @@ PLAIN = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
     r"(?: ?(?:==|!=|>=|<=|<|>) ?[0-9]+(?:\.[0-9]+)*(?: ?, ?(?:==|!=|>=|<=|<|>) ?[0-9]+(?:\.[0-9]+)*)*)?"
 )
+_HASHES = re.compile(
+    r"(?: --hash[= ](?:sha256:[0-9A-Fa-f]{64}|sha384:[0-9A-Fa-f]{96}|sha512:[0-9A-Fa-f]{128}))+"
+)
 _MAX_DEPTH = 8
 _PASSWORD = re.compile(r"\w+://[^/\s:@]*:(?P<password>[^/\s@]+)@")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
@@ -50,6 +53,10 @@ class Requirements:
     exposed: list[Problem] = field(default_factory=list)
     """Passwords that stand in addresses, for whoever gets the file to read."""
     problems: list[Problem] = field(default_factory=list)
+    within: list[Path] = field(default_factory=list)
+    """The files that are being read, each named by the one before."""
+    seen: set[tuple[Path, bool]] = field(default_factory=set)
+    """Files that were read, and whether as constraints."""
 
     def add(self, line: str, problem_at: Problem, folder: Path, *, constraint: bool = False) -> None:
         """Take one requirement; `problem_at` is a template that says where the line stands."""
@@ -57,8 +64,12 @@ class Requirements:
         self.look_for_passwords(line, problem_at)
         requirement, _, rest = line.partition(" --hash")
         requirement = requirement.strip()
+        if rest and not _HASHES.fullmatch(f" --hash{rest}"):
+            message = f"`{shorten(f'--hash{rest}')}` is not a hash: --hash=sha256: and 64 hexadecimal digits"
+            self.problems.append(problem_at.saying(message))
+            return
         if _LOCAL.match(requirement) and "://" not in requirement:
-            self._add_local(requirement, problem_at, folder, target)
+            self._add_local(requirement, problem_at, folder, target, f" --hash{rest}" if rest else "")
             return
         name = _name_of(requirement)
         if name is None:
@@ -80,10 +91,12 @@ class Requirements:
         if found is not None and not _VARIABLE.fullmatch(found["password"]):
             self.exposed.append(at.saying("a password stands in the address", _EXPOSED_HINT))
 
-    def _add_local(self, line: str, problem_at: Problem, folder: Path, target: list[str]) -> None:
+    def _add_local(
+        self, line: str, problem_at: Problem, folder: Path, target: list[str], hashes: str
+    ) -> None:
         path = place_of(folder, line)
         if path is not None and path.exists():
-            target.append(path.as_uri())
+            target.append(f"{path.as_uri()}{hashes}")
         else:
             self.problems.append(problem_at.saying(f"`{shorten(line)}`: there is no such file"))
 
@@ -98,9 +111,12 @@ def _name_of(requirement: str) -> str | None:
     from packaging.utils import canonicalize_name
 
     try:
-        return canonicalize_name(Requirement(requirement).name)
+        read = Requirement(requirement)
     except InvalidRequirement:
         return None
+    if not all(each.version for each in read.specifier):  # `===` alone, which packaging lets pass
+        return None
+    return canonicalize_name(read.name)
 
 
 def read_file(
@@ -108,7 +124,9 @@ def read_file(
 ) -> None:
     """Read a requirements file and those it names into `into`; problems carry its own lines."""
     name = _relative(path, root)
-    into.files.append(path)
+    if path not in into.files:
+        into.files.append(path)
+    into.seen.add((path, constraint))
     try:
         text = decode(path.read_bytes(), name)
     except ProjectError as error:
@@ -117,12 +135,14 @@ def read_file(
     except OSError as error:
         into.problems.append(Problem(file=name, message=f"cannot be read: {error.strerror}"))
         return
+    into.within.append(path)
     for number, column, line in _logical_lines(text):
         here = Problem(file=name, line=number, column=column, message="")
         if line.startswith("-"):
             _option(into, line, here, path=path, root=root, depth=depth)
         else:
             into.add(line, here, path.parent, constraint=constraint)
+    into.within.pop()
 
 
 def _option(into: Requirements, line: str, here: Problem, *, path: Path, root: Path, depth: int) -> None:
@@ -134,9 +154,9 @@ def _option(into: Requirements, line: str, here: Problem, *, path: Path, root: P
             into.problems.append(here.saying(f"`{shorten(value)}` is outside the project's folder"))
         elif other is None or not other.is_file():
             into.problems.append(here.saying(f"`{shorten(value)}`: there is no such file"))
-        elif depth >= _MAX_DEPTH or other in into.files:
+        elif depth >= _MAX_DEPTH or other in into.within:
             into.problems.append(here.saying(f"`{value}` is named in a circle"))
-        else:
+        elif (other, _FILES[option] == "-c") not in into.seen:  # twice says no more than once
             read_file(into, other, root, depth=depth + 1, constraint=_FILES[option] == "-c")
     elif option in _WITH_VALUE and value:
         name = _WITH_VALUE[option]
