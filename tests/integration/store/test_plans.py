@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cogyard.features.predictions.ports import Stages
-from cogyard.store import outbox, predictions, retention
+from cogyard.store import outbox, predictions, retention, usage
 from cogyard.store.database import Database
 
 QUESTIONS = {
@@ -85,10 +85,24 @@ QUESTIONS = {
     ),
     "a page of a deployment's predictions": (
         (
-            "SELECT * FROM predictions WHERE account_id = ? AND deployment_id = ? AND kind = 'prediction'"
-            " AND (id) < (?) ORDER BY id DESC LIMIT 9"
+            "SELECT * FROM predictions WHERE account_id = ? AND deployment_id IS NOT NULL AND deployment_id = ?"
+            " AND kind = 'prediction' AND (id) < (?) ORDER BY id DESC LIMIT 9"
         ),
         "predictions_by_deployment (deployment_id=? AND id<?)",
+    ),
+    "a page of a deployment's predictions of one version": (
+        (
+            "SELECT * FROM predictions WHERE account_id = ? AND version = ? AND deployment_id IS NOT NULL"
+            " AND deployment_id = ? AND kind = 'prediction' AND (id) < (?) ORDER BY id DESC LIMIT 9"
+        ),
+        "predictions_of_deployed_version (deployment_id=? AND version=? AND id<?)",
+    ),
+    "a page of a deployment's predictions of one member": (
+        (
+            "SELECT * FROM predictions WHERE account_id = ? AND asked_by = ? AND deployment_id IS NOT NULL"
+            " AND deployment_id = ? AND kind = 'prediction' AND (id) < (?) ORDER BY id DESC LIMIT 9"
+        ),
+        "predictions_of_deployment_by_asker (deployment_id=? AND asked_by=? AND id<?)",
     ),
     "a page of trainings": (
         (
@@ -155,3 +169,19 @@ def test_a_question_is_answered_from_its_index(connection: sqlite3.Connection, q
     assert f"INDEX {index}" in plan or f"USING {index}" in plan
     assert "SCAN" not in plan.replace(f"SCAN queue USING INDEX {index}", "")
     assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        ("account_id = ?", "PRIMARY KEY (account_id=? AND hour>?)"),
+        ("model_id = ?", "INDEX prediction_hours_of_model (model_id=? AND hour>?)"),
+        (usage.OF_DEPLOYMENT, "INDEX prediction_hours_of_deployment (deployment_id=? AND hour>?)"),
+    ],
+)
+def test_a_chart_reads_its_own_hours_alone(connection: sqlite3.Connection, where: str, index: str) -> None:
+    """What is counted of others, and of older hours, is not looked at."""
+    sql = usage.TALLIES.format(where)
+    plan = "\n".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", (1, 1)))
+    assert f"USING {index}" in plan
+    assert "SCAN" not in plan

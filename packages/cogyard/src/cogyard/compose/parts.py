@@ -53,6 +53,7 @@ from cogyard.features.retention.sweep import Sweep
 from cogyard.features.services import Services
 from cogyard.features.trainings.finishing import TrainingWork
 from cogyard.features.trainings.service import Trainings
+from cogyard.features.usage.service import Usage
 from cogyard.features.versions.removing import Removals
 from cogyard.features.versions.service import Versions
 from cogyard.features.webhooks.calling import HttpCaller
@@ -83,6 +84,7 @@ from cogyard.store.predictions import SqlPredictions
 from cogyard.store.registry import SqlRepositories
 from cogyard.store.removing import SqlRemovals
 from cogyard.store.retention import SqlRetention
+from cogyard.store.usage import SqlUsage
 from cogyard.web.application import create_application
 from cogyard.web.measuring import Meter
 from cogyard.web.settings import WebSettings
@@ -214,6 +216,7 @@ def make_services(
             platform=_keep(settings),
         ),
         trainings=Trainings(versions=versions, predictions=predictions),
+        usage=Usage(store=SqlUsage(kept.database)),
         exports=Exports(archives=AccountArchives(folder)),
         files=files,
         hardware=hardware,

@@ -188,6 +188,7 @@ class Platform:
         self._background.begin("files", partial(every, _SWEEP, self.services.files.sweep))
         self._background.begin("removals", self.services.removals.run)
         self._background.begin("limits", partial(every, _SWEEP, self.services.limits.load))
+        self._background.begin("usage", partial(every, _SWEEP, self.services.usage.keep))
         self._background.begin("retention", partial(every, _SWEEP, self._sweep.sweep))
         if self.services.audit is not None:
             self._background.begin("audit", partial(every, _AUDIT_PRUNE, self.services.audit.prune))
@@ -218,6 +219,7 @@ class Platform:
         if self._removing is not None:
             await end(self._removing)
         await self.services.predictions.queue.flush()
+        await self.services.usage.keep()
         await self._caller.close()
         await asyncio.to_thread(self._kept.close)
         logging.getLogger().removeHandler(self._counter)
@@ -236,6 +238,7 @@ def _telling(*observers: Callable[[T], None]) -> Callable[[T], None]:
 def _roll(services: Services, overview: Overview) -> None:
     """Let deployments know that something has happened to instances."""
     services.deployments.rollouts.observe(tuple(overview.troubles))
+    services.usage.observe(overview.instances)
 
 
 def _record(history: History, metrics: Metrics, ended: Ended) -> None:

@@ -19,6 +19,7 @@ from cogyard.features.organizations.service import Organizations
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.retention.service import Retention
 from cogyard.features.trainings.service import Trainings
+from cogyard.features.usage.service import Usage
 from cogyard.features.versions.removing import Removals
 from cogyard.features.versions.service import Versions
 from cogyard.features.webhooks.calls import WebhookCalls
@@ -40,6 +41,7 @@ class Services:
     collections: Collections
     deployments: Deployments
     trainings: Trainings
+    usage: Usage
     files: Files
     hardware: HardwareList
     limits: ModelAdmission

@@ -40,6 +40,7 @@ from cogyard.store.prediction_rows import (
 )
 from cogyard.store.rows import run, seek
 from cogyard.store.times import stored
+from cogyard.store.usage import count_end
 
 _RECORD = (
     "SELECT p.*, q.deployable, q.claims, q.deadline AS ticket_deadline, q.lease_token, q.lease_expires_at, q.instance"
@@ -172,12 +173,14 @@ class SqlPredictions:
             wanted.append((_FROM_WEB, None) if from_web else ("source = ?", asked.source))
         if asked.version is not None:
             wanted.append(("version = ?", asked.version))
+        if asked.asked_by is not None:
+            wanted.append(("asked_by = ?", asked.asked_by))
         if asked.model is not None:
             wanted.append(("model = ?", asked.model))
         if asked.stages is not None:
             wanted.append((_STAGES[asked.stages], None))
         if asked.deployment_id is not None:
-            wanted.append(("deployment_id = ?", asked.deployment_id))
+            wanted.append(("deployment_id IS NOT NULL AND deployment_id = ?", asked.deployment_id))
         # Not bound: the index of trainings is partial, and used only for a question that says the same.
         wanted.append((f"kind = '{asked.kind.value}'", None))
         conditions = " AND ".join(condition for condition, _ in wanted)
@@ -344,6 +347,8 @@ def _apply(db: sqlite3.Connection, record: Record, change: Change, events: Seque
     _update(db, "predictions", "id", key, changed_columns(record.prediction, change.prediction))
     if change.ticket is None:
         db.execute("DELETE FROM queue WHERE prediction_id = ?", (key,))
+        if change.prediction.status.terminal and not record.prediction.status.terminal:
+            count_end(db, change.prediction)
     elif change.ticket != record.ticket:
         _update(db, "queue", "prediction_id", key, ticket_columns(change.ticket))
     if change.forget_streamed:

@@ -41,6 +41,7 @@ from cogyard.features.predictions.service import Predictions
 from cogyard.features.retention.service import Retention
 from cogyard.features.services import Services
 from cogyard.features.trainings.service import Trainings
+from cogyard.features.usage.service import Usage
 from cogyard.features.versions.removing import Removals
 from cogyard.features.versions.service import Versions
 from cogyard.features.webhooks.calls import WebhookCalls
@@ -62,6 +63,7 @@ from cogyard.store.outbox import SqlDeliveryLog, SqlWaitingLetters
 from cogyard.store.predictions import SqlPredictions
 from cogyard.store.removing import SqlRemovals
 from cogyard.store.retention import SqlRetention
+from cogyard.store.usage import SqlUsage
 from cogyard.web.application import create_application
 from cogyard.web.settings import WebSettings
 
@@ -282,6 +284,7 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
         limits=limits,
         retention=Retention(store=SqlRetention(database), models=models, deployments=deployments),
         trainings=Trainings(versions=versions, predictions=predictions),
+        usage=Usage(store=SqlUsage(database), world=world),
         exports=Exports(archives=AccountArchives(DataDir(database.path.parent)), world=world),
         files=files,
         hardware=hardware,

@@ -22,6 +22,7 @@ from cogyard.features.accounts import pages as accounts
 from cogyard.features.audit import pages as audit
 from cogyard.features.collections import pages as collections
 from cogyard.features.deployments import pages as deployments
+from cogyard.features.deployments import ran_pages as deployments_ran
 from cogyard.features.examples import pages as examples
 from cogyard.features.exports import pages as exports
 from cogyard.features.models import pages as models
@@ -103,9 +104,9 @@ TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("/deployments/{owner}/{name}/run", "POST", deployments.run),
     ("/deployments/{owner}/{name}/api", "GET", deployments.api),
     ("/deployments/{owner}/{name}/snippets", "POST", deployments.snippets),
-    ("/deployments/{owner}/{name}/predictions", "GET", deployments.predictions),
-    ("/deployments/{owner}/{name}/instances", "GET", deployments.instances),
-    ("/deployments/{owner}/{name}/living", "GET", deployments.living),
+    ("/deployments/{owner}/{name}/predictions", "GET", deployments_ran.predictions),
+    ("/deployments/{owner}/{name}/instances", "GET", deployments_ran.instances),
+    ("/deployments/{owner}/{name}/living", "GET", deployments_ran.living),
     ("/deployments/{owner}/{name}/releases", "GET", deployments.releases),
     ("/deployments/{owner}/{name}/rollback", "POST", deployments.roll_back),
     ("/deployments/{owner}/{name}/settings", "GET", deployments.settings),

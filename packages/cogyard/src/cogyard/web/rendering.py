@@ -19,7 +19,7 @@ from cogyard.features.page import Page
 from cogyard.features.predictions.wire import example_json, prediction_json
 from cogyard.features.trainings.service import trainable
 from cogyard.http import Addresses, caller_of
-from cogyard.web import cards, forms, outputs, snippets, standing
+from cogyard.web import cards, charts, forms, outputs, snippets, standing
 from cogyard.web.assets import Assets, script
 from cogyard.web.highlight import highlight
 from cogyard.web.markdown import render as markdown
@@ -77,6 +77,7 @@ class Renderer:
             asset=assets.url,
             htmx=script(HTMX),
             card_of=_card_of,
+            charts_of=charts.charts,
             ended_state=standing.end,
             instance_state=standing.state,
             lived=standing.lived,

@@ -1,4 +1,4 @@
-"""Deployments: their list, and a deployment's page with its tabs."""
+"""Deployments: their list, and a deployment's page with its tabs; what it ran and on what is in `ran_pages`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from cogyard.features.deployments.service import Wanted
 from cogyard.features.keeping import keep_of
 from cogyard.features.models.pages import again, named_prediction, object_of
 from cogyard.features.page import Page, Redirect, older, read_form, reason_of, services_of
-from cogyard.features.predictions.pages import PER_PAGE as PREDICTIONS_PER_PAGE
 from cogyard.features.predictions.pages import card_values
 from cogyard.http import Addresses, ApiError, InvalidError, NotFoundError, require_account, window
 from cogyard.http.concerns import concerns
@@ -145,39 +144,6 @@ async def snippets(request: Request) -> Page:
     return Page(template="snippets.html", values=values)
 
 
-async def predictions(request: Request) -> Page:
-    """List the caller's predictions that were asked of the deployment."""
-    shown, account = await find(request), require_account(request)
-    deployment = shown.deployment
-    _, found = await services_of(request).deployments.predictions_of(
-        account, deployment.owner, deployment.name, window(request, limit=PREDICTIONS_PER_PAGE)
-    )
-    running = any(not each.status.terminal for each in found.items)
-    return shown.page(
-        "deployment_predictions.html",
-        "predictions",
-        predictions=found.items,
-        more=older(request, found),
-        running=running,
-    )
-
-
-async def instances(request: Request) -> Page:
-    """Show which instances live, and how those before them ended."""
-    shown, account = await find(request), require_account(request)
-    found = await services_of(request).instances.of_deployment(account, shown.deployment)
-    return shown.page(
-        "deployment_instances.html", "instances", fared=found, live_at=_live_at(shown.deployment)
-    )
-
-
-async def living(request: Request) -> Page:
-    """Show which instances live, alone: asked again and again by pages that show it."""
-    shown, account = await find(request), require_account(request)
-    found = await services_of(request).instances.of_deployment(account, shown.deployment, ended=False)
-    return Page(template="living.html", values={"fared": found, "live_at": _live_at(shown.deployment)})
-
-
 async def releases(request: Request) -> Page:
     """List what the deployment was, newest first."""
     return await _releases_page(request, await find(request))
@@ -262,7 +228,8 @@ async def find(request: Request) -> Shown:
     return Shown(deployment=deployment, version=version, may_change=policy.may_change(account, deployment))
 
 
-def _live_at(deployment: Deployment) -> str:
+def live_at(deployment: Deployment) -> str:
+    """Return where the part of a page is that shows which instances live."""
     return f"/deployments/{deployment.path}/living"
 
 
@@ -290,7 +257,7 @@ async def _bench(request: Request, shown: Shown, plain: Plain = NOTHING) -> Page
         ),
         "plain": plain,
         "fared": fared,
-        "live_at": _live_at(deployment),
+        "live_at": live_at(deployment),
         "given": again(prediction) if prediction is not None else {},
         "prediction": None,
     }

@@ -36,6 +36,8 @@ from cogyard.features.versions.service import Versions
 from cogyard.features.world import World
 from cogyard.http.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 
+#: Releases whose versions a list offers to look for.
+LATEST_RELEASES = 50
 #: What is wrong, by field.
 Problems = list[tuple[str, str]]
 
@@ -224,17 +226,24 @@ class Deployments:
         )
 
     async def predictions_of(
-        self, caller: Account, owner: str, name: str, window: Window
+        self, caller: Account, owner: str, name: str, window: Window, **sought: Any
     ) -> tuple[Deployment, Slice[Prediction]]:
         """Return the predictions that were asked of a deployment by the caller, or by any member of its organization.
 
-        Newest first. Raises NotFoundError.
+        Newest first; `sought` is as `Predictions.list` takes it. Raises NotFoundError.
         """
         deployment = await self.get(caller, owner, name)
         account_id = caller.belonging(deployment.owner)
         return deployment, await self.predictions.list(
-            caller, window, deployment_id=deployment.id, account_id=account_id
+            caller, window, deployment_id=deployment.id, account_id=account_id, **sought
         )
+
+    async def versions_of(self, deployment: Deployment) -> Sequence[str]:
+        """Return the versions that the last releases of a deployment ran, the newest first."""
+        listed = await self.store.releases(deployment.id, Window(limit=LATEST_RELEASES))
+        ran = [each.configuration for each in listed.items]
+        named = [[one.version] if one.split is None else [one.version, one.split.version] for one in ran]
+        return tuple(dict.fromkeys(version for both in named for version in both))
 
     async def _owner(self, caller: Account, owner: str | None) -> Account:
         owner = owner or caller.username

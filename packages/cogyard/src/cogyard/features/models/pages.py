@@ -15,6 +15,8 @@ from cogyard.features.bench import NOTHING, Code, Form, Plain, sent
 from cogyard.features.models import policy
 from cogyard.features.page import Page, Redirect, older, read_form, reason_of, services_of
 from cogyard.features.predictions.pages import card_values
+from cogyard.features.usage.pages import charts
+from cogyard.features.usage.ports import About
 from cogyard.http import Addresses, ApiError, NotFoundError, caller_of, require_account, window
 from cogyard.http.concerns import concerns
 from cogyard.http.traces import trace_of
@@ -54,7 +56,9 @@ async def home(request: Request) -> Page:
         return Page(template="home.html", values={"models": public.items})
     own = await services.models.by_owner(account, account.username, Window(limit=ON_HOME))
     latest = await services.predictions.list(account, Window(limit=ON_HOME))
-    return Page(template="dashboard.html", values={"models": own.items, "predictions": latest.items})
+    drawn = await charts(request, About(account_id=account.id))
+    values = {"models": own.items, "predictions": latest.items, **drawn}
+    return Page(template="dashboard.html", values=values)
 
 
 async def explore(request: Request) -> Page:

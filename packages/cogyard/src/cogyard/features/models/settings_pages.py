@@ -14,6 +14,8 @@ from cogyard.features.limits.ports import MINUTE, ModelLimits
 from cogyard.features.models.pages import Shown, owned, visibility_of
 from cogyard.features.models.service import KEPT, Kept
 from cogyard.features.page import Page, Redirect, read_form, reason_of, services_of
+from cogyard.features.usage.pages import charts
+from cogyard.features.usage.ports import About
 from cogyard.http import ApiError, InvalidError, require_account
 
 LINKS = ("github_url", "paper_url", "license_url", "weights_url", "cover_image_url")
@@ -92,9 +94,10 @@ async def instances(request: Request) -> Page:
         return shown.page("model_empty.html", "instances")
     of, model = request.query_params.get("version") or shown.version.id, shown.model
     found = await services_of(request).instances.of_version(account, model.owner, model.name, of)
-    return shown.page(
-        "model_instances.html", "instances", fared=found, of=found[0].version, live_at=_live_at(model, found)
-    )
+    values = {"fared": found, "of": found[0].version, "live_at": _live_at(model, found)}
+    kept = {"version": of} if "version" in request.query_params else {}
+    drawn = await charts(request, About(model_id=model.id))
+    return shown.page("model_instances.html", "instances", **values, **drawn, keeps=kept)
 
 
 async def living(request: Request) -> Page:

@@ -127,6 +127,8 @@ class Asked:
     version: str | None = None
     model: str | None = None
     """`owner/name`, as it is written."""
+    asked_by: str | None = None
+    """The member who asked, of an organization's."""
     stages: Stages | None = None
     deployment_id: int | None = None
     kind: Kind = Kind.PREDICTION
