@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from cogyard.project import load_project
-from cogyard.project.ignore import compile_rules, is_weights, source_files
+from cogyard.project.errors import ProjectError
+from cogyard.project.ignore import compile_rules, is_weights, left_out, source_files
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,25 @@ from hypothesis import strategies as st
         ("  foo  ", "foo", True),
         ("*\n!keep.md", "keep.md", False),
         ("*\n!keep.md", "drop.md", True),
+        ("*\n!sub/keep.md", "sub/keep.md", False),
+        ("*\n!sub/keep.md", "sub/deep/drop.md", True),
+        ("*\n!sub", "sub/deep/keep.md", False),
+        ("*", "sub/deep/drop.md", True),
+        ("sub/*", "sub/deep/drop.md", True),
+        ("sub/*\n!sub/deep", "sub/deep/keep.md", False),
+        ("*/deep", "sub/deep/drop.md", True),
+        ("**", "a/b", True),
+        ("a/**", "a/b/c", True),
+        ("a/**/c", "a/c", True),
+        ("a/**/c", "a/b/d/c/e", True),
+        ("[^a].txt", "b.txt", True),
+        ("[^a].txt", "a.txt", False),
+        ("[^a]b", "/b", False),
+        ("[a-c].txt", "b.txt", True),
+        ("\\*.txt", "*.txt", True),
+        ("\\*.txt", "a.txt", False),
+        ("a.b*", "axb", False),
+        ("*.txt", "new\nline.txt", True),
         ("docs\n!docs/keep.md", "docs/keep.md", False),
         ("docs\n!docs/keep.md", "docs/drop.md", True),
         ("!keep.md\n*.md", "keep.md", True),
@@ -45,6 +65,22 @@ from hypothesis import strategies as st
 def test_patterns_mean_what_they_mean_to_docker(rules: str, name: str, ignored: bool) -> None:
     """Patterns start at the root, `*` stops at a slash, the last match wins."""
     assert compile_rules(rules).match_file(name) is ignored
+
+
+@pytest.mark.parametrize("rules", ["a[", "a\\", "[z-a]", "[]"])
+def test_what_is_no_pattern_is_told_with_its_line(rules: str) -> None:
+    """As Docker refuses it, and not passed over: it was to keep something out."""
+    with pytest.raises(ProjectError) as error:
+        compile_rules(f"*.log\n{rules}\n")
+    assert (error.value.problems[0].file, error.value.problems[0].line) == (".dockerignore", 2)
+
+
+def test_code_that_is_left_out_is_found(tmp_path: Path) -> None:
+    """The image could not run without it."""
+    project_with(tmp_path, "*.md\n!p.py\n")
+    assert left_out(load_project(tmp_path)) is None
+    project_with(tmp_path, "*\n!cog.yaml\n")
+    assert left_out(load_project(tmp_path)) == "p.py"
 
 
 def project_with(folder: Path, ignored: str, *names: str) -> list[str]:

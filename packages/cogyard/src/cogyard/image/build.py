@@ -29,7 +29,7 @@ from cogyard.oci.layout import ImageStore, on_disk
 from cogyard.oci.manifest import Index, describe, encode
 from cogyard.oci.reference import Reference
 from cogyard.project import Project
-from cogyard.project.ignore import source_files
+from cogyard.project.ignore import IGNORE_NAME, left_out, source_files
 from cogyard.weights.kept import imported
 
 #: What an engine's images of half a build are called; the host's name keeps them from ever being pulled or pushed.
@@ -110,6 +110,11 @@ def build(
     means = means or Means()
     platforms = read_platforms(platform)
     _refuse_passwords(project)
+    if (lost := left_out(project)) is not None:
+        raise BuildNotPossibleError(
+            f"{IGNORE_NAME} leaves {lost} out, which cog.yaml names as the model's code",
+            hint=f"A line `!{lost}` at its end takes it back.",
+        )
     weights = tuple(each.artifact for each in imported(project))
     engine = means.engine(project)
     _check_steps(project, means, platforms)

@@ -24,6 +24,8 @@ BIG = 10 * 1024 * 1024
 WEIGHT_FOLDERS = frozenset({"weights", "checkpoints"})
 #: A pattern without these is the name of a file or folder, and needs no library to be understood.
 _SPECIAL = re.compile(r"[*?\[\]\\!#]|\s\Z")
+_TOKEN = re.compile(r"\*\*+/?|[*?]")
+_CLASS = re.compile(r"\[(?P<not>\^?)(?P<within>[^\]\\]+)\]")
 
 WEIGHT_SUFFIXES = frozenset(
     [
@@ -111,6 +113,16 @@ class SourceFile:
     link: str | None = None
 
 
+def left_out(project: Project) -> str | None:
+    """Return the file that cog.yaml names as the model's code and .dockerignore leaves out; None when all go in."""
+    rules = read_rules(project.root)
+    for ref in (project.ref, project.train_ref):
+        name = posixpath.normpath((ref or "").partition(":")[0])
+        if ref is not None and (rules.match_file(name) or ALWAYS_OUT & set(name.split("/"))):
+            return name
+    return None
+
+
 def source_files(project: Project) -> Iterator[SourceFile]:
     """Yield what goes into the image, sorted by name. Links that lead out of the project are followed."""
     rules = read_rules(project.root)
@@ -161,17 +173,57 @@ class _Names:
 
 
 def _patterns(lines: Sequence[tuple[str, bool, str, int]]) -> Rules:
-    import pathspec  # its import takes as long as a small project's whole walk
-    from pathspec.patterns.gitignore.basic import GitIgnoreBasicPattern
-
-    patterns: list[GitIgnoreBasicPattern] = []
+    rules = []
     for pattern, negated, raw, number in lines:
         try:
-            patterns.append(GitIgnoreBasicPattern(f"{'!' if negated else ''}/{pattern}"))
-        except ValueError as error:
+            # A pattern that fits a folder fits all that is below it.
+            rules.append((re.compile(f"(?:{_regex(pattern)})(?:/.*)?", re.DOTALL), negated))
+        except (ValueError, re.error) as error:
             message = f"`{shorten(raw)}` is not a pattern"
             raise ProjectError([Problem(file=IGNORE_NAME, line=number, message=message)]) from error
-    return pathspec.PathSpec(patterns)
+    return _Patterns(rules)
+
+
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    """Patterns: (expression, whether it takes back), of which the last match wins."""
+
+    rules: Sequence[tuple[re.Pattern[str], bool]]
+
+    def match_file(self, file: str) -> bool:
+        """Whether a file is left out."""
+        for expression, negated in reversed(self.rules):
+            if expression.fullmatch(file):
+                return not negated
+        return False
+
+
+def _regex(pattern: str) -> str:
+    """Return what a pattern means to Docker: Go's filepath.Match, and `**` for any number of folders.
+
+    Raises ValueError for what is no pattern.
+    """
+    found, rest = "", pattern
+    while rest:
+        if token := _TOKEN.match(rest):
+            text, rest = token.group(), rest[token.end() :]
+            if text.startswith("**"):
+                found += "(?:.*/)?" if text.endswith("/") else ".*"
+            else:
+                found += {"*": "[^/]*", "?": "[^/]"}[text]
+        elif kind := _CLASS.match(rest):
+            rest = rest[kind.end() :]
+            within = re.sub(r"([\[&~|^])", r"\\\1", kind["within"])
+            found += f"(?!/)[{'^' if kind['not'] else ''}{within}]"
+        elif rest.startswith("["):
+            raise ValueError("a bracket is not closed")
+        else:
+            rest = rest.removeprefix("\\")
+            if not rest:
+                raise ValueError("nothing follows the last backslash")
+            found += re.escape(rest[0])
+            rest = rest[1:]
+    return found
 
 
 def _walk(folder: Path, prefix: str, root: Path, rules: Rules, seen: frozenset[Path]) -> Iterator[SourceFile]:
