@@ -94,11 +94,12 @@ def test_a_base_without_the_python_is_refused(
         find_base(f"{distribution}/library/python:3.11-slim", "3.13", "amd64", site)
 
 
-def test_an_unreachable_mirror_falls_back_on_debian(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no registry answers, the message is about what Debian can do."""
+def test_an_unreachable_mirror_falls_back_on_packages(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no registry answers, the message is about what Debian and Ubuntu can do."""
     monkeypatch.setenv("COGYARD_REGISTRY_MIRROR", "127.0.0.1:1")
-    with pytest.raises(BaseError, match=r"Debian has no Python 3\.12"):
-        find_base(None, "3.12", "amd64", site)
+    with pytest.raises(BaseError, match=r"neither Debian nor Ubuntu has Python 3\.9") as caught:
+        find_base(None, "3.9", "amd64", site)
+    assert "3.10 or 3.11 or 3.12 or 3.13 or 3.14" in (caught.value.hint or "")
 
 
 def _without_init(built: Built) -> bytes:

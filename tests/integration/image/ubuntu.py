@@ -8,9 +8,9 @@ import http.server
 import lzma
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pysequoia
@@ -20,7 +20,7 @@ COMPONENTS = ("main", "restricted", "universe", "multiverse")
 
 @dataclass(frozen=True, kw_only=True)
 class Offered:
-    """A package, the pocket and component it is in, and the script that it has below /usr/bin."""
+    """A package, the pocket and component it is in, and the script that it has below /usr/bin; `files` it has too."""
 
     name: str
     version: str
@@ -29,6 +29,7 @@ class Offered:
     pocket: str = "noble"
     depends: str = ""
     postinst: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_archive(folder: Path, key: pysequoia.Tsk, packages: list[Offered], *, architecture: str) -> None:
@@ -65,6 +66,9 @@ def _package(folder: Path, offered: Offered, architecture: str) -> str:
     program = tree / "usr" / "bin" / offered.name
     program.write_text(f"#!/bin/sh\n{offered.script}\n")
     program.chmod(0o755)
+    for path, text in offered.files.items():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_text(text)
     control = (
         f"Package: {offered.name}\nVersion: {offered.version}\nArchitecture: {architecture}\n"
         "Maintainer: Nobody <nobody@example.com>\n"

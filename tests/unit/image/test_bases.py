@@ -241,8 +241,11 @@ def test_a_base_without_the_python_names_those_it_has(site: Site, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("choice", "words"),
-    [("/no/such/folder", "no such file"), ("./x.tar", "no such file"), ("assemble:sarge", "bookworm, trixie"),
-     ("assemble:trixie", "3.13"), ("junk", "cannot be read")],
+    [
+        ("/no/such/folder", "no such file"), ("./x.tar", "no such file"), ("assemble:sarge", "bookworm, trixie"),
+        ("assemble:trixie", "Debian trixie has Python 3.13"), ("assemble:noble", "Ubuntu noble has Python 3.12"),
+        ("junk", "cannot be read"),
+    ],
 )  # fmt: skip
 def test_what_is_no_base_is_refused(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choice: str, words: str
@@ -253,6 +256,16 @@ def test_what_is_no_base_is_refused(
     with pytest.raises(BaseError) as caught:
         find_base(choice, "3.11", "amd64", site)
     assert words in caught.value.message
+
+
+def test_a_release_s_mistyped_name_is_recognized(site: Site) -> None:
+    """Of Debian's and of Ubuntu's alike; a name that is like none gets no guess."""
+    hints = []
+    for name in ("nobel", "bookwurm", "sarge"):
+        with pytest.raises(BaseError) as caught:
+            find_base(f"assemble:{name}", "3.12", "amd64", site)
+        hints.append(caught.value.hint)
+    assert hints == ["Did you mean assemble:noble?", "Did you mean assemble:bookworm?", None]
 
 
 def test_a_base_is_looked_at_once(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

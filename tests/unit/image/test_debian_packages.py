@@ -158,14 +158,48 @@ def test_the_base_is_finished_without_running_anything(make_deb: MakeDeb) -> Non
             "usr/share/base-passwd/group.master": b"root:*:0:\n",
             "usr/share/ca-certificates/mozilla/B.crt": b"BBB",
             "usr/share/ca-certificates/mozilla/A.crt": b"AAA\n",
+            "etc/dpkg/origins/ubuntu": b"Vendor: Ubuntu\n",
         },
     )
     with unpacked(deb) as tree:
-        assert tree.read("etc/passwd") == b"root:*:0:0\n"
+        assert tree.read("etc/passwd") == b"root:*:0:0\n_apt:x:42:65534::/nonexistent:/usr/sbin/nologin\n"
         assert tree.read("etc/ssl/certs/ca-certificates.crt") == b"AAA\nBBB\n"
         found = layer_of(tree)
     assert found["usr/bin/sh"].linkname == "dash"
+    assert found["etc/dpkg/origins/default"].linkname == "ubuntu"
     assert found["tmp"].mode == 0o1777
+
+
+def test_a_user_of_apt_s_that_is_there_is_kept(make_deb: MakeDeb) -> None:
+    """Newer releases bring it themselves."""
+    users = b"root:*:0:0\n_apt:*:42:65534::/nonexistent:/usr/sbin/nologin\n"
+    deb = make_deb("base", {"usr/share/base-passwd/passwd.master": users})
+    with unpacked(deb) as tree:
+        assert tree.read("etc/passwd") == users
+
+
+def test_what_is_left_out_is_not_missed(make_deb: MakeDeb) -> None:
+    """Lists and checksums of dpkg name what is there, so that `dpkg -V` finds nothing amiss."""
+    there = {"usr/bin/tool": b"1", "usr/share/doc/demo/copyright": b"c"}
+    left = {"usr/share/man/man1/tool.1.gz": b"m", "usr/share/doc/demo/changelog.gz": b"n"}
+    sums = "".join(f"{'a' * 32}  {path}\n" for path in {**there, **left})
+    deb = make_deb("demo", {**there, **left}, scripts={"md5sums": sums})
+    with unpacked(deb) as tree:
+        listed = tree.read("var/lib/dpkg/info/demo.list").decode()
+        summed = tree.read("var/lib/dpkg/info/demo.md5sums").decode()
+    assert [line.split()[1] for line in summed.splitlines()] == list(there)
+    assert set(there) <= {line[1:] for line in listed.splitlines()}
+    assert not any(path in listed for path in left)
+
+
+def test_the_lists_of_ucf_are_begun(make_deb: MakeDeb) -> None:
+    """Its own script would do it, and every package that uses it appends to them."""
+    with unpacked(make_deb("ucf", {"usr/bin/ucf": b"#!"})) as tree:
+        finish.own_lists(tree)
+        assert tree.matching("var/lib/ucf/.*") == ["var/lib/ucf/hashfile", "var/lib/ucf/registry"]
+    with unpacked(make_deb("other")) as tree:
+        finish.own_lists(tree)
+        assert tree.matching("var/lib/ucf/.*") == []
 
 
 def test_equal_packages_give_equal_layers(make_deb: MakeDeb) -> None:
@@ -220,6 +254,21 @@ def test_a_script_that_does_something_is_named(line: str) -> None:
         assert effects.unknown == "x"
     else:
         assert effects.unknown == line
+
+
+def test_a_loop_over_names_makes_the_alternatives_of_each() -> None:
+    """As ImageMagick's programs are offered; after the loop its name means nothing any more."""
+    script = """#!/bin/sh
+for prog in compare convert; do
+    update-alternatives --install /usr/bin/$prog $prog /usr/bin/$prog-im6 10
+done
+update-alternatives --install /usr/bin/$prog $prog /usr/bin/$prog-im6 10
+"""
+    effects = scripts.effects({"postinst": script.encode()}, reviewed=True)
+    assert [(each.name, each.path) for each in effects.alternatives] == [
+        ("compare", "/usr/bin/compare-im6"),
+        ("convert", "/usr/bin/convert-im6"),
+    ]
 
 
 def test_of_several_alternatives_the_highest_priority_counts() -> None:

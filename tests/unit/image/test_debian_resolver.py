@@ -125,3 +125,16 @@ def test_dpkgs_status_says_what_is_installed() -> None:
     assert have.meets(Relation(name="smtp", operator=">=", version="1"))
     assert not have.meets(Relation(name="gone"))
     assert dpkg.architecture(status) == "arm64"
+
+
+def test_a_name_that_there_is_not_brings_those_like_it() -> None:
+    """A slip of the finger, a name that newer releases have given up, and one that nothing is like."""
+    archive = universe("libsndfile1", "libsndfile1-dev", "libgl1", "ffmpeg")
+    hints = []
+    for name in ("libsndfile2", "libgl1-mesa-glx", "fmpeg"):
+        with pytest.raises(DebianError) as caught:
+            resolve([name], archive)
+        hints.append(caught.value.hint or "")
+    assert hints[0].startswith("Did you mean libsndfile1")
+    assert hints[1] == "Newer releases have libgl1 in its place."
+    assert hints[2].startswith("Check the spelling")

@@ -30,7 +30,8 @@ base_option: Decorator = click.option(
     "--base",
     metavar="BASE",
     help="The base image: a name (python:3.13-slim), a folder that is an OCI layout, a tar, or `assemble` to make one "
-    "from Debian's packages. Without it: python:X.Y-slim, or assembled where no registry can be reached.",
+    "from Debian's or Ubuntu's packages (assemble:noble for a release). Without it: python:X.Y-slim, or assembled "
+    "where no registry can be reached.",
 )
 platform_option: Decorator = click.option(
     "--platform",

@@ -36,7 +36,7 @@ def attach(
     contents = Contents(
         name=name,
         platform=order.platform,
-        release=ready.base.codename or (ubuntu.codename if ubuntu else None),
+        release=ready.base.release,
         distribution="ubuntu" if ubuntu else "debian",
         status=_status(ready.base, layers, site),
         environments={"model": _after(ready.model, installed_by_steps(layers, site)), "server": ready.server},

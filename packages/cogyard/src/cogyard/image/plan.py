@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -150,8 +151,14 @@ def _wishes(project: Project, base: Base, *, init: bool) -> tuple[str, ...]:
 
 
 def _steps(project: Project, base: Base, wishes: tuple[str, ...]) -> Steps:
-    by_dpkg = base.codename in RELEASES
+    # An assembled base of Ubuntu has no apt; where there is one, it knows best what its own lists say.
+    by_dpkg = base.codename in RELEASES or (base.ubuntu is not None and not has_apt(base.status or ""))
     return Steps(dpkg=wishes if by_dpkg else (), apt=() if by_dpkg else wishes, commands=project.run)
+
+
+def has_apt(status: str) -> bool:
+    """Say whether dpkg's list has apt."""
+    return re.search(r"^Package: apt$", status, re.MULTILINE) is not None
 
 
 def _packages(wheels: Sequence[Selected], layout: Layout) -> list[PlannedLayer]:

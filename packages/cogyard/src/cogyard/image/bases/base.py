@@ -52,3 +52,8 @@ class Base:
     """The files in which its apt has the addresses of archives: path and text."""
     digest: str | None = None
     """The manifest's digest, when it came as an image."""
+
+    @property
+    def release(self) -> str | None:
+        """The codename of its release, of Debian or of Ubuntu."""
+        return self.ubuntu.codename if self.ubuntu is not None else self.codename

@@ -1,15 +1,16 @@
-"""Find the base: what the person names, else a registry's Python image, else one assembled from Debian."""
+"""Find the base: what the person names, else a registry's Python image, else one assembled from packages."""
 
 from __future__ import annotations
 
 import hashlib
+from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
 
 from cogyard.environment import cache as kept
 from cogyard.image.bases.base import Base
-from cogyard.image.bases.debian.releases import RELEASES
+from cogyard.image.bases.debian.releases import EVERY, distribution_of
 from cogyard.image.errors import BaseError
 from cogyard.image.site import Site
 from cogyard.oci.errors import RegistryError, RegistryUnreachableError
@@ -17,10 +18,10 @@ from cogyard.oci.layout import ImageStore
 from cogyard.oci.reference import Reference
 
 SETTING = "COGYARD_BASE"
-#: `assemble`, or `assemble:bookworm`: make the base from Debian's packages, whatever registries there are.
+#: `assemble`, or `assemble:bookworm`: make the base from Debian's or Ubuntu's packages, whatever registries there are.
 ASSEMBLE = "assemble"
 #: Changes when a base is made or read in another way.
-_RECIPE = "base 8"
+_RECIPE = "base 9"
 
 
 def find_base(
@@ -84,10 +85,10 @@ def _default(python: str, architecture: str, site: Site) -> Base:
         return pull_base(reference, architecture, site, python=python)
     except RegistryUnreachableError:
         site.progress.detail(
-            f"{reference.familiar} cannot be reached, so the base is made of Debian's packages"
+            f"{reference.familiar} cannot be reached, so the base is made of a distribution's packages"
         )
     except RegistryError as error:
-        site.progress.warn(f"{error.message}; the base is made of Debian's packages instead")
+        site.progress.warn(f"{error.message}; the base is made of a distribution's packages instead")
     return _assembled(None, python, architecture, site)
 
 
@@ -96,11 +97,15 @@ def _assembled(codename: str | None, python: str, architecture: str, site: Site)
     from cogyard.image.bases.debian.base import make_base, release_for
 
     release = codename or release_for(python)
-    if release not in RELEASES:
-        raise BaseError(f"{release!r} is not a Debian release that can be a base: {', '.join(RELEASES)}")
-    if RELEASES[release] != python:
+    if release not in EVERY:
+        close = get_close_matches(release, EVERY, n=1)
         raise BaseError(
-            f"Debian {release} has Python {RELEASES[release]}, and cog.yaml asks for {python}",
+            f"{release!r} is not a release of Debian or Ubuntu that can be a base: {', '.join(EVERY)}",
+            hint=f"Did you mean {ASSEMBLE}:{close[0]}?" if close else None,
+        )
+    if EVERY[release] != python:
+        raise BaseError(
+            f"{distribution_of(release)} {release} has Python {EVERY[release]}, and cog.yaml asks for {python}",
             hint="Change python_version in cog.yaml, or the base.",
         )
     return make_base(release, architecture, site)

@@ -29,7 +29,8 @@ def pin_base(project: Project, platform: str, site: Site, *, refresh: bool = Fal
         f"{SETTING} names it" if choice else f"it has Python {base.python_version}, which cog.yaml asks for"
     )
     if base.digest is None and choice is None:
-        said += "; made of Debian's packages, since no registry of images could be reached"
+        whose = "Ubuntu" if base.ubuntu else "Debian"
+        said += f"; made of {whose}'s packages, since no registry of images could be reached"
     return LockedBase(platform=platform, name=_name(base), digest=_digest(base), because=said)
 
 
@@ -40,12 +41,12 @@ def choice_of(row: Mapping[str, str]) -> str:
 
 
 def differs(base: Base, row: Mapping[str, str]) -> bool:
-    """Whether a base is another than the lock's: Debian's packages change, and a mirror may move a tag."""
+    """Whether a base is another than the lock's: a distribution's packages change, and a mirror may move a tag."""
     return _digest(base) != row["digest"]
 
 
 def _name(base: Base) -> str:
-    return f"{ASSEMBLE}:{base.codename}" if base.digest is None and base.codename else base.name
+    return f"{ASSEMBLE}:{base.release}" if base.digest is None and base.release else base.name
 
 
 def _digest(base: Base) -> str:

@@ -1,9 +1,9 @@
-"""Assemble a base image, or a layer of system packages, from Debian's packages. No root, no program is run."""
+"""Assemble a base image, or a layer of system packages, from Debian's or Ubuntu's packages. No program is run."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,13 @@ import msgspec
 
 from cogyard.environment import cache as kept
 from cogyard.image.bases.base import Base
-from cogyard.image.bases.debian import dpkg, finish, linker, scripts
+from cogyard.image.bases.debian import dpkg, finish, linker, scripts, ubuntu
 from cogyard.image.bases.debian.archive import fetch, sha256_of
 from cogyard.image.bases.debian.deb import open_deb
 from cogyard.image.bases.debian.index import Package, Universe
+from cogyard.image.bases.debian.releases import UBUNTU_RELEASES
 from cogyard.image.bases.debian.resolver import resolve
-from cogyard.image.bases.debian.reviewed import REVIEWED
+from cogyard.image.bases.debian.reviewed import REVIEWED, UBUNTU_REVIEWED
 from cogyard.image.bases.debian.tree import Tree
 from cogyard.image.download import Downloader
 from cogyard.image.errors import BuildNotPossibleError, HostilePackageError, NeedsScriptsError
@@ -26,7 +27,7 @@ from cogyard.oci.layer import LayerSummary, LayerWriter
 from cogyard.oci.layout import ImageStore
 
 #: Changes when the same packages would make another tree.
-RECIPE = 5
+RECIPE = 6
 
 #: What a model's container has below its own packages: Python, a shell and small tools, certificates, an init.
 BASE_PACKAGES = (
@@ -34,13 +35,28 @@ BASE_PACKAGES = (
     "libc-bin", "libgomp1", "libstdc++6", "mawk", "ncurses-base", "netbase", "python3", "sed", "tar", "tini",
     "tzdata", "zlib1g",
 )  # fmt: skip
-#: Parts of Python's own standard library that a release keeps in packages apart.
-EXTRA_PACKAGES = {"bookworm": ("python3-distutils",)}
+#: Parts of Python's own standard library that a release keeps in packages apart; and the keys that Ubuntu's apt trusts,
+#: by which whoever builds on the image knows what to believe.
+EXTRA_PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "bookworm": ("python3-distutils",),
+    "jammy": ("python3-distutils", "ubuntu-keyring"),
+    "noble": ("ubuntu-keyring",),
+    "resolute": ("ubuntu-keyring",),
+}
+
+
+#: What Debian calls essential: every system has it, so that scripts name no dependency on it. Without `login`, which
+#: brings PAM into images where nobody logs in, and with the package that says that /bin is merged into /usr already.
+ESSENTIAL = (
+    "base-files", "base-passwd", "bash", "bsdutils", "coreutils", "dash", "debianutils", "diffutils", "dpkg",
+    "findutils", "grep", "gzip", "hostname", "init-system-helpers", "libc-bin", "ncurses-base", "ncurses-bin",
+    "perl-base", "sed", "sysvinit-utils", "tar", "usr-is-merged", "util-linux",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Assembled:
-    """A layer of Debian packages, in the store."""
+    """A layer of Debian's or Ubuntu's packages, in the store."""
 
     layer: Descriptor
     diff_id: str
@@ -54,7 +70,8 @@ def assemble_base(
 ) -> Assembled:
     """Make the base of a release as one layer; the same packages are put together once."""
     packages = resolve([*BASE_PACKAGES, *EXTRA_PACKAGES.get(codename, ())], universe)
-    record = _record(site, "base", [architecture, sha256_of(packages)])
+    told = ubuntu.telling(universe) if codename in UBUNTU_RELEASES else []
+    record = _record(site, "base", [architecture, sha256_of([*packages, *told])])
     if (found := recall(record, site)) is not None:
         return found
     files = fetch(packages, downloader, lambda package: site.progress.detail(package.name))
@@ -65,6 +82,9 @@ def assemble_base(
             with open_deb(files[package.name], package.name) as deb:
                 unpacked.append(tree.unpack(deb, package.name))
         finish.finish(tree)
+        wanted = ubuntu.Wanted(codename=codename, architecture=architecture)
+        if lists := ubuntu.sources(ubuntu.read_told(told, downloader), wanted):
+            tree.file(ubuntu.SOURCES, lists.encode())
         finish.linker_cache(tree, architecture)
         dpkg.record(tree, unpacked)
         return _remember(_write(tree, packages, site.store), record)
@@ -79,18 +99,21 @@ def assemble_system(
     """
     if base.status is None:
         raise BuildNotPossibleError(f"{base.name} has no list of Debian packages")
-    packages = resolve(wishes, universe, dpkg.installed(base.status))
+    installed = dpkg.installed(base.status)
+    packages = resolve(wishes, universe, installed)
+    if any(each.name == "apt" for each in packages):
+        # It will run the scripts of what it installs, and those count on essential packages without saying so.
+        packages = resolve([*wishes, *essential(universe)], universe, installed)
     if not packages:
         return None
     files = fetch(packages, downloader, lambda package: site.progress.detail(package.name))
     alternatives: list[scripts.Alternative] = []
+    reviewed = {*BASE_PACKAGES, *(REVIEWED if base.ubuntu is None else UBUNTU_REVIEWED)}
     with Tree() as tree:
         unpacked = []
         for package in packages:
             with open_deb(files[package.name], package.name) as deb:
-                # What was read are Debian's scripts; Ubuntu's of the same name may do more.
-                known = base.ubuntu is None and (package.name in REVIEWED or package.name in BASE_PACKAGES)
-                effect = scripts.effects(deb.records, reviewed=known)
+                effect = scripts.effects(deb.records, reviewed=package.name in reviewed)
                 if effect.unknown is not None:
                     raise NeedsScriptsError(
                         f"the system package {package.name} sets itself up by a script "
@@ -100,10 +123,18 @@ def assemble_system(
                     )
                 alternatives.extend(effect.alternatives)
                 unpacked.append(tree.unpack(deb, package.name))
+        if any(each.name == "ca-certificates" for each in packages):
+            finish.certificates(tree)
+        finish.own_lists(tree)
         finish.alternatives(tree, alternatives)
         finish.linker_cache(tree, base.architecture, below=linker.read_cache(base.linker_cache))
         dpkg.record(tree, unpacked, before=base.status)
         return _remember(_write(tree, packages, site.store), system_record(wishes, base, site))
+
+
+def essential(universe: Universe) -> list[str]:
+    """Return the essential packages that a release has; not every one has a package for a merged /usr."""
+    return [name for name in ESSENTIAL if universe.named(name) or universe.providers(name)]
 
 
 def system_record(wishes: Iterable[str], base: Base, site: Site) -> Path:

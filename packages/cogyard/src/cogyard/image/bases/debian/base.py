@@ -1,4 +1,4 @@
-"""A base assembled from Debian's packages, kept by what it was made of."""
+"""A base assembled from Debian's or Ubuntu's packages, kept by what it was made of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from cogyard.image.bases.base import DEFAULT_GLIBC, Base, BaseLayer
+from cogyard.image.bases.base import DEFAULT_GLIBC, Base, BaseLayer, Ubuntu
 from cogyard.image.bases.debian import dpkg
 from cogyard.image.bases.debian.archive import fetch, open_archive
 from cogyard.image.bases.debian.assemble import (
@@ -14,43 +14,41 @@ from cogyard.image.bases.debian.assemble import (
     assemble_base,
     assemble_system,
     cache_folder,
+    essential,
     recall,
     system_record,
 )
 from cogyard.image.bases.debian.index import Universe
-from cogyard.image.bases.debian.mirror import find_mirror, ubuntu_mirror
-from cogyard.image.bases.debian.release import read_keys
-from cogyard.image.bases.debian.releases import RELEASES
+from cogyard.image.bases.debian.mirror import find_mirror
+from cogyard.image.bases.debian.release import key_bytes, read_keys
+from cogyard.image.bases.debian.releases import EVERY, RELEASES, UBUNTU_RELEASES, distribution_of
 from cogyard.image.bases.debian.resolver import resolve
+from cogyard.image.bases.debian.ubuntu import Wanted, find_archive
 from cogyard.image.download import Downloader
 from cogyard.image.errors import BaseError, BuildNotPossibleError
+from cogyard.image.platforms import architecture_of, local_platform
 from cogyard.image.site import Site
 from cogyard.oci.config import RunConfig
 
 #: The C library of each release, for choosing wheels.
-_GLIBC: Mapping[str, tuple[int, int]] = {"bookworm": (2, 36), "trixie": (2, 41), "forky": (2, 42)}
+_GLIBC: Mapping[str, tuple[int, int]] = {
+    "bookworm": (2, 36), "trixie": (2, 41), "forky": (2, 42),
+    "jammy": (2, 35), "noble": (2, 39), "resolute": (2, 43),
+}  # fmt: skip
 _ENV = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"]
-
-#: What Debian calls essential: every system has it, so that scripts name no dependency on it. Without `login`, which
-#: brings PAM into images where nobody logs in, and with the package that says that /bin is merged into /usr already.
-ESSENTIAL = (
-    "base-files", "base-passwd", "bash", "bsdutils", "coreutils", "dash", "debianutils", "diffutils", "dpkg",
-    "findutils", "grep", "gzip", "hostname", "init-system-helpers", "libc-bin", "ncurses-base", "ncurses-bin",
-    "perl-base", "sed", "sysvinit-utils", "tar", "usr-is-merged", "util-linux",
-)  # fmt: skip
 
 
 def release_for(python: str) -> str:
-    """Return the Debian release that carries a Python.
+    """Return the release that carries a Python, Debian's before Ubuntu's.
 
     Raises BaseError naming what is possible.
     """
-    for codename, carried in RELEASES.items():
+    for codename, carried in EVERY.items():
         if carried == python:
             return codename
-    possible = " or ".join(RELEASES.values())
+    possible = " or ".join(sorted({*EVERY.values()}, key=lambda each: int(each.partition(".")[2])))
     raise BaseError(
-        f"no registry can be reached for python:{python}-slim, and Debian has no Python {python}",
+        f"no registry can be reached for python:{python}-slim, and neither Debian nor Ubuntu has Python {python}",
         hint=f"Set python_version to {possible} in cog.yaml, or name a base with --base: an image, a layout or a tar.",
     )
 
@@ -60,23 +58,29 @@ def make_base(codename: str, architecture: str, site: Site) -> Base:
 
     Raises DebianError, DownloadError.
     """
-    site.progress.detail(f"reading the index of Debian {codename}")
+    origin = distribution_of(codename)
+    ubuntu = Ubuntu(codename=codename, keys=key_bytes(origin)) if codename in UBUNTU_RELEASES else None
+    site.progress.detail(f"reading the index of {origin} {codename}")
     with Downloader(cache_folder(site.cache)) as downloader:
-        universe = open_archive(find_mirror(os.environ), codename, architecture, downloader)
+        if ubuntu is not None:
+            universe = _ubuntu(ubuntu, architecture, downloader, f"ubuntu:{codename}")
+        else:
+            universe = open_archive(find_mirror(os.environ), codename, architecture, downloader)
         assembled = assemble_base(codename, architecture, universe, downloader, site)
-    version = RELEASES[codename]
+    version = EVERY[codename]
     return Base(
-        name=f"debian:{codename}",
+        name=f"{origin.lower()}:{codename}",
         architecture=architecture,
         layers=(
-            BaseLayer(descriptor=assembled.layer, diff_id=assembled.diff_id, created_by="Debian packages"),
+            BaseLayer(descriptor=assembled.layer, diff_id=assembled.diff_id, created_by=f"{origin} packages"),
         ),
         run=RunConfig(env=_ENV),
         python=f"/usr/bin/python{version}",
         python_version=version,
         glibc=_GLIBC.get(codename, DEFAULT_GLIBC),
         has_tini=True,
-        codename=codename,
+        codename=None if ubuntu else codename,
+        ubuntu=ubuntu,
         status=assembled.status,
         linker_cache=assembled.linker_cache,
     )
@@ -109,7 +113,7 @@ def fetch_system(base: Base, wishes: tuple[str, ...], site: Site) -> Mapping[str
     with Downloader(cache_folder(site.cache)) as downloader:
         universe = _universe(base, downloader)
         # Scripts may count on Debian's essential packages, which an assembled base does without where it can.
-        every = (*ESSENTIAL, *wishes)
+        every = (*essential(universe), *wishes)
         packages = resolve(every, universe, dpkg.installed(base.status or ""))
         files = fetch(packages, downloader, lambda package: site.progress.detail(package.name))
     return {f"{name}.deb": path for name, path in files.items()}
@@ -118,12 +122,25 @@ def fetch_system(base: Base, wishes: tuple[str, ...], site: Site) -> Mapping[str
 def _universe(base: Base, downloader: Downloader) -> Universe:
     architecture = dpkg.architecture(base.status or "") or base.architecture
     if base.ubuntu is not None:
-        codename = base.ubuntu.codename
-        mirror = ubuntu_mirror(os.environ, codename, base.sources)
-        keys = read_keys(base.ubuntu.keys, base.name)
-        return open_archive(mirror, codename, architecture, downloader, keys, origin="Ubuntu")
-    mirror = find_mirror(os.environ, own=base.sources)
-    return open_archive(mirror, base.codename or "", architecture, downloader)
+        return _ubuntu(base.ubuntu, architecture, downloader, base.name, base.sources)
+    return open_archive(
+        find_mirror(os.environ, own=base.sources), base.codename or "", architecture, downloader
+    )
+
+
+def _ubuntu(
+    release: Ubuntu,
+    architecture: str,
+    downloader: Downloader,
+    name: str,
+    own: tuple[tuple[str, str], ...] = (),
+) -> Universe:
+    """Open a release of Ubuntu; `own` are the lists of archives of the base `name`, which trusts its keys."""
+    wanted = Wanted(codename=release.codename, architecture=architecture, own=own)
+    machine = architecture_of(local_platform())
+    mirror = find_archive(wanted, os.environ, downloader, machine=machine)
+    keys = read_keys(release.keys, name)
+    return open_archive(mirror, release.codename, architecture, downloader, keys, origin="Ubuntu")
 
 
 def _check(base: Base) -> None:

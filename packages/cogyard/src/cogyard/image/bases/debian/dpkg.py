@@ -10,7 +10,7 @@ from debian.deb822 import Packages
 
 from cogyard.image.bases.debian.index import relations
 from cogyard.image.bases.debian.resolver import Installed
-from cogyard.image.bases.debian.tree import Tree, Unpacked
+from cogyard.image.bases.debian.tree import Tree, Unpacked, left_out
 
 STATUS = "var/lib/dpkg/status"
 _INFO = "var/lib/dpkg/info"
@@ -42,12 +42,20 @@ def record(tree: Tree, packages: Iterable[Unpacked], *, before: str = "") -> Non
         tree.file(f"{_INFO}/{name}.list", f"/.\n{listing}".encode())
         for kind in sorted(_KEPT & package.records.keys()):
             mode = 0o755 if kind in {"preinst", "postinst", "prerm", "postrm"} else 0o644
-            tree.file(f"{_INFO}/{name}.{kind}", package.records[kind], mode)
+            data = package.records[kind]
+            tree.file(f"{_INFO}/{name}.{kind}", _present(data) if kind == "md5sums" else data, mode)
     if not before:
         tree.file(f"{_INFO}/format", b"1\n")
         tree.file("var/lib/dpkg/available", b"")
     status = "\n".join(f"{stanzas[key]}\n" for key in sorted(stanzas))
     tree.file(STATUS, status.encode())
+
+
+def _present(sums: bytes) -> bytes:
+    """Return a package's checksums without those of files that are left out, which `dpkg -V` would miss."""
+    lines = sums.decode("utf-8", "surrogateescape").splitlines(keepends=True)
+    kept = [line for line in lines if not left_out(line.partition("  ")[2].rstrip("\n"))]
+    return "".join(kept).encode("utf-8", "surrogateescape")
 
 
 def installed(status: str) -> Installed:

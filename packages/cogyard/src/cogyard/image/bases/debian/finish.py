@@ -22,6 +22,9 @@ def finish(tree: Tree) -> None:
         source = f"usr/share/base-passwd/{master}.master"
         if source in tree:
             tree.file(path, tree.read(source))
+    _apt_user(tree)
+    if "etc/dpkg/origins/ubuntu" in tree and "etc/dpkg/origins/default" not in tree:
+        tree.link("etc/dpkg/origins/default", "ubuntu")
     if "usr/share/base-files/nsswitch.conf" in tree and "etc/nsswitch.conf" not in tree:
         tree.file("etc/nsswitch.conf", tree.read("usr/share/base-files/nsswitch.conf"))
     if "usr/bin/sh" not in tree:
@@ -38,6 +41,13 @@ def finish(tree: Tree) -> None:
         tree.folder(path)
 
 
+def _apt_user(tree: Tree) -> None:
+    """Give apt the user that Debian's base-passwd has for it since 3.6.1, and Ubuntu's since 24.04."""
+    path = "etc/passwd"
+    if path in tree and b"\n_apt:" not in (users := tree.read(path)):
+        tree.file(path, users + b"_apt:x:42:65534::/nonexistent:/usr/sbin/nologin\n")
+
+
 def certificates(tree: Tree) -> None:
     """Make the bundle of trusted certificates, and let OpenSSL's default file be it."""
     found = tree.matching(r"usr/share/ca-certificates/.+\.crt")
@@ -48,6 +58,13 @@ def certificates(tree: Tree) -> None:
     tree.file("etc/ca-certificates.conf", names.encode())
     if "usr/lib/ssl/cert.pem" not in tree:
         tree.link("usr/lib/ssl/cert.pem", f"/{BUNDLE}")
+
+
+def own_lists(tree: Tree) -> None:
+    """Begin the lists of ucf, which keeps what people changed in configurations; it appends to them."""
+    if "usr/bin/ucf" in tree:
+        for name in ("hashfile", "registry"):
+            tree.file(f"var/lib/ucf/{name}", b"")
 
 
 def linker_cache(tree: Tree, architecture: str, below: Iterable[linker.Library] = ()) -> None:

@@ -14,6 +14,9 @@ from cogyard.image.errors import DebianError
 SETTING = "COGYARD_DEBIAN_MIRROR"
 SECURITY_SETTING = "COGYARD_DEBIAN_SECURITY_MIRROR"
 UBUNTU_SETTING = "COGYARD_UBUNTU_MIRROR"
+UBUNTU_PORTS_SETTING = "COGYARD_UBUNTU_PORTS_MIRROR"
+#: What is taken of Ubuntu's archive where no list of apt says: `main`, and what its community keeps.
+UBUNTU_COMPONENTS = ("main", "universe")
 _CODENAMES = frozenset(
     {"buster", "bullseye", "bookworm", "trixie", "forky", "duke", "stable", "testing", "sid"}
 )
@@ -58,29 +61,40 @@ def find_mirror(
     return found
 
 
-def ubuntu_mirror(environment: Mapping[str, str], codename: str, own: Iterable[tuple[str, str]]) -> Mirror:
-    """Return the mirror of a release of Ubuntu, with what the base's `own` lists take from it.
+def ubuntu_mirror(setting: str | None, codename: str, own: Iterable[tuple[str, str]]) -> Mirror | None:
+    """Return the mirror of a release of Ubuntu, with what the base's `own` lists take from it; None when none is named.
 
     Its address is the setting's, else the one in those lists: another machine's may not have the base's architecture.
-    Raises DebianError saying what to set.
     """
-    listed = _sources_of(own)
-    pockets = {f"{codename}-updates", f"{codename}-security"}
-    # Others offer a few packages for the same release; only the archive itself has updates beside it.
-    whole = {each.uri for each in listed if pockets & {*each.suites}}
-    sources = [each for each in listed if each.uri in whole]
+    sources = _whole(_sources_of(own), {codename})
     taken = {each for one in sources if codename in one.suites for each in one.components}
-    components = tuple(sorted(taken)) if "main" in taken else ("main", "universe")
-    if setting := environment.get(UBUNTU_SETTING):
+    components = tuple(sorted(taken)) if "main" in taken else UBUNTU_COMPONENTS
+    if setting:
         address = setting.rstrip("/")
         return Mirror(main=address, security=address, components=components)
     found = choose(sources, frozenset({codename}))
-    if found is None:
-        raise DebianError(
-            f"the base's apt names no archive of Ubuntu {codename}",
-            hint=f"Set {UBUNTU_SETTING} to the address of one, the part before /dists.",
-        )
-    return replace(found, components=components)
+    return replace(found, components=components) if found is not None else None
+
+
+def machine_mirror(apt: Path, codenames: Iterable[str]) -> tuple[str, Mirror] | None:
+    """Return the release of Ubuntu that this machine's apt takes packages of, and from where; None on others."""
+    sources = read_sources(apt)
+    for codename in codenames:
+        found = choose(_whole(sources, {codename}), frozenset({codename}))
+        if found is not None:
+            return codename, replace(found, components=UBUNTU_COMPONENTS)
+    return None
+
+
+def _whole(sources: Iterable[Source], codenames: set[str]) -> list[Source]:
+    """Return the sources that are the archive itself.
+
+    Others offer a few packages for the same release; only the archive has updates beside it.
+    """
+    listed = list(sources)
+    pockets = {f"{name}-{pocket}" for name in codenames for pocket in ("updates", "security")}
+    whole = {each.uri for each in listed if pockets & {*each.suites}}
+    return [each for each in listed if each.uri in whole]
 
 
 def choose(sources: Iterable[Source], codenames: frozenset[str] = _CODENAMES) -> Mirror | None:

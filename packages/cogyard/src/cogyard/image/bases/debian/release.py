@@ -11,8 +11,10 @@ from debian.deb822 import Release as ReleaseFile
 
 from cogyard.image.errors import DebianError
 
-#: The archive's public keys (Debian's, from its debian-archive-keyring package), shipped with this package.
-_KEYS = "archive-keys.asc"
+#: The public keys of each archive, shipped with this package. Debian's are of its package debian-archive-keyring.
+#: Ubuntu's is the one that signs its archive since 2018, of ubuntu-keyring 2023.11.28.1-0.2 in Debian 13: so whoever
+#: believes Debian's keys can check it.
+_KEYS: Mapping[str, str] = {"Debian": "archive-keys.asc", "Ubuntu": "ubuntu-archive-keys.asc"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,10 +27,14 @@ class Release:
     """Path under the suite → (sha256, size)."""
 
 
-def archive_keys() -> list[pysequoia.Cert]:
-    """Return the keys that may sign Debian's archive."""
-    data = (resources.files(__package__) / _KEYS).read_bytes()
-    return pysequoia.Cert.split_bytes(data)
+def archive_keys(origin: str = "Debian") -> list[pysequoia.Cert]:
+    """Return the keys that may sign the archive of Debian or Ubuntu."""
+    return pysequoia.Cert.split_bytes(key_bytes(origin))
+
+
+def key_bytes(origin: str) -> bytes:
+    """Return those keys as they are shipped."""
+    return (resources.files(__package__) / _KEYS[origin]).read_bytes()
 
 
 def read_keys(data: bytes, name: str) -> list[pysequoia.Cert]:

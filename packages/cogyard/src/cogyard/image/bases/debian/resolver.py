@@ -9,9 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from cogyard.image.bases.debian.index import Package, Relation, Universe
 from cogyard.image.errors import DebianError
+
+#: Names that many a cog.yaml still has, and what took their place.
+_SUCCESSORS: Mapping[str, str] = {
+    "libgl1-mesa-glx": "libgl1",
+    "libgdk-pixbuf2.0-0": "libgdk-pixbuf-2.0-0",
+    "libturbojpeg": "libturbojpeg0",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,9 +87,19 @@ def _choose(
     if not chain:
         raise DebianError(
             f"{universe.name} has no package {wanted!r}",
-            hint="Check the spelling in build.system_packages; packages of other archives are not available.",
+            hint=_guess(alternatives[0].name, universe)
+            or "Check the spelling in build.system_packages; packages of other archives are not available.",
         )
     raise DebianError(f"{universe.name} has nothing for {wanted}{needed}{path}")
+
+
+def _guess(name: str, universe: Universe) -> str | None:
+    """Return a hint that names what was meant; None where nothing is like it."""
+    if (successor := _SUCCESSORS.get(name)) is not None and universe.named(successor):
+        return f"Newer releases have {successor} in its place."
+    alike = [each for each in universe.names() if each[:2] == name[:2]]
+    close = get_close_matches(name, alike, n=3, cutoff=0.8)
+    return f"Did you mean {' or '.join(close)}?" if close else None
 
 
 def _satisfies(package: Package, relation: Relation) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 _UPGRADES = "only cleans up after older releases of itself"
 _CACHE = "fills a cache that is filled or done without when it is missing"
 _DESKTOP = "tells a desktop or a mail reader of itself"
-
+_EMACS = "tells an Emacs of itself, and there is none"
 _DEFAULTS = "copies or links its defaults, which are built in as well"
 
 REVIEWED: Mapping[str, str] = {
@@ -31,6 +31,43 @@ REVIEWED: Mapping[str, str] = {
     "libsensors5": _UPGRADES,
     "perl": _UPGRADES,
     "shared-mime-info": _CACHE,
+    "unzip": _DESKTOP,
+    "x11-common": _UPGRADES,
+    "xz-utils": "offers itself under the older name lzma",
+}
+
+#: The same of Ubuntu, whose scripts of one name may do more than Debian's: read as they are in 22.04 and 24.04.
+UBUNTU_REVIEWED: Mapping[str, str] = {
+    "apt": "makes a user that an assembled base has",
+    "cmake-data": _EMACS,
+    "emacsen-common": _EMACS,
+    "fontconfig": _CACHE,
+    "fontconfig-config": _DEFAULTS,
+    "g++": _UPGRADES,
+    "gcc": _UPGRADES,
+    "git": _UPGRADES,
+    "hicolor-icon-theme": _CACHE,
+    "imagemagick-6.q16": _UPGRADES,
+    "less": _UPGRADES,
+    "libasound2-dev": _UPGRADES,
+    "libblas-dev": _UPGRADES,
+    "libblas3": _UPGRADES,
+    "libgcrypt20": _UPGRADES,
+    "libgdk-pixbuf-2.0-0": _CACHE,
+    "libglib2.0-0": _CACHE,
+    "libglib2.0-0t64": _CACHE,
+    "libgssapi-krb5-2": _UPGRADES,
+    "liblapack-dev": _UPGRADES,
+    "liblapack3": _UPGRADES,
+    "libpam0g": _UPGRADES,
+    "libsensors5": _UPGRADES,
+    "perl": _UPGRADES,
+    "pkg-config": "for 22.04 gives itself names for other processors; since then " + _UPGRADES,
+    "pkgconf": _UPGRADES,
+    "procps": _UPGRADES,
+    "shared-mime-info": _CACHE,
+    "tmux": "adds itself to the shells that people may log in with",
+    "ucf": "begins its lists, which are begun here",
     "unzip": _DESKTOP,
     "x11-common": _UPGRADES,
     "xz-utils": "offers itself under the older name lzma",

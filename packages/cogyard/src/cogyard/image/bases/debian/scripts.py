@@ -32,6 +32,8 @@ _IDLE = re.compile(
     r"\. /usr/share/debconf/confmodule|db_stop|db_version .*|"
     r"dpkg-maintscript-helper .*|exit \$\?|return 0)\Z"
 )
+#: A loop over words, such as the names of several programs that are alternatives alike.
+_LOOP = re.compile(r"for (\w+) in ([\w.+ -]+); *do\Z")
 _SCRIPTS = ("preinst", "postinst")
 
 
@@ -63,11 +65,16 @@ def effects(records: dict[str, bytes], *, reviewed: bool = False) -> Effects:
         text = script.decode("utf-8", "replace").replace("\\\n", " ")
         text = _GENERATED.sub(_generated, text)
         variables: dict[str, str] = {}
+        loop, words = "", [""]
         for raw in text.splitlines():
             line = raw.strip().removesuffix(";;").strip()
             if not line:
                 continue
-            found = _alternative(line, variables)
+            if begun := _LOOP.match(line):
+                loop, words = begun[1], begun[2].split()
+            elif line == "done":
+                loop, words = "", [""]
+            found = _alternatives(line, [{**variables, loop: word} if loop else variables for word in words])
             if found is not None:
                 alternatives.extend(found)
             elif not reviewed and not _IDLE.match(line):
@@ -80,6 +87,11 @@ def effects(records: dict[str, bytes], *, reviewed: bool = False) -> Effects:
 def _generated(match: re.Match[str]) -> str:
     helper = match[1].partition("/")[0].partition(":")[0]
     return "" if helper in _HARMLESS_HELPERS else match[0]
+
+
+def _alternatives(line: str, every: list[dict[str, str]]) -> list[Alternative] | None:
+    found = [_alternative(line, variables) for variables in every]
+    return [each for one in found if one is not None for each in one] if None not in found else None
 
 
 def _alternative(line: str, variables: dict[str, str]) -> list[Alternative] | None:

@@ -20,6 +20,11 @@ _LEFT_OUT = re.compile(
 _CHUNK = 1 << 20
 
 
+def left_out(path: str) -> bool:
+    """Say whether a file of a package is left out of every image."""
+    return _LEFT_OUT.match(path) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class _Node:
     kind: str
@@ -32,7 +37,7 @@ class _Node:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unpacked:
-    """What one package put into the tree."""
+    """What one package put into the tree: `paths` are without those that are left out."""
 
     name: str
     records: dict[str, bytes] = field(repr=False)
@@ -71,8 +76,8 @@ class Tree:
         """
         paths = []
         for entry in deb.entries():
-            paths.append(entry.path)
-            if not _LEFT_OUT.match(entry.path):
+            if not left_out(entry.path):
+                paths.append(entry.path)
                 self._take(deb, entry, name)
         return Unpacked(name=name, records=deb.records, paths=tuple(paths))
 
