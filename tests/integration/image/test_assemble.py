@@ -128,3 +128,26 @@ def test_a_machine_of_debian_need_not_be_told_where_ubuntu_is(
         monkeypatch.undo()
         with pytest.raises(DebianError, match="no archive of Ubuntu noble for arm64 is known"):
             find_archive(wanted, machine, downloader, machine="amd64", apt=tmp_path)
+
+
+def test_a_mirror_without_files_by_their_hash_will_do(key: pysequoia.Tsk, tmp_path: Path) -> None:
+    """Its index is taken by name and held to the same checksum; one that it lacks altogether is said."""
+    folder = tmp_path / "mirror"
+    make_archive(folder, key, PACKAGES[:1], architecture="arm64")
+    for hashed in sorted(folder.glob("dists/*/*/binary-arm64/by-hash")):
+        compressed = next(path for path in sorted((hashed / "SHA256").iterdir()) if _is_xz(path))
+        compressed.rename(hashed.parent / "Packages.xz")
+        shutil.rmtree(hashed)
+    with serving(folder) as url, Downloader(tmp_path / "cache") as downloader:
+        assert _open(url, key, downloader).named(PACKAGES[0].name)
+        (folder / "dists/noble/main/binary-arm64/Packages.xz").unlink()
+    with serving(folder) as url, Downloader(tmp_path / "empty") as downloader:
+        with pytest.raises(
+            DebianError, match=r"no packages of Ubuntu noble for the architecture 'arm64'"
+        ) as caught:
+            _open(url, key, downloader)
+        assert "COGYARD_UBUNTU_PORTS_MIRROR" in (caught.value.hint or "")
+
+
+def _is_xz(path: Path) -> bool:
+    return path.read_bytes().startswith(b"\xfd7zXZ")

@@ -14,13 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from cogyard.image.errors import ChecksumError, DownloadError
+from cogyard.image.errors import ChecksumError, DownloadError, NotThereError
 
 #: Commands show its warnings on stderr, above a moving line.
 _log = logging.getLogger("cogyard.network")
 #: Waits between attempts, in seconds: a mirror that hiccups is back within these or not at all.
 _PAUSES = (0.5, 2.0, 5.0)
 _CHUNK = 1 << 20
+_NOT_THERE = frozenset({404, 410})
 #: An index or a release file larger than this is not one.
 _MAX_DOCUMENT = 256 << 20
 
@@ -125,7 +126,7 @@ class Downloader:
 
     def _document(self, url: str, limit: int) -> bytes | None:
         with self._client.stream("GET", url, auth=self.login(url)) as response:
-            if response.status_code in {404, 410}:
+            if response.status_code in _NOT_THERE:
                 return None
             response.raise_for_status()
             data = bytearray()
@@ -172,6 +173,8 @@ class Downloader:
             except httpx2.HTTPStatusError as error:
                 status = error.response.status_code
                 reason = f"{_shown(url)} answered {status} {error.response.reason_phrase}"
+                if status in _NOT_THERE:
+                    raise NotThereError(reason) from None
                 if wait is None or (status < 500 and status != 429):
                     raise DownloadError(reason) from None
             except httpx2.TransportError as error:

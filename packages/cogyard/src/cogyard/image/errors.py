@@ -2,6 +2,7 @@
 
 ImageError
 ├── DownloadError            a package could not be fetched
+│   └── NotThereError        the server has no such file
 ├── ChecksumError            what was fetched is not what was named
 ├── HostilePackageError      a package that writes where it must not, or is broken
 ├── SourceUnreadableError    a file of the project that cannot be packed
@@ -28,6 +29,10 @@ class DownloadError(ImageError):
     """A package could not be fetched."""
 
     code = "download"
+
+
+class NotThereError(DownloadError):
+    """The server says that it has no such file."""
 
 
 class ChecksumError(ImageError):

@@ -12,15 +12,19 @@ import pysequoia
 
 from cogyard.image.bases.debian.index import Package, Universe
 from cogyard.image.bases.debian.mirror import Mirror
-from cogyard.image.bases.debian.release import archive_keys, read_release
+from cogyard.image.bases.debian.release import Release, archive_keys, read_release
 from cogyard.image.download import Downloader
-from cogyard.image.errors import DebianError
+from cogyard.image.errors import DebianError, NotThereError
 
 #: Files fetched at once: the archive's mirrors are quick, the round trips are not.
 _AT_ONCE = 6
 _MAX_RELEASE = 16 << 20
 #: An unpacked index beyond this is not Debian's (today 50 MB).
 _MAX_INDEX = 512 << 20
+_ELSEWHERE = (
+    "A mirror need not have every architecture, and Ubuntu keeps arm64 of 22.04 and 24.04 in an archive apart, "
+    "which COGYARD_UBUNTU_PORTS_MIRROR names."
+)
 
 
 def open_archive(
@@ -54,11 +58,25 @@ def open_archive(
                 raise DebianError(
                     f"{origin} {codename} has no packages of {component} for the architecture {architecture!r}"
                 )
-            sha256, size = release.files[f"{folder}/Packages.xz"]
-            url = f"{base}/dists/{suite}/{folder}/by-hash/SHA256/{sha256}"
-            index = downloader.file(url, sha256, size, name=f"{suite} {folder}/Packages.xz")
+            try:
+                index = _index(f"{base}/dists/{suite}", f"{folder}/Packages.xz", release, downloader)
+            except NotThereError:
+                raise DebianError(
+                    f"{base} has no packages of {origin} {suite} for the architecture {architecture!r}",
+                    hint=_ELSEWHERE if origin == "Ubuntu" else None,
+                ) from None
             universe.add(_unpack(index), base)
     return universe
+
+
+def _index(suite: str, path: str, release: Release, downloader: Downloader) -> Path:
+    sha256, size = release.files[path]
+    folder, _, name = path.rpartition("/")
+    label = f"{suite.rpartition('/')[2]} {path}"
+    try:
+        return downloader.file(f"{suite}/{folder}/by-hash/SHA256/{sha256}", sha256, size, name=label)
+    except NotThereError:  # not every mirror has files by their hash; apt asks like this too
+        return downloader.file(f"{suite}/{folder}/{name}", sha256, size, name=label)
 
 
 def fetch(
