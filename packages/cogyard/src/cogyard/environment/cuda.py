@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from cog.lazy_dataclass import dataclass
 
 from cogyard.environment.frameworks import Row, built_for, pinned
 from cogyard.environment.reasons import Reasons

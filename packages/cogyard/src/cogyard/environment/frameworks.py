@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from cog.lazy_dataclass import dataclass
 
 from cogyard.environment.reasons import canonical
 

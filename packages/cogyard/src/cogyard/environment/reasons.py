@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from cog.lazy_dataclass import dataclass
 
 _WHEEL = re.compile(r"(?:^|/)(?P<name>[A-Za-z0-9._]+)-[^-/]+-[^/]*[.](?:whl|tar[.]gz|zip)(?:[ ;]|$)")
 _COMMENT = re.compile(r"^\s+#\s?(?P<text>.*)$")

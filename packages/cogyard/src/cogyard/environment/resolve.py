@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sysconfig
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+
+from cog.lazy_dataclass import dataclass
 
 from cogyard.environment import accelerate, cache, pylock, uv
 from cogyard.environment.asked import Asked

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform as machines
-from dataclasses import dataclass
+
+from cog.lazy_dataclass import dataclass
 
 from cogyard.environment.errors import UnresolvableError
 from cogyard.environment.machine import MACHINES, Machine

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
+from cog.lazy_dataclass import dataclass
 
 from cogyard import environment
 from cogyard.image.assemble import describe_config, image_config, image_manifest

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from cog.lazy_dataclass import dataclass
 
 from cogyard.image.bases.base import Base
 from cogyard.image.bases.debian.releases import RELEASES

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import re
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
+from cog.lazy_dataclass import dataclass
 
 from cogyard.oci.errors import NotARegistryError
 
@@ -16,7 +17,7 @@ _PARAMETER = re.compile(r'\s*([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(?:"((?:[^"\\]|\\.)*
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)\Z")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Credential:
     """A user name and a password, or an identity token alone."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
+from cog.lazy_dataclass import dataclass
 
 _MOST = 16 << 10
 
@@ -35,7 +36,7 @@ class Pending(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class PendingInMemory:
     """Remembers for as long as the process lives."""
 

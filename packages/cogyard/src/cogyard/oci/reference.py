@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from cog.lazy_dataclass import dataclass
 
 from cogyard.oci import digest as digests
 from cogyard.oci.errors import InvalidDigestError, InvalidReferenceError

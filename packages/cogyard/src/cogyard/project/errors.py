@@ -8,7 +8,9 @@ CogyardError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from cog.lazy_dataclass import dataclass
 
 from cogyard.errors import CogyardError
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Union
 
 from cog.errors import SchemaError
+from cog.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class _Import:
 _Binding = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.expr | _Import
 
 
-@dataclass(eq=False)
+@dataclasses.dataclass(eq=False)
 class Module:
     """One file, or the body of a class in it. `shown` is its path as the project's owner knows it."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Union
 
+from cog.lazy_dataclass import dataclass
 from cog.schema.texts import NAMES
 
 

@@ -6,7 +6,8 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from cog.lazy_dataclass import dataclass
 
 from cogyard.image.errors import BuildNotPossibleError
 from cogyard.project import RunCommand

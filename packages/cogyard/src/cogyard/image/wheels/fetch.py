@@ -8,11 +8,11 @@ import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import uv
+from cog.lazy_dataclass import dataclass
 
 from cogyard.environment import cache as kept
 from cogyard.errors import CogyardError
