@@ -124,6 +124,25 @@ async def test_a_change_is_the_next_release(stores: Stores) -> None:
     assert await stores.deployments.numbered(made.id, 3) is None
 
 
+async def test_which_release_served_last_is_known(stores: Stores) -> None:
+    """Until the current one serves, what served before is told with it, as long as its versions are there."""
+    ann = await stores.account("ann")
+    made = await _deployment(stores, ann, await _model(stores, ann))
+    assert await stores.deployments.unserved() == ()
+    for version in "bc":
+        wanted = replace(FIRST, version=version * 64)
+        changed = await stores.deployments.release(made.id, lambda _, to=wanted: to, now=NOW, by=ann.id)  # type: ignore[misc] # mypy cannot read a default here
+    assert changed is not None
+    assert await stores.deployments.unserved() == ((changed, FIRST),)
+    await stores.deployments.served(made.id, 2)
+    ((_, served),) = await stores.deployments.unserved()
+    assert served.version == "b" * 64
+    await stores.deployments.served(made.id, 3)
+    await stores.deployments.served(made.id, 2)
+    await stores.deployments.served(made.id + 9, 1)
+    assert await stores.deployments.unserved() == ()
+
+
 async def test_what_is_deployed_is_not_deleted(stores: Stores) -> None:
     """Neither its model, nor a version of the current release; what an earlier one ran may go."""
     ann = await stores.account("ann")

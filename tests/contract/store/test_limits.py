@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
 from cogyard.domain.ids import new_id
-from cogyard.domain.values import Account, Model, Prediction, Status, Visibility
+from cogyard.domain.values import Account, Model, Prediction, Status, Version, Visibility
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.limits.ports import NO_LIMITS, ModelLimits
 from cogyard.features.limits.service import ModelAdmission
@@ -44,7 +45,7 @@ class Scene:
         return ModelAdmission(
             store=self.stores.limits,
             models=Models(store=self.stores.models, accounts=self.stores.accounts, hardware=HardwareList()),
-            world=World(elapsed=lambda: self.clock[0]),
+            world=World(elapsed=lambda: self.clock[0], now=lambda: NOW),
         )
 
     async def limit(self, **limits: int | None) -> None:
@@ -106,6 +107,33 @@ async def test_what_waits_or_runs_is_known(scene: Scene) -> None:
     await scene.end(first)
     assert await store.unended("ann/one") == (second.id,)
     assert await store.still_unended([first.id, second.id, other.id, "x"]) == {second.id, other.id}
+
+
+async def test_a_window_is_as_it_was_after_a_restart(scene: Scene) -> None:
+    """What was asked within it counts, whatever became of it, and of this model alone; then it fills as ever."""
+    await scene.stores.versions.add_version(
+        scene.model.id,
+        Version(id="a" * 64, model="ann/one", created_at=NOW, cog_version="0", openapi_schema={}),
+    )
+    await scene.limit(predictions=3, window=3600)
+    await scene.end(await scene.ask())
+    await scene.ask()
+    await scene.ask("ann/two")
+    assert await scene.stores.limits.asked("ann/one", NOW, 99) == 2
+    assert await scene.stores.limits.asked("ann/one", NOW, 1) == 1
+    assert await scene.stores.limits.asked("ann/one", NOW + timedelta(seconds=1), 99) == 0
+    assert await scene.stores.limits.asked("ann/none", NOW, 99) == 0
+    scene.admission = scene.fresh()
+    await scene.admission.begin()
+    await scene.ask()
+    with pytest.raises(BusyError):
+        await scene.ask()
+    scene.clock[0] += 1200
+    await scene.ask()
+    scene.admission = replace(scene.fresh(), world=World(now=lambda: NOW + timedelta(hours=2)))
+    await scene.admission.begin()
+    for _ in range(3):
+        await scene.ask()
 
 
 async def test_a_window_admits_so_many_and_says_whose_limit_it_is(scene: Scene) -> None:

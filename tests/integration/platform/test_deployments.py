@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -69,7 +72,7 @@ def test_the_old_release_serves_until_the_new_one_is_ready(shared: Any, model: M
     path = "/v1/deployments/tester/gated"
     changed = shared.http.patch(path, json={"version": new}).raise_for_status().json()
     assert changed["current_release"]["version"] == new
-    assert changed["rollout"] == {"awaited": [new], "serving": old}
+    assert changed["rollout"] == {"awaited": [new], "serving": old, "failing": []}
     shared.wait_for(lambda: _phases(shared, new) == ["starting"])
     for _ in range(5):
         assert _ask(shared, "gated") == (old, "succeeded", "old")
@@ -90,12 +93,62 @@ def test_a_release_that_cannot_start_serves_nobody(shared: Any, model: Model) ->
     path = "/v1/deployments/tester/brittle"
     shared.http.patch(path, json={"version": bad}).raise_for_status()
     shared.wait_for(lambda: any(bad in line and "instance_ended" in line for line in shared.log.splitlines()))
-    assert shared.http.get(path).json()["rollout"] == {"awaited": [bad], "serving": good}
+    rollout = shared.http.get(path).json()["rollout"]
+    assert (rollout["awaited"], rollout["serving"]) == ([bad], good)
     assert _ask(shared, "brittle") == (good, "succeeded", "good")
     back = shared.http.post(f"{path}/rollback", json={}).raise_for_status().json()
     assert "rollout" not in back
     assert _ask(shared, "brittle") == (good, "succeeded", "good")
     shared.http.patch(path, json={"min_instances": 0, "max_instances": 0}).raise_for_status()
+
+
+def test_a_rollout_survives_kills(platform: Any, model: Model, tmp_path: Path) -> None:
+    """Killed in the middle, again and again, the platform goes on with it: the old release serves until the end."""
+    gate = tmp_path / "gate"
+    slow = f"while not os.path.exists({str(gate)!r}):\n    time.sleep(0.01)"
+    old = platform.push(model("return 'old'"), "lasting")
+    new = platform.push(model("return 'new'", setup=slow), "lasting")
+    _deploy(platform, "lasting", "lasting", old)
+    assert _ask(platform, "lasting") == (old, "succeeded", "old")
+    path = "/v1/deployments/tester/lasting"
+    platform.http.patch(path, json={"version": new}).raise_for_status()
+    for _ in range(2):
+        platform.end(signal.SIGKILL)
+        platform.start()
+        assert platform.http.get(path).json()["rollout"] == {"awaited": [new], "serving": old, "failing": []}
+        assert _ask(platform, "lasting") == (old, "succeeded", "old")
+    gate.touch()
+    platform.wait_for(lambda: "rollout" not in platform.http.get(path).json())
+    assert _ask(platform, "lasting") == (new, "succeeded", "new")
+    platform.wait_for(lambda: _served(platform) == [2])
+    platform.end(signal.SIGKILL)
+    platform.start()
+    assert "rollout" not in platform.http.get(path).json(), "one that has ended does not begin again"
+    assert _ask(platform, "lasting") == (new, "succeeded", "new")
+
+
+def test_a_failed_rollout_says_so_after_a_kill(platform: Any, model: Model) -> None:
+    """The release that cannot start is named, and the one before it serves, also after the platform came back."""
+    good = platform.push(model("return 'good'"), "fragile")
+    bad = platform.push(model("return 'bad'", setup="raise RuntimeError('no weights')"), "fragile")
+    _deploy(platform, "fragile", "fragile", good)
+    assert _ask(platform, "fragile") == (good, "succeeded", "good")
+    path = "/v1/deployments/tester/fragile"
+    platform.http.patch(path, json={"version": bad}).raise_for_status()
+    platform.end(signal.SIGKILL)
+    platform.start()
+    assert _ask(platform, "fragile") == (good, "succeeded", "good")
+    platform.wait_for(lambda: platform.http.get(path).json()["rollout"]["failing"] == [bad])
+    assert platform.http.get(path).json()["rollout"]["serving"] == good
+    platform.http.post(f"{path}/rollback", json={}).raise_for_status()
+    assert "rollout" not in platform.http.get(path).json()
+    assert _ask(platform, "fragile") == (good, "succeeded", "good")
+
+
+def _served(platform: Any) -> list[int]:
+    """Return which release of each deployment is kept as the one that serves."""
+    with closing(sqlite3.connect(f"file:{platform.data.database}?mode=ro", uri=True)) as db:
+        return [row[0] for row in db.execute("SELECT served FROM deployments ORDER BY id")]
 
 
 def test_releases_change_under_load_and_no_request_is_dropped(shared: Any, model: Model) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cogyard.features.predictions.ports import Stages
-from cogyard.store import outbox, predictions, retention, usage
+from cogyard.store import limits, outbox, predictions, retention, usage
 from cogyard.store.database import Database
 
 QUESTIONS = {
@@ -145,6 +145,10 @@ QUESTIONS = {
     ),
     "what holds data of a version": (
         retention.OF_VERSION,
+        "predictions_by_version (version=? AND model_id=? AND rowid>?)",
+    ),
+    "what was asked of a limited version lately": (
+        limits.LATELY,
         "predictions_by_version (version=? AND model_id=? AND rowid>?)",
     ),
     "what holds data": (retention.ALL, "sqlite_autoindex_predictions_1 (id>? AND id<?)"),

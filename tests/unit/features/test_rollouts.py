@@ -75,3 +75,48 @@ def test_a_release_that_switches_off_waits_for_nothing() -> None:
     assert rollouts.serving(overtaken, "c") == "c"
     rollouts.released(_deployment(4, "d", most=0))
     assert rollouts.progress(_deployment(4, "d", most=0)) is None
+
+
+def test_a_rollout_that_a_kill_interrupted_goes_on() -> None:
+    """What served before serves, ready or not, and both are started; the new release serves once it can."""
+    rollouts, second = Rollouts(), _deployment(2, "b")
+    rollouts.resumed(second, _deployment(1, "a").release.configuration)
+    assert rollouts.progress(second) == Progress(awaited=("b",), serving="a")
+    kept = Scale(min_instances=1, max_instances=1)
+    assert rollouts.scales(second, SCALE) == {of_deployment(version, 7): kept for version in "ab"}
+    for views in ([], _views(b=Phase.STARTING), _views(a=Phase.READY, b=Phase.STARTING)):
+        _see(rollouts, views)
+        assert rollouts.serving(second, "b") == "a"
+    assert rollouts.settled() == {}
+    _see(rollouts, _views(a=Phase.READY, b=Phase.READY))
+    assert rollouts.serving(second, "b") == "b"
+    assert rollouts.settled() == {7: 2}
+    assert rollouts.settled() == {}, "it is said once"
+
+
+def test_a_resumed_release_that_cannot_start_says_so() -> None:
+    """The old one goes on serving, also with nothing ready, and through the release that follows."""
+    rollouts, second, third = Rollouts(), _deployment(2, "b"), _deployment(3, "c")
+    rollouts.resumed(second, _deployment(1, "a").release.configuration)
+    _see(rollouts, [], of_deployment("b", 7))
+    assert rollouts.progress(second) == Progress(awaited=("b",), serving="a", failing=("b",))
+    rollouts.released(third)
+    assert rollouts.serving(third, "c") == "a"
+    back = _deployment(4, "a")
+    rollouts.released(back)
+    assert rollouts.progress(back) is None
+    assert rollouts.settled() == {7: 4}
+
+
+def test_a_release_serves_at_once_where_nothing_does() -> None:
+    """An idle deployment has no rollout to go on with; nor has one that is switched off."""
+    rollouts = Rollouts()
+    assert not rollouts.changed.is_set()
+    rollouts.released(_deployment(2, "b"))
+    assert rollouts.changed.is_set()
+    assert rollouts.settled() == {7: 2}
+    assert not rollouts.changed.is_set()
+    off = _deployment(3, "b", most=0)
+    rollouts.resumed(off, _deployment(2, "a").release.configuration)
+    assert rollouts.progress(off) is None
+    assert rollouts.settled() == {7: 3}

@@ -177,7 +177,8 @@ class Platform:
         logging.getLogger().addHandler(self._counter)
         queue = self.services.predictions.queue
         await self.services.endpoints.load()
-        await self.services.limits.load()
+        await self.services.limits.begin()
+        await self.services.deployments.resume()
         recovered = await queue.recover()
         self._removing = asyncio.create_task(removed(await self._unpacked.put_aside() or []))
         await self.services.files.sweep()
@@ -187,6 +188,7 @@ class Platform:
             self._background.begin("webhook log", partial(every, _SWEEP, self.services.webhooks.prune))
         self._background.begin("files", partial(every, _SWEEP, self.services.files.sweep))
         self._background.begin("removals", self.services.removals.run)
+        self._background.begin("rollouts", self.services.deployments.settle)
         self._background.begin("limits", partial(every, _SWEEP, self.services.limits.load))
         self._background.begin("usage", partial(every, _SWEEP, self.services.usage.keep))
         self._background.begin("retention", partial(every, _SWEEP, self._sweep.sweep))

@@ -4,6 +4,9 @@ A rollout waits for those versions of the current release that cannot take over 
 deployment has a ready instance. One can take over with as many ready instances as what it takes over from has, or with
 all that could be started. The rollout ends when all can, when nothing else serves any more, or when the machine has
 had no place for them beside the old ones for a while: then the old ones must make room first.
+
+After a restart nothing is ready. A rollout that was under way goes on with what served before it as its `fallback`:
+that is started again and serves, whatever becomes of the new release.
 """
 
 from __future__ import annotations
@@ -41,6 +44,8 @@ class Rollout:
 
     release: int
     awaited: Mapping[str, datetime]
+    fallback: frozenset[str] = frozenset()
+    """Versions that served before, and serve although none is ready: they were when the platform ended."""
 
 
 def seen(deployment_id: int, views: Sequence[InstanceView], failing: Sequence[str]) -> Sight:
@@ -59,18 +64,28 @@ def seen(deployment_id: int, views: Sequence[InstanceView], failing: Sequence[st
     )
 
 
-def begun(release: int, configuration: Configuration, sight: Sight, now: datetime) -> Rollout | None:
-    """Return the rollout that a new release begins; None when nothing serves, or nothing has to be waited for."""
+def begun(
+    release: int,
+    configuration: Configuration,
+    sight: Sight,
+    now: datetime,
+    fallback: frozenset[str] = frozenset(),
+) -> Rollout | None:
+    """Return the rollout that a new release begins; None when nothing serves, or nothing has to be waited for.
+
+    `fallback` is what served when the platform ended in the middle of one.
+    """
     wanted = _versions(configuration)
+    others = fallback - wanted
     awaited = {version: now for version in wanted if not _can_take_over(version, configuration, sight)}
-    if not awaited or not sight.ready:
+    if not awaited or not (sight.ready or others):
         return None
-    return Rollout(release=release, awaited=awaited)
+    return Rollout(release=release, awaited=awaited, fallback=others)
 
 
 def after(rollout: Rollout, configuration: Configuration, sight: Sight, now: datetime) -> Rollout | None:
     """Return what is left to wait for; None when the rollout is over."""
-    if not sight.ready:
+    if not sight.ready and not rollout.fallback:
         return None
     awaited = {
         # One that is being started, or waits for its next try, is not without a reason.
@@ -89,7 +104,9 @@ def serving(rollout: Rollout, configuration: Configuration, version: str, sight:
     able = (_versions(configuration) - rollout.awaited.keys()) & sight.ready.keys()
     old = sight.ready.keys() - _versions(configuration)
     others = {each: sight.ready[each] for each in able or old or sight.ready.keys()}
-    return max(others, key=lambda each: (others[each], each), default=version)
+    # What gets ready is no help yet; what served before will be ready first, or is all that will ever be.
+    instead = max(rollout.fallback, default=version)
+    return max(others, key=lambda each: (others[each], each), default=instead)
 
 
 def scales(rollout: Rollout, configuration: Configuration, sight: Sight, scale: Scale) -> Mapping[str, Scale]:

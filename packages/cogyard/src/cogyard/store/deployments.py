@@ -22,7 +22,7 @@ from cogyard.features.deployments.ports import (
     VersionGoneError,
 )
 from cogyard.store.database import Database
-from cogyard.store.rows import seek
+from cogyard.store.rows import run, seek
 from cogyard.store.times import moment, stored
 
 _RELEASE = (
@@ -42,6 +42,11 @@ _SERVING = (
     f"{_DEPLOYMENT} WHERE m.visibility = 'public' OR m.owner_id = d.owner_id OR o.is_admin"
     " OR EXISTS (SELECT 1 FROM members x WHERE x.organization_id = m.owner_id AND x.account_id = d.owner_id"
     " AND x.joined_at IS NOT NULL)"
+)
+_UNSERVED = f"{_DEPLOYMENT} WHERE d.served < d.release"
+_SERVED = (
+    f"SELECT {_RELEASE} FROM deployments d JOIN releases r ON r.deployment_id = d.id AND r.number = d.served {_BY}"
+    " WHERE d.id = ?"
 )
 _VERSION = "SELECT 1 FROM versions WHERE model_id = ? AND id = ?"
 _NEXT_ID = "UPDATE deployment_ids SET last = last + 1 RETURNING last"
@@ -141,6 +146,27 @@ class SqlDeployments:
         """Return every deployment whose owner may still run its model."""
         rows = await self.database.read(lambda db: db.execute(_SERVING).fetchall())
         return tuple(map(deployment_of, rows))
+
+    async def unserved(self) -> tuple[tuple[Deployment, Configuration], ...]:
+        """Return the deployments whose current release does not serve yet."""
+
+        def work(db: sqlite3.Connection) -> list[tuple[Deployment, Configuration]]:
+            found = []
+            for row in db.execute(_UNSERVED).fetchall():
+                before = db.execute(_SERVED, (row["id"],)).fetchone()
+                served = None if before is None else release_of(before).configuration
+                if served is not None and all(
+                    db.execute(_VERSION, (row["model_id"], version)).fetchone() for version in served.versions
+                ):
+                    found.append((deployment_of(row), served))
+            return found
+
+        return tuple(await self.database.read(work))
+
+    async def served(self, deployment_id: int, number: int) -> None:
+        """Keep that this release serves."""
+        sql = "UPDATE deployments SET served = ?1 WHERE id = ?2 AND served < ?1"
+        await self.database.write(run(sql, number, deployment_id))
 
 
 def _require_versions(db: sqlite3.Connection, model_id: int, versions: Iterable[str]) -> None:

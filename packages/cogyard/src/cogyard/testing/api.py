@@ -131,7 +131,7 @@ class ApiPlatform:
             services = make_services(database, blobs, world)
             app = create_application(services, settings or WebSettings(session_secret=SECRET))
             await services.endpoints.load()
-            await services.limits.load()
+            await services.limits.begin()
             platform = await cls._furnished(services, app, database)
             upkeep = asyncio.create_task(services.predictions.queue.run())
             try:

@@ -30,6 +30,7 @@ class MemoryDeployments:
     predictions: MemoryPredictions
     deployments: dict[int, Deployment] = field(default_factory=dict)
     kept_releases: dict[tuple[int, int], Release] = field(default_factory=dict)
+    last_served: dict[int, int] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -107,6 +108,25 @@ class MemoryDeployments:
             if owner is not None and model is not None and may_see(owner, model):
                 found.append(deployment)
         return tuple(found)
+
+    async def unserved(self) -> tuple[tuple[Deployment, Configuration], ...]:
+        """Return the deployments whose current release does not serve yet."""
+        found = []
+        for deployment in self.deployments.values():
+            model = await self.models.get(*deployment.model.split("/"))
+            served = self.kept_releases[deployment.id, self.last_served.get(deployment.id, 1)]
+            there = all(
+                (0 if model is None else model.id, version) in self.models.kept_versions
+                for version in served.configuration.versions
+            )
+            if served.number < deployment.release.number and there:
+                found.append((deployment, served.configuration))
+        return tuple(found)
+
+    async def served(self, deployment_id: int, number: int) -> None:
+        """Keep that this release serves."""
+        if deployment_id in self.deployments:
+            self.last_served[deployment_id] = max(number, self.last_served.get(deployment_id, 1))
 
     def _require_versions(self, model_id: int, versions: Iterable[str]) -> None:
         for version in sorted(versions):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cogyard.features.limits.ports import ModelLimits
 from cogyard.testing.predictions import MemoryPredictions
@@ -33,6 +34,11 @@ class MemoryLimits:
             return False
         self.made[model_id] = limits
         return True
+
+    async def asked(self, model: str, since: datetime, most: int) -> int:
+        """Return how many predictions of a model were asked for since then."""
+        found = [each for each in self.predictions.predictions.values() if each.model == model]
+        return min(sum(each.created_at >= since for each in found), most)
 
     async def unended(self, model: str) -> tuple[str, ...]:
         """Return the predictions of a model that wait or run."""

@@ -85,6 +85,21 @@ class ReleaseStore(Protocol):
         ...
 
 
+class RolloutStore(Protocol):
+    """Keeps which release of a deployment served last."""
+
+    async def unserved(self) -> tuple[tuple[Deployment, Configuration], ...]:
+        """Return the deployments whose current release does not serve yet, each with what served before it.
+
+        Only where all versions of that are still there.
+        """
+        ...
+
+    async def served(self, deployment_id: int, number: int) -> None:
+        """Keep that this release serves, unless a later one is known to."""
+        ...
+
+
 class ServingStore(Protocol):
     """Knows which deployments keep instances."""
 
@@ -96,5 +111,5 @@ class ServingStore(Protocol):
         ...
 
 
-class Store(DeploymentStore, ServingStore, ReleaseStore, Protocol):
+class Store(DeploymentStore, ServingStore, ReleaseStore, RolloutStore, Protocol):
     """All of them."""

@@ -70,7 +70,8 @@ async def instances(request: Request) -> Page:
     deployment = shown.deployment
     found = await services_of(request).instances.of_deployment(account, deployment)
     drawn = await charts(request, About(deployment_id=deployment.id))
-    values = {"fared": found, "live_at": live_at(deployment), **drawn}
+    progress = services_of(request).deployments.rollouts.progress(deployment)
+    values = {"fared": found, "live_at": live_at(deployment), "progress": progress, **drawn}
     return shown.page("deployment_instances.html", "instances", **values)
 
 

@@ -1,10 +1,12 @@
-"""Rollouts of this process: what serves a deployment while a release gets ready.
+"""Rollouts: what serves a deployment while a release gets ready.
 
-Nothing is kept of them: after a restart no instance is ready, so nothing could serve in the place of another.
+What a rollout waits for follows from the instances that there are. Kept is only which release served last: where that
+is not the current one, a platform that starts goes on with the rollout between the two.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +24,8 @@ class Progress:
 
     awaited: tuple[str, ...]
     serving: str
+    failing: tuple[str, ...] = ()
+    """Those of the awaited that could not start lately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,11 @@ class Rollouts:
     views: Callable[[], Sequence[InstanceView]] = tuple
     """Returns every instance that lives at this moment; to be set once there is a fleet."""
     world: World = field(default_factory=World)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a release serves that did not before; see `settled`."""
     _going: dict[int, _Going] = field(default_factory=dict)
     _failing: tuple[str, ...] = ()
+    _settled: dict[int, int] = field(default_factory=dict)
 
     def observe(self, failing: Sequence[str]) -> None:
         """Look what has changed, whenever something happens to instances; `failing` is what could not start lately."""
@@ -51,21 +58,40 @@ class Rollouts:
             )
             if left is None:
                 del self._going[deployment_id]
+                self._settle(deployment_id, going.rollout.release)
             else:
                 self._going[deployment_id] = replace(going, rollout=left)
 
     def released(self, deployment: Deployment) -> None:
         """Note that a deployment has a new release."""
+        going = self._going.get(deployment.id)
+        self._begin(deployment, frozenset() if going is None else going.rollout.fallback)
+
+    def resumed(self, deployment: Deployment, served: Configuration) -> None:
+        """Go on with a rollout that the end of the platform interrupted: `served` is what served before it."""
+        self._begin(deployment, served.versions)
+
+    def settled(self) -> Mapping[int, int]:
+        """Return which release serves now of each deployment where that has changed, and forget it."""
+        self.changed.clear()
+        found, self._settled = self._settled, {}
+        return found
+
+    def _begin(self, deployment: Deployment, fallback: frozenset[str]) -> None:
         release = deployment.release
         begun = None
         if not deployment.disabled:
-            begun = rollout.begun(
-                release.number, release.configuration, self._sight(deployment.id), self.world.now()
-            )
+            sight, now = self._sight(deployment.id), self.world.now()
+            begun = rollout.begun(release.number, release.configuration, sight, now, fallback)
         if begun is None:
             self._going.pop(deployment.id, None)
+            self._settle(deployment.id, release.number)
         else:
             self._going[deployment.id] = _Going(begun, release.configuration)
+
+    def _settle(self, deployment_id: int, release: int) -> None:
+        self._settled[deployment_id] = release
+        self.changed.set()
 
     def serving(self, deployment: Deployment, version: str) -> str:
         """Return the version that serves a prediction for which `version` was chosen."""
@@ -81,7 +107,9 @@ class Rollouts:
         if going is None:
             return None
         awaited = tuple(sorted(going.awaited))
-        return Progress(awaited=awaited, serving=self.serving(deployment, awaited[0]))
+        failing = self._sight(deployment.id).failing & going.awaited.keys()
+        serving = self.serving(deployment, awaited[0])
+        return Progress(awaited=awaited, serving=serving, failing=tuple(sorted(failing)))
 
     def scales(self, deployment: Deployment, scale: Scale) -> Mapping[str, Scale]:
         """Return how what is in between scales, by what its instances work for."""

@@ -118,6 +118,18 @@ class Deployments:
         self._wake(made)
         return made
 
+    async def resume(self) -> None:
+        """Go on with the rollouts that the end of the last platform interrupted. Call it before instances start."""
+        for deployment, served in await self.store.unserved():
+            self.rollouts.resumed(deployment, served)
+
+    async def settle(self) -> None:
+        """Keep which release serves, whenever that changes, for ever."""
+        while True:
+            await self.rollouts.changed.wait()
+            for deployment_id, number in self.rollouts.settled().items():
+                await self.store.served(deployment_id, number)
+
     async def get(self, caller: Account | None, owner: str, name: str) -> Deployment:
         """Return a deployment. Raises NotFoundError, also for another's."""
         deployment = await self.store.get(owner, name)

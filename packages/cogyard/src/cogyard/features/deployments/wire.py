@@ -18,7 +18,11 @@ def deployment_json(deployment: Deployment, progress: Progress | None = None) ->
         "current_release": release_json(deployment, deployment.release),
     }
     if progress is not None:
-        shaped["rollout"] = {"awaited": list(progress.awaited), "serving": progress.serving}
+        shaped["rollout"] = {
+            "awaited": list(progress.awaited),
+            "serving": progress.serving,
+            "failing": list(progress.failing),
+        }
     return shaped
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 MINUTE = 60
@@ -37,6 +38,10 @@ class LimitStore(Protocol):
 
     async def set(self, model_id: int, limits: ModelLimits) -> bool:
         """Keep a model's limits; False when it is gone."""
+        ...
+
+    async def asked(self, model: str, since: datetime, most: int) -> int:
+        """Return how many predictions of a model were asked for since then, counting no further than `most`."""
         ...
 
     async def unended(self, model: str) -> tuple[str, ...]:

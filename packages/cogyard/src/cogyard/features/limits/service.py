@@ -3,7 +3,8 @@
 Theory of operation. A prediction is admitted before it is written. Which models have limits is at hand in this
 process, so that all others cost one look into a dictionary. Of a limited model the predictions that wait or run are
 remembered by their ids: from when they are admitted until their end is heard of. An end may go unheard (whoever
-reported it was stopped in the middle), so before anybody is refused the ids are held against the queue.
+reported it was stopped in the middle), so before anybody is refused the ids are held against the queue. The window is
+a bucket in memory, which costs a create nothing; when a platform starts, the predictions' rows say what is in it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from cogyard.domain.rates import Bucket, take
 from cogyard.domain.values import Account, Model, Prediction
@@ -67,6 +69,23 @@ class ModelAdmission:
         # One at a time, or an older look could take the place of a newer one.
         async with self._loading:
             self._learn(await self.store.limits())
+
+    async def begin(self) -> None:
+        """Read the limits, and fill their windows as they were when the last platform ended: by what was asked since.
+
+        Whatever was asked for within a window counts as if it had just been: a limit may be a little stricter until a
+        window has passed, never looser.
+        """
+        await self.load()
+        now = self.world.now()
+        for model, limits in list(self._known.items()):
+            if limits.predictions is None:
+                continue
+            since = now - timedelta(seconds=limits.window)
+            asked = await self.store.asked(model, since, limits.predictions)
+            room = self._rooms.setdefault(model, _Room())
+            room.bucket = Bucket(float(limits.predictions - asked), self.world.elapsed())
+            room.window = limits
 
     async def get(self, caller: Account, owner: str, name: str) -> ModelLimits:
         """Return a model's limits. Raises NotFoundError, ForbiddenError."""

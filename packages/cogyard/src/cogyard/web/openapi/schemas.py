@@ -168,7 +168,11 @@ ANSWERS: Mapping[str, Schema] = {
     ),
     "Deployment": record(
         {"owner": TEXT, "name": TEXT, "current_release": ref("Release")},
-        {"rollout": record({"awaited": array(VERSION_ID), "serving": VERSION_ID})},
+        {
+            "rollout": record(
+                {"awaited": array(VERSION_ID), "serving": VERSION_ID, "failing": array(VERSION_ID)}
+            )
+        },
     ),
     "File": record(
         {
