@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cogyard.instances.environments import UvEnvironments
 from cogyard.instances.layers import LayerCache
+from cogyard.instances.limits import InstanceLimits
 from cogyard.instances.process import ProcessOptions, ProcessRuntime
 from cogyard.instances.sandbox import SandboxRuntime
 from cogyard.instances.server import HttpModelServer
 from cogyard.testing.blobs import MemoryBlobs
 from cogyard.testing.images import HELLO, TestImage, TestVersions, make_image
-from cogyard.testing.instances import FakeModel, FakeRuntime, RuntimeContract, count, echo, forever
+from cogyard.testing.instances import (
+    DiskContract,
+    FakeModel,
+    FakeRuntime,
+    RuntimeContract,
+    count,
+    echo,
+    forever,
+)
 from cogyard.testing.whole_images import make_whole_image
 
 from tests.marks import mark_of
@@ -148,7 +158,22 @@ class TestProcessRuntime(RuntimeContract):
         return IMAGES["broken"].version
 
 
+WRITING = """
+import os, time
+from cog import BasePredictor
+
+class Predictor(BasePredictor):
+    def predict(self, mib: int, place: str, seconds: float = 0) -> str:
+        with open(place, "wb") as file:
+            for _ in range(mib):
+                file.write(os.urandom(1 << 20))
+        time.sleep(seconds)
+        os.remove(place)
+        return "written"
+"""
+
 PREDICTORS = {"hello": HELLO, "counting": COUNTING, "endless": ENDLESS, "broken": BROKEN}
+WRITES = replace(InstanceLimits(), memory=1 << 30, scratch=64 << 20)
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +225,38 @@ class TestSandboxWithoutOverlay(_Whole):
     async def runtime(self, tmp_path: Path, whole: dict[str, TestImage], layers: Path) -> SandboxRuntime:
         """Make one as where the kernel lets nobody mount an overlay."""
         return await sandbox_runtime(tmp_path, *whole.values(), layers=layers, overlay=False)
+
+
+class TestSandboxDisk(DiskContract):
+    @pytest.fixture
+    async def runtime(self, tmp_path: Path, written: TestImage, layers: Path) -> SandboxRuntime:
+        """Make one whose instances may write little."""
+        return await sandbox_runtime(tmp_path, written, layers=layers, limits=WRITES)
+
+    @pytest.fixture
+    def connect(self) -> object:
+        """Speak HTTP over the instance's socket."""
+        return HttpModelServer
+
+    @pytest.fixture
+    def writing(self, written: TestImage) -> str:
+        """Name the version that writes."""
+        return written.version
+
+
+class TestSandboxDiskWithoutOverlay(TestSandboxDisk):
+    @pytest.fixture
+    async def runtime(self, tmp_path: Path, written: TestImage, layers: Path) -> SandboxRuntime:
+        """Make one as where the kernel lets nobody mount an overlay."""
+        return await sandbox_runtime(tmp_path, written, layers=layers, limits=WRITES, overlay=False)
+
+
+@pytest.fixture(scope="module")
+def written() -> TestImage:
+    """Make the image that writes."""
+    if sys.platform != "linux":
+        pytest.skip("whole images are made on Linux")
+    return make_whole_image(WRITING)
 
 
 @pytest.fixture(scope="module")

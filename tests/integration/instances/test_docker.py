@@ -28,7 +28,7 @@ from cogyard.instances.server import HttpModelServer, Run
 from cogyard.instances.weights import WeightsCache
 from cogyard.testing.blobs import MemoryBlobs
 from cogyard.testing.images import HELLO, TestImage, TestVersions
-from cogyard.testing.instances import RuntimeContract
+from cogyard.testing.instances import DiskContract, RuntimeContract
 from cogyard.testing.weights import BesideInMemory, declared, keep_weights
 from cogyard.testing.whole_images import (
     make_whole_image,
@@ -81,6 +81,19 @@ class Predictor(BasePredictor):
         exec(code, names)
         return json.dumps(names["found"])
 """
+WRITING = """
+import os, time
+from cog import BasePredictor
+
+class Predictor(BasePredictor):
+    def predict(self, mib: int, place: str, seconds: float = 0) -> str:
+        with open(place, "wb") as file:
+            for _ in range(mib):
+                file.write(os.urandom(1 << 20))
+        time.sleep(seconds)
+        os.remove(place)
+        return "written"
+"""
 READ_WEIGHTS = """
 from pathlib import Path
 from cog import BasePredictor
@@ -100,6 +113,7 @@ PREDICTORS = {
     "endless": ENDLESS,
     "broken": BROKEN,
     "hostile": HOSTILE,
+    "writing": WRITING,
 }
 LIMITS = replace(InstanceLimits(), memory=512 << 20, processes=60, scratch=64 << 20, cpus=1.0)
 _BLOBS = MemoryBlobs()
@@ -140,6 +154,7 @@ async def _runtime(client: Client, folder: Path, *images: TestImage, **more: Any
         keep=more.pop("keep", _keep),
         limits=LIMITS,
         setup_timeout=60,
+        disk_pause=0.05,
         **more,
     )
     gates = UnixGates(Gate(offers, Fetcher(AddressRule()), nothing))
@@ -175,6 +190,23 @@ async def _until_ready(server: HttpModelServer, running: Any) -> None:
             assert health is None or not health.broken, running.logs()
             await asyncio.wait([death], timeout=0.05)
     death.cancel()
+
+
+class TestDockerDisk(DiskContract):
+    @pytest.fixture
+    async def runtime(self, client: Client, tmp_path: Path) -> DockerRuntime:
+        """Make the real one; the engine holds nobody to a size here, so instances are watched."""
+        return await _runtime(client, tmp_path, _image("writing"))
+
+    @pytest.fixture
+    def connect(self) -> object:
+        """Speak HTTP over the instance's socket."""
+        return HttpModelServer
+
+    @pytest.fixture
+    def writing(self) -> str:
+        """Name the version that writes."""
+        return _image("writing").version
 
 
 class TestDockerRuntime(RuntimeContract):

@@ -221,6 +221,29 @@ for folder in ["/src", "/tmp", "/var/tmp", "/dev/shm", "/run", "/root"]:
     assert await live.found("found = 1") == 1
 
 
+@pytest.mark.parametrize("overlay", [True, False])
+async def test_the_scratch_is_one_for_all_folders(
+    tmp_path: Path, hostile: TestImage, layers: Path, overlay: bool
+) -> None:
+    """What is written in one folder is missing in the others, shared memory among them."""
+    runtime = await sandbox_runtime(tmp_path, hostile, layers=layers, limits=LIMITS, overlay=overlay)
+    code = """
+written = 0
+for folder in ["/tmp", "/var/tmp", "/dev/shm", "/run"]:
+    try:
+        with open(folder + "/part", "wb", buffering=0) as f:
+            while written < 200 << 20:
+                written += f.write(bytes(1 << 16))
+                if f.tell() >= 12 << 20:
+                    break
+    except OSError:
+        pass
+found = written >> 20
+"""
+    async with live_instance(runtime, hostile) as live:
+        assert 24 <= await live.found(code) <= 32
+
+
 @pytest.mark.parametrize("grouped", [True, False])
 async def test_memory_ends_where_it_is_said_to(
     tmp_path: Path, hostile: TestImage, layers: Path, grouped: bool

@@ -25,6 +25,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+#: How long an instance may take to come, before something else is killed in its place.
+_PATIENCE = 15.0
 TERMINAL = frozenset({"succeeded", "failed", "canceled", "aborted"})
 
 #: One client: asks again and again, cancels one in twenty, watches one in twenty for a moment and goes away.
@@ -179,6 +181,12 @@ def attached(platform: Any) -> list[int]:
 def kill_one(platform: Any, clients: Clients, chance: random.Random) -> str:
     """Kill something with SIGKILL and bring it back where nobody else does; return what it was."""
     what = chance.choices(("platform", "instance", "client"), weights=(4, 4, 2))[0]
+    if what == "instance":
+        # After a kill of the platform it takes a while until there is one; then it gets a while to live.
+        until = time.monotonic() + _PATIENCE
+        while not platform.instances() and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(chance.uniform(0, 3))
     found = [*platform.instances(), *attached(platform)]
     if what == "client":
         clients.kill(chance)

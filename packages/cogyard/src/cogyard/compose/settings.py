@@ -251,7 +251,9 @@ class Settings:
     )
     sandbox_scratch: int = _setting(
         _whole(0, 1 << 45),
-        "Bytes that one instance may write in its sandbox; they are kept in memory. 0: half of its memory.",
+        "Bytes that one instance may write in its sandbox, where they are kept in memory, or container, where they are "
+        "on disk; at most its memory. A container that writes more is ended, unless Docker's storage holds it to that. "
+        "0: half of its memory.",
         default=0,
     )
     hardware: tuple[Sku, ...] = _setting(

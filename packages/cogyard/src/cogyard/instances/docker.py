@@ -26,6 +26,7 @@ from cogyard.domain.blobs import BlobStore
 from cogyard.domain.capacity import NOTHING, UNCOUNTED, Grant
 from cogyard.engine import Client, EngineError
 from cogyard.engine.client import last_line
+from cogyard.instances.disk import overrun
 from cogyard.instances.engine_info import EngineInfo
 from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
 from cogyard.instances.image import Image, find_image
@@ -66,6 +67,8 @@ class DockerOptions:
     #: What `--gpus` says for kinds of machine that are not listed, such as `all`; None for none.
     gpus: str | None = None
     info: EngineInfo = field(default_factory=EngineInfo)
+    #: Seconds between two looks at what a container has written, where the engine does not limit it.
+    disk_pause: float = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,7 +194,15 @@ class PreparedDocker:
                     f"The container of instance {instance} could not be started: {error.strerror}."
                 ) from error
             raise
-        return RunningProcess(process, address=f"unix:{left.socket}", ask=left.ask, tidy=left.tidy)
+        limit = self.options.limits.within(grant).scratch
+        watched = not self.options.info.limits_disk
+        return RunningProcess(
+            process,
+            address=f"unix:{left.socket}",
+            ask=left.ask,
+            tidy=left.tidy,
+            fault=overrun(left.written, limit, pause=self.options.disk_pause) if watched else None,
+        )
 
     def arguments(self, left: _Left, grant: Grant = UNCOUNTED) -> list[str]:
         """Return the words after `docker`."""
@@ -215,6 +226,8 @@ class PreparedDocker:
         words += ["--network", "bridge" if networked else "none"]
         words += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--pull", "never"]
         words += ["--memory", str(limits.memory), "--memory-swap", str(limits.memory)]
+        # What it prints is kept by us, as much as is wanted; the engine's own copy would grow without end.
+        words += ["--log-driver", "none", *options.info.disk(limits.scratch)]
         words += ["--pids-limit", str(limits.processes)]
         words += ["--shm-size", str(min(limits.scratch, 1 << 30))]
         words += ["--cpus", f"{limits.cpus:g}"] if limits.cpus is not None else []
@@ -246,6 +259,15 @@ class _Left:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         self.folder.mkdir()
         self.folder.chmod(0o777)
+
+    async def written(self) -> int | None:
+        """Return how many bytes the container has written to its own layer; None while the engine does not know."""
+        with suppress(EngineError, ValueError):
+            said = await asyncio.to_thread(
+                self._client.call, "container", "inspect", "--size", "--format", "{{.SizeRw}}", self.name
+            )
+            return int(said.stdout)
+        return None
 
     async def ask(self) -> None:
         """Ask the container to end: the relay passes the signal on."""

@@ -38,6 +38,8 @@ _PLACE = Path("/tmp")  # noqa: S108 - covered by a file system of our own
 ROOT = _PLACE / "root"
 #: Device nodes, by their number in the list.
 NODES = _PLACE / "nodes"
+#: What is /dev/shm inside.
+SHARED = _PLACE / "shared"
 _MADE_INSIDE = ("proc", "dev", "tmp", "run")
 #: The kernel reads a mount's options from one page.
 _PAGE = 4096
@@ -146,6 +148,7 @@ def _put_together(libc: Any, enclosure: Enclosure) -> None:
     nodes = [os.open(source, os.O_PATH) for source in enclosure.nodes]
     _mount(libc, "tmpfs", _PLACE, "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={enclosure.scratch},mode=755")
     ROOT.mkdir()
+    _open_to_all(SHARED, owner)
     if enclosure.overlay:
         upper, work = _PLACE / "upper", _PLACE / "work"
         upper.mkdir()
@@ -160,8 +163,8 @@ def _put_together(libc: Any, enclosure: Enclosure) -> None:
         _mount(libc, "overlay", ROOT, "overlay", _MS_NOSUID | _MS_NODEV | _MS_NOATIME, options)
     else:
         _bind(libc, f"/proc/self/fd/{held[0]}", ROOT, _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
-        for folder in enclosure.writable:
-            _fresh(libc, ROOT / folder.lstrip("/"), owner, enclosure.scratch)
+        for number, folder in enumerate(enclosure.writable):
+            _fresh(libc, ROOT / folder.lstrip("/"), owner, _PLACE / f"fresh-{number}")
     for name in _MADE_INSIDE:
         # bubblewrap mounts there; a link of the image's must not lead it elsewhere.
         clear(ROOT / name, keep=stat.S_IFDIR)
@@ -246,11 +249,18 @@ def clear(place: Path, *, keep: int) -> None:
         place.unlink()
 
 
-def _fresh(libc: Any, place: Path, owner: int | None, size: int) -> None:
+def _fresh(libc: Any, place: Path, owner: int | None, folder: Path) -> None:
+    """Make a folder at a place writable: it is a part of the one file system whose size is limited."""
     if place.is_symlink() or not place.is_dir():
         return
-    _mount(libc, "tmpfs", place, "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={size},mode=1777")
-    _own(place, owner)
+    _open_to_all(folder, owner)
+    _bind(libc, str(folder), place, _MS_NOSUID | _MS_NODEV)
+
+
+def _open_to_all(folder: Path, owner: int | None) -> None:
+    folder.mkdir()
+    folder.chmod(0o1777)
+    _own(folder, owner)
 
 
 def _bind(libc: Any, source: str, target: Path, flags: int) -> None:

@@ -81,6 +81,7 @@ class Host:
         self._idle_since: datetime | None = None
         self._slots = 1
         self._busy = 0
+        self._told: Callable[[str], str] = str
         self._runs: set[asyncio.Task[None]] = set()
         self._draining = asyncio.Event()
         self._free: asyncio.Future[None] | None = None
@@ -113,6 +114,7 @@ class Host:
         if self._draining.is_set():
             return None
         self._slots = prepared.slots
+        self._told = prepared.reach.told
         if self.grant.lacks:
             raise PrepareFailedError(
                 f"{self.grant.lacks} of the {self.grant.resources.gpus} GPUs that this model needs are not free."
@@ -157,7 +159,7 @@ class Host:
                 return
             if served.death.done():
                 ended = served.death.result()
-                kind = SetupKilledError if ended.code == -signal.SIGKILL else SetupFailedError
+                kind = SetupKilledError if ended.was_killed else SetupFailedError
                 raise self._failed(f"The instance {ended} during setup().", served.running, kind)
             if clock() >= deadline:
                 raise self._failed(
@@ -168,7 +170,7 @@ class Host:
 
     def _judge(self, health: Health, running: Running) -> bool:
         """Say whether the model is ready; raise SetupFailedError when it never will be."""
-        self.setup_logs = health.setup_logs
+        self.setup_logs = self._told(health.setup_logs)
         if health.broken:
             if health.setup_signal == signal.SIGKILL:
                 raise self._failed(
@@ -180,7 +182,7 @@ class Host:
     def _failed(
         self, message: str, running: Running, kind: type[SetupFailedError] = SetupFailedError
     ) -> SetupFailedError:
-        self.setup_logs = self.setup_logs or running.logs()
+        self.setup_logs = self.setup_logs or self._told(running.logs())
         return kind(message, logs=self.setup_logs)
 
     async def _serve(self, served: Served) -> None:

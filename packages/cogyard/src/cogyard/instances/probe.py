@@ -70,7 +70,7 @@ def _filter(machine: str) -> tuple[bytes, str]:
 
 def _try(program: str, user: int | None, made: bytes, *, overlay: bool) -> str | None:
     """Return why it does not work, or None."""
-    arguments = list(bubblewrap({}, folder="/", networked=False, shared_memory=1 << 20))
+    arguments = list(bubblewrap({}, folder="/", networked=False))
     arguments += ["--ro-bind", "/usr", "/usr"]
     with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
         layer = Path(folder) / "layer"

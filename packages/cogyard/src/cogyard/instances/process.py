@@ -18,11 +18,14 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+import cog_server
+
 from cogyard.domain.capacity import UNCOUNTED, Grant
 from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
 from cogyard.instances.image import Image, find_image
 from cogyard.instances.layers import Layers
 from cogyard.instances.orphans import MARK, kill_marked
+from cogyard.instances.places import Places
 from cogyard.instances.reach import DirectReach, Reach
 from cogyard.instances.running import RunningProcess
 from cogyard.instances.runtime import Progress, silent
@@ -158,7 +161,7 @@ class PreparedProcess:
     @property
     def reach(self) -> Reach:
         """How its model servers reach the platform: over the network, as whatever else."""
-        return DirectReach(self.options.base)
+        return DirectReach(self.options.base, places(self.options, self.python))
 
     async def start(self, instance: str, grant: Grant = UNCOUNTED) -> RunningProcess:
         """Start a model server in a folder of its own. Raises PrepareFailedError."""
@@ -236,6 +239,23 @@ class PreparedProcess:
             **dict.fromkeys(("NO_PROXY", "no_proxy"), _no_proxy()),
             MARK: f"{self.options.mark}/{instance}",
         }
+
+
+def places(options: ProcessOptions, python: Path) -> Places:
+    """Return what this machine's folders are called before callers: the places that they have in an image."""
+    environment, interpreter = python.parent.parent, python.resolve().parent.parent
+    named = [
+        (options.root / "*" / "project", "/src"),
+        (options.root / "*" / "tmp", "/tmp"),  # noqa: S108 - inside
+        (options.home, "/root"),
+        (environment, "/opt/cog/model"),
+        (Path(cog_server.__file__).parent, "/opt/cog/server/cog_server"),
+    ]
+    if not interpreter.is_relative_to("/usr"):  # There the machine's own is, and an image's too.
+        named.append((interpreter, "/usr/local"))
+    # A traceback may have either path where a folder above is a link.
+    both = [(str(real), name) for path, name in named for real in (path.absolute(), path.resolve())]
+    return Places(tuple(dict.fromkeys(both)))
 
 
 def _devices(grant: Grant) -> dict[str, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from cogyard.domain.fileref import presented, replaced
+from cogyard.instances.places import Places
 
 #: Schemas refer to each other; more steps than these are a circle.
 _DEEPEST = 16
@@ -34,12 +35,22 @@ class Reach(Protocol):
         """Return an output whose files the platform has."""
         ...
 
+    def told(self, text: str) -> str:
+        """Return what a model server printed or said as callers may read it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class DirectReach:
     """Over the network, at the platform's own address, such as `http://127.0.0.1:8000`."""
 
     base: str
+    #: What folders of this machine are called before callers.
+    places: Places = field(default_factory=Places)
+
+    def told(self, text: str) -> str:
+        """Call this machine's folders what an image calls them."""
+        return self.places.told(text)
 
     def inputs(self, given: Mapping[str, Any]) -> Any:
         """Replace each reference to a file of ours by its address; other addresses are the model server's to fetch."""
@@ -67,6 +78,10 @@ class GatedReach:
     offer: Callable[[str], str]
     files: frozenset[str]
     keep: Keep | None = None
+
+    def told(self, text: str) -> str:
+        """Return the text as it is: inside there are no folders of ours."""
+        return text
 
     def inputs(self, given: Mapping[str, Any]) -> Any:
         """Replace references to our files, and addresses elsewhere in inputs that are files."""

@@ -139,14 +139,14 @@ class PredictionRun:
                 case OutputEvent():
                     self._reporter.output(await self._kept(event.chunk))
                 case LogEvent():
-                    self._reporter.log(event.text)
+                    self._reporter.log(self._served.reach.told(event.text))
                 case CompletedEvent():
                     streamed = self._reporter.streamed
                     outcome = Outcome(
                         status=event.status,
                         output=None if streamed else await self._kept(event.output),
                         streamed=streamed,
-                        error=event.error,
+                        error=event.error and self._served.reach.told(event.error),
                         metrics=event.metrics,
                     )
         if outcome is None:

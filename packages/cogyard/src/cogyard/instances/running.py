@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 from cogyard.instances.runtime import Exit
 from cogyard.instances.tail import Tail
@@ -13,7 +13,10 @@ _SIGNALS = 128
 
 
 class RunningProcess:
-    """One model server process. `ask` asks it to end; `tidy` removes what it leaves behind."""
+    """One model server process. `ask` asks it to end; `tidy` removes what it leaves behind.
+
+    `fault` returns once there is a reason to end it, which it returns.
+    """
 
     def __init__(
         self,
@@ -22,12 +25,15 @@ class RunningProcess:
         address: str,
         tidy: Callable[[], Awaitable[None]],
         ask: Callable[[], Awaitable[None]] | None = None,
+        fault: Coroutine[None, None, str] | None = None,
     ) -> None:
         self._process = process
         self._address = address
         self._tidy = tidy
         self._ask = ask
         self._tail = Tail()
+        self._reason = ""
+        self._watcher = asyncio.create_task(self._watch(fault)) if fault is not None else None
         self._reader = asyncio.create_task(self._read())
 
     @property
@@ -38,7 +44,8 @@ class RunningProcess:
     async def wait(self) -> Exit:
         """Return once the process has ended."""
         code = await self._process.wait()
-        return Exit(code=_SIGNALS - code if self._ask is not None and code > _SIGNALS else code)
+        code = _SIGNALS - code if self._ask is not None and code > _SIGNALS else code
+        return Exit(code=code, reason=self._reason)
 
     def logs(self) -> str:
         """Return the end of what the server and the model printed."""
@@ -46,6 +53,9 @@ class RunningProcess:
 
     async def stop(self, *, grace: float = 5.0) -> None:
         """Ask, wait `grace` seconds, kill, and tidy up; may be called twice."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
         if self._process.returncode is None:
             try:
                 async with asyncio.timeout(grace):
@@ -60,6 +70,10 @@ class RunningProcess:
         await self._tidy()
         self._reader.cancel()
         await asyncio.gather(self._reader, return_exceptions=True)
+
+    async def _watch(self, fault: Coroutine[None, None, str]) -> None:
+        self._reason = await fault
+        self._kill()
 
     async def _end_softly(self) -> None:
         if self._ask is not None:

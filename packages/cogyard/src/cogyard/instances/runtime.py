@@ -27,8 +27,17 @@ class Exit:
     """How a model server ended: an exit status, or minus the signal that killed it."""
 
     code: int
+    #: Why we ended it, where we did.
+    reason: str = ""
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether somebody else killed it: the kernel, or a person."""
+        return self.code == -9 and not self.reason
 
     def __str__(self) -> str:
+        if self.reason:
+            return self.reason
         if self.code == -9:
             return "was killed (signal 9; the machine may be out of memory)"
         if self.code < 0:

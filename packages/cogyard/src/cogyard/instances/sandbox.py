@@ -23,7 +23,7 @@ from typing import Protocol
 from cogyard.domain.capacity import UNCOUNTED, Grant
 from cogyard.instances.cgroups import Cgroups, Group
 from cogyard.instances.devices import Access
-from cogyard.instances.enclose import NODES, ROOT, Enclosure
+from cogyard.instances.enclose import NODES, ROOT, SHARED, Enclosure
 from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
 from cogyard.instances.gpus import Gpus
 from cogyard.instances.image import Image, find_image
@@ -43,8 +43,6 @@ from cogyard.instances.work import VersionSource
 _WRITABLE = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - inside
 _RESOLVER = ("/etc/resolv.conf", "/etc/resolv.conf")
 _BACKLOG = 128
-#: The most that `/dev/shm` holds.
-_SHARED_MEMORY = 1 << 30
 
 
 class GateKeeper(Protocol):
@@ -240,7 +238,6 @@ class PreparedSandbox:
                 access.variables(inside.environment),
                 folder=self.image.working_dir,
                 networked=self.networked,
-                shared_memory=min(limits.scratch, _SHARED_MEMORY),
                 nodes=tuple(inside for _, inside in access.nodes),
             ),
         )
@@ -274,15 +271,14 @@ def bubblewrap(
     *,
     folder: str,
     networked: bool,
-    shared_memory: int,
     nodes: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """Return bubblewrap's arguments for a root at `enclose.ROOT`; `nodes` are devices, in the order of `NODES`."""
     words = ["--bind", str(ROOT), "/", "--proc", "/proc", "--dev", "/dev"]
     for number, inside in enumerate(nodes):
         words += ["--dev-bind", str(NODES / str(number)), inside]
-    # Else a model could fill the machine's memory there.
-    words += ["--size", str(shared_memory), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108 - inside
+    # A part of what the model may write in all; else it could fill the machine's memory there.
+    words += ["--bind", str(SHARED), "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108 - inside
     words += ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]
     words += [] if networked else ["--unshare-net"]
     words += ["--disable-userns", "--uid", "0", "--gid", "0", "--cap-drop", "ALL", "--hostname", "model"]

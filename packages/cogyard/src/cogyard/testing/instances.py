@@ -277,6 +277,39 @@ class RuntimeContract:
         raise AssertionError("it was prepared")
 
 
+class DiskContract:
+    """What a runtime promises that holds instances to what they may write.
+
+    Fixtures: `runtime`, whose instances may write 64 MiB; `connect`; `writing`: a version that writes as many MiB as
+    its input `mib` says to its input `place`, waits `seconds`, and answers `written`.
+    """
+
+    async def test_a_little_may_be_written(self, runtime: Runtime, connect: Any, writing: str) -> None:
+        """Up to the limit a model writes as it likes, and goes on."""
+        async with _started(runtime, connect, writing, "writes-1") as (_, server):
+            for number in range(2):
+                run = Run(id=f"p{number}", input={"mib": 16, "place": "/tmp/a"})  # noqa: S108 - inside
+                end = [event async for event in server.predict(run)][-1]
+                assert isinstance(end, CompletedEvent)
+                assert (end.status, end.output) == ("succeeded", "written"), end.error
+
+    async def test_no_more_than_the_limit_is_kept(self, runtime: Runtime, connect: Any, writing: str) -> None:
+        """A model that writes four times as much has no success of it: an error, or its end with a reason."""
+        for place in ("/tmp/a", "/src/a"):  # noqa: S108 - inside
+            async with _started(runtime, connect, writing, f"writes-{place[1:4]}") as (running, server):
+                status, run = "lost", Run(id="p1", input={"mib": 256, "place": place, "seconds": 60.0})
+                try:
+                    end = [event async for event in server.predict(run)][-1]
+                    assert isinstance(end, CompletedEvent)
+                    status = end.status
+                except ServerLostError:
+                    async with asyncio.timeout(30):
+                        ended = await running.wait()
+                    assert not ended.was_killed, "we did, and say why"
+                    assert "64.0 MiB" in str(ended)
+                assert status in {"failed", "lost"}
+
+
 class _started:  # noqa: N801 - used like a function
     """Start an instance, wait until it is ready, stop it in the end."""
 
