@@ -143,6 +143,26 @@ async def test_which_release_served_last_is_known(stores: Stores) -> None:
     assert await stores.deployments.unserved() == ()
 
 
+async def test_a_leavers_deployment_keeps_nothing(stores: Stores) -> None:
+    """Who may not run a model any more holds neither a version nor the model; their deployment goes with that."""
+    ann, bob = await stores.account("ann"), await stores.account("bob")
+    acme = await stores.organization("acme", ann)
+    model = await _model(stores, acme)
+    await stores.models.update(model.id, {"visibility": "private"})
+    standing = Standing(role=Role.READER, invited_at=NOW, joined_at=NOW)
+    await stores.organizations.change(acme.id, bob.id, lambda _members: standing)
+    await _deployment(stores, bob, model)
+    with pytest.raises(DeploymentsLeftError):
+        await stores.models.delete(model.id, with_versions=True)
+    with pytest.raises(VersionInUseError, match="bob/front"):
+        await stores.versions.delete_version(model.id, "a" * 64, _reasons, NOW)
+    await stores.organizations.change(acme.id, bob.id, lambda _members: None)
+    assert await stores.versions.delete_version(model.id, "a" * 64, _reasons, NOW)
+    assert len(await stores.deployments.current()) == 1
+    assert await stores.models.delete(model.id, with_versions=True)
+    assert await stores.deployments.current() == ()
+
+
 async def test_what_is_deployed_is_not_deleted(stores: Stores) -> None:
     """Neither its model, nor a version of the current release; what an earlier one ran may go."""
     ann = await stores.account("ann")

@@ -105,6 +105,10 @@ INSERT INTO webhook_endpoints
 """,
     63: "INSERT INTO version_removals VALUES (1, 'Ann/Hello', 'bb', 2, 72);",
     80: "INSERT INTO members VALUES (3, 2, 'owner', 73, NULL, 73);",
+    93: """
+INSERT INTO prediction_hours VALUES (2, 74, 1, 0, 'succeeded', 3, 1, 5);
+INSERT INTO instance_hours VALUES ('aa', 1, 74, 2);
+""",
 }
 
 
@@ -224,3 +228,68 @@ async def test_organizations_come_to_a_database_that_had_none(tmp_path: Path) ->
         (chosen,) = (await SqlCollections(database).list(Window(limit=9))).items
         assert (chosen.slug, chosen.owner) == ("chosen", None)
         assert await database.check() == ()
+
+
+def test_endpoints_that_nobody_answers_for_are_switched_off(tmp_path: Path) -> None:
+    """Of an organization, unless the audit log says that an admin made it; a person's own, and all rows, stay."""
+    path = tmp_path / "cogyard.db"
+    _old(path, 96, _PEOPLE + _ENDPOINTS)
+    Database.open(path).close()
+    with closing(connect(path)) as connection:
+        found = connection.execute(
+            "SELECT id, enabled, disabled_reason FROM webhook_endpoints ORDER BY id"
+        ).fetchall()
+    assert {row["id"]: bool(row["enabled"]) for row in found} == {
+        "by-admin": True,
+        "by-leaver": False,
+        "of-ann": True,
+        "off": False,
+        "unknown": False,
+    }
+    assert {row["id"]: row["disabled_reason"] for row in found}["off"] == "Dead."
+    assert all("An admin" in row["disabled_reason"] for row in found if row["id"] in {"by-leaver", "unknown"})
+
+
+def test_older_collections_leave_the_rooms_of_others(tmp_path: Path) -> None:
+    """A further dot becomes a hyphen, with all that is in the collection; what would meet another stays."""
+    path = tmp_path / "cogyard.db"
+    _old(path, 96, _PEOPLE + _COLLECTIONS)
+    Database.open(path).close()
+    with closing(connect(path)) as connection:
+        slugs = connection.execute("SELECT slug, name, owner_id FROM collections ORDER BY slug").fetchall()
+        models = connection.execute("SELECT slug, model_id FROM collection_models ORDER BY rank").fetchall()
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert [tuple(row) for row in slugs] == [
+        ("ann.b-best", "Mine", 2),
+        ("ann.b.good", "Theirs", 3),
+        ("ann.c-d", "First", 2),
+        ("ann.c.d", "Second", 2),
+        ("v1.5", "Platform's", None),
+    ]
+    assert [tuple(row) for row in models] == [("ann.b-best", 1), ("ann.c-d", 1)]
+
+
+_PEOPLE = """
+INSERT INTO accounts (id, username, type, name, created_at) VALUES (1, 'acme', 'organization', 'Acme', 10),
+  (2, 'ann', 'user', 'Ann', 20), (3, 'ann.b', 'user', 'Ann B', 25), (4, 'gone', 'user', 'Gone', 26);
+INSERT INTO members VALUES (1, 2, 'admin', 30, NULL, 30), (1, 3, 'writer', 30, NULL, 30);
+"""
+_ENDPOINTS = """
+INSERT INTO webhook_endpoints VALUES
+  ('by-admin', 1, 'https://h.test', 'completed', NULL, 1, NULL, 's', NULL, NULL, NULL, 1000000000),
+  ('by-leaver', 1, 'https://h.test', 'completed', NULL, 1, NULL, 's', NULL, NULL, NULL, 2000000000),
+  ('of-ann', 2, 'https://h.test', 'completed', NULL, 1, NULL, 's', NULL, NULL, NULL, 3000000000),
+  ('off', 1, 'https://h.test', 'completed', NULL, 0, 'Dead.', 's', NULL, NULL, NULL, 4000000000),
+  ('unknown', 1, 'https://h.test', 'completed', NULL, 1, NULL, 's', NULL, NULL, NULL, 5000000000);
+INSERT INTO audit VALUES
+  (1, 1000000500, 'Ann', 'token for acme', 'webhooks.endpoints.create', 'webhooks/endpoints', ''),
+  (2, 2000000500, 'gone', 'session for acme', 'webhooks.endpoints.create', 'by-leaver', ''),
+  (3, 5000000500, 'ann', 'token', 'webhooks.endpoints.create', 'webhooks/endpoints', '');
+"""
+_COLLECTIONS = """
+INSERT INTO models (id, owner_id, name, visibility, hardware, created_at) VALUES (1, 2, 'm', 'public', 'cpu', 40);
+INSERT INTO collections (slug, name, description, created_at, owner_id) VALUES
+  ('ann.b.best', 'Mine', '', 50, 2), ('ann.b.good', 'Theirs', '', 51, 3), ('ann.c-d', 'First', '', 52, 2),
+  ('ann.c.d', 'Second', '', 53, 2), ('v1.5', 'Platform''s', '', 54, NULL);
+INSERT INTO collection_models VALUES (1, 'ann.b.best', 1), (2, 'ann.c-d', 1);
+"""

@@ -38,11 +38,13 @@ _DEPLOYMENT = (
     f" JOIN releases r ON r.deployment_id = d.id AND r.number = d.release {_BY}"
 )
 _BY_ID = f"{_DEPLOYMENT} WHERE d.id = ?"
-_SERVING = (
-    f"{_DEPLOYMENT} WHERE m.visibility = 'public' OR m.owner_id = d.owner_id OR o.is_admin"
+#: Whether the owner (o) of a deployment (d) may still run its model (m).
+STILL_RUNS = (
+    "(m.visibility = 'public' OR m.owner_id = d.owner_id OR o.is_admin"
     " OR EXISTS (SELECT 1 FROM members x WHERE x.organization_id = m.owner_id AND x.account_id = d.owner_id"
-    " AND x.joined_at IS NOT NULL)"
+    " AND x.joined_at IS NOT NULL))"
 )
+_SERVING = f"{_DEPLOYMENT} WHERE {STILL_RUNS}"
 _UNSERVED = f"{_DEPLOYMENT} WHERE d.served < d.release"
 _SERVED = (
     f"SELECT {_RELEASE} FROM deployments d JOIN releases r ON r.deployment_id = d.id AND r.number = d.served {_BY}"

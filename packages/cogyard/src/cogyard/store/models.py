@@ -25,6 +25,7 @@ from cogyard.features.models.ports import (
 from cogyard.features.versions.ports import VersionInUseError, WhyKept
 from cogyard.store import removing
 from cogyard.store.database import Database
+from cogyard.store.deployments import STILL_RUNS
 from cogyard.store.removed_images import remove_image
 from cogyard.store.rows import from_json, seek, to_json
 from cogyard.store.times import moment, stored
@@ -43,6 +44,10 @@ FIND = (
     " JOIN accounts a ON a.id = m.owner_id"
     " WHERE w.model_words MATCH ? AND (m.visibility = 'public' OR m.owner_id IN (SELECT value FROM json_each(?)))"
     f" ORDER BY bm25(w.model_words, {_WEIGHTS}), m.run_count DESC, m.id DESC LIMIT ?"
+)
+_RUNNING = (
+    "SELECT 1 FROM deployments d JOIN accounts o ON o.id = d.owner_id JOIN models m ON m.id = d.model_id"
+    f" WHERE d.model_id = ? AND {STILL_RUNS} LIMIT 1"
 )
 _ORDERS = {Order.LATEST_VERSION: "latest_version_at", Order.CREATED: "created_at"}
 # What `update` may set: names come from here, never from a request.
@@ -141,12 +146,14 @@ class SqlModels:
         """Delete a model; False when it is gone. Raises VersionsLeftError, DeploymentsLeftError."""
 
         def work(db: sqlite3.Connection) -> bool:
-            if db.execute("SELECT 1 FROM deployments WHERE model_id = ? LIMIT 1", (model_id,)).fetchone():
+            if db.execute(_RUNNING, (model_id,)).fetchone():
                 raise DeploymentsLeftError
             if with_versions:
                 db.execute("DELETE FROM versions WHERE model_id = ?", (model_id,))
             elif db.execute("SELECT 1 FROM versions WHERE model_id = ? LIMIT 1", (model_id,)).fetchone():
                 raise VersionsLeftError
+            # Those that are left have an owner who may not run it any more, and nobody else could delete them.
+            db.execute("DELETE FROM deployments WHERE model_id = ?", (model_id,))
             db.execute("DELETE FROM model_words WHERE rowid = ?", (model_id,))
             return db.execute("DELETE FROM models WHERE id = ?", (model_id,)).rowcount == 1
 

@@ -1,5 +1,8 @@
 """What a version is used for, and the removal of its predictions, in SQL."""
 
+# Statements are put together from constants of the store; values are always bound.
+# ruff: noqa: S608
+
 from __future__ import annotations
 
 import sqlite3
@@ -9,6 +12,7 @@ from datetime import datetime
 from cogyard.features.versions.policy import Uses
 from cogyard.features.versions.ports import Removal
 from cogyard.store.database import Database
+from cogyard.store.deployments import STILL_RUNS
 from cogyard.store.predictions import drop_held
 from cogyard.store.rows import run
 from cogyard.store.times import stored
@@ -19,9 +23,9 @@ _WAITS = (
     " WHERE p.version = ? AND p.model_id = ? LIMIT 1"
 )
 _DEPLOYED = (
-    "SELECT a.username || '/' || d.name FROM deployments d JOIN accounts a ON a.id = d.owner_id"
-    " JOIN releases r ON r.deployment_id = d.id AND r.number = d.release"
-    " WHERE d.model_id = ?1 AND (r.version = ?2 OR r.split_version = ?2) LIMIT 1"
+    "SELECT o.username || '/' || d.name FROM deployments d JOIN accounts o ON o.id = d.owner_id"
+    " JOIN models m ON m.id = d.model_id JOIN releases r ON r.deployment_id = d.id AND r.number = d.release"
+    f" WHERE d.model_id = ?1 AND (r.version = ?2 OR r.split_version = ?2) AND {STILL_RUNS} LIMIT 1"
 )
 # Whose trainings are not the owner's has run it anyway. Their output may have been removed since: what counts is that
 # the destination still has another version.

@@ -32,6 +32,7 @@ from cogyard.features.accounts.ports import (
     NewSession,
     NewToken,
 )
+from cogyard.features.models.policy import may_see
 from cogyard.features.models.ports import (
     DeploymentsLeftError,
     ModelExistsError,
@@ -282,7 +283,7 @@ class MemoryModels:
     accounts: MemoryAccounts
     models: dict[int, Model] = field(default_factory=dict)
     kept_versions: dict[tuple[int, str], Version] = field(default_factory=dict)
-    deployed: Mapping[int, Deployment] = field(default_factory=dict)
+    deployed: dict[int, Deployment] = field(default_factory=dict)
     predictions: dict[str, Prediction] = field(default_factory=dict)
     """What was run of versions; a test shares it with the predictions' store."""
     noted: dict[int, tuple[Removal, frozenset[str]]] = field(default_factory=dict)
@@ -365,13 +366,16 @@ class MemoryModels:
     async def delete(self, model_id: int, *, with_versions: bool) -> bool:
         """Delete a model. Raises VersionsLeftError, DeploymentsLeftError."""
         model = self.models.get(model_id)
-        if model is not None and any(each.model == model.path for each in self.deployed.values()):
+        mine = [] if model is None else [each for each in self.deployed.values() if each.model == model.path]
+        if model is not None and any([await self._still_runs(each, model) for each in mine]):
             raise DeploymentsLeftError
         keys = [key for key in self.kept_versions if key[0] == model_id]
         if keys and not with_versions:
             raise VersionsLeftError
         for key in keys:
             del self.kept_versions[key]
+        for each in mine:
+            self.deployed.pop(each.id)
         return self.models.pop(model_id, None) is not None
 
     async def add_version(self, model_id: int, version: Version) -> bool:
@@ -451,18 +455,18 @@ class MemoryModels:
     async def _uses(self, model_id: int, version_id: str) -> Uses:
         model, runs = self.models[model_id], self._runs(model_id, version_id)
         owner = await self.accounts.by_username(model.owner)
+        deployed = [
+            each.path
+            for each in self.deployed.values()
+            if each.model == model.path
+            and version_id in _deployed_by(each)
+            and await self._still_runs(each, model)
+        ]
         return Uses(
             public=model.visibility is Visibility.PUBLIC,
             waits=any(not each.status.terminal for each in runs.values()),
             foreign=any(owner is None or each.account_id != owner.id for each in runs.values()),
-            deployment=next(
-                (
-                    each.path
-                    for each in self.deployed.values()
-                    if each.model == model.path and version_id in _deployed_by(each)
-                ),
-                None,
-            ),
+            deployment=next(iter(deployed), None),
             trained=next(
                 (
                     each.destination
@@ -474,6 +478,10 @@ class MemoryModels:
                 None,
             ),
         )
+
+    async def _still_runs(self, deployment: Deployment, model: Model) -> bool:
+        owner = await self.accounts.by_username(deployment.owner)
+        return owner is not None and may_see(owner, model)
 
     def _has_another(self, path: str, since: datetime, but: tuple[int, str]) -> bool:
         return any(
