@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.docker import docker
 from tests.live import live_platform
 
 __all__ = ["docker", "live_platform"]
+
+# How long an example takes says how loaded the machine is, and nothing about us.
+settings.register_profile("loaded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("loaded")
 
 _LONGEST_ID = 200
 

@@ -6,8 +6,16 @@ import base64
 import hashlib
 import hmac
 
+import httpx2
 import pytest
 from replicate import InvalidWebhookError, Webhooks
+from replicate.webhook import (
+    InvalidSecretKeyError,
+    InvalidSignatureError,
+    InvalidTimestampError,
+    MissingWebhookBodyError,
+    MissingWebhookHeaderError,
+)
 
 SECRET = "whsec_" + base64.b64encode(b"key").decode()
 BODY = b'{"id": "p1"}'
@@ -33,3 +41,24 @@ def test_refuses_forged_old_and_unsigned_deliveries(given: dict[str, str], now: 
     """A changed body, an old delivery and a missing header are each refused."""
     with pytest.raises(InvalidWebhookError):
         Webhooks.validate(headers=given, body=BODY, secret=SECRET, now=now)
+
+
+def test_a_request_is_checked_whole() -> None:
+    """A request of httpx, in the official client's order; each thing that is wrong has its error."""
+    good = httpx2.Request("POST", "http://x", headers=headers(), content=BODY)
+    Webhooks.validate(good, secret=SECRET, now=1000)
+    forged = httpx2.Request("POST", "http://x", headers=headers(), content=b"other")
+    empty = httpx2.Request("POST", "http://x", headers=headers())
+    for request, secret, now, error in (
+        (forged, SECRET, 1000, InvalidSignatureError),
+        (empty, SECRET, 1000, MissingWebhookBodyError),
+        (good, SECRET, 9000, InvalidTimestampError),
+        (good, "whsec_no base64", 1000, InvalidSecretKeyError),
+    ):
+        with pytest.raises(error):
+            Webhooks.validate(request, secret=secret, now=now)
+    with pytest.raises(MissingWebhookHeaderError):
+        Webhooks.validate(headers={}, body=BODY, secret=SECRET)
+    for wrong in ({"request": good, "body": BODY, "secret": SECRET}, {"headers": headers(), "body": BODY}):
+        with pytest.raises(ValueError, match=r"both|secret"):
+            Webhooks.validate(**wrong)

@@ -53,6 +53,7 @@ def test_defaults_listen_on_loopback_only(tmp_path: Path) -> None:
         ("runtime", "cloud", "one of auto"),
         ("public_url", "models.example.com", "must be an address"),
         ("public_url", "https://example.com/cogyard", "must not have a path"),
+        ("public_url", "https://ann:pw@example.com", "must not hold a user name or password"),
         ("input_hosts", "a b", "list of host:port"),
         ("input_hosts", 7, "list of host:port"),
         ("trusted_proxies", "10.0.0.0/33", "10.0.0.0/33' is none"),

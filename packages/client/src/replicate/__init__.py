@@ -8,6 +8,23 @@ The module's functions use one default client, set by REPLICATE_BASE_URL and REP
 
 from __future__ import annotations
 
+# Code written for the official client imports from these modules, or names them in full. They come before the names
+# below: `hardware` is a module and a namespace, and what is set last is what `replicate.hardware` means.
+from replicate import account as account
+from replicate import collection as collection
+from replicate import deployment as deployment
+from replicate import exceptions as exceptions
+from replicate import file as file
+from replicate import hardware as _hardware  # noqa: F401 - found by `from replicate.hardware import Hardware`
+from replicate import helpers as helpers
+from replicate import identifier as identifier
+from replicate import model as model
+from replicate import pagination as pagination
+from replicate import prediction as prediction
+from replicate import resource as resource
+from replicate import training as training
+from replicate import version as version
+from replicate import webhook as webhook
 from replicate.client import Client
 from replicate.errors import ModelError, ReplicateError, ReplicateException
 from replicate.files import FileOutput

@@ -7,6 +7,7 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import httpx2
@@ -19,7 +20,7 @@ from replicate.files import FileOutput, Files, decode_output
 from replicate.identifier import Identifier
 from replicate.models import Accounts, Collections, HardwareKinds, Model, Models, Version
 from replicate.predictions import Prediction, Predictions
-from replicate.stream import Decoder, ServerSentEvent
+from replicate.stream import Decoder, EventType, ServerSentEvent, streams_files
 from replicate.trainings import Trainings
 from replicate.webhook import Webhooks
 
@@ -103,10 +104,11 @@ class Client:
     def stream(
         self, ref: Any, input: Mapping[str, Any] | None = None, **options: Any
     ) -> Iterator[ServerSentEvent]:
-        """Run a model and yield its output's events as they come."""
+        """Run a model and yield its output's events as they come; `use_file_output` as of `run`."""
+        wrap = options.pop("use_file_output", True)
         options["wait"] = False
         prediction, _ = self._drive(self._begin(ref, input, options))
-        yield from prediction.stream()
+        yield from prediction.stream(use_file_output=wrap)
 
     async def async_stream(
         self,
@@ -114,10 +116,11 @@ class Client:
         input: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> AsyncIterator[ServerSentEvent]:
-        """Run a model and yield its output's events as they come."""
+        """Run a model and yield its output's events as they come; `use_file_output` as of `run`."""
+        wrap = options.pop("use_file_output", True)
         options["wait"] = False
         prediction, _ = await self._drive_async(self._begin(ref, input, options))
-        async for event in prediction.async_stream():
+        async for event in prediction.async_stream(use_file_output=wrap):
             yield event
 
     def _begin(
@@ -187,23 +190,28 @@ class Client:
             raise problem(answer)
         return answer
 
-    def _events(self, url: str) -> Iterator[ServerSentEvent]:
-        decoder = Decoder()
+    def _events(self, url: str, *, wrap: bool) -> Iterator[ServerSentEvent]:
+        decoder, files = Decoder(), wrap and streams_files(url)
         with contextlib.closing(self._download(url, accept="text/event-stream")) as pieces:
             for piece in pieces:
                 for event in decoder.feed(piece):
-                    yield _checked_event(event)
+                    yield self._shown(_checked_event(event), files)
                     if event.event == "done":
                         return
 
-    async def _events_async(self, url: str) -> AsyncIterator[ServerSentEvent]:
-        decoder = Decoder()
+    async def _events_async(self, url: str, *, wrap: bool) -> AsyncIterator[ServerSentEvent]:
+        decoder, files = Decoder(), wrap and streams_files(url)
         async with contextlib.aclosing(self._download_async(url, accept="text/event-stream")) as pieces:
             async for piece in pieces:
                 for event in decoder.feed(piece):
-                    yield _checked_event(event)
+                    yield self._shown(_checked_event(event), files)
                     if event.event == "done":
                         return
+
+    def _shown(self, event: ServerSentEvent, files: bool) -> ServerSentEvent:
+        if not files or event.event != EventType.OUTPUT:
+            return event
+        return replace(event, data=self._output(event.data, wrap=True))
 
     def _download(self, url: str, accept: str = "*/*") -> Generator[bytes, None, None]:
         call = self._own(Call("GET", url, headers={"Accept": accept, "Cache-Control": "no-store"}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from replicate._flow import Answer, Call, Flow, asynchronous, blocking
 from replicate.instances import Instances, instances_of
@@ -25,38 +25,53 @@ class Configuration(Resource):
     max_instances: int
 
 
+_Configuration = Configuration
+
+
 @dataclass(kw_only=True)
 class Release(Resource):
     """One set of a deployment's settings."""
+
+    Configuration: ClassVar = _Configuration  # as the official client nests it
 
     number: int
     model: str
     version: str
     created_at: str = ""
     created_by: dict[str, Any] | None = None
-    configuration: Configuration
+    configuration: _Configuration
 
     @classmethod
     def _convert(cls, client: Client, name: str, value: Any) -> Any:
-        return Configuration.from_json(client, value) if name == "configuration" else value
+        return _Configuration.from_json(client, value) if name == "configuration" else value
+
+
+_Release = Release
 
 
 @dataclass(kw_only=True)
 class Deployment(Resource):
     """A name that predictions are asked of."""
 
+    Release: ClassVar = _Release  # as the official client nests it
+
     owner: str
     name: str
-    current_release: Release | None = None
+    current_release: _Release | None = None
 
     @classmethod
     def _convert(cls, client: Client, name: str, value: Any) -> Any:
-        return Release.from_json(client, value) if name == "current_release" and value else value
+        return _Release.from_json(client, value) if name == "current_release" and value else value
 
     @property
     def id(self) -> str:
         """`owner/name`."""
         return f"{self.owner}/{self.name}"
+
+    @property
+    def username(self) -> str:
+        """The owner, by the official client's older name."""
+        return self.owner
 
     @property
     def predictions(self) -> DeploymentPredictions:

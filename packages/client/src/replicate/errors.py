@@ -23,12 +23,12 @@ class ReplicateError(ReplicateException):
 
     def __init__(
         self,
-        *,
         type: str | None = None,
         title: str | None = None,
         status: int | None = None,
         detail: str | None = None,
         instance: str | None = None,
+        *,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Keep the fields of the answer; each may be missing."""

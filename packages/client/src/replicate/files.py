@@ -94,6 +94,12 @@ class FileOutput:
             return self._decoded()
         return (await self._client._drive_async(self._fetch())).body
 
+    def close(self) -> None:
+        """Do nothing: nothing stays open between reads. The official client has it."""
+
+    async def aclose(self) -> None:
+        """Do nothing, as `close`."""
+
     def __iter__(self) -> Iterator[bytes]:
         """Yield the file's bytes in pieces, without holding the whole file when it is at an address."""
         if self.url.startswith("data:"):

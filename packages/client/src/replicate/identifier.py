@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _PATTERN = re.compile(r"^(?P<owner>[^/:\s]+)/(?P<name>[^/:\s]+)(:(?P<version>[^/:\s]+))?$")
 
 
-@dataclass(frozen=True)
-class Identifier:
+class Identifier(NamedTuple):
     """`owner/name` or `owner/name:version`."""
 
     owner: str
@@ -17,13 +16,17 @@ class Identifier:
     version: str | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Identifier:
+    def parse(cls, ref: str) -> Identifier:
         """Read an identifier; raise ValueError when it is not one."""
-        match = _PATTERN.match(text)
+        match = _PATTERN.match(ref)
         if match is None:
-            raise ValueError(f"{text!r} names no model: write owner/name or owner/name:version")
+            raise ValueError(f"{ref!r} names no model: write owner/name or owner/name:version")
         return cls(match["owner"], match["name"], match["version"])
 
     def __str__(self) -> str:
         """Write it as people do."""
         return f"{self.owner}/{self.name}" + (f":{self.version}" if self.version else "")
+
+
+#: Its name in the official client.
+ModelVersionIdentifier = Identifier

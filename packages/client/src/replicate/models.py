@@ -93,6 +93,11 @@ class Model(Resource):
         return f"{self.owner}/{self.name}"
 
     @property
+    def username(self) -> str:
+        """The owner, by the official client's older name."""
+        return self.owner
+
+    @property
     def versions(self) -> Versions:
         """The model's versions."""
         return Versions(self._client, self.id)
@@ -222,6 +227,11 @@ class Hardware(Resource):
     sku: str
     name: str = ""
 
+    @property
+    def id(self) -> str:
+        """The SKU, by the official client's older name."""
+        return self.sku
+
 
 class HardwareKinds(Namespace):
     """Operations on hardware."""
@@ -246,6 +256,23 @@ class Collection(Resource):
     @classmethod
     def _convert(cls, client: Client, name: str, value: Any) -> Any:
         return [Model.from_json(client, item) for item in value] if name == "models" and value else value
+
+    @property
+    def id(self) -> str:
+        """The slug, by the official client's older name."""
+        return self.slug
+
+    def __iter__(self) -> Iterator[Model]:
+        """Go through its models; a collection of a list has none."""
+        return iter(self.models or ())
+
+    def __len__(self) -> int:
+        """Return how many models it has."""
+        return len(self.models or ())
+
+    def __getitem__(self, index: int) -> Model:
+        """Return one of its models."""
+        return (self.models or [])[index]
 
 
 class Collections(Namespace):

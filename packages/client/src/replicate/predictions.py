@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from replicate._flow import Answer, Call, Flow, Pause, asynchronous, blocking
 from replicate.errors import ModelError, ReplicateError
@@ -30,10 +30,24 @@ class Progress:
     current: int
     total: int
 
+    @classmethod
+    def parse(cls, logs: str) -> Self | None:
+        """Return what the last progress bar in `logs` says; None when there is none."""
+        found = _PROGRESS.findall(logs)
+        if not found:
+            return None
+        percent, current, total = found[-1]
+        return cls(percentage=int(percent) / 100, current=int(current), total=int(total))
+
+
+_Progress = Progress
+
 
 @dataclass(kw_only=True)
 class Prediction(Resource):
     """One run of a version on one input."""
+
+    Progress: ClassVar = _Progress  # as the official client nests it
 
     id: str
     model: str = ""
@@ -55,13 +69,9 @@ class Prediction(Resource):
         return self.status in TERMINAL
 
     @property
-    def progress(self) -> Progress | None:
+    def progress(self) -> _Progress | None:
         """What the last progress bar in the logs says."""
-        found = _PROGRESS.findall(self.logs or "")
-        if not found:
-            return None
-        percent, current, total = found[-1]
-        return Progress(percentage=int(percent) / 100, current=int(current), total=int(total))
+        return _Progress.parse(self.logs or "")
 
     def _reload(self) -> Flow[None]:
         """Bring this object up to date."""
@@ -83,13 +93,16 @@ class Prediction(Resource):
     wait, async_wait = blocking(_wait), asynchronous(_wait)
     cancel, async_cancel = blocking(_cancel), asynchronous(_cancel)
 
-    def stream(self) -> Iterator[ServerSentEvent]:
-        """Yield the events of the output as it is made."""
-        return self._client._events(self._stream_url())
+    def stream(self, use_file_output: bool | None = None) -> Iterator[ServerSentEvent]:
+        """Yield the events of the output as it is made.
 
-    def async_stream(self) -> AsyncIterator[ServerSentEvent]:
-        """Yield the events of the output as it is made."""
-        return self._client._events_async(self._stream_url())
+        The data of an output that is a file is a FileOutput, or its address where `use_file_output` is False.
+        """
+        return self._client._events(self._stream_url(), wrap=use_file_output is not False)
+
+    def async_stream(self, use_file_output: bool | None = None) -> AsyncIterator[ServerSentEvent]:
+        """Yield the events of the output as `stream` does."""
+        return self._client._events_async(self._stream_url(), wrap=use_file_output is not False)
 
     def output_iterator(self) -> Iterator[Any]:
         """Yield the elements of a list output as they come, by asking again and again."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 
 class EventType(str, Enum):
@@ -19,14 +21,22 @@ class EventType(str, Enum):
 class ServerSentEvent:
     """One event. `str(event)` is its data when it is output, else nothing, so that events can be printed as text."""
 
+    EventType: ClassVar = EventType
+
     event: str
-    data: str
+    data: Any
+    """Text; in a stream of files, an output's is a FileOutput."""
     id: str = ""
     retry: int | None = None
 
     def __str__(self) -> str:
         """Return the output's text."""
-        return self.data if self.event == EventType.OUTPUT else ""
+        return str(self.data) if self.event == EventType.OUTPUT else ""
+
+
+def streams_files(url: str) -> bool:
+    """Whether the outputs of the stream at `url` are files: its path says so, since a text may look like an address."""
+    return "/files/" in urlsplit(url).path
 
 
 class Decoder:

@@ -142,6 +142,8 @@ def _address(value: Any) -> str:
     parts = urlsplit(_text(value))
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("must be an address such as https://models.example.com")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user name or password: it begins every address that is given out")
     if parts.path not in {"", "/"}:
         raise ValueError("must not have a path: the platform answers at the root of a host")
     return f"{parts.scheme}://{parts.netloc}"
