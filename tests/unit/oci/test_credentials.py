@@ -88,6 +88,36 @@ def test_the_named_helper_keeps_and_gives(tmp_path: Path, monkeypatch: pytest.Mo
     assert "auths" not in json.loads(path.read_text())
 
 
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo 'credentials not found in native keychain'; exit 1", ""),
+        ("echo 'the keychain is locked'; exit 1", "the keychain is locked"),
+        ("echo '{{{'", "gave no credential"),
+        ("printf '\\377\\376'", "gave no credential"),
+        (None, "does not run"),
+    ],
+)
+def test_a_helper_that_fails_is_told_and_passed_over(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    script: str | None,
+    said: str,
+) -> None:
+    """What is public can be had without it; that nothing is kept for a host is no failure."""
+    if script is not None:
+        helper = tmp_path / "docker-credential-fake"
+        helper.write_text(f"#!/bin/sh\ncat > /dev/null\n{script}\n")
+        helper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    path = tmp_path / "config.json"
+    path.write_text('{"credHelpers": {"a.example": "fake"}}')
+    assert find("a.example", path) is None
+    assert said in caplog.text
+    assert bool(caplog.text) == bool(said)
+
+
 @pytest.mark.parametrize("name", ["../../bin/sh", "x;rm", "missing-helper-of-nobody"])
 def test_a_helper_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
     """A helper's name is never a path or a command line."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import logging
 import os
 import secrets
 import subprocess
@@ -19,6 +20,10 @@ from cogyard.oci.reference import DEFAULT_HOST
 #: The name of Docker Hub's entry, for historical reasons an address.
 _HUB_KEY = "https://index.docker.io/v1/"
 _HELPER_SECONDS = 20
+#: What a helper says, by docker's protocol, when it knows nothing of a host; any other failure is one.
+_NOTHING_KEPT = "credentials not found in native keychain"
+
+_log = logging.getLogger(__name__)
 
 
 class CredentialsError(OciError):
@@ -116,8 +121,16 @@ def _from_helper(helper: str, key: str) -> Credential | None:
     try:
         answer = json.loads(_run_helper(helper, "get", key))
         username, password = answer["Username"], answer["Secret"]
-    except (CredentialsError, ValueError, KeyError, TypeError):
-        return None  # helpers end with an error when they know nothing of a host
+    except CredentialsError as error:
+        if _NOTHING_KEPT not in error.message:
+            # What is public can be had all the same, so this is no reason to end.
+            _log.warning("%s. %s is asked without a login.", error.message, key)
+        return None
+    except (ValueError, KeyError, TypeError):
+        _log.warning(
+            "docker-credential-%s gave no credential for %s. It is asked without a login.", helper, key
+        )
+        return None
     return Credential(username=str(username), password=str(password))
 
 
@@ -127,8 +140,9 @@ def _run_helper(helper: str, action: str, text: str) -> str:
     name = f"docker-credential-{helper}"
     try:
         done = subprocess.run(
-            [name, action], input=text, capture_output=True, text=True, timeout=_HELPER_SECONDS, check=False
-        )
+            [name, action], input=text, capture_output=True, text=True, errors="replace",
+            timeout=_HELPER_SECONDS, check=False,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CredentialsError(
             f"docker's configuration names the credential helper {name}, which does not run: {error}"
