@@ -34,6 +34,24 @@ def test_it_is_taken_when_it_is_named_or_nothing_else_is(tmp_path: Path, config:
     assert (project.requirements, project.requirement_files) == ((), ())
 
 
+def test_packages_that_only_poetry_reads_are_told(tmp_path: Path) -> None:
+    """A model without its packages is no surprise then; who says that it needs none is not told."""
+    poetry = '[tool.poetry.dependencies]\npython = "^3.12"\nidna = "3.7"\n'
+    (warning,) = load(tmp_path, CONFIG, poetry).warnings
+    assert (warning.file, "are not read" in warning.message) == ("pyproject.toml", True)
+    none = CONFIG.replace("predict:", "  python_packages: []\npredict:")
+    assert load(tmp_path, none, poetry).warnings == ()
+    assert load(tmp_path, CONFIG, "[tool.poetry]\nname = 'a'\n").warnings == ()
+    assert load(tmp_path, CONFIG, "[tool.").warnings == ()
+
+
+def test_dynamic_dependencies_are_uvs_to_tell(tmp_path: Path) -> None:
+    """A uv.lock has them."""
+    project = load(tmp_path, CONFIG, '[project]\nname = "m"\ndynamic = ["dependencies"]\n', lock=True)
+    assert project.pyproject is not None
+    assert project.pyproject.lock is not None
+
+
 def test_without_a_lock_it_is_alone(tmp_path: Path) -> None:
     """uv.lock counts where it is."""
     project = load(tmp_path, CONFIG)
@@ -64,6 +82,11 @@ def test_one_that_only_configures_tools_names_no_packages(tmp_path: Path, pyproj
     [
         ("[tool.x]\n", "pyproject.toml", "has no [project] table"),
         ("[tool.poetry]\nname = 'a'\n", "pyproject.toml", "has no [project] table"),
+        (
+            "[project]\nname = 'm'\ndynamic = ['dependencies']\n",
+            "pyproject.toml:3:1",
+            "`dependencies` is dynamic",
+        ),
         ("not toml [", "pyproject.toml", "is not valid TOML"),
         (WITH.replace(">=3.11", "<3.12"), "pyproject.toml:4:1", "cog.yaml says python_version 3.12"),
         (WITH.replace(">=3.11", "new"), "pyproject.toml:4:1", "is not a range of versions"),

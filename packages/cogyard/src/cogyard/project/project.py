@@ -13,7 +13,7 @@ from cogyard.project.document import compose, shorten
 from cogyard.project.errors import Problem, ProjectError, ProjectMissingError
 from cogyard.project.parse import Parsed, parse, version_of
 from cogyard.project.places import place_of
-from cogyard.project.pyproject import PYPROJECT_NAME, Pyproject, names_packages, read_pyproject
+from cogyard.project.pyproject import PYPROJECT_NAME, Pyproject, names_packages, passed_over, read_pyproject
 from cogyard.project.reader import Reader
 from cogyard.project.requirements import Requirements, read_file
 from cogyard.project.values import Config, RunCommand
@@ -144,7 +144,12 @@ def load_project(folder: Path, filename: str = CONFIG_NAME) -> Project:
         dropped_requirements=tuple(wanted.dropped),
         pyproject=pyproject,
         exposed=tuple(wanted.exposed),
-        warnings=(*reader.warnings, *_dropped(wanted, filename), *wanted.exposed),
+        warnings=(
+            *reader.warnings,
+            *_dropped(wanted, filename),
+            *wanted.exposed,
+            *_passed_over(parsed, root),
+        ),
     )
 
 
@@ -166,6 +171,14 @@ def _pyproject(parsed: Parsed, root: Path) -> Path | None:
     beside = root / PYPROJECT_NAME
     said = "python_packages" in parsed.build_nodes
     return beside if not said and names_packages(beside) else None
+
+
+def _passed_over(parsed: Parsed, root: Path) -> list[Problem]:
+    """Return a warning where nothing says which packages there are, but a file that is not read for them."""
+    if parsed.config.build.python_requirements is not None or "python_packages" in parsed.build_nodes:
+        return []
+    found = passed_over(root / PYPROJECT_NAME)
+    return [] if found is None else [found]
 
 
 def _requirements(parsed: Parsed, root: Path, filename: str) -> Requirements:

@@ -15,6 +15,7 @@ from cogyard.project.errors import Problem, ProjectError
 
 PYPROJECT_NAME = "pyproject.toml"
 UV_LOCK_NAME = "uv.lock"
+_POETRY_HINT = "Poetry writes a [project] table since 2.0; or export: poetry export -o requirements.txt."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +41,15 @@ def read_pyproject(path: Path, python: str) -> Pyproject:
     if not isinstance(table, Mapping):
         raise ProjectError([_no_project(document, name)])
     text = path.read_text("utf-8-sig")
+    lock = path.with_name(UV_LOCK_NAME)
     problems = [*_dependencies(table, text, name), *_python(table, text, name, python)]
+    dynamic = table.get("dynamic")
+    if isinstance(dynamic, list) and "dependencies" in dynamic and not lock.is_file():
+        message = "`dependencies` is dynamic: only building the project would tell them, which is not done"
+        hint = "Write them into [project], or let uv.lock stand beside it: `uv lock`."
+        problems.append(_at(text, name, "dynamic", message, hint))
     if problems:
         raise ProjectError(problems)
-    lock = path.with_name(UV_LOCK_NAME)
     return Pyproject(
         path=path,
         name=str(table.get("name", "")),
@@ -58,6 +64,21 @@ def names_packages(path: Path) -> bool:
         return path.is_file() and isinstance(_document(path).get("project"), Mapping)
     except ProjectError:
         return False
+
+
+def passed_over(path: Path) -> Problem | None:
+    """Return a warning for a pyproject.toml that names packages where only Poetry looks for them."""
+    try:
+        document = _document(path) if path.is_file() else {}
+    except ProjectError:
+        return None
+    tools = document.get("tool")
+    poetry = tools.get("poetry") if isinstance(tools, Mapping) else None
+    if "project" in document or not isinstance(poetry, Mapping) or not poetry.get("dependencies"):
+        return None
+    message = "names packages in [tool.poetry.dependencies], which are not read: the model gets none of them"
+    hint = f"{_POETRY_HINT} Or say that it needs none: python_packages: []"
+    return Problem(file=path.name, message=message, hint=hint)
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -79,9 +100,7 @@ def _no_project(document: Mapping[str, Any], name: str) -> Problem:
     tools = document.get("tool")
     poetry = isinstance(tools, Mapping) and "poetry" in tools
     hint = (
-        "Poetry writes one since 2.0; or export: poetry export -o requirements.txt"
-        if poetry
-        else 'Add [project] with name, version and dependencies = ["numpy==2.3.0", …].'
+        _POETRY_HINT if poetry else 'Add [project] with name, version and dependencies = ["numpy==2.3.0", …].'
     )
     return Problem(file=name, message="has no [project] table, so it names no packages", hint=hint)
 
