@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from cogyard.oci.authorization import Credential, Scope
 from cogyard.oci.client import RegistryClient
-from cogyard.oci.descriptor import INDEX, MANIFEST, Descriptor
+from cogyard.oci.descriptor import INDEX, LAYER_GZIP, MANIFEST, Descriptor
 from cogyard.oci.digest import of
 from cogyard.oci.errors import RegistryError
 from cogyard.oci.flows import push_blob, push_manifest
@@ -139,6 +142,37 @@ async def test_weights_that_nobody_has_are_told(host: str, tmp_path: Path) -> No
             await other.weights.push(registry, artifact, target)
         assert raised.value.hint == "cog weights import base"
         assert artifact.entry().digest in await lacking(registry, artifact, target)
+
+
+async def test_weights_that_somebody_else_packed_can_be_sent_on(host: str, tmp_path: Path) -> None:
+    """Their layers cannot be made again of their files, so a whole pull keeps them; ours that can are not kept."""
+    one, two = Machine(tmp_path / "1"), Machine(tmp_path / "2")
+    ours = one.import_(a=b"small", big=LARGE)
+    small = next(each for each in ours.layers if each.media_type == LAYER_GZIP)
+    packed = gzip.compress(gzip.decompress(one.store.path(small.digest).read_bytes()), 1)
+    theirs = replace(
+        ours,
+        files=tuple(
+            msgspec.structs.replace(each, layer=of(packed)) if each.layer == small.digest else each
+            for each in ours.files
+        ),
+        layers=tuple(
+            replace(each, digest=of(packed), size=len(packed)) if each is small else each
+            for each in ours.layers
+        ),
+    )
+    assert one.store.write(packed) != small.digest
+    source, target = Reference.parse(f"{host}/alice/model"), Reference.parse(f"{host}/alice/copy")
+    async with client(host) as registry:
+        entry = await one.weights.push(registry, theirs, source)
+        await two.weights.pull(registry, source, entry.digest)
+        artifact = await two.weights.pull(registry, source, entry.digest, whole=True)
+        kept = [each.name for each in (two.store.root / "blobs" / "sha256").iterdir()]
+        assert kept == [of(packed).removeprefix("sha256:")]
+        two.moved.clear()
+        async with client(host) as other:
+            await two.weights.push(other, artifact, target)
+    assert set(two.how()) <= {"uploaded", "mounted"}
 
 
 async def test_a_layer_that_is_not_what_is_said_is_not_taken(host: str, tmp_path: Path) -> None:

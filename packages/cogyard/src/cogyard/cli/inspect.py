@@ -40,7 +40,7 @@ def inspect(
         click.echo(found.config.labels.get("run.cog.openapi_schema") or _no_schema(found))
         return
     if sbom or provenance:
-        click.echo(_attached(found, sbom=sbom), nl=False)
+        click.echo(_attached(found, sbom=sbom, remote=remote), nl=False)
         return
     if as_json:
         click.echo(json.dumps(_whole(found), indent=2))
@@ -75,15 +75,23 @@ def _no_schema(image: StoredImage) -> str:
     )
 
 
-def _attached(image: StoredImage, *, sbom: bool) -> str:
-    """Return a document that is attached to an image of this machine."""
+def _attached(image: StoredImage, *, sbom: bool, remote: bool) -> str:
+    """Return a document that is attached to an image of this machine, or of a registry."""
+    from cogyard.image.attached import MAX_DOCUMENT
     from cogyard.image.attest import IN_TOTO, SPDX
     from cogyard.image.build import local_store
+    from cogyard.image.fetch import pushed_document
+    from cogyard.oci.reference import Reference
 
-    store = local_store()
+    store, kind = local_store(), SPDX if sbom else IN_TOTO
+    if remote or image.name not in store.names():
+        found = asyncio.run(pushed_document(Reference.parse(image.name), image.descriptor.digest, kind))
+        if found is not None:
+            return found.decode("utf-8", "replace") + "\n"
+        raise CommandError(f"nothing of the kind is attached to {image.name} in its registry")
     for descriptor, manifest in store.referrers(image.descriptor.digest):
-        if descriptor.artifact_type == (SPDX if sbom else IN_TOTO):
-            return store.read(manifest.layers[0].digest).decode() + "\n"
+        if descriptor.artifact_type == kind:
+            return store.read(manifest.layers[0].digest, MAX_DOCUMENT).decode() + "\n"
     raise CommandError(
         f"nothing of the kind is attached to {image.name} on this machine",
         hint="`cog build` attaches it, unless it is told --no-attest.",

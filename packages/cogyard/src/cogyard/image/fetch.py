@@ -6,13 +6,14 @@ import os
 from dataclasses import replace
 from functools import partial
 
+from cogyard.image.attached import attached_document, pull_attached
 from cogyard.image.expected import index_of, keep
 from cogyard.image.progress import Progress, Silent
 from cogyard.oci import flows
 from cogyard.oci.authorization import Scope
 from cogyard.oci.client import RegistryClient
 from cogyard.oci.descriptor import Descriptor, Platform
-from cogyard.oci.errors import ImageNotFoundError, RegistryNotFoundError
+from cogyard.oci.errors import ImageNotFoundError, InvalidDocumentError, RegistryError, RegistryNotFoundError
 from cogyard.oci.layout import ImageStore, StoredImage
 from cogyard.oci.manifest import Index, decode_any
 from cogyard.oci.reference import DEFAULT_HOST, Reference
@@ -31,7 +32,9 @@ async def pull(
     client: RegistryClient | None = None,
     progress: Progress | None = None,
 ) -> StoredImage:
-    """Fetch an image into the store and name it, with the weights beside it; what is here is not fetched again.
+    """Fetch an image into the store and name it, with the weights beside it and what is attached to it.
+
+    What is here is not fetched again.
 
     Raises RegistryError and the store's errors; nothing is named then.
     """
@@ -45,6 +48,11 @@ async def pull(
             pulled = await pull_image(registry, store, source, architecture, on_moved)
             beside = [each for each in pulled.beside if is_entry(each)]
             weights = Weights(files=local_files(), store=store, on_moved=on_moved)
+            try:
+                await pull_attached(registry, store, source, pulled.descriptor.digest)
+            except (RegistryError, InvalidDocumentError) as error:
+                # The image is what was asked for, and it is here.
+                report.warn(f"what is attached to {reference.familiar} was not fetched: {error.message}")
             artifacts = [await weights.pull(registry, source, each.digest, whole=True) for each in beside]
         name = pulled.descriptor
         if artifacts:
@@ -52,6 +60,16 @@ async def pull(
             name = index_of(store, name, where, keep(store, artifacts))
         store.tag(reference, name)
     return store.image(reference)
+
+
+async def pushed_document(reference: Reference, digest: str, kind: str) -> bytes | None:
+    """Return the document of a kind that a registry lists for an image; None when it lists none.
+
+    Raises RegistryError, InvalidDocumentError.
+    """
+    source = mirrored(reference, os.environ)
+    async with connect(source.host, os.environ) as registry:
+        return await attached_document(registry, source, digest, kind)
 
 
 async def look_up(

@@ -17,7 +17,7 @@ from cogyard.oci.errors import (
 )
 from cogyard.oci.exchange import Answer, Call, Flow
 from cogyard.oci.joined import Joined
-from cogyard.oci.manifest import MAX_MANIFEST
+from cogyard.oci.manifest import MAX_MANIFEST, Index, decode
 from cogyard.oci.pending import Pending, PendingInMemory, Place
 
 ACCEPT = f"{media.INDEX}, {media.MANIFEST}, {media.DOCKER_INDEX}, {media.DOCKER_MANIFEST}"
@@ -205,6 +205,21 @@ def push_referrer(repository: str, digest: str, data: bytes, media_type: str) ->
     if answer.status not in {200, 201}:
         raise RegistryFailedError(f"the registry answered {answer.status} to the manifest {digest}")
     return "oci-subject" in answer.headers
+
+
+def referrers(repository: str, digest: str) -> Flow[list[Descriptor] | None]:
+    """Ask which manifests are about another one; None from a registry that does not list them."""
+    answer = yield Call(
+        method="GET",
+        url=f"/v2/{repository}/referrers/{digest}",
+        headers={"Accept": media.INDEX},
+        what=repository,
+        refusals=True,
+    )
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip()
+    if answer.status != 200 or kind != media.INDEX:
+        return None
+    return decode(answer.body, Index, what=f"the referrers of {digest}").manifests
 
 
 def manifest_there(repository: str, digest: str) -> Flow[bool]:
