@@ -178,14 +178,16 @@ def test_a_question_is_answered_from_its_index(connection: sqlite3.Connection, q
 @pytest.mark.parametrize(
     ("where", "index"),
     [
-        ("account_id = ?", "PRIMARY KEY (account_id=? AND hour>?)"),
-        ("model_id = ?", "INDEX prediction_hours_of_model (model_id=? AND hour>?)"),
+        ("account_id = :whose", "PRIMARY KEY (account_id=? AND hour>?)"),
+        ("model_id = :whose", "INDEX prediction_hours_of_model (model_id=? AND hour>?)"),
         (usage.OF_DEPLOYMENT, "INDEX prediction_hours_of_deployment (deployment_id=? AND hour>?)"),
     ],
 )
 def test_a_chart_reads_its_own_hours_alone(connection: sqlite3.Connection, where: str, index: str) -> None:
     """What is counted of others, and of older hours, is not looked at."""
     sql = usage.TALLIES.format(where)
-    plan = "\n".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", (1, 1)))
+    plan = "\n".join(
+        row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", {"whose": 1, "first": 1, "step": 6})
+    )
     assert f"USING {index}" in plan
     assert "SCAN" not in plan

@@ -8,6 +8,7 @@ import pytest
 from cogyard.domain.usage import (
     LAST_BUCKET,
     NEVER,
+    UNSAID,
     Span,
     Tally,
     bucket,
@@ -51,7 +52,8 @@ def test_columns_end_with_the_present_one(span: Span, size: int) -> None:
     """Each is as many hours as the span says, from a whole step on; what is older or in the future is not shown."""
     hour, first = hour_of(NOW), first_hour(span, NOW)
     tallies = [
-        Tally(hour, "succeeded", 4, 2, 3),
+        Tally(hour, "succeeded", 4, UNSAID, 3),
+        Tally(hour, "", UNSAID, 2, 3),
         Tally(hour, "failed", NEVER, NEVER, 1),
         Tally(first, "succeeded", 4, 2, 5),
         Tally(first - 1, "succeeded", 4, 2, 99),
@@ -63,6 +65,7 @@ def test_columns_end_with_the_present_one(span: Span, size: int) -> None:
     assert found[-1].counts == {"succeeded": 3, "failed": 1}
     assert (found[0].instances, found[-1].instances, found[1].instances) == (7, 2, 0)
     assert found[-1].ran == times({4: 3})
+    assert found[-1].waited == times({2: 3})
     assert found[1].ran is None
     assert found[-1].start <= NOW < found[-1].start + timedelta(hours=span.step)
     assert found[0].start.hour % span.step == 0

@@ -19,8 +19,8 @@ _STEP = math.sqrt(2)
 _FIRST = 0.001
 #: Three weeks; what took longer is counted here.
 LAST_BUCKET = 61
-#: The bucket of what never began.
-NEVER = -1
+#: The bucket of what never began, and that of a tally which is not about such a time.
+NEVER, UNSAID = -1, -2
 HALF, MOST = 0.5, 0.95
 
 
@@ -43,7 +43,10 @@ class Span(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many predictions ended in an hour (since 1970) in one way, having run and waited so long."""
+    """How many predictions ended in an hour (since 1970) in one way, having run so long; or having waited so long.
+
+    Each is counted in two tallies, one with an empty status: by both times at once there would be many times as many.
+    """
 
     hour: int
     status: str
@@ -94,7 +97,7 @@ def seconds_in(number: int) -> float:
 
 def times(counts: Mapping[int, int]) -> Times | None:
     """Return the percentiles of what is counted by bucket; None of nothing."""
-    ran = {number: count for number, count in counts.items() if number != NEVER and count > 0}
+    ran = {number: count for number, count in counts.items() if number >= 0 and count > 0}
     if not ran:
         return None
     return Times(half=_quantile(ran, HALF), most=_quantile(ran, MOST))
@@ -117,9 +120,11 @@ def columns(
     for tally in tallies:
         place = (tally.hour - first) // span.step
         if 0 <= place < size:
-            counts[place][tally.status] += tally.count
-            ran[place][tally.ran] += tally.count
-            waited[place][tally.waited] += tally.count
+            if tally.status:
+                counts[place][tally.status] += tally.count
+                ran[place][tally.ran] += tally.count
+            if tally.waited != UNSAID:
+                waited[place][tally.waited] += tally.count
     return tuple(
         Column(
             start=datetime.fromtimestamp((first + place * span.step) * HOUR, UTC),

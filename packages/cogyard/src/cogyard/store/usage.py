@@ -9,22 +9,23 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cogyard.domain.usage import Tally, bucket, hour_of
+from cogyard.domain.usage import UNSAID, Tally, bucket, hour_of
 from cogyard.domain.values import Kind, Prediction
 from cogyard.features.usage.ports import About, Runner
 from cogyard.store.database import Database
 
 _COUNT = (
     "INSERT INTO prediction_hours (account_id, hour, model_id, deployment_id, status, ran, waited, count)"
-    " SELECT account_id, ?, model_id, coalesce(deployment_id, 0), ?, ?, ?, 1 FROM predictions"
+    " SELECT account_id, ?, model_id, coalesce(deployment_id, 0), k.status, k.ran, k.waited, 1 FROM predictions,"
+    f" (SELECT ? AS status, ? AS ran, {UNSAID} AS waited UNION ALL SELECT '', {UNSAID}, ?) k"
     " WHERE id = ? AND model_id IS NOT NULL"
     " ON CONFLICT (account_id, hour, model_id, deployment_id, status, ran, waited) DO UPDATE SET count = count + 1"
 )
 # Spelled as in the index, which is partial and used only for a question that says the same.
-OF_DEPLOYMENT = "deployment_id > 0 AND deployment_id = ?"
+OF_DEPLOYMENT = "deployment_id > 0 AND deployment_id = :whose"
 TALLIES = (
-    "SELECT hour, status, ran, waited, sum(count) FROM prediction_hours WHERE {} AND hour >= ?"
-    " GROUP BY 1, 2, 3, 4"
+    "SELECT hour / :step * :step, status, ran, waited, sum(count) FROM prediction_hours"
+    " WHERE {} AND hour >= :first GROUP BY 1, 2, 3, 4"
 )
 _OF_MODEL = (
     "SELECT i.hour, sum(i.most) FROM versions v JOIN instance_hours i ON i.version = v.id AND i.deployment_id = 0"
@@ -55,19 +56,20 @@ class SqlUsage:
 
     database: Database
 
-    async def tallies(self, about: About, first_hour: int) -> Sequence[Tally]:
-        """Return what ended from that hour on."""
+    async def tallies(self, about: About, first_hour: int, step: int) -> Sequence[Tally]:
+        """Return what ended from that hour on, so many hours taken together."""
         where, whose = next(
             (condition, value)
             for condition, value in (
-                ("account_id = ?", about.account_id),
-                ("model_id = ?", about.model_id),
+                ("account_id = :whose", about.account_id),
+                ("model_id = :whose", about.model_id),
                 (OF_DEPLOYMENT, about.deployment_id),
             )
             if value is not None
         )
         sql = TALLIES.format(where)
-        rows = await self.database.read(lambda db: db.execute(sql, (whose, first_hour)).fetchall())
+        given = {"whose": whose, "first": first_hour, "step": step}
+        rows = await self.database.read(lambda db: db.execute(sql, given).fetchall())
         return [Tally(*row) for row in rows]
 
     async def instances(self, about: About, first_hour: int) -> Mapping[int, int]:

@@ -29,8 +29,8 @@ class Runner:
 class UsageStore(Protocol):
     """Keeps what ended, counted with its end, and how many instances there were."""
 
-    async def tallies(self, about: About, first_hour: int) -> Sequence[Tally]:
-        """Return what ended from that hour on."""
+    async def tallies(self, about: About, first_hour: int, step: int) -> Sequence[Tally]:
+        """Return what ended from that hour on, `step` hours taken together as the first of them."""
         ...
 
     async def instances(self, about: About, first_hour: int) -> Mapping[int, int]:

@@ -31,7 +31,7 @@ class Usage:
         """Return the columns of the charts, the oldest first."""
         now = self.world.now()
         first = usage.first_hour(span, now)
-        tallies = await self.store.tallies(about, first)
+        tallies = await self.store.tallies(about, first, span.step)
         # An account's run where they can, beside those of others: whose they are nobody could say.
         instances = {} if about.account_id is not None else await self.store.instances(about, first)
         return usage.columns(tallies, instances, span, now)
