@@ -149,6 +149,7 @@ async def _runtime(client: Client, folder: Path, *images: TestImage, **more: Any
     options = DockerOptions(
         client=client,
         sockets=folder / "s",
+        scratch=folder,
         mark=mark_of(folder),
         offer=offers.add,
         keep=more.pop("keep", _keep),

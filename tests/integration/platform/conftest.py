@@ -16,9 +16,14 @@ from typing import Any
 import httpx2
 import pytest
 from cogyard.compose.datadir import DataDir
+from cogyard.instances.docker import NAME
 from cogyard.instances.orphans import kill_marked, marked
+from cogyard.instances.probe import probe_sandbox
 from cogyard.oci import descriptor as media
 from cogyard.testing.images import TestImage, make_image
+
+from tests.docker import Docker
+from tests.integration.platform.leftovers import own_temporary_folder
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 COGYARD = Path(sys.executable).with_name("cogyard")
@@ -220,3 +225,28 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlatform]:
     platform.start()
     yield platform
     platform.close()
+
+
+@pytest.fixture
+def engine(
+    runtime: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Docker | None]:
+    """Give the engine that the runtime needs, or skip where this machine lacks a part."""
+    if runtime == "sandbox" and (reason := probe_sandbox().reason) is not None:
+        pytest.skip(f"no sandboxes here: {reason}")
+    if runtime != "docker":
+        yield None
+        return
+    docker: Docker = request.getfixturevalue("docker")
+    monkeypatch.setenv("DOCKER_HOST", docker.host)
+    monkeypatch.setenv("DOCKER_CONFIG", str(docker.config))
+    yield docker
+    if given := docker("images", "--quiet", NAME).stdout.decode().split():
+        docker("rmi", "--force", *given)
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give a folder for temporary files that nobody but this platform writes to."""
+    with own_temporary_folder(monkeypatch) as folder:
+        yield folder

@@ -25,6 +25,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+#: What instances run in, each in the group of the part that it shares with other tests.
+RUNTIMES = [
+    pytest.param("process", marks=pytest.mark.xdist_group("platform")),
+    pytest.param("sandbox", marks=pytest.mark.xdist_group("platform")),
+    pytest.param("docker", marks=[pytest.mark.xdist_group("docker"), pytest.mark.docker]),
+]
 #: How long an instance may take to come, before something else is killed in its place.
 _PATIENCE = 15.0
 TERMINAL = frozenset({"succeeded", "failed", "canceled", "aborted"})

@@ -10,29 +10,21 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cogyard.instances.docker import NAME
-from cogyard.instances.probe import probe_sandbox
 from cogyard.testing.images import TestImage, make_image
 from cogyard.testing.whole_images import make_whole_image
 
 from tests.docker import Docker
 from tests.integration.platform.conftest import PYTHON, source_of
-from tests.integration.platform.killing import Clients, judge, kill_one, receiving, until_settled
-from tests.integration.platform.leftovers import leftovers, own_temporary_folder
+from tests.integration.platform.killing import RUNTIMES, Clients, judge, kill_one, receiving, until_settled
+from tests.integration.platform.leftovers import leftovers
 from tests.live import free_port
 
 KILLS = int(os.environ.get("COGYARD_KILLS", "10"))
 CLIENTS = 3
-RUNTIMES = [
-    pytest.param("process", marks=pytest.mark.xdist_group("platform")),
-    pytest.param("sandbox", marks=pytest.mark.xdist_group("platform")),
-    pytest.param("docker", marks=[pytest.mark.xdist_group("docker"), pytest.mark.docker]),
-]
 SOURCE = source_of(
     "for part in ('a', 'b', 'c'):\n    time.sleep(0.004)\n    yield f'{text}{part}'",
     inputs="text: str",
@@ -40,31 +32,6 @@ SOURCE = source_of(
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400 + 30 * KILLS)]
-
-
-@pytest.fixture
-def engine(
-    runtime: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Docker | None]:
-    """Give the engine that the runtime needs, or skip where this machine lacks a part."""
-    if runtime == "sandbox" and (reason := probe_sandbox().reason) is not None:
-        pytest.skip(f"no sandboxes here: {reason}")
-    if runtime != "docker":
-        yield None
-        return
-    docker: Docker = request.getfixturevalue("docker")
-    monkeypatch.setenv("DOCKER_HOST", docker.host)
-    monkeypatch.setenv("DOCKER_CONFIG", str(docker.config))
-    yield docker
-    if given := docker("images", "--quiet", NAME).stdout.decode().split():
-        docker("rmi", "--force", *given)
-
-
-@pytest.fixture
-def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a folder for temporary files that nobody but this platform writes to."""
-    with own_temporary_folder(monkeypatch) as folder:
-        yield folder
 
 
 def _image(runtime: str) -> TestImage:

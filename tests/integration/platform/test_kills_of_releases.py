@@ -1,13 +1,14 @@
 """Kills at random moments while deployments are released and trainings run: each prediction and training ends once.
 
-`COGYARD_KILLS=100 pytest -s tests/integration/platform/test_kills_of_releases.py` runs as many kills and prints the
-summary; `COGYARD_KILLS_SEED` repeats a run's choices.
+`COGYARD_KILLS=100 pytest -s tests/integration/platform/test_kills_of_releases.py` runs as many kills with each runtime
+and prints the summaries; `-k sandbox` takes one of them, `COGYARD_KILLS_SEED` repeats a run's choices.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import signal
 import sqlite3
 import time
 from collections import Counter
@@ -17,17 +18,19 @@ from typing import Any
 
 import httpx2
 import pytest
-from cogyard.testing.images import make_image
+from cogyard.testing.images import TestImage, make_image
+from cogyard.testing.whole_images import make_whole_image
 
-from tests.integration.platform.killing import Clients, judge, kill_one, receiving, until_settled
+from tests.docker import Docker
+from tests.integration.platform.killing import RUNTIMES, Clients, judge, kill_one, receiving, until_settled
+from tests.integration.platform.leftovers import leftovers
 from tests.live import free_port
 
 KILLS = int(os.environ.get("COGYARD_KILLS", "8"))
 
 pytestmark = [
-    pytest.mark.xdist_group("platform"),
     pytest.mark.slow,
-    pytest.mark.timeout(400 + 20 * KILLS),
+    pytest.mark.timeout(500 + 30 * KILLS),
 ]
 
 SOURCE = """
@@ -62,17 +65,16 @@ def _made(database: Path) -> list[str]:
         return [row[0] for row in db.execute(sql)]
 
 
+def _image(platform: Any, name: str) -> TestImage:
+    source, cog = SOURCE.replace("NAME", name), {"train": "predict.py:train"}
+    if platform.settings["runtime"] == "process":
+        return make_image(source, python=platform.python, cog=cog)
+    return make_whole_image(source, cog=cog)
+
+
 def _furnish(platform: Any) -> tuple[str, str]:
     """Push two versions, deploy the first, and make a model for trainings; return the versions."""
-    one, two = [
-        platform.push(
-            make_image(
-                SOURCE.replace("NAME", name), python=platform.python, cog={"train": "predict.py:train"}
-            ),
-            "base",
-        )
-        for name in "ab"
-    ]
+    one, two = [platform.push(_image(platform, name), "base") for name in "ab"]
     deployment = {
         "name": "front",
         "model": "tester/base",
@@ -87,8 +89,14 @@ def _furnish(platform: Any) -> tuple[str, str]:
     return one, two
 
 
-def test_releases_and_trainings_survive_kills(stopped: Any, tmp_path: Path) -> None:
-    """A ledger holds all against all; what a training says it made is there, and no two made the same."""
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_releases_and_trainings_survive_kills(
+    runtime: str, engine: Docker | None, temporary: Path, stopped: Any, tmp_path: Path
+) -> None:
+    """A ledger holds all against all; what a training says it made is there, and no two made the same.
+
+    Once the platform has stopped, nothing of any instance is left on the machine.
+    """
     seed = int(os.environ.get("COGYARD_KILLS_SEED") or random.randrange(10**6))  # noqa: S311 - as below
     chance = random.Random(seed)  # noqa: S311 - a test's own chance
     stopped.settings |= {
@@ -96,6 +104,7 @@ def test_releases_and_trainings_survive_kills(stopped: Any, tmp_path: Path) -> N
         "webhook_private": "true",
         "port": str(free_port()),
         "max_instances": "5",
+        "runtime": runtime,
     }
     told = stopped.start()
     versions = _furnish(stopped)
@@ -118,6 +127,8 @@ def test_releases_and_trainings_survive_kills(stopped: Any, tmp_path: Path) -> N
                     pass  # An instance that was killed took nothing with it; the next release will do.
                 what = kill_one(stopped, chance.choice((askers, trainers)), chance)
                 killed[what] += what != "nobody"
+            # On a busy machine little comes of it between two kills.
+            stopped.wait_for(lambda: len(askers.accepted()) > KILLS)
         finally:
             askers.stop()
             trainers.stop()
@@ -128,6 +139,8 @@ def test_releases_and_trainings_survive_kills(stopped: Any, tmp_path: Path) -> N
         database = stopped.data.database
         assert until_settled(database, patience=150 + 3 * KILLS), (seed, stopped.log[-4000:])
         known = _versions(database)
+        stopped.end(signal.SIGINT)
+        left = leftovers(stopped, temporary, engine)
         verdict = judge(
             database,
             askers.accepted(),
@@ -138,7 +151,7 @@ def test_releases_and_trainings_survive_kills(stopped: Any, tmp_path: Path) -> N
         )
     made = _made(database)
     counted = f"{verdict.summary()}, failures {dict(verdict.reasons)}, versions made {len(made)}"
-    summary = f"\nseed {seed}, kills {dict(killed)}, {counted}"
+    summary = f"\n{runtime}, seed {seed}, kills {dict(killed)}, {counted}, left {left}"
     print(summary)  # noqa: T201 - what a long run is made for
     assert not verdict.lost, (seed, verdict.lost)
     assert not verdict.wrong, (seed, verdict.wrong)
@@ -149,3 +162,4 @@ def test_releases_and_trainings_survive_kills(stopped: Any, tmp_path: Path) -> N
     assert verdict.accepted > KILLS, (seed, verdict.summary())
     # Each instance that is killed runs one thing; whatever else has not ended well never ran.
     assert verdict.ran <= killed["instance"], (seed, killed, verdict.reasons)
+    assert not any(left.values()), (seed, left)

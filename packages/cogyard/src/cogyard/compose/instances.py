@@ -203,6 +203,7 @@ def _docker(ground: Ground, client: Client) -> DockerRuntime:
     options = DockerOptions(
         client=client,
         sockets=folder.sockets,
+        scratch=folder.instances,
         mark=folder.mark,
         offer=offers.add,
         keep=KeptOutputs(ground.application).keep,

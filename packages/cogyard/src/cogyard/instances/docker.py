@@ -57,6 +57,8 @@ class DockerOptions:
 
     client: Client
     sockets: Path
+    #: Where parts of an image are while it is given to the engine; the next platform empties it.
+    scratch: Path
     mark: str
     offer: Callable[[str], str]
     keep: Keep
@@ -143,7 +145,7 @@ class DockerRuntime:
     async def _give(self, version: str, name: str, image: Image) -> None:
         manifest, _ = await self._versions.manifest(version)
         config = str(json.loads(manifest)["config"]["digest"])
-        with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
+        with tempfile.TemporaryDirectory(prefix="giving-", dir=self._options.scratch) as folder:
             digests = dict.fromkeys([config, *(layer.digest for layer in image.layers)])
             files = {digest: await blob_file(self._blobs, digest, Path(folder)) for digest in digests}
             layers = [layer.digest for layer in image.layers]

@@ -54,7 +54,8 @@ def make_whole_image(
     predict: str = HELLO, *, env: tuple[str, ...] = (), cog: Mapping[str, Any] | None = None
 ) -> TestImage:
     """Make an image of one `predict.py` that runs by itself, as one of `cog build` does."""
-    schema = json.dumps(schema_of(predict))
+    train = (cog or {}).get("train")
+    schema = json.dumps(schema_of(predict, train))
     files = {"src/.cog/openapi_schema.json": schema.encode(), "src/predict.py": predict.encode()}
     if cog is not None and "weights" in cog:
         files[".cog/weights.json"] = json.dumps({"weights": cog["weights"]}).encode()
@@ -69,6 +70,7 @@ def make_whole_image(
                 "COG_PYTHON=/opt/cog/model/bin/python",
                 "COG_PROJECT=/src",
                 "COG_PREDICT_TYPE_STUB=predict.py:Predictor",
+                *([f"COG_TRAIN_TYPE_STUB={train}"] if train else []),
                 *env,
             ],
             labels={
