@@ -103,7 +103,8 @@ def assemble_system(
     packages = resolve(wishes, universe, installed)
     if any(each.name == "apt" for each in packages):
         # It will run the scripts of what it installs, and those count on essential packages without saying so.
-        packages = resolve([*wishes, *essential(universe)], universe, installed)
+        counted_on = [name for name in essential(universe) if not _brings_pam(name, universe)]
+        packages = resolve([*wishes, *counted_on], universe, installed)
     if not packages:
         return None
     files = fetch(packages, downloader, lambda package: site.progress.detail(package.name))
@@ -135,6 +136,12 @@ def assemble_system(
 def essential(universe: Universe) -> list[str]:
     """Return the essential packages that a release has; not every one has a package for a merged /usr."""
     return [name for name in ESSENTIAL if universe.named(name) or universe.providers(name)]
+
+
+def _brings_pam(name: str, universe: Universe) -> bool:
+    """Say whether a package needs PAM, which only its scripts set up and nobody logs in by: util-linux since 26.04."""
+    newest = universe.named(name)[:1]
+    return any(each.name == "libpam-modules" for one in newest for group in one.depends for each in group)
 
 
 def system_record(wishes: Iterable[str], base: Base, site: Site) -> Path:

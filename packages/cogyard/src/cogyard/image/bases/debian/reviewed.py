@@ -36,10 +36,12 @@ REVIEWED: Mapping[str, str] = {
     "xz-utils": "offers itself under the older name lzma",
 }
 
-#: The same of Ubuntu, whose scripts of one name may do more than Debian's: read as they are in 22.04 and 24.04.
+#: The same of Ubuntu, whose scripts of one name may do more than Debian's: read as they are in 22.04, 24.04 and 26.04.
 UBUNTU_REVIEWED: Mapping[str, str] = {
     "apt": "makes a user that an assembled base has",
+    "binutils": _UPGRADES,
     "cmake-data": _EMACS,
+    "dpkg": "notes the architecture that it is built for, which it knows without",
     "emacsen-common": _EMACS,
     "fontconfig": _CACHE,
     "fontconfig-config": _DEFAULTS,
@@ -48,6 +50,8 @@ UBUNTU_REVIEWED: Mapping[str, str] = {
     "git": _UPGRADES,
     "hicolor-icon-theme": _CACHE,
     "imagemagick-6.q16": _UPGRADES,
+    "imagemagick-7.q16": _UPGRADES,
+    "init-system-helpers": _UPGRADES,
     "less": _UPGRADES,
     "libasound2-dev": _UPGRADES,
     "libblas-dev": _UPGRADES,
@@ -64,7 +68,8 @@ UBUNTU_REVIEWED: Mapping[str, str] = {
     "perl": _UPGRADES,
     "pkg-config": "for 22.04 gives itself names for other processors; since then " + _UPGRADES,
     "pkgconf": _UPGRADES,
-    "procps": _UPGRADES,
+    "pkgconf-bin": "makes an empty folder",
+    "procps": "sets what only a machine's own kernel takes, where it is no container; " + _UPGRADES,
     "shared-mime-info": _CACHE,
     "tmux": "adds itself to the shells that people may log in with",
     "ucf": "begins its lists, which are begun here",
