@@ -9,14 +9,22 @@ from pathlib import Path
 
 import pysequoia
 import pytest
+from cogyard.image.bases.base import Base, Ubuntu
 from cogyard.image.bases.debian.archive import open_archive
-from cogyard.image.bases.debian.assemble import BASE_PACKAGES, Assembled, assemble_base
+from cogyard.image.bases.debian.assemble import (
+    BASE_PACKAGES,
+    ESSENTIAL,
+    Assembled,
+    assemble_base,
+    assemble_system,
+)
 from cogyard.image.bases.debian.index import Universe
 from cogyard.image.bases.debian.mirror import ubuntu_mirror
 from cogyard.image.bases.debian.ubuntu import Wanted, find_archive
 from cogyard.image.download import Downloader
-from cogyard.image.errors import DebianError
+from cogyard.image.errors import DebianError, NeedsScriptsError
 from cogyard.image.site import Site
+from cogyard.oci.config import RunConfig
 from cogyard.oci.layout import ImageStore
 
 from tests.integration.image.ubuntu import Offered, make_archive, serving
@@ -38,6 +46,14 @@ PACKAGES = [
         Offered(name=name, version="1", script="", files=FILES.get(name, {}))
         for name in (*BASE_PACKAGES, "ubuntu-keyring")
     ),
+    *(
+        Offered(name=name, version="1", script="", depends="libpam-modules" if name == "util-linux" else "")
+        for name in ESSENTIAL
+        if name not in {*BASE_PACKAGES, "usr-is-merged"}
+    ),
+    Offered(name="apt", version="1", script="", postinst="adduser --system _apt"),
+    Offered(name="libpam-modules", version="1", script="", postinst="pam-auth-update"),
+    Offered(name="tool", version="1", script="", postinst="adduser --system tool"),
     Offered(name="bash", version="1ubuntu1", script="echo newer", pocket="noble-updates"),
     Offered(
         name="python-apt-common", version="1", script="",
@@ -94,6 +110,24 @@ def test_a_base_for_arm64_is_put_together(archive: str, key: pysequoia.Tsk, tmp_
     assert {"usr/lib/x", "usr/lib/y", "usr/share/keyrings/ubuntu-archive-keyring.gpg"} <= set(found)
     assert "usr/share/man/man1/python3.1" not in found
     assert found["lib"].linkname == "usr/lib"
+
+
+def test_apt_comes_with_what_it_counts_on(archive: str, key: pysequoia.Tsk, tmp_path: Path) -> None:
+    """Its script was read, and the essential packages come along, but for those that bring PAM; others' was not."""
+    made, site = _assemble(archive, key, tmp_path)
+    base = Base(
+        name="ubuntu:noble", architecture="arm64", layers=(), run=RunConfig(), python="/usr/bin/python3.12",
+        python_version="3.12", ubuntu=Ubuntu(codename="noble", keys=b"keys"), status=made.status,
+    )  # fmt: skip
+    with Downloader(tmp_path / "debian") as downloader:
+        universe = _open(archive, key, downloader)
+        added = assemble_system(["apt"], base, universe, downloader, site)
+        assert added is not None
+        names = {each.name for each in added.packages}
+        assert {"apt", "diffutils", "perl-base", "ncurses-bin"} <= names
+        assert not names & {"util-linux", "libpam-modules", "bash", "usr-is-merged"}
+        with pytest.raises(NeedsScriptsError, match=r"the system package tool .*'adduser --system tool'"):
+            assemble_system(["tool"], base, universe, downloader, site)
 
 
 def test_its_digest_does_not_tell_where_it_came_from(
