@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 
 from cogyard.environment import Target, UnresolvableError
-from cogyard.environment.accelerate import Wish
+from cogyard.environment.answer import answer
 from cogyard.environment.asked import Asked
 from cogyard.environment.cuda import CUDNN, TELLING
-from cogyard.environment.resolve import answer
+from cogyard.environment.wish import Wish
 
 PYTHONS = ("3.12", "3.11", "3.10", "3.13", "3.14")
 

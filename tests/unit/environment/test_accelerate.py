@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from cogyard.environment.accelerate import Wish, extras, mismatch, pages, unwanted
+from cogyard.environment.accelerate import extras, mismatch, pages, unwanted
 from cogyard.environment.asked import Asked
 from cogyard.environment.compiling import builds
+from cogyard.environment.wish import Wish
 
 
 def packages(**versions: str) -> list[dict[str, Any]]:

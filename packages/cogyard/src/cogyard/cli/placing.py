@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cogyard.weights.artifact import Artifact, is_entry
+from cogyard.weights.artifact import Artifact
 from cogyard.weights.errors import PlaceTakenError
 from cogyard.weights.kept import imported, local_files
 from cogyard.weights.lock import LOCK_NAME
@@ -58,7 +58,7 @@ def beside_stored(store: ImageStore, stored: StoredImage) -> tuple[Artifact, ...
     """Return the weights that stand beside an image of the local store. Raises ArtifactInvalidError."""
     from cogyard.image.expected import kept
 
-    return kept(store, (each for each in stored.beside if is_entry(each)))
+    return kept(store, stored.beside)
 
 
 def beside_built(name: str) -> tuple[Artifact, ...]:

@@ -19,7 +19,6 @@ from cogyard.cli.builders import builder_option, secret_option
 from cogyard.cli.console import Console
 from cogyard.cli.errors import MisuseError
 from cogyard.cli.options import config_file
-from cogyard.cli.safely import check_examples, check_schema
 from cogyard.cli.sending import sending
 
 
@@ -92,6 +91,8 @@ def push(
             wish = Wish(tag=name, **asked)
             reference = build_image(console, store, filename, wish, allowed=sender.allowed).reference
         if checked:
+            from cogyard.cli.safely import check_examples, check_schema
+
             check_schema(console, store.image(reference), target, force=force)
             check_examples(console, filename)
         with sending(console, f"Pushing {target.familiar}") as watcher:

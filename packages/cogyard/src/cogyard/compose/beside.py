@@ -25,7 +25,8 @@ from cogyard.oci.plain import BROKEN, plain
 from cogyard.registry.beside import weights_beside
 from cogyard.registry.errors import ManifestInvalidError
 from cogyard.registry.ports import Repositories
-from cogyard.weights.artifact import EXPECTED, read_artifact, sets_of
+from cogyard.weights import EXPECTED
+from cogyard.weights.artifact import read_artifact, sets_of
 from cogyard.weights.errors import ArtifactInvalidError
 
 #: Bytes of a lock layer, as it is sent and unpacked: a lock of a thousand packages has one million.

@@ -10,27 +10,12 @@ from cog.lazy_dataclass import dataclass
 
 from cogyard.environment.cuda import CUDNN, TELLING
 from cogyard.environment.reasons import canonical
+from cogyard.environment.wish import Wish
 
 #: What PyTorch's index has one path for each CUDA of.
 TORCH = ("torch", "torchvision", "torchaudio")
 _NAME = re.compile(r"^\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[(?P<extras>[^\]]*)\])?")
 _INDEX_OPTIONS = ("--index-url", "--extra-index-url", "--find-links", "--no-index")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What cog.yaml says about the GPU; `cuda` and `cudnn` where it names a version."""
-
-    gpu: bool
-    cuda: str | None = None
-    cudnn: str | None = None
-
-    @property
-    def backend(self) -> str | None:
-        """The part of PyTorch's index to take: `cpu`, `cu118`; None for what the default index has."""
-        if not self.gpu:
-            return "cpu"
-        return f"cu{''.join(self.cuda.split('.')[:2])}" if self.cuda else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from cog.lazy_dataclass import dataclass
 
-from cogyard.environment.accelerate import Wish
 from cogyard.environment.uv import redacted
+from cogyard.environment.wish import Wish
 from cogyard.project import Project
 from cogyard.project.pyproject import Pyproject
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from cogyard.environment import uv
+from cogyard.environment.answer import Answer
 from cogyard.environment.asked import Asked
 from cogyard.environment.compiling import compile_in
 from cogyard.environment.credentials import Credentials
 from cogyard.environment.exported import annotated, indexes
 from cogyard.environment.metadata import read_needs
 from cogyard.environment.reasons import Origin, Reasons, asked_by, read_annotations
-from cogyard.environment.resolve import Answer
 from cogyard.environment.target import Target
 
 

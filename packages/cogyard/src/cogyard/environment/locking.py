@@ -7,11 +7,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cogyard.environment import cache, coglock, uv
+from cogyard.environment import cache, uv
 from cogyard.environment.asked import Asked
-from cogyard.environment.coglock import CogLock
 from cogyard.environment.credentials import Credentials
 from cogyard.environment.errors import PreparingError
 from cogyard.environment.installed import version
@@ -22,6 +21,9 @@ from cogyard.environment.server import server_lock
 from cogyard.environment.target import Target
 from cogyard.project import Project
 from cogyard.project.observability import trace_variables
+
+if TYPE_CHECKING:
+    from cogyard.environment.coglock import CogLock
 
 #: Differences named in a warning; the others are counted.
 _SHOWN = 3
@@ -42,7 +44,12 @@ def asked_of(project: Project) -> dict[str, Any]:
 
 def read_lock(project: Project) -> CogLock | None:
     """Return the project's cog.lock; None when there is none. Raises LockInvalidError."""
-    return coglock.read(lock_path(project))
+    path = lock_path(project)
+    if not path.exists():
+        return None
+    from cogyard.environment import coglock
+
+    return coglock.read(path)
 
 
 def lock_for(
@@ -74,7 +81,7 @@ def lock_for(
     if data and narrowed.is_file():  # reading a large lock takes longer than a warm start may
         text = narrowed.read_text("utf-8")
         return Lock(text, target.python, target.platform, origin=path.name, credentials=_credentials(project))
-    kept = coglock.read(path)
+    kept = read_lock(project)
     if kept is None:
         return resolve(project, target, refresh=refresh, on_progress=on_progress)
     changes = kept.changes(asked)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cogyard.environment import coglock, pylock, uv
+from cogyard.environment.answer import answer
 from cogyard.environment.asked import Asked
 from cogyard.environment.coglock import CogLock
 from cogyard.environment.cuda import Cuda, cuda_of
@@ -16,7 +17,6 @@ from cogyard.environment.explain import explain
 from cogyard.environment.installed import version
 from cogyard.environment.locking import asked_of, wants_tracing
 from cogyard.environment.reasons import Origin, Reasons
-from cogyard.environment.resolve import answer
 from cogyard.environment.server import NAME as SERVER
 from cogyard.environment.server import server_lock
 from cogyard.environment.target import Target

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-import uv
 from cog.lazy_dataclass import dataclass
 
 Progress = Callable[[str], None]
@@ -98,6 +97,8 @@ def version() -> str:
 
 @cache
 def _binary() -> str:
+    import uv
+
     return uv.find_uv_bin()
 
 

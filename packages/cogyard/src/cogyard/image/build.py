@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from cog.lazy_dataclass import dataclass
@@ -31,7 +31,9 @@ from cogyard.oci.manifest import Index, describe, encode
 from cogyard.oci.reference import Reference
 from cogyard.project import Project
 from cogyard.project.ignore import IGNORE_NAME, left_out, source_files
-from cogyard.weights.kept import imported
+
+if TYPE_CHECKING:
+    from cogyard.weights.artifact import Artifact
 
 #: What an engine's images of half a build are called; the host's name keeps them from ever being pulled or pushed.
 _STEPS = "localhost/cogyard"
@@ -116,7 +118,7 @@ def build(
             f"{IGNORE_NAME} leaves {lost} out, which cog.yaml names as the model's code",
             hint=f"A line `!{lost}` at its end takes it back.",
         )
-    weights = tuple(each.artifact for each in imported(project))
+    weights = _weights(project)
     engine = means.engine(project)
     _check_steps(project, means, platforms)
     site = Site(store=store or local_store(), cache=environment.cache_dir(), progress=progress or Silent())
@@ -169,7 +171,7 @@ def order_of(
         refresh=refresh,
         means=means or Means(),
         engine=engine,
-        weights=tuple(each.artifact for each in imported(project)),
+        weights=_weights(project),
         attest=attest,
     )
 
@@ -235,6 +237,15 @@ def _index(images: Sequence[PlatformImage], store: ImageStore, weights: list[Des
     )
     store.write(data)
     return descriptor
+
+
+def _weights(project: Project) -> tuple[Artifact, ...]:
+    """Return the weights that come beside the image. Raises NotImportedError."""
+    if not project.config.weights:
+        return ()
+    from cogyard.weights.kept import imported
+
+    return tuple(each.artifact for each in imported(project))
 
 
 def _refuse_passwords(project: Project) -> None:

@@ -15,7 +15,7 @@ from cogyard.image.expected import kept
 from cogyard.oci.descriptor import Descriptor
 from cogyard.oci.joined import Joined
 from cogyard.oci.layout import ImageStore, StoredImage
-from cogyard.weights.artifact import Artifact, is_entry
+from cogyard.weights.artifact import Artifact
 from cogyard.weights.content import blob_of, is_its_file, layer_content
 from cogyard.weights.errors import ArtifactInvalidError, FilesMissingError
 from cogyard.weights.files import WeightFiles
@@ -36,7 +36,7 @@ class Beside:
     def of(cls, store: ImageStore, image: StoredImage, files: WeightFiles | None) -> Beside:
         """Return all that stands beside an image of the store. Raises ArtifactInvalidError, BlobMissingError."""
         return cls(
-            weights=kept(store, filter(is_entry, image.beside)),
+            weights=kept(store, image.beside),
             files=files,
             attached=tuple(descriptor for descriptor, _ in store.referrers(image.descriptor.digest)),
         )

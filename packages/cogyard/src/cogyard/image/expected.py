@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from cogyard.oci.descriptor import INDEX, Descriptor, Platform
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.manifest import Index, decode, describe
 from cogyard.project import Project
 from cogyard.project.ignore import SourceFile
-from cogyard.weights.artifact import Artifact
-from cogyard.weights.paths import in_project
-from cogyard.weights.wishes import FILE, wish_of
+
+if TYPE_CHECKING:
+    from cogyard.weights.artifact import Artifact
 
 
 def without_weights(project: Project, files: Iterable[SourceFile]) -> Iterator[SourceFile]:
     """Yield a project's files but those that come as weights, where they come from and where they stand."""
+    if not project.config.weights:
+        yield from files
+        return
+    from cogyard.weights.paths import in_project
+    from cogyard.weights.wishes import FILE, wish_of
+
     wishes = [wish_of(each) for each in project.config.weights]
     targets = [f"{each}/" for each in (in_project(wish.target) for wish in wishes) if each]
     sources = [
@@ -63,11 +70,17 @@ def index_of(
 
 
 def kept(store: ImageStore, entries: Iterable[Descriptor]) -> tuple[Artifact, ...]:
-    """Return the artifacts of an index of the store. Raises ArtifactInvalidError, BlobMissingError."""
-    from cogyard.weights.artifact import MAX_CONFIG, config_of, read_artifact
+    """Return the weights among the entries of an index of the store.
 
-    found = []
+    Raises ArtifactInvalidError, BlobMissingError.
+    """
+    found: list[Artifact] = []
     for each in entries:
+        # Most images have none beside them, and importing this takes time.
+        from cogyard.weights.artifact import MAX_CONFIG, config_of, is_entry, read_artifact
+
+        if not is_entry(each):
+            continue
         manifest = store.read(each.digest)
         found.append(read_artifact(manifest, store.read(config_of(manifest).digest, MAX_CONFIG)))
     return tuple(found)

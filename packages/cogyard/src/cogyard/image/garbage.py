@@ -9,7 +9,6 @@ from cogyard.image.expected import kept
 from cogyard.oci.errors import ImageNotFoundError, OciError
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.reference import Reference
-from cogyard.weights.artifact import is_entry
 from cogyard.weights.errors import ArtifactInvalidError
 from cogyard.weights.files import WeightFiles
 
@@ -43,7 +42,7 @@ def unused_weights(files: WeightFiles, store: ImageStore) -> int:
     for name in store.names():
         try:
             image = store.image(Reference.parse(name))
-            keep |= {each.set_digest for each in kept(store, filter(is_entry, image.beside))}
+            keep |= {each.set_digest for each in kept(store, image.beside)}
         except ImageNotFoundError:
             continue  # removed meanwhile
         except (OciError, ArtifactInvalidError):

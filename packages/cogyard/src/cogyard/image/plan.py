@@ -16,7 +16,7 @@ from cogyard.image.wheels.selected import Selected
 from cogyard.project import Project
 from cogyard.project.ignore import SourceFile
 from cogyard.project.observability import trace_variables
-from cogyard.weights.artifact import EXPECTED
+from cogyard.weights import EXPECTED
 
 #: The annotation that says what a layer holds (spec/image.md).
 KIND = "run.cog.layer"

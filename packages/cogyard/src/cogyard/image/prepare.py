@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from cog.lazy_dataclass import dataclass
 
@@ -24,7 +25,9 @@ from cogyard.image.steps.freeze import with_steps
 from cogyard.image.wheels.selected import Selected, selected
 from cogyard.project import Project
 from cogyard.project.ignore import source_files
-from cogyard.weights.artifact import Artifact, expected
+
+if TYPE_CHECKING:
+    from cogyard.weights.artifact import Artifact
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,10 +84,18 @@ def prepare(order: Order, site: Site, *, engine: bool, init: bool = True) -> Pre
         files=without_weights(project, source_files(project)),
         tools=tools,
         engine=engine,
-        expects=expected(order.weights) if order.weights else b"",
+        expects=_expected(order),
         init=init,
     )
     return Prepared(base=base, lock=lock, plan=plan, model=(*model, *tools), server=own)
+
+
+def _expected(order: Order) -> bytes:
+    if not order.weights:
+        return b""
+    from cogyard.weights.artifact import expected
+
+    return expected(order.weights)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,10 +23,10 @@ from cogyard.oci.exchange import Call, Flow
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.reference import Reference
 from cogyard.oci.settings import connect
-from cogyard.oci.transfer import Moved, listed, push_image, push_index, push_referrers
-from cogyard.weights.artifact import Artifact, is_entry
+from cogyard.oci.transfer import Moved, listed, push_image, push_index
 
 if TYPE_CHECKING:
+    from cogyard.weights.artifact import Artifact
     from cogyard.weights.transfer import Weights
 
 
@@ -93,7 +93,7 @@ async def push(
     images = store.images(reference)
     index = images[0].index
     titles = {each.digest: _title(each) for image in images for each in image.manifest.layers}
-    artifacts = kept(store, (each for each in images[0].beside if is_entry(each)))
+    artifacts = kept(store, images[0].beside)
     titles |= {layer.digest: _title_of(each, layer.digest) for each in artifacts for layer in each.layers}
     sent = 0
 
@@ -122,7 +122,6 @@ async def push(
                         registry, store, image, target, on_moved,
                         on_sent=on_sent, tagged=index is None, there=there,
                     )  # fmt: skip
-                    await push_referrers(registry, store, image.descriptor.digest, target)
                 if index is not None:
                     digest = await push_index(registry, store, index, target)
                 where = await page

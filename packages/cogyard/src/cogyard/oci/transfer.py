@@ -22,6 +22,7 @@ from cogyard.oci.errors import (
     DigestMismatchError,
     InvalidDocumentError,
     RegistryDeniedError,
+    RegistryError,
     RegistryNotFoundError,
 )
 from cogyard.oci.layout import ImageStore, StoredImage, is_image
@@ -96,12 +97,12 @@ async def push_image(
     tagged: bool = True,
     there: frozenset[str] = frozenset(),
 ) -> str:
-    """Send an image to `target` and return its digest there. Blobs first, so that nothing half-sent has a name.
+    """Send an image and what is attached to it to `target`; return its digest there.
 
-    The blobs of what is attached to it go with its own, for `push_referrers`. Without `tagged` it is there under its
-    digest alone, to be named by an index. `there` are blobs that need not be asked for (`listed`); when the registry
-    lacks one all the same, every blob is asked for. `on_sent` hears how far the blobs are that are being sent, in
-    bytes. A blob whose upload broke off, now or in an earlier run, goes on where it was.
+    Blobs first, so that nothing half-sent has a name; then all manifests at once. Without `tagged` it is there under
+    its digest alone, to be named by an index. `there` are blobs that need not be asked for (`listed`); when the
+    registry lacks one all the same, every blob is asked for. `on_sent` hears how far the blobs are that are being
+    sent, in bytes. A blob whose upload broke off, now or in an earlier run, goes on where it was.
     Raises BlobMissingError, RegistryError.
     """
     media_type = image.manifest.media_type or image.descriptor.media_type
@@ -110,11 +111,21 @@ async def push_image(
     attached = [manifest for _, manifest in store.referrers(image.descriptor.digest)]
     sending = _Sending(client, store, target, on_moved, on_sent)
     await sending.blobs(image.manifest, *attached, there=there)
+    beside = asyncio.ensure_future(_push_referrers(client, store, image.descriptor.digest, target))
     try:
-        return await _push_document(client, data, media_type, target, under)
-    except BlobsLackingError:
-        await sending.blobs(image.manifest, *attached)
-        return await _push_document(client, data, media_type, target, under)
+        try:
+            digest = await _push_document(client, data, media_type, target, under)
+        except BlobsLackingError:
+            await sending.blobs(image.manifest, *attached)
+            digest = await _push_document(client, data, media_type, target, under)
+        try:
+            await beside
+        except RegistryError:  # some may want what a manifest is about to be there before it
+            await _push_referrers(client, store, image.descriptor.digest, target)
+    finally:
+        beside.cancel()
+        await asyncio.gather(beside, return_exceptions=True)
+    return digest
 
 
 async def push_index(client: RegistryClient, store: ImageStore, index: Descriptor, target: Reference) -> str:
@@ -124,8 +135,8 @@ async def push_index(client: RegistryClient, store: ImageStore, index: Descripto
     )
 
 
-async def push_referrers(client: RegistryClient, store: ImageStore, subject: str, target: Reference) -> int:
-    """Name what is attached to an image, whose blobs `push_image` has sent; return how many documents that were.
+async def _push_referrers(client: RegistryClient, store: ImageStore, subject: str, target: Reference) -> None:
+    """Name what is attached to an image, whose blobs are there; the image may be still to come (distribution 1.1).
 
     A registry that lists no referrers gets the index that stands for the list (distribution 1.1, "referrers tag").
     """
@@ -143,7 +154,6 @@ async def push_referrers(client: RegistryClient, store: ImageStore, subject: str
     if unlisted:
         unlisted.sort(key=lambda each: each.digest)
         await _push_list(client, subject, unlisted, target)
-    return len(attached)
 
 
 async def _push_list(

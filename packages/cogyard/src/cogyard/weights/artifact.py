@@ -27,8 +27,6 @@ TARGET = "run.cog.weight.target"
 SET_DIGEST = "run.cog.weight.set-digest"
 PLAIN_SIZE = "run.cog.weight.size.uncompressed"
 LAYERS = frozenset({LAYER, LAYER_GZIP, LAYER_ZSTD})
-#: Where an image says which weights it expects.
-EXPECTED = ".cog/weights.json"
 
 #: Beyond these an artifact is not one: a file takes some 200 bytes of the configuration.
 MOST_FILES = 20_000

@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import uv
 from cog.lazy_dataclass import dataclass
 
 from cogyard.environment import cache as kept
@@ -151,6 +150,8 @@ def _build_commit(file: Selected, downloader: Downloader, python: str, built: Pa
 
 
 def _built(source: Path, file: Selected, python: str, out: Path, kept_in: Path | None) -> Wheel:
+    import uv
+
     command = [uv.find_uv_bin(), "build", "--wheel", "--python", python, "--no-progress", "-o", str(out)]
     done = subprocess.run(
         [*command, str(source)], check=False, capture_output=True, text=True, cwd=out.parent
