@@ -15,11 +15,19 @@ from cogyard.testing.api import ApiPlatform
 pytestmark = pytest.mark.anyio
 
 
+class Hasty(Speaking):
+    """Looks at once for what takes for ever."""
+
+    patience = 0.05
+
+
 @asynccontextmanager
-async def served(platform: ApiPlatform) -> AsyncIterator[httpx2.AsyncClient]:
+async def served(
+    platform: ApiPlatform, speaking: type[Speaking] = Speaking
+) -> AsyncIterator[httpx2.AsyncClient]:
     """Serve the platform on a free port, and return a client of its owner."""
     server = uvicorn.Server(
-        uvicorn.Config(platform.app, port=0, http=Speaking, ws="none", log_level="warning", access_log=False)
+        uvicorn.Config(platform.app, port=0, http=speaking, ws="none", log_level="warning", access_log=False)
     )
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
@@ -96,3 +104,25 @@ async def test_an_offer_to_upgrade_loses_no_body(
             created = await client.post("/v1/predictions", json=body, headers=offer)
             assert (created.status_code, created.json()["input"]) == (201, {"text": "x"})
     assert "WebSocket" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"POST /v1/predictions HTTP/1.1\r\nHost: x\r\n",
+        b"POST /signin HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na",
+    ],
+    ids=["nothing", "half a head", "half a body"],
+)
+async def test_a_request_that_never_ends_is_hung_up_on(platform: ApiPlatform, begun: bytes) -> None:
+    """Whoever keeps connections open with half a request keeps nobody out; who waits for an answer gets it."""
+    async with served(platform, Hasty) as client:
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        writer.write(begun)
+        body = {"version": platform.version.id, "input": {"text": "x"}}
+        held = client.post("/v1/predictions", json=body, headers={"Prefer": "wait=1"})
+        async with asyncio.timeout(30):
+            _, answer = await asyncio.gather(reader.read(), held)
+        assert answer.status_code == 202
+        writer.close()

@@ -1,29 +1,69 @@
-"""How connections of the platform speak HTTP/1.1: uvicorn's protocol, without what it makes of offers to upgrade."""
+"""How connections of the platform speak HTTP/1.1: uvicorn's protocol, with an end of its patience, and no upgrades.
+
+uvicorn waits for ever for a request that was begun. Twenty thousand connections that each send half a line would keep
+every descriptor of the process, and everybody else out.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any, ClassVar
+
 from cog_server.front.upgrades import without_offer
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+#: Bytes that must come between two looks at a request that is not whole yet: less than a hundred a second is no client.
+LEAST = 4096
 
 
 class Speaking(HttpToolsProtocol):
     """One connection. Nothing is upgraded here: a request that offers it is answered as it stands, with its body."""
 
+    patience: ClassVar[float] = 45.0
+    """Seconds between two looks."""
+
     _inside = False
+    _begun = 0
+    _begun_before = -1
+    _heard = 0
+    _look: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Start, and look again later."""
+        super().connection_made(transport)
+        self._look = self.loop.call_later(self.patience, self._looked)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        if self._look is not None:
+            self._look.cancel()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
+        self._heard += len(data)
         super().data_received(data if self._inside else without_offer(data))
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._inside = True
+        self._begun += 1
         super().on_message_begin()
 
     def on_message_complete(self) -> None:
         """End a request."""
         self._inside = False
         super().on_message_complete()
+
+    def _looked(self) -> None:
+        """Close the connection when the same request (or the lack of one) is where it was at the last look."""
+        unfinished = self._inside or not self._begun
+        same = self._begun == self._begun_before
+        if unfinished and same and self._heard < LEAST and not self.flow.read_paused:
+            self.transport.close()
+            return
+        self._begun_before, self._heard = (self._begun if unfinished else -1), 0
+        self._look = self.loop.call_later(self.patience, self._looked)
 
     def _unsupported_upgrade_warning(self) -> None:
         # Any stranger could fill the log with advice about WebSocket libraries.
