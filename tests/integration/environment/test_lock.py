@@ -178,3 +178,4 @@ def test_a_new_wheel_in_a_folder_of_the_project_is_seen(project: Callable[..., P
     assert freeze(lock_for(load_project(one.root), Target(python=HERE))) == ["gamma 2.0"]
     made = locked(load_project(one.root))
     assert made.packages[0]["wheels"][0]["path"] == "wheels/gamma-2.0-py3-none-any.whl"
+    assert str(one.root) not in (one.root / "cog.lock").read_text()  # it is the same on everybody's machine

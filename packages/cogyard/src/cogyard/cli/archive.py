@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -11,7 +12,7 @@ import click
 
 from cogyard.cli.build import Shown, platform_option, size
 from cogyard.cli.console import Console
-from cogyard.cli.errors import MisuseError
+from cogyard.cli.errors import CommandError, MisuseError
 from cogyard.cli.options import Decorator
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def write(store: ImageStore, image: StoredImage, output: Path, *, weights: bool 
             beside = _write(store, image, file, weights=weights)
         part.replace(output)
     except OSError as error:
-        raise MisuseError(f"{output} cannot be written: {error.strerror}") from None
+        kind = CommandError if error.errno in {errno.ENOSPC, errno.EDQUOT} else MisuseError
+        raise kind(f"{output} cannot be written: {error.strerror}") from None
     finally:
         part.unlink(missing_ok=True)
     word = "with" if weights else "without"

@@ -106,18 +106,23 @@ def _explained(document: pylock.Table, reasons: Reasons, root: Path) -> pylock.T
     packages = []
     for package in document["packages"]:
         name = str(package["name"])
-        index = reasons.origins.get(name, Origin()).index
+        index = _shown(reasons.origins.get(name, Origin()).index)
         needed = [{"name": child} for child in sorted(children.get(name, ()))]
         because = list(reasons.of(name))
         packages.append(
             {
                 **pylock.shared(package, root),
-                **({"index": pylock.without_credentials(index)} if index else {}),
+                **({"index": index} if index else {}),
                 **({"dependencies": needed} if needed else {}),
                 **({"tool": {"cogyard": {"because": because}}} if because else {}),
             }
         )
     return {**document, "packages": packages}
+
+
+def _shown(index: str | None) -> str | None:
+    """Return an index as a lock that is shared names it; a folder is this machine's, and the file says where it is."""
+    return None if index is None or index.startswith("file:") else pylock.without_credentials(index)
 
 
 def _cuda(reasons: Mapping[str, Reasons]) -> dict[str, Any]:

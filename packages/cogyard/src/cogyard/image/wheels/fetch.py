@@ -152,7 +152,8 @@ def _build_commit(file: Selected, downloader: Downloader, python: str, built: Pa
 def _built(source: Path, file: Selected, python: str, out: Path, kept_in: Path | None) -> Wheel:
     import uv
 
-    command = [uv.find_uv_bin(), "build", "--wheel", "--python", python, "--no-progress", "-o", str(out)]
+    command = [uv.find_uv_bin(), "build", "--wheel", "--python", _python(python), "--no-progress"]
+    command += ["-o", str(out)]
     done = subprocess.run(
         [*command, str(source)], check=False, capture_output=True, text=True, cwd=out.parent
     )
@@ -163,3 +164,15 @@ def _built(source: Path, file: Selected, python: str, out: Path, kept_in: Path |
     target = (kept_in or Path(tempfile.mkdtemp(prefix="cogyard-"))) / wheels[0].name
     kept.write(target, wheels[0].read_bytes())
     return local(target)
+
+
+def _python(version: str) -> str:
+    """Return the Python that a wheel is built with: one of this machine, else what uv finds or fetches."""
+    from cogyard.environment.errors import PythonMissingError
+    from cogyard.environment.python import find_python
+
+    try:
+        # uv gives up at the first that does not answer, such as a shim of pyenv for a version that is not installed.
+        return str(find_python(version, fetch=False))
+    except PythonMissingError:
+        return version
