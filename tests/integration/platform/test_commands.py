@@ -138,6 +138,11 @@ def test_accounts_and_tokens_with_the_platform_running(platform: Any) -> None:
     listed = _cogyard("token", "list", "alice", *place).stdout
     assert "laptop" in listed
     assert token not in listed
+    hostile = {"name": "\x1b[31mred\r\n1  \u202e"}
+    assert platform.http.post("/v1/tokens", json=hostile, headers=headers).status_code == 201
+    lines = _cogyard("token", "list", "alice", *place).stdout.splitlines()
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)
     number = listed.split()[0]
     assert _cogyard("token", "revoke", "alice", number, *place).returncode == 0
     assert platform.http.get("/v1/account", headers=headers).status_code == 401

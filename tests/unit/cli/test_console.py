@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from cogyard.cli.console import Console
+from cogyard.cli.console import Console, plain
 
 
 class Terminal(io.StringIO):
@@ -93,3 +93,10 @@ def test_quiet_keeps_what_matters() -> None:
     console.done("chatter")
     console.warn("careful")
     assert stream.getvalue() == "Warning: careful\n"
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred", "\x1b]0;title\x07", "one\r\ntwo", "\u202egnp.exe", "\x00"])
+def test_what_a_stranger_wrote_moves_no_cursor(name: str) -> None:
+    """Names of tokens and accounts are anybody's; the operator's terminal obeys none of them."""
+    assert plain(name).isprintable()
+    assert plain("Ann Łucja 日本") == "Ann Łucja 日本"

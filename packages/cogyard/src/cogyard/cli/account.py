@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cogyard.cli.console import Console
+from cogyard.cli.console import Console, plain
 from cogyard.cli.errors import CommandError, MisuseError
 from cogyard.cli.folder import data_dir, open_folder
 
@@ -59,7 +59,7 @@ def list_accounts(*, data_dir: Path | None) -> None:
         found = asyncio.run(accounts.all())
     for one in found:
         kind = "administrator" if one.is_admin else one.type
-        click.echo(f"{one.username:<40} {kind:<14} {one.created_at:%Y-%m-%d}  {one.name}")
+        click.echo(f"{one.username:<40} {kind:<14} {one.created_at:%Y-%m-%d}  {plain(one.name)}")
 
 
 @account.command()

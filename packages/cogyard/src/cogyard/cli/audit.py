@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from cogyard.cli.console import plain
 from cogyard.cli.errors import MisuseError
 from cogyard.cli.folder import data_dir, open_folder
 
@@ -59,13 +60,8 @@ def audit(
             click.echo(json.dumps({**asdict(one), "at": one.at.isoformat()}, ensure_ascii=False))
             continue
         words = (one.actor or "somebody", one.via, one.action, one.subject, one.client)
-        shown = "  ".join(_plain(word) for word in words if word)
+        shown = "  ".join(plain(word) for word in words if word)
         click.echo(f"{one.at:%Y-%m-%d %H:%M:%S}  {shown}")
-
-
-def _plain(word: str) -> str:
-    """Return a word that may come from a stranger so that it moves no cursor and forges no line."""
-    return word if word.isprintable() else json.dumps(word)
 
 
 def _moment(text: str | None) -> datetime | None:

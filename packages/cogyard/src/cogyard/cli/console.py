@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
 
 RED, GREEN, YELLOW, DIM, BOLD = "31", "32", "33", "2", "1"
 DONE, FAILED = "✓", "✗"
+
+
+def plain(text: str) -> str:
+    """Return a text that may come from a stranger so that it moves no cursor, paints nothing and forges no line."""
+    return text if text.isprintable() else json.dumps(text)
 
 
 class Console:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from cogyard.cli.account import confirmed, find
-from cogyard.cli.console import Console
+from cogyard.cli.console import Console, plain
 from cogyard.cli.errors import CommandError
 from cogyard.cli.folder import data_dir, open_folder
 from cogyard.http.errors import NotFoundError
@@ -59,7 +59,7 @@ def list_organizations(*, data_dir: Path | None) -> None:
         for one in found:
             members = asyncio.run(organizations.members(operator(), one.username))
             count = sum(each.joined for each in members)
-            click.echo(f"{one.username:<40} {count:>5}  {one.created_at:%Y-%m-%d}  {one.name}")
+            click.echo(f"{one.username:<40} {count:>5}  {one.created_at:%Y-%m-%d}  {plain(one.name)}")
 
 
 @organization.command()

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from cogyard.cli.console import BOLD, DIM, Console
+from cogyard.cli.console import BOLD, DIM, Console, plain
 from cogyard.cli.errors import SilentExitError
 from cogyard.cli.folder import data_dir, open_folder
 
@@ -57,9 +57,9 @@ def _show(console: Console, holder: dict[str, Any], state: dict[str, Any]) -> No
         console.say(f"  {one['id']}  {one['phase']:<9} {busy:<9} {console.paint(f'for {since}', DIM)}")
     for version, count in waiting.items():
         why = state.get("reasons", {}).get(version, {}).get("detail", "")
-        console.say(f"  {version[:12]}  {count} waiting  {console.paint(why, DIM)}".rstrip())
+        console.say(f"  {version[:12]}  {count} waiting  {console.paint(plain(why), DIM)}".rstrip())
     for version, trouble in state.get("troubles", {}).items():
-        first = str(trouble["reason"]).partition("\n")[0]
+        first = plain(str(trouble["reason"]).partition("\n")[0])
         console.warn(f"{version[:12]} failed {trouble['failures']} times: {first}")
 
 

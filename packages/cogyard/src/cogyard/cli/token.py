@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cogyard.cli.account import find
-from cogyard.cli.console import Console
+from cogyard.cli.console import Console, plain
 from cogyard.cli.errors import CommandError
 from cogyard.cli.folder import data_dir, open_folder
 
@@ -57,7 +57,7 @@ def list_tokens(username: str, *, data_dir: Path | None) -> None:
     for one in found:
         ends = f"{one.expires_at:%Y-%m-%d}" if one.expires_at is not None else "no end    "
         scope = f"{one.scope.value:<5}"
-        click.echo(f"{one.id:<8} …{one.tail}  {one.created_at:%Y-%m-%d}  {ends}  {scope}  {one.name}")
+        click.echo(f"{one.id:<8} …{one.tail}  {one.created_at:%Y-%m-%d}  {ends}  {scope}  {plain(one.name)}")
 
 
 @token.command()
