@@ -79,3 +79,13 @@ def test_a_killed_platform_leaves_no_sandbox(sandboxed: Any) -> None:
     sandboxed.start()
     assert sandboxed.until(running["id"])["output"] == "done"
     assert not list(Path(sandboxed.data.instances).glob("*"))
+
+
+def test_a_sandbox_without_the_filter_is_told_of(sandboxed: Any) -> None:
+    """The log says at the start why system calls are not filtered; by default they are, and it says nothing."""
+    sandboxed.start()
+    assert "sandboxes_unfiltered" not in sandboxed.log or probe_sandbox().unfiltered
+    sandboxed.end(signal.SIGINT)
+    sandboxed.settings["sandbox_seccomp"] = "false"
+    sandboxed.start()
+    assert 'sandboxes_unfiltered reason="sandbox_seccomp is off"' in sandboxed.log

@@ -10,7 +10,7 @@ import pytest
 from cogyard.domain.guesses import OF_CLIENT, OF_NAME, SECONDS, Attempt, Guesses, SignIns
 from cogyard.domain.names import RESERVED, model_name_problem, split_model, username_problem
 from cogyard.domain.paging import Window
-from cogyard.domain.values import Account, Model, Visibility
+from cogyard.domain.values import Account, Hardware, Model, Visibility
 from cogyard.features.accounts.service import Accounts
 from cogyard.features.accounts.turns import Turns
 from cogyard.features.hardware.service import HardwareList
@@ -286,6 +286,15 @@ async def test_a_push_makes_a_private_model_of_ones_own(scene: Scene) -> None:
     assert refusals[0] == refusals[1]
     with pytest.raises(InvalidError):
         await scene.models.ensure_for_push(scene.ann, "ann", "No Good")
+
+
+async def test_a_push_makes_a_model_of_the_first_kind_of_machine(scene: Scene) -> None:
+    """Where the operator's list has no `cpu`, a model that says nothing gets the list's first."""
+    offered = (Hardware(sku="gpu-l4", name="L4"), Hardware(sku="small", name="Small"))
+    models = replace(scene.models, hardware=HardwareList(offered=offered))
+    assert (await models.ensure_for_push(scene.ann, "ann", "pushed")).hardware == "gpu-l4"
+    made = await models.create(scene.ann, "ann", "made", visibility="private")
+    assert made.hardware == "gpu-l4"
 
 
 async def test_what_a_version_may_be_called_by(scene: Scene) -> None:

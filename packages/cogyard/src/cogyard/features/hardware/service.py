@@ -19,6 +19,11 @@ class HardwareList:
         """Return what is offered."""
         return self.offered
 
+    @property
+    def default(self) -> str:
+        """What a model gets that names none: the first."""
+        return self.offered[0].sku
+
     def knows(self, sku: str) -> bool:
         """Whether there is such a kind."""
         return any(each.sku == sku for each in self.offered)

@@ -55,10 +55,10 @@ class Models:
         name: str,
         *,
         visibility: Visibility | str,
-        hardware: str = "cpu",
+        hardware: str | None = None,
         **texts: str | None,
     ) -> Model:
-        """Make a model. `texts` are its description and addresses.
+        """Make a model. `texts` are its description and addresses; without `hardware` it gets the operator's first.
 
         Raises ForbiddenError, InvalidError, ConflictError.
         """
@@ -68,6 +68,7 @@ class Models:
         account = caller if own else await self.accounts.by_username(owner)
         if account is None:
             raise NotFoundError(f"There is no account {owner}.")
+        hardware = self.hardware.default if hardware is None else hardware
         problems = [("name", problem)] if (problem := model_name_problem(name)) is not None else []
         problems += self._problems({"visibility": str(visibility), "hardware": hardware, **texts})
         _refuse(problems)
