@@ -36,6 +36,8 @@ class Exports:
     world: World = field(default_factory=World)
     _running: set[int] = field(default_factory=set)
     _buckets: dict[int, Bucket] = field(default_factory=dict)
+    _closing: set[asyncio.Task[None]] = field(default_factory=set)
+    """The loop holds its tasks weakly; nobody waits for these."""
 
     def begin(self, account: Account, *, images: bool = False) -> Export:
         """Return an account's export, to be read and closed. Raises ForbiddenError, BusyError."""
@@ -53,7 +55,7 @@ class Exports:
         self._count(account)
         self._running.add(account.id)
         pieces = self.archives.pieces(account, self.world.now(), images=images)
-        return Export(pieces, partial(self._running.discard, account.id))
+        return Export(pieces, partial(self._running.discard, account.id), self._closing)
 
     def _count(self, account: Account) -> None:
         taken = take(self._buckets.get(account.id), AN_HOUR, self.world.elapsed(), period=_HOUR)
@@ -71,8 +73,9 @@ class Exports:
 class Export:
     """One export on its way: iterate over its bytes once, and close it in the end, whatever happened."""
 
-    def __init__(self, pieces: Generator[bytes], ended: partial[None]) -> None:
+    def __init__(self, pieces: Generator[bytes], ended: partial[None], held: set[asyncio.Task[None]]) -> None:
         self._pieces = pieces
+        self._held = held
         self._ended = ended
         self._step: asyncio.Future[bytes | None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -94,8 +97,8 @@ class Export:
         """End it, in its own time: what is being read is read, and thrown away. May be called twice."""
         if self._closing is None:
             self._closing = asyncio.create_task(self._close())
-            _closing.add(self._closing)
-            self._closing.add_done_callback(_closing.discard)
+            self._held.add(self._closing)
+            self._closing.add_done_callback(self._held.discard)
 
     async def closed(self) -> Self:
         """Wait until nothing of it is left."""
@@ -111,7 +114,3 @@ class Export:
             await asyncio.to_thread(self._pieces.close)
         finally:
             self._ended()
-
-
-#: The loop holds its tasks weakly; nobody waits for these.
-_closing: set[asyncio.Task[None]] = set()
