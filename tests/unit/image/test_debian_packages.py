@@ -256,6 +256,16 @@ def test_a_script_that_does_something_is_named(line: str) -> None:
         assert effects.unknown == line
 
 
+def test_an_alternative_below_lib_leaves_that_link_alone() -> None:
+    """A layer with a folder /lib would hide every library of the layers below, and the compiler finds none."""
+    script = b"#!/bin/sh\nupdate-alternatives --install /lib/cpp cpp /usr/bin/cpp 10\n"
+    with Tree() as tree:
+        finish.alternatives(tree, scripts.effects({"postinst": script}).alternatives)
+        found = layer_of(tree)
+    assert found["usr/lib/cpp"].linkname == "/etc/alternatives/cpp"
+    assert "lib" not in found
+
+
 def test_a_loop_over_names_makes_the_alternatives_of_each() -> None:
     """As ImageMagick's programs are offered; after the loop its name means nothing any more."""
     script = """#!/bin/sh

@@ -27,7 +27,7 @@ from cogyard.oci.layer import LayerSummary, LayerWriter
 from cogyard.oci.layout import ImageStore
 
 #: Changes when the same packages would make another tree.
-RECIPE = 6
+RECIPE = 7
 
 #: What a model's container has below its own packages: Python, a shell and small tools, certificates, an init.
 BASE_PACKAGES = (

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from cogyard.image.bases.debian import linker
+from cogyard.image.bases.debian.deb import merge
 from cogyard.image.bases.debian.scripts import Alternative
 from cogyard.image.bases.debian.tree import Tree
 
@@ -92,4 +93,5 @@ def alternatives(tree: Tree, found: Iterable[Alternative]) -> None:
             best[each.name] = each
     for name, each in sorted(best.items()):
         tree.link(f"etc/alternatives/{name}", each.path)
-        tree.link(each.link.lstrip("/"), f"/etc/alternatives/{name}")
+        # gcc's says /lib/cpp: a folder /lib in a layer would take the place of the link that /lib is.
+        tree.link(merge(each.link.lstrip("/")), f"/etc/alternatives/{name}")
