@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -113,12 +112,13 @@ def test_a_package_from_git_runs_here_and_goes_into_an_image(
     assert done.stdout == "first\n"
     machine = Machine(python=(sys.version_info[0], sys.version_info[1]), architecture="amd64", glibc=(2, 36))
     (selected,) = select(lock.text, machine)
-    # A shim of pyenv for a version that is not installed stands first, and there is a Python all the same.
+    # All that uv finds is a shim of pyenv for a version that is not installed; there is a Python all the same.
     shims = tmp_path / "shims"
     shims.mkdir()
     (shims / f"python{HERE}").write_text("#!/bin/sh\necho pyenv: command not found >&2\nexit 127\n")
     (shims / f"python{HERE}").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{shims}:{os.environ['PATH']}")
+    (shims / "git").symlink_to(shutil.which("git") or "")
+    monkeypatch.setenv("PATH", str(shims))
     with Downloader(tmp_path / "downloads") as downloader:
         for _ in range(2):  # the second time it is there already
             (wheel,) = fetch([selected], downloader, HERE, tmp_path / "built")
