@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cogyard.image.carried import Beside
     from cogyard.image.load import Loaded
     from cogyard.oci.layout import ImageStore, StoredImage
+    from cogyard.oci.reference import Reference
 
 weights_option: Decorator = click.option(
     "--no-weights", "weights", flag_value=False, default=True, help="Leave the weights beside the image out."
@@ -55,7 +56,12 @@ def pull(*, image: str, platform: str | None) -> None:
     help="Stdout unless given.",
 )
 @weights_option
-def save(*, image: str, output: Path | None, weights: bool) -> None:
+@click.option(
+    "--platform",
+    metavar="OS/ARCH",
+    help="Of an image for several platforms, this one; this machine's unless given.",
+)
+def save(*, image: str, output: Path | None, weights: bool, platform: str | None) -> None:
     """Write an image as a tar that `cog load`, `docker load`, podman, skopeo and containerd read.
 
     It is a docker archive and an OCI layout at once. Weights that come beside the image are in it, and what is attached
@@ -65,7 +71,7 @@ def save(*, image: str, output: Path | None, weights: bool) -> None:
     from cogyard.oci.reference import Reference
 
     store = local_store()
-    found = store.image(Reference.parse(image))
+    found = _chosen(store, Reference.parse(image), platform)
     if output is not None:
         write(store, found, output, weights=weights)
         return
@@ -75,6 +81,22 @@ def save(*, image: str, output: Path | None, weights: bool) -> None:
         )
     _write(store, found, sys.stdout.buffer, weights=weights)
     sys.stdout.buffer.flush()
+
+
+def _chosen(store: ImageStore, reference: Reference, platform: str | None) -> StoredImage:
+    """Return the image for a platform; say so where it is one of several that nobody chose from."""
+    there = {f"{each.config.os}/{each.config.architecture}": each for each in store.images(reference)}
+    names = " and ".join(there)
+    if platform is not None and platform not in there:
+        raise MisuseError(f"{reference.familiar} is not there for {platform}", hint=f"It is for {names}.")
+    found = there[platform] if platform is not None else store.image(reference)
+    if platform is None and len(there) > 1:
+        own = f"{found.config.os}/{found.config.architecture}"
+        Console().warn(
+            f"{reference.familiar} is for {names}; the file gets {own}",
+            "--platform names another, a push sends all.",
+        )
+    return found
 
 
 def write(store: ImageStore, image: StoredImage, output: Path, *, weights: bool = True) -> None:
