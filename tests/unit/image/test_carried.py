@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 from cogyard.image.archive import write_archive
 from cogyard.image.carried import Beside
@@ -187,6 +188,16 @@ def test_what_is_attached_stays_attached(ours: Machine, machine: Callable[[str],
     ((_, about),) = theirs.store.referrers(theirs.image.descriptor.digest)
     assert about.artifact_type == "text/x-note"
     assert theirs.store.read(about.layers[0].digest) == b"about"
+
+
+def test_what_is_attached_here_is_not_replaced(ours: Machine, machine: Callable[[str], Machine]) -> None:
+    """A file that somebody sends cannot change what is said about an image that is here."""
+    theirs, digest = machine("theirs"), ours.image.descriptor.digest
+    ((_, mine),) = ours.store.referrers(digest)
+    theirs.load(ours.saved())
+    theirs.store.attach(digest, [msgspec.structs.replace(mine, artifact_type="text/x-lie")])
+    ours.load(theirs.saved())
+    assert [manifest for _, manifest in ours.store.referrers(digest)] == [mine]
 
 
 def test_weights_that_are_not_here_are_not_saved_by_halves(ours: Machine) -> None:

@@ -23,8 +23,11 @@ MAX_DOCUMENT = 64 << 20
 async def pull_attached(client: RegistryClient, store: ImageStore, source: Reference, subject: str) -> None:
     """Keep the contents and the provenance that a registry lists for an image, attached to it as at its build.
 
+    What is attached to it here stays as it is.
     Raises RegistryError, InvalidDocumentError, and the store's errors.
     """
+    if store.referrers(subject):
+        return
     found = []
     for entry in await _listed(client, source, subject):
         manifest = await _manifest(client, source, entry, subject)

@@ -140,7 +140,9 @@ def _attach(store: ImageStore, contents: Contents, images: set[str]) -> None:
         document = _document(store, _blob(contents, entry), Manifest, what=f"the manifest {entry.digest}")
         for blob in [document.config, *document.layers]:
             _blob(contents, blob)
-        if document.subject is not None and document.subject.digest in images:
+        # What is attached here already was not brought by whoever wrote this file.
+        known = document.subject is not None and store.referrers(document.subject.digest)
+        if document.subject is not None and document.subject.digest in images and not known:
             about.setdefault(document.subject.digest, []).append(document)
     for subject, manifests in about.items():
         store.attach(subject, manifests)
