@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-#: Drivers that hold each container to a size by themselves.
-_LIMITING = frozenset({"btrfs", "zfs", "devicemapper"})
+#: Drivers that hold what a container writes to a size by themselves. Not so btrfs, whose size has the whole image in it
+#: (a container of an image larger than that is refused), nor devicemapper, which takes none below its own ten GB.
+_LIMITING = frozenset({"zfs"})
 #: overlay2 does so where its file system counts by project: XFS, mounted with one of these.
 _COUNTING = frozenset({"pquota", "prjquota"})
 
