@@ -114,8 +114,8 @@ def said(done: subprocess.CompletedProcess[str], *words: str, status: int) -> No
         (["build", "--openapi-schema", "none.json"], CONFIG, ["none.json"], 2),
         (
             ["build", "--base", "assemble"],
-            CONFIG.replace("3.11", "3.12"),
-            ["3.12", "3.11 or 3.13 or 3.14"],
+            CONFIG.replace("3.11", "3.15"),
+            ["3.15", "3.10 or 3.11 or 3.12 or 3.13 or 3.14"],
             1,
         ),
         (["push"], CONFIG, ["HOST/OWNER/NAME"], 2),
