@@ -141,6 +141,23 @@ def test_a_damaged_database_is_refused_and_the_backup_takes_its_place(small: tup
     assert (aside / "cogyard.db").read_bytes() == bytes(content)
 
 
+@pytest.mark.parametrize("left", [b"", None], ids=["emptied", "gone"])
+def test_a_database_that_was_lost_is_not_begun_anew(small: tuple[DataDir, Path], left: bytes | None) -> None:
+    """A platform that has run does not come up as if it were new, without accounts; its backup brings all back."""
+    folder, backup = small
+    folder.secret.write_text("what the first start makes, once there is a database")
+    for name in ("", "-wal", "-shm"):
+        Path(f"{folder.database}{name}").unlink(missing_ok=True)
+    if left is not None:
+        folder.database.write_bytes(left)
+    refused = _cogyard("up", "--data-dir", folder.root, "--port", "0")
+    assert refused.returncode == 1
+    assert "though a platform has run" in refused.stderr
+    assert "cogyard restore BACKUP --replace" in refused.stderr
+    assert _cogyard("restore", backup, "--data-dir", folder.root, "--replace").returncode == 0
+    assert "ada" in _cogyard("account", "list", "--data-dir", folder.root).stdout
+
+
 def test_a_backup_that_is_not_whole_is_refused_before_anything_is_touched(
     small: tuple[DataDir, Path], tmp_path: Path
 ) -> None:

@@ -286,15 +286,18 @@ async def test_trainings_in_both_ways() -> None:
     second = await client.trainings.async_create(
         model=("me", "it"), version=VERSION, input={"a": 1}, destination=("me", "tuned")
     )
-    assert second.id == first.id
+    third = await client.trainings.async_create("me/it", VERSION, {"a": 1}, destination="me/tuned")
+    assert third.id == second.id == first.id
     bodies = [json.loads(request.content) for request in script.requests]
-    assert bodies == [{"input": {"a": 1}, "destination": "me/tuned"}] * 2
+    assert bodies == [{"input": {"a": 1}, "destination": "me/tuned"}] * 3
     assert client.trainings.list().results[0].destination == "me/tuned"
     assert client.trainings.get("p1").id == "p1"
     stopped = await client.trainings.async_cancel("p1")
     assert (stopped.status, stopped.destination) == ("canceled", None)
     with pytest.raises(ValueError, match="owner/name:version"):
         client.trainings.create("me/it", {}, "me/tuned")
+    with pytest.raises(TypeError, match="in this order"):
+        await client.trainings.async_create(f"me/it:{VERSION}", {"a": 1})
 
 
 def test_models_are_changed_and_predictions_deleted() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from cogyard.compose.datadir import DataDir, PlatformRunningError, is_held, read_holder
 from cogyard.store.connection import connect
 from cogyard.store.database import Database
-from cogyard.store.errors import DiskFullError, translated
+from cogyard.store.errors import RESTORE, CorruptDatabaseError, DiskFullError, translated
 from cogyard.store.migrations import Migration, Prepare, pending, released
 from cogyard.store.snapshot import copy_of
 
@@ -24,6 +24,7 @@ KEPT = 3
 
 def open_database(folder: DataDir) -> Database:
     """Open the database of a folder that we hold; what must be migrated is copied before."""
+    _refuse_loss(folder)
     return Database.open(folder.database, prepare=partial(_keep_copy, folder))
 
 
@@ -66,6 +67,19 @@ def _keep_copy(folder: DataDir, connection: sqlite3.Connection, missing: tuple[M
         old.unlink()
     names = ", ".join(f"{one.number:04}_{one.name}" for one in missing)
     _log.info("database_upgrading", extra={"copy": str(copy), "migrations": names})
+
+
+def _refuse_loss(folder: DataDir) -> None:
+    """Refuse to begin anew where a platform was: its database is gone, or nothing is left in it."""
+    # The secret is made after the database, so a first start that was killed in between is not meant.
+    there = folder.database.stat().st_size > 0 if folder.database.is_file() else False
+    if there or not folder.secret.is_file():
+        return
+    raise CorruptDatabaseError(
+        f"The database {folder.database} is {'empty' if folder.database.is_file() else 'gone'}, though a platform "
+        f"has run on {folder.root}.",
+        hint=f"{RESTORE} To begin anew without what was in it, name another folder with --data-dir.",
+    )
 
 
 def _refuse(folder: DataDir, _connection: sqlite3.Connection, _missing: tuple[Migration, ...]) -> None:
