@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from cog.lazy_dataclass import dataclass
 
 from cogyard.cli.builders import builder_option, means_of, secret_option
 from cogyard.cli.console import Console, Step

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.cli.console import Console
 from cogyard.project import Project, ProjectError, find_root, load_project

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.environment.cuda import CUDNN, TELLING
 from cogyard.environment.reasons import canonical

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.environment import accelerate, pylock, uv
 from cogyard.environment.asked import Asked

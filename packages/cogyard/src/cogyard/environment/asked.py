@@ -7,11 +7,10 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.environment.uv import redacted
 from cogyard.environment.wish import Wish

@@ -8,11 +8,10 @@ then has the very bytes that a resolution for that platform gives.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.environment import pylock
 from cogyard.environment.lock import Lock, LockInvalidError

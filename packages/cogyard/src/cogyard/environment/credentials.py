@@ -7,12 +7,10 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.environment.asked import Asked
 

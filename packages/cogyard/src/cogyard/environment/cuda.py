@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-
-from cog.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 from cogyard.environment.frameworks import Row, built_for, pinned
 from cogyard.environment.reasons import Reasons

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-
-from cog.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 from cogyard.environment.reasons import canonical
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import unquote, urlsplit
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.environment.credentials import Credentials
 from cogyard.environment.errors import PreparingError

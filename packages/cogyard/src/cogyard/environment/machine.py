@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from cog.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:  # its import takes 30 ms, and most commands find a lock that is narrowed already
     from packaging.markers import Environment

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
-
-from cog.lazy_dataclass import dataclass
+from dataclasses import dataclass, field
 
 _WHEEL = re.compile(r"(?:^|/)(?P<name>[A-Za-z0-9._]+)-[^-/]+-[^/]*[.](?:whl|tar[.]gz|zip)(?:[ ;]|$)")
 _COMMENT = re.compile(r"^\s+#\s?(?P<text>.*)$")

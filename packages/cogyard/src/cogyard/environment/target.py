@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import platform as machines
-
-from cog.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 from cogyard.environment.errors import UnresolvableError
 from cogyard.environment.machine import MACHINES, Machine

@@ -6,10 +6,9 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-from cog.lazy_dataclass import dataclass
 
 Progress = Callable[[str], None]
 """Told one line of text whenever there is something to say."""

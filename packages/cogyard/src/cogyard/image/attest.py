@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from cog.lazy_dataclass import dataclass
 
 from cogyard.image.wheels.selected import Selected
 from cogyard.oci.descriptor import MANIFEST, Descriptor

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from cog.lazy_dataclass import dataclass
 
 from cogyard import environment
 from cogyard.image.assemble import describe_config, image_config, image_manifest

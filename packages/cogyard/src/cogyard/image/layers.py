@@ -6,11 +6,11 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from cog.lazy_dataclass import dataclass
 
 from cogyard.environment import cache as kept
 from cogyard.environment.python import any_python

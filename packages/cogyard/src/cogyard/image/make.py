@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.image.bases.base import Base
 from cogyard.image.download import Downloader, Login, nobody

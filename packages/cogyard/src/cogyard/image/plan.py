@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-
-from cog.lazy_dataclass import dataclass
+from dataclasses import dataclass, replace
 
 from cogyard.image.bases.base import Base
 from cogyard.image.bases.debian.releases import RELEASES

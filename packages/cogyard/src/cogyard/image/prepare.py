@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard import environment
 from cogyard.environment import installed

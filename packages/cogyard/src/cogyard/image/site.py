@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.image.progress import Progress, Silent
 from cogyard.oci.layout import ImageStore

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import dataclasses
 import re
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
-from cog.lazy_dataclass import dataclass
 
 from cogyard.oci.errors import NotARegistryError
 

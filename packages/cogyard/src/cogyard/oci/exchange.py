@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.oci.joined import Joined
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
-
-from cog.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

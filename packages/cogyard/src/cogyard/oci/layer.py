@@ -17,9 +17,9 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Protocol
 
-from cog.lazy_dataclass import dataclass
 from isal import isal_zlib
 
 BLOCK = 512

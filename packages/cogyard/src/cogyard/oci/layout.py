@@ -14,12 +14,11 @@ import platform as machines
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
-from cog.lazy_dataclass import dataclass
 
 from cogyard.oci import descriptor as media
 from cogyard.oci import digest as digests

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
-from cog.lazy_dataclass import dataclass
 
 _MOST = 16 << 10
 

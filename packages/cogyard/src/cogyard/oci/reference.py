@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-
-from cog.lazy_dataclass import dataclass
+from dataclasses import dataclass, replace
 
 from cogyard.oci import digest as digests
 from cogyard.oci.errors import InvalidDigestError, InvalidReferenceError

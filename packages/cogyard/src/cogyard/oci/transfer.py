@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 import msgspec
-from cog.lazy_dataclass import dataclass
 
 from cogyard.oci import flows
 from cogyard.oci.authorization import Scope

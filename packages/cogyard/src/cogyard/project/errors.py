@@ -8,9 +8,7 @@ CogyardError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-
-from cog.lazy_dataclass import dataclass
+from dataclasses import dataclass, replace
 
 from cogyard.errors import CogyardError
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.project.document import shorten
 from cogyard.project.errors import Problem, ProjectError

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
-
-from cog.lazy_dataclass import dataclass
 
 MINIMUM_PYTHON = (3, 10)
 NEWEST_PYTHON = (3, 14)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import yaml
-from cog.lazy_dataclass import dataclass
 
 from cogyard.oci.errors import InvalidReferenceError
 from cogyard.oci.reference import Reference

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from cog.lazy_dataclass import dataclass
 
 from cogyard.project import references
 from cogyard.project.document import compose, shorten

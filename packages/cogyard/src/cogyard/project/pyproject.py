@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.project.document import decode, shorten
 from cogyard.project.errors import Problem, ProjectError

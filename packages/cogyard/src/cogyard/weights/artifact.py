@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import msgspec
-from cog.lazy_dataclass import dataclass
 
 from cogyard.oci import digest as digests
 from cogyard.oci.descriptor import LAYER, LAYER_GZIP, LAYER_ZSTD, MANIFEST, Descriptor, Platform

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
-from cog.lazy_dataclass import dataclass
 
 from cogyard.project.values import Weights
 from cogyard.weights.artifact import Artifact, WeightFile, WeightLayer

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.project.values import Weights
 from cogyard.weights.errors import SourceError

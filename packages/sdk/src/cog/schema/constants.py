@@ -6,9 +6,9 @@ import ast
 import operator
 import pathlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from cog.lazy_dataclass import dataclass
 from cog.schema.source_module import External, Local, Meaning, Module
 
 #: Nothing longer is worth writing into a schema, and a build must not be kept busy by `range(10**9)`.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from cog.input import MISSING
-from cog.lazy_dataclass import dataclass
 from cog.schema.types import IteratorType, Type
 
 

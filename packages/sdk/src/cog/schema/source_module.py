@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import dataclasses
 import os
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Union
 
 from cog.errors import SchemaError
-from cog.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True)

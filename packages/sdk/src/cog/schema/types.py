@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Union
 
-from cog.lazy_dataclass import dataclass
 from cog.schema.texts import NAMES
 
 

@@ -6,8 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-
-from cog.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 from cogyard.image.errors import BuildNotPossibleError
 from cogyard.project import RunCommand

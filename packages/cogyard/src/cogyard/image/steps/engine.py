@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.image.errors import BuildNotPossibleError
 from cogyard.image.steps.dockerfile import Steps, check_mounts

@@ -11,10 +11,9 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.image.errors import HostilePackageError
 from cogyard.image.wheels.layout import Layout

@@ -8,10 +8,9 @@ import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-
-from cog.lazy_dataclass import dataclass
 
 from cogyard.environment import cache as kept
 from cogyard.errors import CogyardError

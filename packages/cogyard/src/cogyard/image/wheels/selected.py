@@ -5,10 +5,10 @@ Selecting takes packaging, whose import costs more than everything else that a b
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from cog.lazy_dataclass import dataclass
 
 from cogyard.environment import cache as kept
 from cogyard.environment.machine import Machine
