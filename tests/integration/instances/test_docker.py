@@ -162,6 +162,12 @@ async def _runtime(client: Client, folder: Path, *images: TestImage, **more: Any
     return DockerRuntime(options, TestVersions(*images), _BLOBS, gates, weights)
 
 
+def _below(folder: Path, name: str) -> Path:
+    made = folder / name
+    made.mkdir()
+    return made
+
+
 async def _keep(lease: str, url: str) -> str:
     content = base64.b64decode(url.partition(",")[2])
     return f"kept:{lease}:{content.decode()}"
@@ -319,7 +325,7 @@ async def test_an_image_is_taken_back(client: Client, tmp_path: Path) -> None:
     """From whoever gave it, not from another platform that shares the engine; given again, it runs again."""
     image = _image("hello")
     ours, theirs = (DockerImages(client=client, mark=mark_of(tmp_path / name)) for name in ("ours", "theirs"))
-    runtime, other = [await _runtime(client, tmp_path / name, image) for name in ("ours", "theirs")]
+    runtime, other = [await _runtime(client, _below(tmp_path, name), image) for name in ("ours", "theirs")]
     await runtime.prepare(image.version)
     async with _live(other, image) as server:
         assert ours.given() == theirs.given() == frozenset({image.version})

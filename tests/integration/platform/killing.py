@@ -33,9 +33,17 @@ RUNTIMES = [
     pytest.param("sandbox", marks=pytest.mark.xdist_group("platform")),
     pytest.param("docker", marks=[pytest.mark.xdist_group("docker"), pytest.mark.docker]),
 ]
+#: Kills of a run that asks for no number. An engine's take so long that it gets fewer.
+_USUAL = {"process": 8, "sandbox": 5, "docker": 3}
 #: How long an instance may take to come, before something else is killed in its place.
 _PATIENCE = 15.0
 TERMINAL = frozenset({"succeeded", "failed", "canceled", "aborted"})
+
+
+def kills_with(runtime: str) -> int:
+    """Return how many kills a run with this runtime is to have: as COGYARD_KILLS says, else a few."""
+    return int(os.environ.get("COGYARD_KILLS", _USUAL[runtime]))
+
 
 #: One client: asks again and again, cancels one in twenty, watches one in twenty for a moment and goes away.
 CLIENT = """

@@ -19,11 +19,18 @@ from cogyard.testing.whole_images import make_whole_image
 
 from tests.docker import Docker
 from tests.integration.platform.conftest import PYTHON, source_of
-from tests.integration.platform.killing import RUNTIMES, Clients, judge, kill_one, receiving, until_settled
+from tests.integration.platform.killing import (
+    RUNTIMES,
+    Clients,
+    judge,
+    kill_one,
+    kills_with,
+    receiving,
+    until_settled,
+)
 from tests.integration.platform.leftovers import leftovers
 from tests.live import free_port
 
-KILLS = int(os.environ.get("COGYARD_KILLS", "10"))
 CLIENTS = 3
 SOURCE = source_of(
     "for part in ('a', 'b', 'c'):\n    time.sleep(0.004)\n    yield f'{text}{part}'",
@@ -31,7 +38,7 @@ SOURCE = source_of(
     output="ConcatenateIterator[str]",
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400 + 30 * KILLS)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400 + 30 * int(os.environ.get("COGYARD_KILLS", "8")))]
 
 
 def _image(runtime: str) -> TestImage:
@@ -46,6 +53,7 @@ def test_nothing_is_lost_and_nothing_ends_twice(
 
     Once the platform has stopped, nothing of any instance is left on the machine.
     """
+    kills = kills_with(runtime)
     seed = int(os.environ.get("COGYARD_KILLS_SEED") or random.randrange(10**6))  # noqa: S311 - as below
     chance = random.Random(seed)  # noqa: S311 - a test's own chance
     stopped.settings |= {
@@ -63,19 +71,19 @@ def test_nothing_is_lost_and_nothing_ends_twice(
         try:
             for _ in range(CLIENTS):
                 clients.begin()
-            while sum(killed.values()) < KILLS:
+            while sum(killed.values()) < kills:
                 time.sleep(chance.uniform(0.1, 1.5))
                 what = kill_one(stopped, clients, chance)
                 killed[what] = killed.get(what, 0) + (what != "nobody")
             # On a busy machine clients come to little between two kills.
-            stopped.wait_for(lambda: len(clients.accepted()) > 3 * KILLS)
+            stopped.wait_for(lambda: len(clients.accepted()) > 3 * kills)
         finally:
             clients.stop()
         # An instance that was killed many times in a row is started again after a pause; a restart forgets it.
         stopped.end(9)
         stopped.start()
         killed["platform"] = killed.get("platform", 0) + 1
-        assert until_settled(stopped.data.database, patience=120 + 2 * KILLS), (seed, stopped.log[-4000:])
+        assert until_settled(stopped.data.database, patience=120 + 2 * kills), (seed, stopped.log[-4000:])
         stopped.end(signal.SIGINT)
         left = leftovers(stopped, temporary, engine)
         verdict = judge(
@@ -92,7 +100,7 @@ def test_nothing_is_lost_and_nothing_ends_twice(
     assert not verdict.wrong, (seed, verdict.wrong)
     assert not verdict.doubled, (seed, verdict.doubled)
     assert len(verdict.untold) == warm, (seed, verdict.untold)
-    assert verdict.accepted > 3 * KILLS, (seed, verdict.summary())
+    assert verdict.accepted > 3 * kills, (seed, verdict.summary())
     # A model server's own death fails what it ran, one at a time here; the platform's deaths fail nothing. What has not
     # run fails only when an instance was killed three times in a row before it was ready, or its worker in setup().
     assert verdict.ran <= killed.get("instance", 0), (seed, killed, verdict.reasons)
