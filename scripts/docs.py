@@ -19,7 +19,7 @@ GENERATED = {
     "docs/reference/cli.md": "cogyard.cli.reference:page",
     "docs/reference/cog-yaml.md": "cogyard.project.reference:page",
     "docs/reference/lifecycle.md": "cog_server.lifecycle_page:render",
-    "docs/reference/settings.md": "cogyard.compose.settings:reference",
+    "docs/reference/settings.md": "cogyard.compose.settings_page:reference",
     "spec/cog-yaml.schema.json": "cogyard.project.reference:schema_text",
 }
 TWINS = {"README.md": "README.zh-CN.md", "docs/tutorial.md": "docs/zh/tutorial.md"}

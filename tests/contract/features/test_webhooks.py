@@ -33,10 +33,10 @@ from cogyard.store.database import Database
 from cogyard.store.endpoints import SqlEndpoints
 from cogyard.store.outbox import SqlDeliveryLog, SqlOutbox, SqlWaitingLetters
 from cogyard.store.predictions import SqlPredictions
+from cogyard.testing.accounts import MemoryAccounts
 from cogyard.testing.endpoints import MemoryEndpoints
 from cogyard.testing.outbox import MemoryDeliveryLog, MemoryOutbox
 from cogyard.testing.predictions import MemoryPredictions
-from cogyard.testing.stores import MemoryAccounts
 
 pytestmark = pytest.mark.anyio
 VERSION = "a" * 64

@@ -34,15 +34,17 @@ from cogyard.store.organizations import SqlOrganizations
 from cogyard.store.predictions import SqlPredictions
 from cogyard.store.removing import SqlRemovals
 from cogyard.store.retention import SqlRetention
+from cogyard.testing.accounts import MemoryAccounts
 from cogyard.testing.collections import MemoryCollections
 from cogyard.testing.deployments import MemoryDeployments
 from cogyard.testing.endpoints import MemoryEndpoints
 from cogyard.testing.examples import MemoryExamples
+from cogyard.testing.files import MemoryFiles
 from cogyard.testing.limits import MemoryLimits
+from cogyard.testing.models import MemoryModels
 from cogyard.testing.organizations import MemoryOrganizations
 from cogyard.testing.predictions import MemoryPredictions
 from cogyard.testing.retention import MemoryRetention
-from cogyard.testing.stores import MemoryAccounts, MemoryFiles, MemoryModels
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123456, UTC)
 

@@ -16,10 +16,11 @@ from cogyard.features.models.ports import NewModel
 from cogyard.oci import descriptor as media
 from cogyard.oci.manifest import Index, encode
 from cogyard.registry.manifests import parse_manifest
+from cogyard.testing.accounts import MemoryAccounts
 from cogyard.testing.blobs import MemoryBlobs
 from cogyard.testing.images import TestImage, make_image
+from cogyard.testing.models import MemoryModels
 from cogyard.testing.registry import MemoryRepositories
-from cogyard.testing.stores import MemoryAccounts, MemoryModels
 from cogyard.testing.weights import declared, import_weights
 from cogyard.weights.artifact import Artifact, expected, read_artifact
 

@@ -13,7 +13,8 @@ from cogyard.engine import EngineError
 from cogyard.features.accounts.ports import NewAccount
 from cogyard.features.models.ports import NewModel
 from cogyard.instances.quiet import Quiet
-from cogyard.testing.stores import MemoryAccounts, MemoryModels
+from cogyard.testing.accounts import MemoryAccounts
+from cogyard.testing.models import MemoryModels
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 11, 26, tzinfo=UTC)

@@ -11,7 +11,7 @@ from cogyard.domain.guesses import OF_NAME, Attempt
 from cogyard.features.accounts.service import Accounts
 from cogyard.features.services import Services
 from cogyard.http.errors import BusyError
-from cogyard.testing.stores import MemoryAccounts
+from cogyard.testing.accounts import MemoryAccounts
 
 pytestmark = pytest.mark.anyio
 HERE = "192.0.2.7"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cogyard.compose.settings import FIELDS, Settings, SettingsError, load, misspelt_variables, reference
+from cogyard.compose.settings import FIELDS, Settings, SettingsError, load, misspelt_variables
+from cogyard.compose.settings_page import reference
 
 ROOT = Path(__file__).parents[3]
 

@@ -15,8 +15,8 @@ from cogyard.features.organizations.ports import Member, Standing
 from cogyard.features.organizations.service import MOST_OWNED, Organizations
 from cogyard.features.world import World
 from cogyard.http.errors import ApiError, ConflictError, ForbiddenError, InvalidError, NotFoundError
+from cogyard.testing.accounts import MemoryAccounts
 from cogyard.testing.organizations import MemoryOrganizations
-from cogyard.testing.stores import MemoryAccounts
 
 pytestmark = pytest.mark.anyio
 

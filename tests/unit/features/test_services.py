@@ -19,7 +19,8 @@ from cogyard.features.models.service import Models
 from cogyard.features.versions.service import NoVersionError, Versions
 from cogyard.features.world import World
 from cogyard.http.errors import BusyError, ConflictError, ForbiddenError, InvalidError, NotFoundError
-from cogyard.testing.stores import MemoryAccounts, MemoryModels
+from cogyard.testing.accounts import MemoryAccounts
+from cogyard.testing.models import MemoryModels
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cog_server.checks import MAX_PROBLEMS
 from cog_server.errors import InputInvalidError, Problem
 from cog_server.inputs.prepare import FilePlace
-from cog_server.validation import MAX_PROBLEMS, InputSchema
+from cog_server.validation import InputSchema
 from hypothesis import given
 from hypothesis import strategies as st
 

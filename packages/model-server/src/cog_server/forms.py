@@ -13,9 +13,10 @@ from urllib.parse import parse_qsl
 import msgspec
 import pybase64
 
+from cog_server.checks import Found
 from cog_server.errors import RequestError
 from cog_server.names import media_type_of
-from cog_server.validation import Found, InputSchema
+from cog_server.validation import InputSchema
 
 MOST_PARTS = 1000
 MOST_HEADER = 8192

@@ -12,11 +12,12 @@ import msgspec
 
 from cog_server import ids, origin
 from cog_server.asked import Asked
+from cog_server.checks import shown
 from cog_server.errors import InputInvalidError, Problem, RequestError
 from cog_server.formats import is_of_form
 from cog_server.inputs.cuts import SMALLEST, Cut, Cuts
 from cog_server.inputs.prepare import FilePlace
-from cog_server.validation import InputSchema, shown
+from cog_server.validation import InputSchema
 from cog_server.webhooks import EVENTS
 
 MAX_DEPTH = 200

@@ -19,10 +19,11 @@ from cogyard.compose.datadir import DataDir
 from cogyard.compose.gates import UnixGates
 from cogyard.compose.given import GivenImages
 from cogyard.compose.keeping import KeptOutputs
+from cogyard.compose.machine import instance_memory, machine
 from cogyard.compose.parts import Kept, make_work
 from cogyard.compose.registry import PushedImages
 from cogyard.compose.runtimes import Choice, Offer, choose
-from cogyard.compose.settings import Settings, SettingsError, instance_memory, machine
+from cogyard.compose.settings import Settings, SettingsError
 from cogyard.compose.skus import too_large
 from cogyard.engine import Client, EngineError, find
 from cogyard.features.services import Services

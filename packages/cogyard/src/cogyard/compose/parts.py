@@ -14,6 +14,7 @@ from cogyard.blobs.local import LocalBlobs
 from cogyard.blobs.uploads import LocalUploads
 from cogyard.compose.archives import AccountArchives
 from cogyard.compose.datadir import DataDir
+from cogyard.compose.machine import machine
 from cogyard.compose.metrics import Metrics
 from cogyard.compose.registry import (
     AccountIdentity,
@@ -22,7 +23,7 @@ from cogyard.compose.registry import (
     VersionPins,
     VersionsFromPushes,
 )
-from cogyard.compose.settings import Settings, machine
+from cogyard.compose.settings import Settings
 from cogyard.compose.trainings import TrainedVersions
 from cogyard.compose.upgrade import open_database
 from cogyard.domain.autoscale import Limits, Scale

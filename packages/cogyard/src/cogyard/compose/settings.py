@@ -6,7 +6,6 @@ Every field is documented where it is declared; docs/reference/settings.md is ma
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import tomllib
@@ -15,20 +14,28 @@ from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from cogyard.compose.machine import default_max_instances
+from cogyard.compose.setting_values import (
+    Network,
+    one_of,
+    parse_address,
+    parse_folders,
+    parse_hosts,
+    parse_networks,
+    parse_path,
+    parse_seconds,
+    parse_secret,
+    parse_text,
+    parse_truth,
+    whole,
+)
 from cogyard.compose.skus import Sku, parse_skus
-from cogyard.domain.capacity import Resources
 from cogyard.errors import CogyardError
-from cogyard.instances.gpus import SPEC_FOLDERS, Gpus
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from cogyard.instances.gpus import SPEC_FOLDERS
 
 #: Every setting is also an environment variable with this prefix.
 PREFIX = "COGYARD_"
-
-_MEMORY_PER_INSTANCE = 2 << 30
-_OWN_MEMORY = 512 << 20
 
 
 class SettingsError(CogyardError):
@@ -44,144 +51,6 @@ def default_data_dir() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "cogyard"
 
 
-def default_max_instances() -> int:
-    """Return how many instances this machine holds by default: two a core, 2 GiB of memory each, at least two."""
-    return max(2, min(2 * (os.cpu_count() or 1), _machine_memory() // _MEMORY_PER_INSTANCE))
-
-
-def instance_memory(instances: int) -> int:
-    """Return the bytes of memory that each of so many instances may have, with some left for the platform."""
-    return machine().memory // instances
-
-
-def machine(gpus: Gpus | None = None) -> Resources:
-    """Return what this machine has to give out: all but a part of the memory, which is the platform's."""
-    whole = _machine_memory()
-    # The nodes may not be made yet, where nothing has used a GPU since the machine was started.
-    known = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
-    count = len(gpus.numbers) if gpus is not None else 0
-    return Resources(
-        cpus=float(os.cpu_count() or 1), memory=whole - min(_OWN_MEMORY, whole // 4), gpus=count or known
-    )
-
-
-def _machine_memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return 4 * _MEMORY_PER_INSTANCE
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("must be a text")
-    return value.strip()
-
-
-def _secret(value: Any) -> str:
-    text = _text(value)
-    if not re.fullmatch(r"[!-~]{16,200}", text):
-        raise ValueError("must be 16 to 200 characters of ASCII without spaces")
-    return text
-
-
-def _whole(low: int, high: int) -> Callable[[Any], int]:
-    def parse(value: Any) -> int:
-        if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,15}", str(value)):
-            raise ValueError("must be a whole number")
-        if not low <= int(value) <= high:
-            raise ValueError(f"must be from {low} to {high}")
-        return int(value)
-
-    return parse
-
-
-def _seconds(value: Any) -> float:
-    try:
-        number = float(value) if not isinstance(value, bool) else -1.0
-    except (TypeError, ValueError):
-        number = -1.0
-    if not 0 < number <= 10 * 365 * 86400:
-        raise ValueError("must be a number of seconds above 0")
-    return number
-
-
-def _truth(value: Any) -> bool:
-    known = {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "on": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "off": False,
-    }
-    if str(value).lower() not in known:
-        raise ValueError("must be true or false")
-    return known[str(value).lower()]
-
-
-def _path(value: Any) -> Path:
-    text = os.fspath(value) if isinstance(value, str | os.PathLike) else ""
-    if not text:
-        raise ValueError("must be a path")
-    return Path(text).expanduser().absolute()
-
-
-def _one_of(*words: str) -> Callable[[Any], str]:
-    def parse(value: Any) -> str:
-        if value not in words:
-            raise ValueError(f"must be one of {', '.join(words)}")
-        return str(value)
-
-    return parse
-
-
-def _address(value: Any) -> str:
-    parts = urlsplit(_text(value))
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("must be an address such as https://models.example.com")
-    if "@" in parts.netloc:
-        raise ValueError("must not hold a user name or password: it begins every address that is given out")
-    if parts.path not in {"", "/"}:
-        raise ValueError("must not have a path: the platform answers at the root of a host")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _folders(value: Any) -> tuple[Path, ...]:
-    words = value.split(os.pathsep) if isinstance(value, str) else value
-    if not isinstance(words, list | tuple):
-        raise ValueError("must be a list of folders")  # noqa: TRY004 - as every other problem of a value
-    return tuple(_path(word) for word in words if str(word).strip())
-
-
-def _hosts(value: Any) -> tuple[str, ...]:
-    words = value.split(",") if isinstance(value, str) else value
-    if not isinstance(words, list | tuple):
-        raise ValueError("must be a list of host:port")  # noqa: TRY004 - as every other problem of a value
-    hosts = tuple(str(word).strip() for word in words if str(word).strip())
-    for host in hosts:
-        if not re.fullmatch(r"[A-Za-z0-9.\-]+(:[0-9]{1,5})?|\[[0-9a-fA-F:]+\](:[0-9]{1,5})?", host):
-            raise ValueError(f"must be a list of host:port; {host!r:.60} is not one")
-    return hosts
-
-
-def _networks(value: Any) -> tuple[Network, ...]:
-    words = value.split(",") if isinstance(value, str) else value
-    if not isinstance(words, list | tuple):
-        raise ValueError("must be a list of addresses")  # noqa: TRY004 - as every other problem of a value
-    found: list[Network] = []
-    for word in (str(word).strip() for word in words):
-        try:
-            found.append(ipaddress.ip_network(word, strict=False))
-        except ValueError:
-            raise ValueError(
-                f"must be a list of addresses or networks such as 10.0.0.0/8; {word!r:.60} is none"
-            ) from None
-    return tuple(found)
-
-
 def _setting(parse: Callable[[Any], Any], text: str, **default: Any) -> Any:
     return field(metadata={"parse": parse, "help": text}, **default)
 
@@ -191,68 +60,70 @@ class Settings:
     """The platform's settings, all checked."""
 
     data_dir: Path = _setting(
-        _path, "The folder that holds everything: database, images, files.", default_factory=default_data_dir
+        parse_path,
+        "The folder that holds everything: database, images, files.",
+        default_factory=default_data_dir,
     )
     host: str = _setting(
-        _text,
+        parse_text,
         "The address to listen on. `0.0.0.0` makes the platform reachable from elsewhere.",
         default="127.0.0.1",
     )
-    port: int = _setting(_whole(0, 65535), "The port to listen on; 0 takes a free one.", default=8000)
+    port: int = _setting(whole(0, 65535), "The port to listen on; 0 takes a free one.", default=8000)
     public_url: str | None = _setting(
-        _address,
+        parse_address,
         "How others reach the platform, when a proxy or another name stands before it.",
         default=None,
     )
     trusted_proxies: tuple[Network, ...] = _setting(
-        _networks,
+        parse_networks,
         "Addresses or networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed, such as"
         " `127.0.0.1`; a list, or with commas. From anyone else these headers are dropped.",
         default=(),
     )
     tls_cert: Path | None = _setting(
-        _path,
+        parse_path,
         "A PEM file with the certificate and those above it: the platform then answers by https alone."
         " Read again when it changes.",
         default=None,
     )
     tls_key: Path | None = _setting(
-        _path, "A PEM file with the certificate's private key, without a passphrase.", default=None
+        parse_path, "A PEM file with the certificate's private key, without a passphrase.", default=None
     )
     runtime: str = _setting(
-        _one_of("auto", "sandbox", "docker", "process"),
+        one_of("auto", "sandbox", "docker", "process"),
         "How instances run. `auto` is the most isolated one that this machine has. `sandbox`: the version's image in "
         "namespaces made by bubblewrap, without a network. `docker`: as a container without a network. `process`: as "
         "your own user, for your own models: it isolates nothing.",
         default="auto",
     )
     sandbox_network: bool = _setting(
-        _truth,
+        parse_truth,
         "Let models that ask for it (`COGYARD_NETWORK=1` in `environment` of cog.yaml) use this machine's network from "
         "their sandbox or container. They then reach what this machine reaches, the platform's own port among it.",
         default=False,
     )
     sandbox_seccomp: bool = _setting(
-        _truth,
+        parse_truth,
         "Refuse models in sandboxes the system calls that no model needs and kernels are attacked by: mounts, "
         "namespaces, tracing, keys, BPF, io_uring and their like. 32-bit programs do not run then. Off only for a "
         "model that needs such a call.",
         default=True,
     )
     cdi_spec_dirs: tuple[Path, ...] = _setting(
-        _folders,
+        parse_folders,
         "Folders with specs of the Container Device Interface, a list, or with colons: they say what a GPU needs "
         "inside of a sandbox. Without a spec the driver's nodes and libraries are looked for.",
         default=SPEC_FOLDERS,
     )
     docker_gpus: str | None = _setting(
-        _text,
+        parse_text,
         "GPUs for containers of the `docker` runtime where no `hardware` is listed, as `docker run --gpus` takes them: "
         "`all`, `2`, `device=0`. With a list each instance gets its own kind's.",
         default=None,
     )
     sandbox_scratch: int = _setting(
-        _whole(0, 1 << 45),
+        whole(0, 1 << 45),
         "Bytes that one instance may write in its sandbox, where they are kept in memory, or container, where they are "
         "on disk; at most its memory. A container that writes more is ended, unless Docker's storage holds it to that. "
         "0: half of its memory.",
@@ -267,90 +138,92 @@ class Settings:
         default=(),
     )
     max_instances: int = _setting(
-        _whole(1, 10_000),
+        whole(1, 10_000),
         "How many instances may live at once. By default two a core, with 2 GiB of memory for each.",
         default_factory=default_max_instances,
     )
     max_trainings: int = _setting(
-        _whole(1, 10_000),
+        whole(1, 10_000),
         "How many trainings of one version may run at once, each in an instance of its own. One instance is left for"
         " others.",
         default=2,
     )
     idle_timeout: float = _setting(
-        _seconds, "Seconds after which an instance without work is stopped.", default=300.0
+        parse_seconds, "Seconds after which an instance without work is stopped.", default=300.0
     )
-    setup_timeout: float = _setting(_seconds, "Seconds that a model's setup() may take.", default=600.0)
+    setup_timeout: float = _setting(parse_seconds, "Seconds that a model's setup() may take.", default=600.0)
     drain_timeout: float = _setting(
-        _seconds, "Seconds that running predictions get to finish when the platform is stopped.", default=30.0
+        parse_seconds,
+        "Seconds that running predictions get to finish when the platform is stopped.",
+        default=30.0,
     )
     input_hosts: tuple[str, ...] = _setting(
-        _hosts,
+        parse_hosts,
         "Private `host:port` addresses that inputs may name, besides the platform's own; a list, or with commas.",
         default=(),
     )
-    webhook_http: bool = _setting(_truth, "Call webhooks at `http://` addresses too.", default=False)
+    webhook_http: bool = _setting(parse_truth, "Call webhooks at `http://` addresses too.", default=False)
     webhook_private: bool = _setting(
-        _truth, "Call webhooks at addresses of this machine and its network too.", default=False
+        parse_truth, "Call webhooks at addresses of this machine and its network too.", default=False
     )
     keep_predictions: float | None = _setting(
-        _seconds,
+        parse_seconds,
         "Seconds after which inputs, outputs, logs and files of ended predictions are removed; examples stay."
         " Without it they are kept until they are deleted. Accounts, models and deployments can have their own"
         " (`cogyard retention`), which win.",
         default=None,
     )
     max_file: int = _setting(
-        _whole(1, 1 << 40), "The largest file that may be uploaded, in bytes.", default=100 << 20
+        whole(1, 1 << 40), "The largest file that may be uploaded, in bytes.", default=100 << 20
     )
     max_layer: int = _setting(
-        _whole(1, 1 << 40), "The largest layer that may be pushed, in bytes.", default=100 << 30
+        whole(1, 1 << 40), "The largest layer that may be pushed, in bytes.", default=100 << 30
     )
     registry_quota: int | None = _setting(
-        _whole(1, 1 << 50),
+        whole(1, 1 << 50),
         "The most that the images of one account may hold, in bytes; a layer of several images counts once.",
         default=None,
     )
     keep_unused_layers: float = _setting(
-        _seconds,
+        parse_seconds,
         "Layers that no image uses are removed this many seconds after they were last wanted; an hour at least.",
         default=86400.0,
     )
     metrics_token: str | None = _setting(
-        _secret,
+        parse_secret,
         "What opens `/metrics` for a collector, as `Authorization: Bearer …`; 16 characters or more. Administrators'"
         " own tokens open it too.",
         default=None,
     )
     traces: bool = _setting(
-        _truth,
+        parse_truth,
         "Send a span for each request and prediction by OpenTelemetry, where `OTEL_EXPORTER_OTLP_ENDPOINT` and its"
         " other variables say. Needs `cogyard[tracing]`.",
         default=False,
     )
-    audit_days: int = _setting(_whole(1, 36500), "Days that the audit log keeps who did what.", default=400)
+    audit_days: int = _setting(whole(1, 36500), "Days that the audit log keeps who did what.", default=400)
     log_level: str = _setting(
-        _one_of("debug", "info", "warning", "error"), "What is logged, to stderr.", default="info"
+        one_of("debug", "info", "warning", "error"), "What is logged, to stderr.", default="info"
     )
     log_format: str = _setting(
-        _one_of("text", "json"), "One line for people, or one JSON object, for each event.", default="text"
+        one_of("text", "json"), "One line for people, or one JSON object, for each event.", default="text"
     )
     organizations: str = _setting(
-        _one_of("anyone", "administrators"),
+        one_of("anyone", "administrators"),
         "Who may make organizations: limits count for each account, so whoever makes many has as many limits.",
         default="anyone",
     )
     rate_creates: int | None = _setting(
-        _whole(1, 1_000_000),
+        whole(1, 1_000_000),
         "How many predictions and trainings an account may ask for in a minute; no limit without it.",
         default=None,
     )
     rate_requests: int | None = _setting(
-        _whole(1, 1_000_000),
+        whole(1, 1_000_000),
         "How many other requests an account may send in a minute; no limit without it.",
         default=None,
     )
-    access_log: bool = _setting(_truth, "Log every request.", default=False)
+    access_log: bool = _setting(parse_truth, "Log every request.", default=False)
 
 
 #: Settings whose values are never shown.
@@ -403,36 +276,6 @@ def misspelt_variables(environ: Mapping[str, str]) -> list[str]:
     unknown = [name for name in sorted(environ) if name.startswith(PREFIX) and name not in known]
     close = {name: get_close_matches(name, known, n=1, cutoff=0.85) for name in unknown}
     return [f"{name} is not a setting. Did you mean {found[0]}?" for name, found in close.items() if found]
-
-
-def reference() -> str:
-    """Return the reference page, in Markdown."""
-    lines = [
-        "# Settings of the platform",
-        "",
-        "Made from `cogyard.compose.settings`. Each can be given to `cogyard up` as an argument (`--data-dir`), as an",
-        'environment variable (`COGYARD_DATA_DIR`), or in a TOML file (`data_dir = "…"`) named by `--config` or',
-        "`COGYARD_CONFIG`. Arguments win over the environment, the environment over the file. Unknown keys are",
-        "refused.",
-        "",
-    ]
-    for name, one in FIELDS.items():
-        default = _shown_default(name, one)
-        lines += [f"## {name}", "", one.metadata["help"], "", f"Default: {default}", ""]
-    return "\n".join(lines)
-
-
-def _shown_default(name: str, one: Field[Any]) -> str:
-    computed = {
-        "data_dir": "`cogyard` in the user's data folder, `~/.local/share` unless `XDG_DATA_HOME` is set",
-        "max_instances": "from this machine's cores and memory",
-    }
-    if name in computed:
-        return computed[name]
-    value = one.default
-    if value is None or value == ():
-        return "none"
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def _text_of(file: Path) -> str:

@@ -8,7 +8,8 @@ from datetime import datetime
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.values import Model
 from cogyard.features.collections.ports import Collection
-from cogyard.testing.stores import MemoryModels, sliced
+from cogyard.testing.models import MemoryModels
+from cogyard.testing.paging import sliced
 
 
 @dataclass

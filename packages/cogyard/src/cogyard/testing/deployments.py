@@ -18,8 +18,9 @@ from cogyard.features.deployments.ports import (
     VersionGoneError,
 )
 from cogyard.features.models.policy import may_see
+from cogyard.testing.models import MemoryModels
+from cogyard.testing.paging import sliced
 from cogyard.testing.predictions import MemoryPredictions
-from cogyard.testing.stores import MemoryModels, sliced
 
 
 @dataclass

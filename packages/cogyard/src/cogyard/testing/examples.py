@@ -8,8 +8,8 @@ from datetime import datetime
 
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.values import Prediction
+from cogyard.testing.paging import sliced
 from cogyard.testing.predictions import MemoryPredictions
-from cogyard.testing.stores import sliced
 
 
 @dataclass

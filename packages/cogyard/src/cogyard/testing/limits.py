@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cogyard.features.limits.ports import ModelLimits
+from cogyard.testing.models import MemoryModels
 from cogyard.testing.predictions import MemoryPredictions
-from cogyard.testing.stores import MemoryModels
 
 
 @dataclass

@@ -8,7 +8,7 @@ from cogyard.domain.roles import Role
 from cogyard.domain.values import Account
 from cogyard.features.accounts.ports import NewAccount
 from cogyard.features.organizations.ports import Belonging, Decide, Member, Standing
-from cogyard.testing.stores import MemoryAccounts
+from cogyard.testing.accounts import MemoryAccounts
 
 
 @dataclass

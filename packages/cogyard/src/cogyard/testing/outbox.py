@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from cogyard.domain.paging import Slice, Window
 from cogyard.features.predictions.ports import Message
 from cogyard.features.webhooks.ports import Delivery, Letter
+from cogyard.testing.paging import sliced
 from cogyard.testing.predictions import MemoryPredictions
-from cogyard.testing.stores import sliced
 
 
 @dataclass

@@ -10,8 +10,8 @@ from cogyard.domain.retention import Keep, Scope, Setting, Subject
 from cogyard.features.retention.ports import Held, Place
 from cogyard.testing.deployments import MemoryDeployments
 from cogyard.testing.examples import MemoryExamples
+from cogyard.testing.models import MemoryModels
 from cogyard.testing.predictions import MemoryPredictions
-from cogyard.testing.stores import MemoryModels
 
 
 @dataclass
