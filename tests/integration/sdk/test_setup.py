@@ -111,7 +111,7 @@ def test_weights_are_fetched(start: Any, weights_url: str, kind: str, found: str
 
 
 def test_weights_may_be_text_a_path_or_missing(start: Any) -> None:
-    """A str gets COG_WEIGHTS as it is, a Path the local file, an optional one None when there are none."""
+    """A str gets COG_WEIGHTS as it is, a Path the local file; there are none where nobody gave any."""
     text = start(WEIGHTS.format(kind="str", default="", found="weights"), env={"COG_WEIGHTS": "https://x/y"})
     text.ready()
     assert text.output(1) == "https://x/y"
@@ -123,15 +123,16 @@ def test_weights_may_be_text_a_path_or_missing(start: Any) -> None:
     none = start(WEIGHTS.format(kind="Optional[Path]", default="", found="str(weights)"))
     none.ready()
     assert none.output(1) == "None"
+    undeclared = start(WEIGHTS.format(kind="Path", default="", found="str(weights)"))
+    undeclared.ready()
+    assert undeclared.output(1) == "None"
     default = start(WEIGHTS.format(kind="Path", default=" = None", found="str(weights)"))
     default.ready()
     assert default.output(1) == "None"
 
 
 def test_weights_that_cant_be_had_fail_setup(start: Any, weights_url: str) -> None:
-    """Needed weights that nobody gave, or that can't be fetched, are a clear setup error."""
-    missing = start(WEIGHTS.format(kind="Path", default="", found="str(weights)"))
-    assert "set COG_WEIGHTS" in missing.receive()[2]["error"]
+    """Weights that can't be fetched are a clear setup error."""
     gone = start(
         WEIGHTS.format(kind="Path", default="", found="str(weights)"),
         env={"COG_WEIGHTS": f"{weights_url}.gone"},

@@ -87,6 +87,44 @@ def test_a_decorated_async_generator_keeps_its_traits(project: Path) -> None:
     assert Model(load("predict.py:Plain", str(project)), environ={}).is_async is False
 
 
+FEWER = """
+import functools, inspect
+import cog
+
+def without(function, name):
+    def wrapper(self, **options):
+        return function(self, **{name: None}, **options)
+    functools.update_wrapper(wrapper, function)
+    said = inspect.signature(function)
+    kept = [each for each in said.parameters.values() if each.name != name]
+    wrapper.__signature__ = said.replace(parameters=kept)
+    return functools.partialmethod(wrapper)
+
+class Predictor:
+    def predict(self, n: int = cog.Input(default=2), hidden: str = cog.Input(default="x")) -> str:
+        return f"{n} {hidden}"
+    predict = without(predict, "hidden")
+
+class Fixed:
+    def ask(self, n: int, much: int) -> str:
+        return f"{n} {much}"
+    predict = functools.partialmethod(ask, much=7)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "output"), [("Predictor", ["n"], "3 None"), ("Fixed", ["n", "much"], "3 7")]
+)
+def test_a_partial_method_predicts(project: Path, name: str, inputs: list[str], output: str) -> None:
+    """functools.partialmethod, with which models take inputs away, has the signature that inspect gives it."""
+    (project / "predict.py").write_text(FEWER)
+    model = Model(load(f"predict.py:{name}", str(project)), environ={})
+    assert model.schema_error is None
+    assert model.signature is not None
+    assert [parameter.name for parameter in model.signature.parameters] == inputs
+    assert model.function(**model.arguments({"n": 3})) == output
+
+
 def test_the_loaded_module_is_the_one_others_import(project: Path) -> None:
     """`import predict` elsewhere in the project gives the module that is running."""
     loaded = load("predict.py:Plain", str(project))

@@ -1,14 +1,13 @@
 """What `import cog` offers, what it costs, and what the small types do."""
 
-from __future__ import annotations
-
 import json
 import pickle
 import subprocess
 import sys
+import typing
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional, Union
 
 import cog
 import pytest
@@ -63,6 +62,27 @@ def test_old_module_names_still_lead_there() -> None:
 
     assert (CogPath, File, Secret, Input) == (cog.Path, cog.File, cog.Secret, cog.Input)
     assert (BasePredictor, ConcatenateIterator) == (cog.BasePredictor, cog.ConcatenateIterator)
+
+
+def test_names_are_where_older_cogs_had_them() -> None:
+    """Models of Cog 0.10 to 0.16 import from modules that Cog itself has no more."""
+    from cog.base_predictor import BasePredictor
+    from cog.coder import dataclass_coder, json_coder, pydantic_coder, set_coder
+    from cog.server.exceptions import CancelationException
+    from cog.server.scope import current_scope, emit_metric
+    from cog.types import ExperimentalFeatureWarning
+
+    assert (BasePredictor, current_scope) == (cog.BasePredictor, cog.current_scope)
+    assert (CancelationException, emit_metric) == (cog.CancelationException, cog.emit_metric)
+    assert ExperimentalFeatureWarning is cog.ExperimentalFeatureWarning
+    assert {dataclass_coder, json_coder, pydantic_coder, set_coder} == {None}
+
+
+def test_a_predictor_logs(capfd: pytest.CaptureFixture[str]) -> None:
+    """self.log() prints to stderr, or to stdout where that is asked for, as in Cog's first async releases."""
+    cog.BasePredictor().log("seed", 3)
+    cog.BasePredictor().log("done", source="stdout")
+    assert capfd.readouterr() == ("done\n", "seed 3\n")
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -161,6 +181,47 @@ def test_base_model_is_made_by_name() -> None:
         wrong("a")
     with pytest.raises(TypeError):
         wrong()
+
+
+def test_what_may_be_none_may_be_left_out_of_a_base_model() -> None:
+    """A field whose annotation allows None needs no value, evaluated or as text; others do."""
+
+    class Output(cog.BaseModel):
+        score: Optional[float]  # noqa: UP045 - what older models write
+        file: "cog.Path | None"
+        text: Union[str, None] = cog.Input(description="What was read")  # noqa: UP007
+        later: "typing.Optional[str]"  # noqa: UP045
+        dict: Any = 1
+
+    made: Any = Output  # type checkers want a value, as they did for pydantic's
+    assert made() == Output(score=None, file=None, text=None, later=None, dict=1)
+    assert made(dict=2).dict == 2
+
+    class Needed(cog.BaseModel):
+        anything: Any
+        names: "list[str | None]"
+
+    with pytest.raises(TypeError, match="2 required"):
+        Needed()  # type: ignore[call-arg]
+
+
+def test_a_base_model_has_what_models_call_of_pydantic() -> None:
+    """Dicts, and forward references resolved by hand, work as with the pydantic models that BaseModel once was."""
+
+    class Box(cog.BaseModel):
+        x: int
+
+    class Output(cog.BaseModel):
+        boxes: list[Box]
+        named: dict[str, Box]
+
+    loose: Any = Output
+    loose.update_forward_refs(Box=Box)
+    loose.model_rebuild()
+    value: Any = Output(boxes=[Box(x=1)], named={"a": Box(x=2)})
+    assert value.dict() == value.model_dump() == {"boxes": [{"x": 1}], "named": {"a": {"x": 2}}}
+    with pytest.raises(AttributeError, match="'Output' object has no attribute 'other'"):
+        value.other  # noqa: B018 - the access is the test
 
 
 def test_concurrent_wants_a_number() -> None:

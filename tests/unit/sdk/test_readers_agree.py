@@ -43,6 +43,7 @@ class Box:
 
 class Doc(BaseModel):
     title: str
+    note: Optional[str]
     boxes: list[Box] = []
 
 class Extra(TypedDict, total=False):

@@ -42,3 +42,7 @@ class Coder:
     def decode(self, value: dict[str, Any]) -> Any:
         """Return the value that `encode` wrote."""
         raise NotImplementedError
+
+
+#: Older Cog took these types only where one of these names was imported; here they are taken always.
+dataclass_coder = json_coder = pydantic_coder = set_coder = None

@@ -25,6 +25,12 @@ class _Base:
 
         record_metric(key, value, mode)
 
+    def log(self, *messages: object, source: str = "stderr") -> None:
+        """Print to the prediction's logs, as models written for Cog's first async releases do."""
+        import sys
+
+        print(*messages, file=sys.stdout if source == "stdout" else sys.stderr)
+
     @property
     def scope(self) -> Scope:
         """Return the running prediction's scope; see `cog.current_scope`."""

@@ -6,6 +6,7 @@ from cog.file import File, URLFile
 from cog.input import FieldInfo, Input
 from cog.path import Path, URLPath
 from cog.secret import Secret
+from cog.warnings import ExperimentalFeatureWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ else:
 __all__ = [
     "AsyncConcatenateIterator",
     "ConcatenateIterator",
+    "ExperimentalFeatureWarning",
     "FieldInfo",
     "File",
     "Input",

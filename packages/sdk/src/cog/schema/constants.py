@@ -305,7 +305,7 @@ def resolve(node: ast.expr, module: Module) -> Meaning:
     owner = resolve(node.value, module)
     if isinstance(owner, External):
         inner = module.project.module(f"{owner.dotted}.{node.attr}")
-        return inner or External(f"{owner.dotted}.{node.attr}")
+        return inner or External.named(f"{owner.dotted}.{node.attr}")
     if isinstance(owner, Module):
         return owner.meaning(node.attr)
     if isinstance(owner, Local) and isinstance(owner.node, ast.ClassDef):

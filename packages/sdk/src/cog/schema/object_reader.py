@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import Any
 
@@ -26,8 +27,7 @@ def find_function(obj: Any, *, train: bool = False) -> Any:
 def read_object(obj: Any, *, train: bool = False) -> Signature:
     """Read the signature of a class, an instance or a function. Raises SchemaError."""
     function = find_function(obj, train=train)
-    plain = inspect.unwrap(function)
-    plain = getattr(plain, "__func__", plain)
+    plain = written(function)
     code = getattr(plain, "__code__", None)
     try:
         return _read(function, plain, skip_self=isinstance(obj, type) and not _is_static(obj, function))
@@ -37,13 +37,23 @@ def read_object(obj: Any, *, train: bool = False) -> Signature:
         raise error.at(code.co_filename, code.co_firstlineno) from None
 
 
+def written(function: Any) -> Any:
+    """Return the function as the author wrote it, below decorators, partials and what binds it to an instance."""
+    while True:
+        inner = function.func if isinstance(function, functools.partial) else inspect.unwrap(function)
+        inner = getattr(inner, "__func__", inner)
+        if inner is function:
+            return function
+        function = inner
+
+
 def is_async(function: Any) -> bool:
     """Say whether a function is `async def`, be it a coroutine or a generator."""
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _is_static(cls: type, function: Any) -> bool:
-    found = inspect.getattr_static(cls, function.__name__, None)
+    found = inspect.getattr_static(cls, getattr(function, "__name__", ""), None)
     return isinstance(found, (staticmethod, classmethod))
 
 

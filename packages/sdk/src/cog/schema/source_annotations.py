@@ -71,13 +71,6 @@ _CONCATENATE = frozenset({"cog.ConcatenateIterator", "cog.AsyncConcatenateIterat
 _HOMES = {
     "typing_extensions": "typing",
     "collections.abc": "typing",
-    "cog.types": "cog",
-    "cog.path": "cog",
-    "cog.file": "cog",
-    "cog.secret": "cog",
-    "cog.opaque": "cog",
-    "cog.iterators": "cog",
-    "cog.model": "cog",
 }
 
 
@@ -270,6 +263,7 @@ class AnnotationReader:
 
     def _record(self, module: Module, node: ast.ClassDef) -> t.Type:
         fields: list[t.Field] = []
+        lenient = "cog.BaseModel" in outside(module, node)
         for scope, name, annotation, needed, nothing, description in record_fields(module, node):
             reader = AnnotationReader(scope, (*self._stack, node))
             mark = reader._name(annotation.value) if isinstance(annotation, ast.Subscript) else ""
@@ -278,6 +272,8 @@ class AnnotationReader:
                 kind = reader.read(annotation)
             except SchemaError as error:
                 raise error.within(f"{node.name}.{name}") from None
+            if lenient and isinstance(kind, t.OptionalType):
+                required = False  # as in BaseModel itself: what may be None may be left out
             fields.append(t.Field(name, t.optional(kind) if nothing else kind, required, description))
         return t.RecordType(node.name, tuple(fields))
 

@@ -17,6 +17,12 @@ class External:
 
     dotted: str
 
+    @classmethod
+    def named(cls, dotted: str) -> External:
+        """Return the thing under its usual name: `cog.types.Input`, where older Cog had it, is `cog.Input`."""
+        home, _, name = dotted.rpartition(".")
+        return cls(f"cog.{name}" if home.startswith("cog.") and _exports("cog", name) else dotted)
+
 
 @dataclass(frozen=True)
 class Local:
@@ -87,7 +93,7 @@ class Module:
             dotted = ".".join((*base, dotted) if dotted else base)
         module = self.project.module(dotted)
         if binding.name is None:
-            return module or External(dotted)
+            return module or External.named(dotted)
         if module is not None:
             found = module.meaning(binding.name, asked)
             if found is not None:
@@ -95,7 +101,7 @@ class Module:
         inner = self.project.module(f"{dotted}.{binding.name}" if dotted else binding.name)
         if inner is not None:
             return inner
-        return None if module is not None else External(f"{dotted}.{binding.name}")
+        return None if module is not None else External.named(f"{dotted}.{binding.name}")
 
     def error(self, node: ast.AST, problem: str, hint: str | None = None) -> SchemaError:
         """Return an error that names this file and the node's line."""

@@ -137,10 +137,7 @@ class _Reader:
     def _input(self, default: ast.expr) -> FieldInfo:
         """Return what a parameter's default says: a plain value, or a call of Input()."""
         call = isinstance(default, ast.Call) and resolve(default.func, self._module)
-        if not isinstance(default, ast.Call) or call not in (
-            External("cog.Input"),
-            External("cog.input.Input"),
-        ):
+        if not isinstance(default, ast.Call) or call != External("cog.Input"):
             return FieldInfo(default=self._value("default", default))
         said: dict[str, Any] = {}
         if default.args:
@@ -187,14 +184,11 @@ class _Reader:
         streaming, concurrency, batched = False, None, False
         for mark in self._node.decorator_list:
             meaning = resolve(mark.func if isinstance(mark, ast.Call) else mark, self._module)
-            if meaning in (External("cog.streaming"), External("cog.traits.streaming")):
+            if meaning == External("cog.streaming"):
                 streaming = True
-            elif meaning in (External("cog.batched"), External("cog.traits.batched")):
+            elif meaning == External("cog.batched"):
                 batched = True
-            elif isinstance(mark, ast.Call) and meaning in (
-                External("cog.concurrent"),
-                External("cog.traits.concurrent"),
-            ):
+            elif isinstance(mark, ast.Call) and meaning == External("cog.concurrent"):
                 values = [keyword.value for keyword in mark.keywords if keyword.arg == "max"]
                 concurrency = int(self._value("max", values[0])) if values else None
         return streaming, concurrency, batched

@@ -66,7 +66,7 @@ class Batch:
 
     def answer(self, called: Sequence[Item], result: Any, elapsed: float) -> None:
         """Give each item that was called its part of the result."""
-        name = self._model.function.__name__
+        name = self._model.name
         try:
             outputs = self._outputs(result, len(called), name)
         except OutputError as error:

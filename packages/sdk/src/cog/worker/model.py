@@ -11,7 +11,7 @@ from typing import Any
 from cog.coerce import Arguments, Encoder
 from cog.errors import CogError, LoadError, SchemaError
 from cog.schema import openapi, read_object, read_source
-from cog.schema.object_reader import find_function, is_async
+from cog.schema.object_reader import find_function, is_async, written
 from cog.schema.signature import Signature
 from cog.traits import BATCH, CONCURRENCY, STREAMING
 
@@ -31,6 +31,7 @@ class Model:
         "instance",
         "is_async",
         "iterator",
+        "name",
         "schema_error",
         "signature",
         "streaming",
@@ -51,7 +52,9 @@ class Model:
             self.signature = read_object(self.instance, train=train)
         except SchemaError as error:
             self.schema_error = str(error)
-        self.is_async = is_async(inspect.unwrap(self.function))
+        plain = written(self.function)
+        self.name: str = plain.__name__
+        self.is_async = is_async(plain)
         self.generator = inspect.isgeneratorfunction(self.function) or inspect.isasyncgenfunction(
             self.function
         )
@@ -61,7 +64,7 @@ class Model:
         )
         self._opened = self.arguments.opened if isinstance(self.arguments, Arguments) else ()
         self.iterator = self.generator if signature is None else signature.iterator
-        self.encoder = Encoder(None if signature is None else signature.output, name=self.function.__name__)
+        self.encoder = Encoder(None if signature is None else signature.output, name=self.name)
         self.streaming = bool(getattr(self.function, STREAMING, False))
         self.concurrency = self._concurrency(environ)
         #: The size and the seconds of a batch, or None for one prediction at a time.

@@ -30,10 +30,7 @@ def weights_argument(setup: Callable[..., Any], environ: Mapping[str, str]) -> d
     kind = read_annotation(hint)
     source = environ.get("COG_WEIGHTS") or (FOLDER if os.path.exists(FOLDER) else None)
     if source is None:
-        if named["weights"].default is inspect.Parameter.empty and not isinstance(kind, t.OptionalType):
-            raise LoadError(
-                "setup() needs weights: set COG_WEIGHTS to an address or a path, or make the parameter optional"
-            )
+        # None also where the type does not say so: models ask `if weights:`, and Cog never refused them.
         return {} if named["weights"].default is not inspect.Parameter.empty else {"weights": None}
     return {"weights": _open(source, t.unwrap(kind))}
 
