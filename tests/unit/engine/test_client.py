@@ -96,13 +96,13 @@ def test_values_of_variables_are_not_on_the_command_line() -> None:
     settings = Settings(
         image="me/model", env={"TOKEN": "secret"}, gpus="all", publish="127.0.0.1:0", command=["python"]
     )
-    words = settings.arguments("cog-1")
+    words = settings.arguments("cog-1", "docker")
     assert "secret" not in " ".join(words)
     assert words[words.index("-e") + 1] == "TOKEN"
     assert words[words.index("-p") + 1] == "127.0.0.1::5000"
     assert words[words.index("--gpus") + 1] == "all"
     assert words[-2:] == ["me/model", "python"]
-    fixed = Settings(image="x", publish="[::1]:8393").arguments("n")
+    fixed = Settings(image="x", publish="[::1]:8393").arguments("n", "docker")
     assert fixed[fixed.index("-p") + 1] == "[::1]:8393:5000"
 
 
@@ -135,8 +135,8 @@ def test_on_the_machine_s_network_the_server_listens_where_it_would_be_published
     direct = settings.on_host_network(lambda _host: 0)
     assert (direct.direct, direct.publish) == ("127.0.0.1:8393", None)
     assert direct.env == {"A": "1", "HOST": "127.0.0.1", "PORT": "8393"}
-    assert "-p" not in direct.arguments("n")
-    assert direct.arguments("n")[-4:] == ["x", "serve", "--host", "127.0.0.1"]
+    assert "-p" not in direct.arguments("n", "docker")
+    assert direct.arguments("n", "docker")[-4:] == ["x", "serve", "--host", "127.0.0.1"]
     any_port = Settings(image="x", publish="127.0.0.1:0").on_host_network(lambda _host: 4321)
     assert (any_port.direct, any_port.env["PORT"]) == ("127.0.0.1:4321", "4321")
     assert Settings(image="x", publish="[::1]:80").on_host_network(lambda _host: 0).direct == "[::1]:80"

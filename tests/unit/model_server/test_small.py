@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cog_server import webhooks
 from cog_server.echo import Echo
+from cog_server.errors import StartError
 from cog_server.folders import Folders
 from cog_server.recording import MAX_METRICS, record
 from cog_server.statistics import Statistics
@@ -110,6 +111,13 @@ def test_webhook_retries_grow_and_stop_growing() -> None:
         True,
         True,
     ]
+
+
+def test_without_a_place_for_folders_the_server_says_so(tmp_path: Path) -> None:
+    """As in a container with a read-only root: an error with a way out, no traceback."""
+    with pytest.raises(StartError, match="no folder for the files of predictions") as caught:
+        Folders(tmp_path / "not there")
+    assert "--tmpfs /tmp" in str(caught.value.hint)
 
 
 def test_untouched_folders_are_used_again_and_others_removed(tmp_path: Path) -> None:

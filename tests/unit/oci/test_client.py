@@ -16,6 +16,7 @@ from cogyard.oci.digest import of
 from cogyard.oci.errors import (
     DigestMismatchError,
     NotARegistryError,
+    RegistryDeniedError,
     RegistryFailedError,
     RegistryRefusedError,
     RegistryUnreachableError,
@@ -202,6 +203,19 @@ async def test_no_answer_names_the_host_and_what_to_check(caplog: pytest.LogCapt
         assert len(client.waits) == 1  # type: ignore[attr-defined] # set by connect()
     assert "a.b" in caught.value.message
     assert caplog.messages[0].startswith("The registry a.b cannot be reached: ")
+
+
+@pytest.mark.parametrize(
+    ("detail", "hint"), [({"held": 5, "quota": 9}, None), ({"name": "me/m"}, "under your own account")]
+)
+async def test_no_room_is_not_told_as_the_wrong_account(detail: dict[str, object], hint: str | None) -> None:
+    """Pushing to a name under one's own account does not help who has filled it."""
+    answer = {"errors": [{"code": "DENIED", "message": "No.", "detail": detail}]}
+    async with connect(lambda _: httpx2.Response(403, json=answer)) as client:
+        with pytest.raises(RegistryDeniedError) as caught:
+            await client.run(lambda: flows.push_blob("me/m", BLOB, DATA), SCOPE)
+    assert (hint is None) == (caught.value.hint is None)
+    assert hint is None or hint in str(caught.value.hint)
 
 
 async def test_a_page_is_not_a_registry() -> None:

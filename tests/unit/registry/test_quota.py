@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
@@ -117,3 +118,35 @@ async def test_another_owner_s_layer_counts_for_who_mounts_it(
     params = {"mount": digest_of(bytes(600)), "from": "alice/public"}
     answer = await client.post("/v2/bob/a/blobs/uploads/", auth=BOB, params=params)
     assert refusal(answer)[:2] == (403, "DENIED")
+
+
+async def test_what_did_not_become_an_image_is_told_and_comes_free(
+    client: httpx2.AsyncClient, behind: Surroundings
+) -> None:
+    """Somebody who was refused has nothing to delete then; an hour later no push can go on with it."""
+    await push_blob(client, "alice/a", bytes(600), auth=ALICE)
+    answer = await push_blob(client, "alice/a", b"x" * 500, auth=ALICE)
+    message = answer.json()["errors"][0]["message"]
+    assert "hold 600 of the 1000 bytes they may hold, and 500 more were to come." in message
+    assert "600 are of pushes that did not end" in message
+    behind.repositories.clock = lambda: datetime.now(UTC) - timedelta(minutes=61)
+    await behind.repositories.renew_blob("alice/a", digest_of(bytes(600)))
+    assert (await push_blob(client, "alice/b", b"x" * 500, auth=ALICE)).status_code == 201
+    assert await behind.repositories.blob_size("alice/a", digest_of(bytes(600))) is None
+
+
+async def test_uploads_side_by_side_leave_no_blob_that_is_nobodys(
+    client: httpx2.AsyncClient, behind: Surroundings
+) -> None:
+    """Each had room when it began and together they have none: what is refused is dropped, bytes and all."""
+    begun = [await client.post("/v2/alice/a/blobs/uploads/", auth=ALICE) for _ in range(2)]
+    first, second = (each.headers["location"] for each in begun)
+    for where, size in ((first, 500), (second, 450)):
+        await client.patch(where, auth=ALICE, content=bytes(size))
+    await behind.repositories.link_blob("alice/b", digest_of(b"elsewhere"), 100)
+    answer = await client.put(first, auth=ALICE, params={"digest": digest_of(bytes(500))})
+    assert refusal(answer) == (403, "DENIED", {"held": 1050, "quota": QUOTA})
+    assert digest_of(bytes(500)) not in behind.blobs.content
+    assert (await client.get(first, auth=ALICE)).status_code == 404
+    answer = await client.put(second, auth=ALICE, params={"digest": digest_of(bytes(450))})
+    assert answer.status_code == 201

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cog_server.errors import StartError
+
 _KEPT = 64
 _SURE_SECONDS = 1.0
 """How long a folder that was there is not looked for again; cleaners of old files are not that quick."""
@@ -24,7 +26,7 @@ class Folders:
     """The folders of one server, below one private folder of its own."""
 
     def __init__(self, parent: Path | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self.root = Path(tempfile.mkdtemp(prefix="cogyard-", dir=parent))
+        self.root = _root(parent)
         self._count = 0
         self._clock = clock
         self._free: list[tuple[str, float]] = []
@@ -71,3 +73,13 @@ class Folders:
             with contextlib.suppress(OSError):
                 Path(folder).chmod(0o700)
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def _root(parent: Path | None) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="cogyard-", dir=parent))
+    except OSError as error:  # a read-only container, a full disk
+        raise StartError(
+            f"no folder for the files of predictions can be made: {error.strerror or error}",
+            hint="TMPDIR names where; a container with a read-only root needs one, such as `--tmpfs /tmp`.",
+        ) from error

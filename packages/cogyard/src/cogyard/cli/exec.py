@@ -118,6 +118,7 @@ def _contained(
 
     from cogyard.cli.contained import build_into, required
     from cogyard.cli.prepare import open_project
+    from cogyard.engine.gpus import gpu_words
     from cogyard.image.build import default_name
 
     client = required(choice)
@@ -134,8 +135,7 @@ def _contained(
     line += ["--volume", f"{project.root}:/src", "--workdir", (Path("/src") / inside).as_posix()]
     for port in ports:
         line += ["--publish", _published(port)]
-    if gpus is not None:
-        line += ["--gpus", gpus]
+    line += gpu_words(client.name, gpus)
     for name in given:
         line += ["--env", name]
     done = subprocess.run([*line, image, *words], env={**os.environ, **given}, check=False)

@@ -85,7 +85,8 @@ engine: Decorator = click.option(
 gpus: Decorator = click.option(
     "--gpus",
     metavar="GPUS",
-    help="The GPUs of the container, as Docker takes them: all, 2, or device=0. Processes see every GPU there is.",
+    help="The GPUs of the container, as Docker takes them: all, 2, or device=0; 0 is none. Processes see every GPU "
+    "there is.",
 )
 
 replicate_token: Decorator = click.option(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from cogyard.engine.client import Client
 from cogyard.engine.errors import ContainerError, EngineError
+from cogyard.engine.gpus import gpu_hint, gpu_words
 
 #: Receives what the container writes: `stdout` or `stderr`, and text.
 OnText = Callable[[str, str], None]
@@ -23,8 +24,9 @@ OnText = Callable[[str, str], None]
 PORT = 5000
 #: Seconds a container has to end by itself.
 GRACE = 5
-#: The engine's own failure to run a container, by the exit status its client ends with.
+#: The engine's own failure to run a container, by the exit status its client ends with; podman also ends with 126.
 _NOT_RUN = 125
+_NOT_STARTED = 126
 _LOOK_AGAIN = 0.1
 #: Marks our containers, for whoever finds one after we were killed.
 LABEL = "run.cog.command"
@@ -62,14 +64,13 @@ class Settings:
             command=self.host_command or self.command,
         )
 
-    def arguments(self, name: str) -> list[str]:
-        """Return the words after `docker`. Values of variables are not among them: other users can see those."""
+    def arguments(self, name: str, engine: str) -> list[str]:
+        """Return the words after the engine's command; values of variables are not among them: others can see those."""
         words = ["run", "--rm", "--name", name, "--label", f"{LABEL}=1"]
         if self.publish is not None:
             host, _, port = self.publish.rpartition(":")
             words += ["-p", f"{host}:{'' if port == '0' else port}:{PORT}"]
-        if self.gpus is not None:
-            words += ["--gpus", self.gpus]
+        words += gpu_words(engine, self.gpus)
         for variable in self.env:
             words += ["-e", variable]
         return [*words, *self.options, self.image, *self.command]
@@ -95,9 +96,9 @@ class Container:
         name: str,
         process: asyncio.subprocess.Process,
         on_text: OnText,
-        direct: str | None = None,
+        settings: Settings,
     ) -> None:
-        self._direct = direct
+        self._settings = settings
         self._client = client
         self._process = process
         self._on_text = on_text
@@ -119,7 +120,7 @@ class Container:
         try:
             process = await asyncio.create_subprocess_exec(
                 str(client.program),
-                *settings.arguments(name),
+                *settings.arguments(name, client.name),
                 env={**os.environ, **settings.env},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -128,7 +129,7 @@ class Container:
             )
         except OSError as error:
             raise EngineError(f"{client.program} cannot be run: {error.strerror}") from error
-        container = cls(client, name, process, on_text, settings.direct)
+        container = cls(client, name, process, on_text, settings)
         try:
             yield container
         finally:
@@ -148,8 +149,8 @@ class Container:
 
         Raises ContainerError when the container ends before.
         """
-        if self._direct is not None:
-            return f"http://{self._direct}"
+        if self._settings.direct is not None:
+            return f"http://{self._settings.direct}"
         while True:
             self.check()
             done = await asyncio.to_thread(self._client.call, "port", self.name, f"{PORT}/tcp")
@@ -164,9 +165,13 @@ class Container:
         if status is None:
             return
         # What it said has been passed on as it came.
-        if status == _NOT_RUN:
+        gpus, engine = self._settings.gpus, self._client.name
+        wanted = bool(gpu_words(engine, gpus)) and status in {_NOT_RUN, _NOT_STARTED}
+        if wanted or status == _NOT_RUN:
+            with_gpus = f" with GPUs ({gpus})" if wanted else ""
             raise ContainerError(
-                f"{self._client.name} could not run the container; its own message stands above"
+                f"{engine} could not run the container{with_gpus}; its own message stands above",
+                hint=gpu_hint(engine) if wanted else None,
             )
         raise ContainerError(f"the container ended with exit status {status}; its last words stand above")
 

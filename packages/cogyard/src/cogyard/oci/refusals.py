@@ -25,6 +25,7 @@ _LACKING = "MANIFEST_BLOB_UNKNOWN"
 class _Error(msgspec.Struct):
     code: Any = None
     message: Any = None
+    detail: Any = None
 
 
 class _Errors(msgspec.Struct):
@@ -55,7 +56,7 @@ def refuse(answer: Answer, what: str, host: str, credential: Credential | None) 
     if answer.status == 403:
         raise RegistryDeniedError(
             f"the registry {host} does not allow this for {what}{words}",
-            hint="Push to a name under your own account, or ask its owner.",
+            hint=None if _is_quota(answer) else "Push to a name under your own account, or ask its owner.",
             status=403,
         )
     if answer.status == 404:
@@ -94,6 +95,11 @@ def _errors(answer: Answer) -> list[_Error]:
         return msgspec.json.decode(answer.body, type=_Errors).errors
     except (msgspec.MsgspecError, RecursionError):
         return []
+
+
+def _is_quota(answer: Answer) -> bool:
+    """Whether it is refused for want of room, of which the registry's own words say enough."""
+    return any(isinstance(each.detail, dict) and "quota" in each.detail for each in _errors(answer))
 
 
 def is_protocol(answer: Answer) -> bool:

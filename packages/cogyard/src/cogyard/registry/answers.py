@@ -67,7 +67,7 @@ def _of_blobs(error: blobs.BlobError) -> DistributionError:
 
 def error_response(request: Request, error: DistributionError) -> Response:
     """Write an error as the protocol wants it; a 401 always says how to log in."""
-    message = error.message if error.hint is None else f"{error.message} {error.hint}"
+    message = error.message if error.hint is None else f"{error.message.rstrip('.')}. {error.hint}"
     entry = {"code": error.code, "message": message}
     if error.detail is not None:
         entry["detail"] = error.detail

@@ -79,10 +79,15 @@ class DeniedError(DistributionError):
 class QuotaExceededError(DeniedError):
     """The owner's repositories hold as much as they may."""
 
-    def __init__(self, *, owner: str, held: int, quota: int) -> None:
-        """Name whose repositories, how many bytes they hold, and how many they may."""
+    def __init__(self, *, owner: str, held: int, quota: int, more: int = 0, unused: int = 0) -> None:
+        """Name whose repositories, how many bytes they hold, and how many they may.
+
+        `more` bytes were to come; `unused` of those held are in no image, which a push left that did not end.
+        """
+        coming = f", and {more} more were to come" if more else ""
+        left = f" {unused} are of pushes that did not end, and come free an hour after." if unused else ""
         super().__init__(
-            f"The repositories of {owner} hold {held} of the {quota} bytes they may hold.",
+            f"The repositories of {owner} hold {held} of the {quota} bytes they may hold{coming}.{left}",
             hint="Delete images or models that are not needed, or ask the operator for more.",
             detail={"held": held, "quota": quota},
         )

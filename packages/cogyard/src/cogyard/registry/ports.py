@@ -111,10 +111,15 @@ class Usage(Protocol):
         """Return the bytes that the owner's repositories hold, the same blob counted once."""
         ...
 
-    async def unlink_unused(self, before: datetime, *, limit: int) -> int:
+    async def unused(self, owner: str) -> int:
+        """Return the bytes of what `held` counts that no manifest of the owner's needs."""
+        ...
+
+    async def unlink_unused(self, before: datetime, *, limit: int, owner: str | None = None) -> int:
         """Take up to `limit` blobs that no manifest of their repository needs out of it; return how many.
 
-        Only those that were last wanted before a time: a push that goes on has not stored its manifest yet.
+        Of every repository, or of one owner's. Only those that were last wanted before a time: a push that goes on has
+        not stored its manifest yet.
         """
         ...
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cogyard.domain.blobs import TooLargeError
+from cogyard.registry.collection import BATCH, LEAST_GRACE
 from cogyard.registry.context import Context
 from cogyard.registry.errors import QuotaExceededError
 from cogyard.registry.ports import QuotaReachedError
@@ -20,6 +21,8 @@ class Room:
     max_blob: int | None
     held: int = 0
     quota: int | None = None
+    unused: int = 0
+    """Of what is held: layers of pushes that did not end."""
 
     @contextmanager
     def limit(self, *, there: int = 0) -> Iterator[int | None]:
@@ -36,9 +39,11 @@ class Room:
                 raise self.refusal() from error
             raise
 
-    def refusal(self) -> QuotaExceededError:
-        """Return the error that names the quota."""
-        return QuotaExceededError(owner=self.owner, held=self.held, quota=self.quota or 0)
+    def refusal(self, more: int = 0) -> QuotaExceededError:
+        """Return the error that names the quota; `more` bytes were to come."""
+        return QuotaExceededError(
+            owner=self.owner, held=self.held, quota=self.quota or 0, more=more, unused=self.unused
+        )
 
 
 async def room_in(context: Context, repository: str, *, announced: int | None = None) -> Room:
@@ -50,10 +55,12 @@ async def room_in(context: Context, repository: str, *, announced: int | None = 
     owner = repository.partition("/")[0]
     if context.quota is None:
         return Room(owner=owner, max_blob=context.max_blob)
-    held = await context.repositories.held(owner) + await context.uploads.held(owner)
-    room = Room(owner=owner, max_blob=context.max_blob, held=held, quota=context.quota)
-    if held >= context.quota or held + (announced or 0) > context.quota:
-        raise room.refusal()
+    more = announced or 0
+    room = await _room(context, owner, context.quota)
+    if _full(room, more) and await _release(context, owner):
+        room = await _room(context, owner, context.quota)
+    if _full(room, more):
+        raise replace(room, unused=await context.repositories.unused(owner)).refusal(more)
     return room
 
 
@@ -63,4 +70,42 @@ async def link(context: Context, repository: str, digest: str, size: int) -> Non
         await context.repositories.link_blob(repository, digest, size, quota=context.quota)
     except QuotaReachedError as error:
         owner = repository.partition("/")[0]
-        raise QuotaExceededError(owner=owner, held=error.held, quota=error.quota) from error
+        unused = await context.repositories.unused(owner)
+        raise QuotaExceededError(
+            owner=owner, held=error.held, quota=error.quota, more=size, unused=unused
+        ) from error
+
+
+async def within(context: Context, repository: str) -> None:
+    """Raise QuotaExceededError when what is held and what is being sent are already more than the quota.
+
+    Uploads that began side by side may each have had room and together have none. It is asked before one becomes a
+    blob, which would be nobody's when it cannot be linked, and count for nobody.
+    """
+    if context.quota is None:
+        return
+    owner = repository.partition("/")[0]
+    room = await _room(context, owner, context.quota)
+    if room.held > context.quota:
+        raise replace(room, unused=await context.repositories.unused(owner)).refusal()
+
+
+async def _room(context: Context, owner: str, quota: int) -> Room:
+    held = await context.repositories.held(owner) + await context.uploads.held(owner)
+    return Room(owner=owner, max_blob=context.max_blob, held=held, quota=quota)
+
+
+def _full(room: Room, more: int) -> bool:
+    quota = room.quota or 0
+    return room.held >= quota or room.held + more > quota
+
+
+async def _release(context: Context, owner: str) -> bool:
+    """Take what pushes left that did not end out of the owner's repositories, once no push can go on with it.
+
+    The collection does so too, a day later: until then somebody who was refused could delete nothing to get on.
+    """
+    before, released = context.clock() - LEAST_GRACE, False
+    while await context.repositories.unlink_unused(before, limit=BATCH, owner=owner):
+        released = True
+    return released

@@ -16,11 +16,12 @@ from cogyard.registry.errors import (
     BlobUploadUnknownError,
     DigestInvalidError,
     DistributionError,
+    QuotaExceededError,
     SizeInvalidError,
 )
 from cogyard.registry.names import Target, digest_of, repository_of
 from cogyard.registry.ranges import held, sent
-from cogyard.registry.room import link, room_in
+from cogyard.registry.room import link, room_in, within
 from cogyard.registry.tokens import PULL
 
 
@@ -70,6 +71,11 @@ async def finish_upload(context: Context, request: Request, target: Target) -> R
     upload = await _upload(context, repository, target.reference)
     if bodies.content_length(request) != 0:
         upload = await _append(context, request, upload)
+    try:
+        await within(context, repository)
+    except QuotaExceededError:
+        await context.uploads.discard(upload.id)
+        raise
     size = await context.uploads.commit(upload.id, digest)
     return await _link(context, repository, digest, size)
 

@@ -145,9 +145,17 @@ class SqlRepositories:
         """Return the bytes that the owner's repositories hold, the same blob counted once."""
         return await self.database.read(lambda db: _held(db, owner))
 
-    async def unlink_unused(self, before: datetime, *, limit: int) -> int:
+    async def unused(self, owner: str) -> int:
+        """Return the bytes that the owner's repositories hold and no manifest of theirs needs."""
+        names = (f"{owner}/", f"{owner}0")
+        return await self.database.read(lambda db: int(db.execute(_UNUSED_BYTES, names).fetchone()[0]))
+
+    async def unlink_unused(self, before: datetime, *, limit: int, owner: str | None = None) -> int:
         """Take up to `limit` blobs that no manifest of their repository needs out of it."""
-        values = (stored(before), limit)
+        first, end = (
+            ("", "~") if owner is None else (f"{owner}/", f"{owner}0")
+        )  # names are of a-z, 0-9 and `._-/`
+        values = (stored(before), first, end, limit)
         return await self.database.write(lambda db: db.execute(_UNLINK_UNUSED, values).rowcount)
 
     async def linked(self, digests: Sequence[str]) -> frozenset[str]:
@@ -180,10 +188,18 @@ SELECT COALESCE(SUM(size), 0) FROM (
   SELECT MAX(size) AS size FROM registry_blobs WHERE repository >= ? AND repository < ? GROUP BY digest
 )
 """
+_UNUSED_BYTES = """
+SELECT COALESCE(SUM(size), 0) FROM (
+  SELECT MAX(b.size) AS size FROM registry_blobs b WHERE b.repository >= ? AND b.repository < ?
+  GROUP BY b.digest HAVING NOT MAX(EXISTS (
+    SELECT 1 FROM registry_references r WHERE r.repository = b.repository AND r.digest = b.digest
+  ))
+)
+"""
 _UNLINK_UNUSED = """
 DELETE FROM registry_blobs WHERE (repository, digest) IN (
   SELECT b.repository, b.digest FROM registry_blobs b
-  WHERE b.linked_at < ? AND NOT EXISTS (
+  WHERE b.linked_at < ? AND b.repository >= ? AND b.repository < ? AND NOT EXISTS (
     SELECT 1 FROM registry_references r WHERE r.repository = b.repository AND r.digest = b.digest
   )
   LIMIT ?

@@ -48,12 +48,20 @@ class MemoryRepositories:
         """Return the bytes that the owner's repositories hold."""
         return self._held(owner)
 
-    async def unlink_unused(self, before: datetime, *, limit: int) -> int:
+    async def unused(self, owner: str) -> int:
+        """Return the bytes that no manifest of the owner's needs."""
+        own = {key: size for key, size in self.blobs.items() if key[0].startswith(f"{owner}/")}
+        needed = {digest for name, digest in own if self._users(name, digest)}
+        return sum({digest: size for (_, digest), size in own.items() if digest not in needed}.values())
+
+    async def unlink_unused(self, before: datetime, *, limit: int, owner: str | None = None) -> int:
         """Take blobs that no manifest needs out of their repositories."""
         unused = [
             (name, digest)
             for name, digest in self.blobs
-            if self.wanted[name, digest] < before and not self._users(name, digest)
+            if self.wanted[name, digest] < before
+            and not self._users(name, digest)
+            and (owner is None or name.startswith(f"{owner}/"))
         ]
         for key in unused[:limit]:
             del self.blobs[key]
@@ -409,6 +417,23 @@ class RepositoriesContract:
         assert await repositories.blob_size("alice/model", unused) is None
         assert await repositories.blob_size("alice/model", shared) is None
         assert await repositories.linked([used, unused, shared]) == {used, shared}
+
+    async def test_one_owner_s_unused_blobs_are_counted_and_unlinked(
+        self, repositories: Repositories
+    ) -> None:
+        """What one of the owner's models needs is used, wherever else it lies; other owners' are not touched."""
+        used, unused = digest_of(b"used"), digest_of(b"unused")
+        for name, digest, size in (
+            ("alice/a", used, 1), ("alice/b", used, 1), ("alice/a", unused, 10), ("alice/b", unused, 10),
+            ("alicia/a", unused, 10),
+        ):  # fmt: skip
+            await repositories.link_blob(name, digest, size)
+        await repositories.put_manifest(a_manifest(repository="alice/a", blobs={used: 1}), tag=None)
+        assert [await repositories.unused(each) for each in ("alice", "alicia", "bob")] == [10, 10, 0]
+        later = datetime.now(UTC) + timedelta(hours=1)
+        assert await repositories.unlink_unused(later, limit=10, owner="alice") == 3
+        assert (await repositories.held("alice"), await repositories.unused("alice")) == (1, 0)
+        assert await repositories.blob_size("alicia/a", unused) == 10
 
     async def test_a_blob_of_a_push_that_goes_on_stays(self, repositories: Repositories) -> None:
         """Linked or asked for a moment ago, it is not unused yet; one that is not there cannot be renewed."""
