@@ -7,6 +7,7 @@ import json
 import tarfile
 from pathlib import Path
 
+import msgspec
 from cogyard.image.archive import write_archive
 from cogyard.image.assemble import describe_config, image_config, image_manifest, labels
 from cogyard.image.bases.base import Base, BaseLayer
@@ -80,10 +81,7 @@ def test_the_archive_is_a_layout_and_a_docker_archive_at_once(tmp_path: Path) ->
     """Both kinds of reader find the image under its name; layers left out are only left out."""
     store = ImageStore(tmp_path)
     layer = Descriptor(media_type=LAYER_GZIP, digest=store.write(b"layer"), size=5)
-    base = Base(
-        **{name: getattr(BASE, name) for name in Base.__slots__}
-        | {"layers": (BaseLayer(descriptor=layer, diff_id=DIGESTS[1]),)}
-    )
+    base = msgspec.structs.replace(BASE, layers=(BaseLayer(descriptor=layer, diff_id=DIGESTS[1]),))
     config = encode(image_config(base, PLAN, [], {}, epoch=0))
     manifest = image_manifest(describe_config(store.write(config), len(config)), base, [])
     descriptor, data = describe(manifest, MANIFEST)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 from cogyard.image.attest import IN_TOTO, SPDX, Contents, artifact, provenance, spdx
 from cogyard.image.wheels.selected import Selected
 from cogyard.oci.descriptor import MANIFEST, Descriptor
@@ -61,7 +61,7 @@ def test_every_package_is_named_as_scanners_do() -> None:
 
 def test_packages_of_ubuntu_are_ubuntu_s() -> None:
     """Scanners look an advisory up by the distribution and its release."""
-    contents = replace(CONTENTS, release="noble", distribution="ubuntu")
+    contents = msgspec.structs.replace(CONTENTS, release="noble", distribution="ubuntu")
     found = json.loads(spdx(contents, IMAGE, epoch=0))["packages"]
     addresses = [one["referenceLocator"] for each in found for one in each.get("externalRefs", [])]
     assert addresses[0] == "pkg:deb/ubuntu/libc6@2.36-9%2Bdeb12u1?arch=amd64&distro=noble"

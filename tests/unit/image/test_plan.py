@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from cogyard.image.bases.base import Base
 from cogyard.image.build import build, default_name
@@ -116,7 +116,7 @@ def test_the_container_starts_the_server_under_an_init() -> None:
     made = plan(project())
     assert made.entrypoint == ("/usr/bin/tini", "--")
     assert made.cmd == ("/opt/cog/server/bin/python", "-m", "cog_server")
-    without = Base(**{name: getattr(BASE, name) for name in Base.__slots__} | {"has_tini": False})
+    without = msgspec.structs.replace(BASE, has_tini=False)
     assert make_plan(project(), without, model=(), server=SERVER, files=()).entrypoint == ()
 
 
@@ -214,7 +214,7 @@ def test_an_engine_installs_the_system_packages() -> None:
     """They are then the first step: by dpkg over a Debian whose archive we know, by apt over anything else."""
     made = project(Build(python_version="3.11", system_packages=("git",)))
     for codename, expected in (("bookworm", Steps(dpkg=("git",))), ("noble", Steps(apt=("git",)))):
-        base = replace(BASE, codename=codename, status="x")
+        base = msgspec.structs.replace(BASE, codename=codename, status="x")
         found = make_plan(made, base, model=(), server=SERVER, files=(), engine=True)
         kinds = [layer.kind for layer in found.layers if layer.kind != "bytecode"]
         assert kinds == ["server", "sdk", "run", "lock", "source"]
@@ -223,7 +223,7 @@ def test_an_engine_installs_the_system_packages() -> None:
 
 def test_an_init_comes_along_with_system_packages() -> None:
     """A base without tini gets it where packages are installed anyway, and only then is it the entry point."""
-    base = replace(BASE, has_tini=False, status="x")
+    base = msgspec.structs.replace(BASE, has_tini=False, status="x")
     with_packages = project(Build(python_version="3.11", system_packages=("git",)))
     found = make_plan(with_packages, base, model=(), server=SERVER, files=())
     assert found.layers[0].system_packages == ("git", "tini")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import msgspec
 import pytest
 from cogyard.oci.descriptor import LAYER
 from cogyard.oci.digest import of
@@ -88,9 +89,9 @@ def test_it_is_held_against_cog_yaml() -> None:
     lock = WeightsLock(entries=(ENTRY,))
     assert lock.of([DECLARED]) == (ENTRY,)
     for declared, words in (
-        (replace(DECLARED, name="more"), "is not in weights.lock"),
-        (replace(DECLARED, target="/src/other"), "is not as in weights.lock"),
-        (replace(DECLARED, source={"uri": "./weights"}), "is not as in weights.lock"),
+        (msgspec.structs.replace(DECLARED, name="more"), "is not in weights.lock"),
+        (msgspec.structs.replace(DECLARED, target="/src/other"), "is not as in weights.lock"),
+        (msgspec.structs.replace(DECLARED, source={"uri": "./weights"}), "is not as in weights.lock"),
     ):
         with pytest.raises(NotImportedError, match=words) as raised:
             lock.of([declared])
@@ -156,4 +157,4 @@ def test_patterns_are_those_of_gitignore() -> None:
 def test_a_declaration_without_a_source_is_refused() -> None:
     """With an example of one."""
     with pytest.raises(SourceError, match="have no source"):
-        wish_of(replace(DECLARED, source=None))
+        wish_of(msgspec.structs.replace(DECLARED, source=None))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from cogyard.cli.builders import builder_option, means_of, secret_option
 from cogyard.cli.console import Console, Step
@@ -98,8 +98,7 @@ def build(
     click.echo(built.digest)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for on the command line; the names are those of the options."""
 
     tag: str | None = None

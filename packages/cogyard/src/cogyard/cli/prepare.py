@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from cogyard.cli.console import Console
 from cogyard.project import Project, ProjectError, find_root, load_project
@@ -36,8 +37,7 @@ def source_schema(
         return None, error
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A project whose environment is ready; `name` is its short name for messages."""
 
     project: Project

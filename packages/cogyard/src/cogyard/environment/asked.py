@@ -7,10 +7,11 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from cogyard.environment.uv import redacted
 from cogyard.environment.wish import Wish
@@ -38,8 +39,7 @@ INDEX_SETTINGS = (
 """Variables that change what an index answers."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Requirement lines and options, or a pyproject.toml; `subject` names in messages who asks."""
 
     lines: tuple[str, ...] = ()

@@ -7,6 +7,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from cogyard.environment import uv
 from cogyard.environment.answer import Answer
 from cogyard.environment.asked import Asked
@@ -52,7 +54,7 @@ def _origins(asked: Asked, target: Target, found: Answer) -> dict[str, Origin]:
         for one in found.document["packages"]
         if "version" in one and ("wheels" in one or "sdist" in one)
     ]
-    pinned = replace(asked, constraints=(*asked.constraints, *pins))
+    pinned = msgspec.structs.replace(asked, constraints=(*asked.constraints, *pins))
     roots = (asked.pyproject.name,) if asked.pyproject else ()
     with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
         arguments = ["--emit-index-annotation"]

@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+
 from cogyard.environment.credentials import Credentials
 from cogyard.environment.errors import PreparingError
 
@@ -20,8 +22,7 @@ class LockInvalidError(PreparingError):
     http_status = 422
 
 
-@dataclass(frozen=True, kw_only=True)
-class LockedFile:
+class LockedFile(msgspec.Struct, frozen=True, kw_only=True):
     """One wheel or source archive: where it is, what it is called, its size and SHA-256 where they are known."""
 
     url: str | None
@@ -31,8 +32,7 @@ class LockedFile:
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class LockedPackage:
+class LockedPackage(msgspec.Struct, frozen=True, kw_only=True):
     """One package of a lock, with the files to choose from."""
 
     name: str

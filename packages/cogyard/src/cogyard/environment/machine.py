@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:  # its import takes 30 ms, and most commands find a lock that is narrowed already
     from packaging.markers import Environment
@@ -17,8 +18,7 @@ MACHINES: Mapping[str, str] = {"amd64": "x86_64", "arm64": "aarch64"}
 _LEGACY = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Machine:
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """What runs the wheels: CPython's minor version, an OCI architecture, and the C library's version."""
 
     python: tuple[int, int]

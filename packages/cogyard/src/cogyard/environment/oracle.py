@@ -6,8 +6,9 @@ import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from cogyard.environment.asked import Asked
 from cogyard.environment.compiling import NO_SOLUTION, compile_in
@@ -51,11 +52,11 @@ class UvOracle:
     def _ask(
         self, lines: Sequence[str], python: str, *, alone: bool, lowest: bool
     ) -> Mapping[str, str] | None:
-        asked = replace(self._asked, lines=tuple(lines), pyproject=None, wish=None)
+        asked = msgspec.structs.replace(self._asked, lines=tuple(lines), pyproject=None, wish=None)
         arguments = ["--no-annotate"]
         arguments += ["--no-deps"] if alone else []
         arguments += ["--resolution", "lowest"] if lowest else []
-        target = replace(self._target, python=python)
+        target = msgspec.structs.replace(self._target, python=python)
         with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
             # An answer out of uv's cache is a true one and comes at once; that there is none must be asked.
             outcome = compile_in(Path(folder), asked, target, [*arguments, "--offline"])

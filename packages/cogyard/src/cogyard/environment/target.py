@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform as machines
-from dataclasses import dataclass
+
+import msgspec
 
 from cogyard.environment.errors import UnresolvableError
 from cogyard.environment.machine import MACHINES, Machine
@@ -17,8 +18,7 @@ _PLATFORMS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """A Python minor version ("3.11") and a platform ("linux/amd64"; None is this machine)."""
 
     python: str

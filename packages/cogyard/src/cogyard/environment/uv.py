@@ -6,9 +6,10 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import msgspec
 
 Progress = Callable[[str], None]
 """Told one line of text whenever there is something to say."""
@@ -28,8 +29,7 @@ _NOT_INHERITED = frozenset(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How uv ended: its exit status (1: no solution; 2: anything else), stdout, and what it said."""
 
     status: int

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,8 +30,7 @@ _FIELD = re.compile(r"^(Package|Status|Architecture|Version): (.+)$", re.MULTILI
 _NOT_ID = re.compile(r"[^A-Za-z0-9.-]+")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Contents:
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """What an image holds. `status` is dpkg's list; `environments` are Python packages by the folder they are in."""
 
     name: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -38,8 +37,7 @@ if TYPE_CHECKING:
 _STEPS = "localhost/cogyard"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlatformImage:
+class PlatformImage(msgspec.Struct, frozen=True, kw_only=True):
     """An image in the local store for one platform. `size` is what a registry would hold of it, in bytes."""
 
     platform: str
@@ -49,8 +47,7 @@ class PlatformImage:
     base: Base
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BuiltImage:
+class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
     """What a name means after a build: one image, or an index over one for each platform."""
 
     reference: Reference
@@ -192,7 +189,7 @@ def _build(order: Order, site: Site) -> PlatformImage:
         engine = order.means.for_packages(why)
         site.progress.warn(f"{why.message}; {engine.name} installs the system packages instead")
         ready = prepare(order, site, engine=True)
-        layers = make_layers(ready.plan, replace(making, engine=engine), site)
+        layers = make_layers(ready.plan, msgspec.structs.replace(making, engine=engine), site)
     except (DebianError, DownloadError) as why:
         if order.project.system_packages or not any(each.system_packages for each in ready.plan.layers):
             raise

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from functools import partial
+
+import msgspec
 
 from cogyard.image.attached import attached_document, pull_attached
 from cogyard.image.expected import index_of, keep
@@ -90,7 +91,9 @@ async def look_up(
     source = mirrored(reference, os.environ)
     try:
         async with connect(source.host, os.environ) as registry:
-            return replace(await look_at_image(registry, source, architecture), name=reference.familiar)
+            return msgspec.structs.replace(
+                await look_at_image(registry, source, architecture), name=reference.familiar
+            )
     except RegistryNotFoundError:
         if missing is None:
             raise

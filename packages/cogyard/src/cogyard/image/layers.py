@@ -6,7 +6,6 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +33,7 @@ RECIPE = "layer 5"
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MadeLayer:
+class MadeLayer(msgspec.Struct, frozen=True, kw_only=True):
     """A layer in the store; `made` is false when it was there already."""
 
     kind: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from cogyard.image.bases.base import Base
 from cogyard.image.download import Downloader, Login, nobody
@@ -24,8 +25,7 @@ _AT_ONCE = 2
 _AHEAD = 4
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Making:
+class Making(msgspec.Struct, frozen=True, kw_only=True):
     """What the layers of one build are made of. `engine` runs its steps; `steps_name` is what its images are called."""
 
     base: Base
@@ -36,7 +36,7 @@ class Making:
     engine: StepEngine | None = None
     steps_name: str = ""
     login: Login = nobody
-    secrets: Mapping[str, Path] = field(default_factory=dict)
+    secrets: Mapping[str, Path] = msgspec.field(default_factory=dict)
 
 
 def make_layers(plan: Plan, making: Making, site: Site) -> list[MadeLayer]:

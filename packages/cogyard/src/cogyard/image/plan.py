@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from cogyard.image.bases.base import Base
 from cogyard.image.bases.debian.releases import RELEASES
@@ -48,8 +49,7 @@ _SDK = "cogyard-sdk"
 _SERVER = "cogyard-model-server"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlannedLayer:
+class PlannedLayer(msgspec.Struct, frozen=True, kw_only=True):
     """One layer: `kind` as in spec/image.md, and what goes into it."""
 
     kind: str
@@ -71,8 +71,7 @@ class PlannedLayer:
         return sum(each.size or 0 for each in self.wheels) + sum(each.size for each in self.files)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The layers above the base, lowest first, and how a container starts."""
 
     layers: tuple[PlannedLayer, ...]
@@ -186,7 +185,7 @@ def _with_bytecode(layer: PlannedLayer) -> Iterator[PlannedLayer]:
     """Yield a layer, and above one of packages their bytecode: it depends on Python, the packages' layer does not."""
     yield layer
     if layer.layout is not None:
-        yield replace(layer, kind="bytecode", title=f"of {layer.kind} {layer.title}")
+        yield msgspec.structs.replace(layer, kind="bytecode", title=f"of {layer.kind} {layer.title}")
 
 
 def _group(wheels: list[Selected], layout: Layout) -> PlannedLayer:

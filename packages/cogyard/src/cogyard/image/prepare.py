@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from cogyard import environment
 from cogyard.environment import installed
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from cogyard.weights.artifact import Artifact
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What one image is built from, for one platform."""
 
     project: Project
@@ -97,8 +97,7 @@ def _expected(order: Order) -> bytes:
     return expected(order.weights)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is known before a layer is made."""
 
     base: Base

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
     from cogyard.weights.transfer import Weights
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PushedImage:
+class PushedImage(msgspec.Struct, frozen=True, kw_only=True):
     """Where the image is now. `page` is the model's page, where the registry belongs to a platform of ours."""
 
     reference: Reference

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import re
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -17,8 +15,7 @@ _PARAMETER = re.compile(r'\s*([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(?:"((?:[^"\\]|\\.)*
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)\Z")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True, repr=False)
-class Credential:
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """A user name and a password, or an identity token alone."""
 
     username: str
@@ -34,8 +31,7 @@ class Credential:
         return f"Credential(username={self.username!r})"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Challenge:
+class Challenge(msgspec.Struct, frozen=True, kw_only=True):
     """What a 401 asks for: `scheme` is basic or bearer."""
 
     scheme: str
@@ -45,8 +41,7 @@ class Challenge:
     error: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """What we want to do in a repository."""
 
     repository: str

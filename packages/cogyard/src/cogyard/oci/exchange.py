@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+
+import msgspec
 
 from cogyard.oci.joined import Joined
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One request. `url` is a path under the registry, or an address that the registry named."""
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes | Path | Joined = b""
     start: int = 0
     """Where in the file `body` the request's content begins."""
@@ -30,8 +30,7 @@ class Call:
     """Whether the flow itself looks at answers of 400 and above."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came back. Header names are in lower case."""
 
     status: int

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class FilePart:
+
+class FilePart(msgspec.Struct, frozen=True):
     """A whole file of `size` bytes."""
 
     path: Path
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(msgspec.Struct, frozen=True):
     """The parts of a blob, in order; stands where a path to a file could."""
 
     parts: tuple[bytes | FilePart, ...]

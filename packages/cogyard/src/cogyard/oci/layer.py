@@ -17,9 +17,9 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from isal import isal_zlib
 
 BLOCK = 512
@@ -48,8 +48,7 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LayerSummary:
+class LayerSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What was written: digests of the compressed and the plain stream, and the sizes of both."""
 
     digest: str

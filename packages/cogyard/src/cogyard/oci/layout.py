@@ -14,7 +14,6 @@ import platform as machines
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,8 +44,7 @@ _MOST_ORIGINS = 8
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredImage:
+class StoredImage(msgspec.Struct, frozen=True, kw_only=True):
     """An image of the store: its name, manifest and configuration.
 
     `index` is what the name means where that is several images, one for each platform; this is one of them.
@@ -178,7 +176,7 @@ class ImageStore:
             return (self._stored(reference.familiar, match[0], document),)
         beside = tuple(each for each in document.manifests if not is_image(each))
         found = [
-            replace(
+            msgspec.structs.replace(
                 self._stored(reference.familiar, each, decode(self.read(each.digest), Manifest, what=what)),
                 index=match[0],
                 beside=beside,

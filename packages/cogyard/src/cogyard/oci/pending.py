@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -36,8 +34,7 @@ class Pending(Protocol):
         ...
 
 
-@dataclasses.dataclass(slots=True)
-class PendingInMemory:
+class PendingInMemory(msgspec.Struct):
     """Remembers for as long as the process lives."""
 
     place: Place | None = None
@@ -55,8 +52,7 @@ class PendingInMemory:
         self.place = None
 
 
-@dataclass(frozen=True, slots=True)
-class PendingInFile:
+class PendingInFile(msgspec.Struct, frozen=True):
     """Remembers in a file, readable by its owner alone: an address may be as good as a token."""
 
     path: Path

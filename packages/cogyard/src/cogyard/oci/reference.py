@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from cogyard.oci import digest as digests
 from cogyard.oci.errors import InvalidDigestError, InvalidReferenceError
@@ -57,8 +58,7 @@ def is_host(text: str) -> bool:
     return match[1] is None or 0 < int(match[1]) <= 65535
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """Where an image is: `host` (with its port), `repository`, and a tag, a digest, or both."""
 
     host: str
@@ -130,11 +130,11 @@ class Reference:
 
     def with_digest(self, digest: str) -> Reference:
         """Return the same repository at one exact manifest."""
-        return replace(self, tag=None, digest=digests.parse(digest))
+        return msgspec.structs.replace(self, tag=None, digest=digests.parse(digest))
 
     def with_tag(self, tag: str) -> Reference:
         """Return the same repository at a tag."""
-        return replace(self, tag=check_tag(tag), digest=None)
+        return msgspec.structs.replace(self, tag=check_tag(tag), digest=None)
 
     @property
     def _suffix(self) -> str:

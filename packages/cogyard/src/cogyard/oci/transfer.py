@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -43,16 +42,14 @@ _MOST_LISTED = 4
 _MAX_CONFIG = 4 << 20
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Moved:
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
     """One blob that has arrived, and how: present, mounted, uploaded or pulled."""
 
     descriptor: Descriptor
     how: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PulledImage:
+class PulledImage(msgspec.Struct, frozen=True, kw_only=True):
     """An image whose parts are all in the store."""
 
     descriptor: Descriptor
@@ -179,8 +176,7 @@ async def _push_document(
     return await client.run(lambda: flows.push_manifest(target.repository, under, data, media_type), scope)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sending:
+class _Sending(msgspec.Struct, frozen=True):
     """The blobs of one push."""
 
     client: RegistryClient

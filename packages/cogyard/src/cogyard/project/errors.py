@@ -8,13 +8,13 @@ CogyardError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from cogyard.errors import CogyardError
 
 
-@dataclass(frozen=True, kw_only=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to mend (or, as a warning, to know), and where. Lines and columns count from 1."""
 
     message: str
@@ -30,7 +30,7 @@ class Problem:
 
     def saying(self, message: str, hint: str | None = None) -> Problem:
         """Return another problem of the same place."""
-        return replace(self, message=message, hint=hint)
+        return msgspec.structs.replace(self, message=message, hint=hint)
 
     def __str__(self) -> str:
         """Return the place, what is wrong and, on a line of its own, what to do."""

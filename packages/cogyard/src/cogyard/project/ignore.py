@@ -5,9 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from cogyard.project.document import shorten
 from cogyard.project.errors import Problem, ProjectError
@@ -102,8 +103,7 @@ class Rules(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class SourceFile:
+class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
     """One file of the source. `name` is relative with `/`; `link` is a symbolic link's text, None for a file."""
 
     path: Path
@@ -158,8 +158,7 @@ def compile_rules(text: str) -> Rules:
     return _patterns(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
+class _Names(msgspec.Struct, frozen=True):
     """Rules that only name files and folders: (name, whether it is taken back), of which the last match wins."""
 
     names: Sequence[tuple[str, bool]]
@@ -184,8 +183,7 @@ def _patterns(lines: Sequence[tuple[str, bool, str, int]]) -> Rules:
     return _Patterns(rules)
 
 
-@dataclass(frozen=True, slots=True)
-class _Patterns:
+class _Patterns(msgspec.Struct, frozen=True):
     """Patterns: (expression, whether it takes back), of which the last match wins."""
 
     rules: Sequence[tuple[re.Pattern[str], bool]]

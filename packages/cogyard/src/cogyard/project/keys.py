@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 MINIMUM_PYTHON = (3, 10)
 NEWEST_PYTHON = (3, 14)
@@ -91,8 +92,7 @@ _SOURCE: Mapping[str, Any] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Key:
+class Key(msgspec.Struct, frozen=True, kw_only=True):
     """One key: where it stands, what it may hold, what it means."""
 
     path: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+import msgspec
 import yaml
 
 from cogyard.oci.errors import InvalidReferenceError
@@ -39,8 +39,7 @@ _PYTHON_HINT = 'Add it to the build section, for example: python_version: "3.13"
 Nodes = Mapping[str, yaml.Node]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parsed:
+class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     """The values, and the nodes that later messages point at: by key, and one for each of `python_packages`."""
 
     config: Config

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import yaml
 
 from cogyard.project import references
@@ -22,8 +22,7 @@ CONFIG_NAME = "cog.yaml"
 _MAX_PARENTS = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class Project:
+class Project(msgspec.Struct, frozen=True, kw_only=True):
     """A checked project. Paths are absolute; `requirements` are requirement lines without cog's own packages."""
 
     root: Path

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from cogyard.project.document import decode, shorten
 from cogyard.project.errors import Problem, ProjectError
@@ -17,8 +18,7 @@ UV_LOCK_NAME = "uv.lock"
 _POETRY_HINT = "Poetry writes a [project] table since 2.0; or export: poetry export -o requirements.txt."
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pyproject:
+class Pyproject(msgspec.Struct, frozen=True, kw_only=True):
     """A pyproject.toml that names packages; `lock` is the uv.lock beside it, where there is one."""
 
     path: Path

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from cogyard.project.document import decode, shorten
 from cogyard.project.errors import Problem, ProjectError
@@ -41,21 +42,20 @@ _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 _EXPOSED_HINT = "Write ${NAME} in its place and set the variable, or put the password into ~/.netrc."
 
 
-@dataclass(kw_only=True)
-class Requirements:
+class Requirements(msgspec.Struct, kw_only=True):
     """What a project asks of the package index, with the problems met while reading it."""
 
-    lines: list[str] = field(default_factory=list)
-    options: list[str] = field(default_factory=list)
-    constraints: list[str] = field(default_factory=list)
-    files: list[Path] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-    exposed: list[Problem] = field(default_factory=list)
+    lines: list[str] = msgspec.field(default_factory=list)
+    options: list[str] = msgspec.field(default_factory=list)
+    constraints: list[str] = msgspec.field(default_factory=list)
+    files: list[Path] = msgspec.field(default_factory=list)
+    dropped: list[str] = msgspec.field(default_factory=list)
+    exposed: list[Problem] = msgspec.field(default_factory=list)
     """Passwords that stand in addresses, for whoever gets the file to read."""
-    problems: list[Problem] = field(default_factory=list)
-    within: list[Path] = field(default_factory=list)
+    problems: list[Problem] = msgspec.field(default_factory=list)
+    within: list[Path] = msgspec.field(default_factory=list)
     """The files that are being read, each named by the one before."""
-    seen: set[tuple[Path, bool]] = field(default_factory=set)
+    seen: set[tuple[Path, bool]] = msgspec.field(default_factory=set)
     """Files that were read, and whether as constraints."""
 
     def add(self, line: str, problem_at: Problem, folder: Path, *, constraint: bool = False) -> None:

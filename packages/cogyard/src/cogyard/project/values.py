@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, kw_only=True)
-class SecretMount:
+
+class SecretMount(msgspec.Struct, frozen=True, kw_only=True):
     """A secret that one build command sees as a file."""
 
     id: str
     target: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunCommand:
+class RunCommand(msgspec.Struct, frozen=True, kw_only=True):
     """A shell command of the build, run after the packages are installed."""
 
     command: str
     mounts: tuple[SecretMount, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Build:
+class Build(msgspec.Struct, frozen=True, kw_only=True):
     """The environment the model runs in."""
 
     python_version: str
@@ -40,16 +38,14 @@ class Build:
     sdk_version: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Concurrency:
+class Concurrency(msgspec.Struct, frozen=True, kw_only=True):
     """How many predictions one instance runs at a time."""
 
     max: int = 1
     default_target: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Weights:
+class Weights(msgspec.Struct, frozen=True, kw_only=True):
     """A managed set of weights: where it comes from and where it stands in the image."""
 
     name: str
@@ -57,8 +53,7 @@ class Weights:
     source: Any
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(msgspec.Struct, frozen=True, kw_only=True):
     """A whole cog.yaml. `predict` stands for Cog's `run` key too: they are the same thing."""
 
     build: Build
@@ -66,8 +61,8 @@ class Config:
     train: str | None = None
     image: str | None = None
     model: str | None = None
-    concurrency: Concurrency = field(default_factory=Concurrency)
-    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    concurrency: Concurrency = msgspec.field(default_factory=Concurrency)
+    environment: Mapping[str, str] = msgspec.field(default_factory=lambda: MappingProxyType({}))
     weights: tuple[Weights, ...] = ()
     observability: Mapping[str, Any] | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cogyard.oci.config import RunConfig
 from cogyard.oci.descriptor import Descriptor
@@ -11,8 +11,7 @@ from cogyard.oci.descriptor import Descriptor
 DEFAULT_GLIBC = (2, 36)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BaseLayer:
+class BaseLayer(msgspec.Struct, frozen=True, kw_only=True):
     """One layer of a base."""
 
     descriptor: Descriptor
@@ -20,16 +19,14 @@ class BaseLayer:
     created_by: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ubuntu:
+class Ubuntu(msgspec.Struct, frozen=True, kw_only=True):
     """A release of Ubuntu, and the keys that a base trusts to sign its archive."""
 
     codename: str
     keys: bytes
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Base:
+class Base(msgspec.Struct, frozen=True, kw_only=True):
     """What an image is built on. `status` is dpkg's list of packages, None where there is no dpkg."""
 
     name: str

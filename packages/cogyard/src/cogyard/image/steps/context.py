@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from cogyard.image.assemble import PORT
 from cogyard.image.errors import BuildNotPossibleError
@@ -52,7 +53,7 @@ def write_context(folder: Path, text: str, ready: Prepared, making: Making, site
     planned = _packed(ready)
     layers = folder / "layers"
     layers.mkdir(parents=True, exist_ok=True)
-    made = deque(make_layers(replace(ready.plan, layers=planned), making, site))
+    made = deque(make_layers(msgspec.structs.replace(ready.plan, layers=planned), making, site))
     if ready.base.digest is None:
         shutil.copyfile(
             site.store.path(ready.base.layers[0].descriptor.digest), folder / "layers/00-base.tar.gz"

@@ -6,7 +6,8 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from cogyard.image.errors import BuildNotPossibleError
 from cogyard.project import RunCommand
@@ -32,8 +33,7 @@ RUN apt-get update -qq && \\
     rm -rf /var/lib/apt/lists/*"""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Steps:
+class Steps(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine runs, in this order.
 
     `dpkg` are packages whose archives lie in /opt/cog/debs, `apt` those that apt fetches.
@@ -96,8 +96,7 @@ def instructions(steps: Steps, *, mounts: bool) -> list[str]:
     return lines
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Whole:
+class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """A whole image as a Dockerfile tells it; `below` and `above` are archives beside it, added around the steps."""
 
     base: str

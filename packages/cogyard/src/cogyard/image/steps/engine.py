@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
+
+import msgspec
 
 from cogyard.image.errors import BuildNotPossibleError
 from cogyard.image.steps.dockerfile import Steps, check_mounts
@@ -60,8 +61,7 @@ def nobody(choice: str) -> StepEngine | None:  # noqa: ARG001 - the form of Mean
     return None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Means:
+class Means(msgspec.Struct, frozen=True, kw_only=True):
     """Who builds: the choice, how an engine is found for it, and the secrets that steps may read.
 
     `find` returns None for `auto` where no engine answers, and raises for a named one that does not.
@@ -69,7 +69,7 @@ class Means:
 
     builder: str = AUTO
     find: Callable[[str], StepEngine | None] = nobody
-    secrets: Mapping[str, Path] = field(default_factory=dict)
+    secrets: Mapping[str, Path] = msgspec.field(default_factory=dict)
 
     def engine(self, project: Project) -> StepEngine | None:
         """Return the engine when it is certain that one is needed; called before any work.

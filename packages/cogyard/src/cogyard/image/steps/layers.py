@@ -11,7 +11,7 @@ import hashlib
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
@@ -80,7 +80,7 @@ def run_steps(
     if not refresh and (found := _recall(record, site.store)) is not None:
         return found, False
     debs = below.debs()
-    steps = steps if debs else replace(steps, dpkg=())  # the base has them all
+    steps = steps if debs else msgspec.structs.replace(steps, dpkg=())  # the base has them all
     if not steps.titles():
         return (), False
     stack = [*below.layers, *([_debs_layer(debs, site.store)] if debs else [])]

@@ -8,9 +8,10 @@ import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from cogyard.environment import cache as kept
 from cogyard.errors import CogyardError
@@ -24,8 +25,7 @@ from cogyard.oci import digest as digests
 _AT_ONCE = 6
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wheel:
+class Wheel(msgspec.Struct, frozen=True, kw_only=True):
     """A wheel on this machine. `sha256` is of the file's bytes and stands for it in cache keys."""
 
     name: str

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """Where an environment is in the image, and for which Python, "3.11"."""
 
     root: str

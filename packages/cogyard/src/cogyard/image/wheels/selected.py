@@ -5,7 +5,6 @@ Selecting takes packaging, whose import costs more than everything else that a b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -14,8 +13,7 @@ from cogyard.environment import cache as kept
 from cogyard.environment.machine import Machine
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Selected:
+class Selected(msgspec.Struct, frozen=True, kw_only=True):
     """The file to install for one package; `is_wheel` is false for source that is built first."""
 
     name: str
