@@ -1,7 +1,8 @@
 """How connections of the platform speak HTTP/1.1: uvicorn's protocol, with an end of its patience, and no upgrades.
 
-uvicorn waits for ever for a request that was begun. Twenty thousand connections that each send half a line would keep
-every descriptor of the process, and everybody else out.
+uvicorn waits for ever for a request that was begun, and for whoever reads none of an answer. Twenty thousand
+connections that each send half a line, or ask for a file and leave it in the line, would keep every descriptor of the
+process, and everybody else out.
 """
 
 from __future__ import annotations
@@ -12,25 +13,29 @@ from typing import Any, ClassVar
 from cog_server.front.upgrades import without_offer
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-#: Bytes that must come between two looks at a request that is not whole yet: less than a hundred a second is no client.
-LEAST = 4096
+from cogyard.compose.taking import LEAST, Taking, hang_up
+
+#: Looks in a row at which an answer was stuck: who reads may stop to think for longer than who asks.
+LOOKS_STUCK = 3
 
 
 class Speaking(HttpToolsProtocol):
     """One connection. Nothing is upgraded here: a request that offers it is answered as it stands, with its body."""
 
     patience: ClassVar[float] = 45.0
-    """Seconds between two looks."""
+    """Seconds between two looks. Less than `LEAST` bytes of a request in that time is no client."""
 
     _inside = False
     _begun = 0
     _begun_before = -1
     _heard = 0
+    _stuck = 0
     _look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Start, and look again later."""
         super().connection_made(transport)
+        self._taking = Taking()
         self._look = self.loop.call_later(self.patience, self._looked)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -56,7 +61,14 @@ class Speaking(HttpToolsProtocol):
         super().on_message_complete()
 
     def _looked(self) -> None:
-        """Close the connection when the same request (or the lack of one) is where it was at the last look."""
+        """Close the connection when the same request, the lack of one or an answer is where it was at the last look."""
+        peer = self.transport.get_extra_info("socket")
+        stuck = self._taking.look(peer, self.transport.get_write_buffer_size())
+        self._stuck = self._stuck + 1 if stuck else 0
+        if self._stuck >= LOOKS_STUCK:
+            hang_up(peer)
+            self.transport.abort()
+            return
         unfinished = self._inside or not self._begun
         same = self._begun == self._begun_before
         if unfinished and same and self._heard < LEAST and not self.flow.read_paused:
