@@ -230,6 +230,29 @@ def test_a_schema_that_only_the_running_model_knows_is_used(write: Callable[[str
     assert "must be one of: 0, 1, 2" in done.stderr
 
 
+def test_a_schema_that_only_the_code_knows_is_asked_of_it(write: Callable[[str], Command]) -> None:
+    """`cog schema`, `cog debug` and builds load the code where its source does not tell, in the model's environment."""
+    cog = write(
+        "import os\nfrom cog import BasePredictor, Input\n\nprint('imported')\n\n"
+        "class Predictor(BasePredictor):\n"
+        "    def predict(self, name: str = Input(default=os.environ.get('WHO', 'you'))) -> str:\n        return name\n"
+    )
+    (cog.folder / "json.py").write_text("raise SystemExit('not mine')\n")
+    with (cog.folder / "cog.yaml").open("a") as file:
+        file.write("environment: [WHO=me]\n")
+    done = cog("schema")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["components"]["schemas"]["Input"]["properties"]["name"]["default"] == "me"
+    assert "predict.py:7: input 'name': the default" in done.stderr
+    doctor = cog("doctor")
+    assert "a build loads the code to know" in doctor.stdout
+    (cog.folder / "predict.py").write_text("import nowhere\nPredictor = nowhere.Predictor\n")
+    failed = cog("schema")
+    assert failed.returncode == 1
+    assert "predict.py:Predictor could not be loaded to ask it for its inputs" in failed.stderr
+    assert "No module named 'nowhere'" in failed.stderr
+
+
 @pytest.mark.parametrize(
     ("method", "said"),
     [

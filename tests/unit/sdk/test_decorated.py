@@ -118,9 +118,11 @@ class Fixed:
 def test_a_partial_method_predicts(project: Path, name: str, inputs: list[str], output: str) -> None:
     """functools.partialmethod, with which models take inputs away, has the signature that inspect gives it."""
     (project / "predict.py").write_text(FEWER)
-    model = Model(load(f"predict.py:{name}", str(project)), environ={})
+    loaded = load(f"predict.py:{name}", str(project))
+    model = Model(loaded, environ={})
     assert model.schema_error is None
     assert model.signature is not None
+    assert model.signature == read_object(loaded)
     assert [parameter.name for parameter in model.signature.parameters] == inputs
     assert model.function(**model.arguments({"n": 3})) == output
 

@@ -2,6 +2,7 @@
 
 CogError
 ├── SchemaError    the author's signature cannot be turned into a schema
+│   └── NotInSourceError   its source alone does not tell; the code, once it runs, may
 ├── LoadError      the author's file or reference does not load
 ├── InputError     the caller's input does not fit the signature
 └── OutputError    the author's predictor returned what cannot be sent
@@ -35,13 +36,17 @@ class SchemaError(CogError):
 
     def within(self, what: str) -> SchemaError:
         """Return the same error, said of `what`."""
-        return SchemaError(f"{what}: {self.problem}", hint=self.hint, path=self.path, line=self.line)
+        return type(self)(f"{what}: {self.problem}", hint=self.hint, path=self.path, line=self.line)
 
     def at(self, path: str | None, line: int | None) -> SchemaError:
         """Return the same error with a place, unless it has one already."""
         if self.path is not None:
             return self
-        return SchemaError(self.problem, hint=self.hint, path=path, line=line)
+        return type(self)(self.problem, hint=self.hint, path=path, line=line)
+
+
+class NotInSourceError(SchemaError):
+    """The source alone does not tell the signature: a value or a type shows only when the code runs."""
 
 
 class LoadError(CogError):

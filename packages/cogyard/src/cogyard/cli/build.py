@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,13 +122,14 @@ def build_image(
     allowed: Callable[[], None] = lambda: None,
 ) -> BuiltImage:
     """Build the project of the current folder, saying how it goes; what `allowed` raises ends it before any work."""
-    from cogyard.cli.prepare import open_project
+    from cogyard.cli.prepare import model_schema, open_project
     from cogyard.image.build import build as build_project
     from cogyard.image.build import default_name
 
     project = open_project(filename, console)
     allowed()
     name = wish.tag or project.image or default_name(project)
+    schema = _schema(wish.schema_file) or model_schema(project, console)
     with (
         means_of(wish.builder, wish.secrets, wish.engine) as means,
         console.working(f"Building {name}") as step,
@@ -139,7 +140,7 @@ def build_image(
             store=store,
             base=wish.base,
             platform=wish.platform,
-            schema=_schema(wish.schema_file),
+            schema=schema,
             refresh=wish.refresh,
             progress=Shown(console, step),
             means=means,
@@ -184,7 +185,7 @@ def _layers(built: BuiltImage) -> str:
     return f"{count} layers" if len(built.images) == 1 else f"{count} layers, for {platforms}"
 
 
-def _schema(path: Path | None) -> dict[str, object] | None:
+def _schema(path: Path | None) -> Mapping[str, Any] | None:
     if path is None:
         return None
     import json

@@ -161,6 +161,7 @@ def found_project(wish: Wish, console: Console) -> FoundContainer:
     from cogyard.cli.local import runnable
     from cogyard.cli.prepare import source_schema
     from cogyard.image.build import default_name
+    from cogyard.project import NotInSourceError
 
     if wish.training:
         raise CommandError(
@@ -169,7 +170,7 @@ def found_project(wish: Wish, console: Console) -> FoundContainer:
     client = required(wish.engine)
     project = runnable(wish, console)
     document, undescribed = source_schema(project)
-    if undescribed is not None:
+    if undescribed is not None and not isinstance(undescribed, NotInSourceError):
         raise undescribed  # an image cannot be built without it
     return FoundContainer(
         wish=wish,

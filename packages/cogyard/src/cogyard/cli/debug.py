@@ -34,7 +34,7 @@ def debug(*, output: Path | None, buildkit: bool | None, base: str | None, filen
 
     `cog build` makes the layers of its ADD lines itself; its RUN lines are what an engine is given.
     """
-    from cogyard.cli.prepare import open_project
+    from cogyard.cli.prepare import model_schema, open_project
     from cogyard.environment import cache_dir
     from cogyard.image.build import local_store, order_of
     from cogyard.image.make import Making
@@ -49,7 +49,7 @@ def debug(*, output: Path | None, buildkit: bool | None, base: str | None, filen
         engine = find_builder("auto") if project.run else None
         buildkit = engine is None or engine.mounts
     site = Site(store=local_store(), cache=cache_dir())
-    order = order_of(project, base=base, platform=local_platform())
+    order = order_of(project, base=base, platform=local_platform(), schema=model_schema(project, console))
     ready = prepare(order, site, engine=False)
     text = describe(order, ready, mounts=buildkit)
     if output is not None:

@@ -37,6 +37,26 @@ def source_schema(
         return None, error
 
 
+def model_schema(project: Project, console: Console) -> Mapping[str, Any]:
+    """Return the document of a project: of its source, or where that does not tell, of its code in its environment.
+
+    Raises ProjectError, PreparingError.
+    """
+    from cogyard.project import NotInSourceError
+    from cogyard.project.schema import static_schema
+
+    try:
+        return static_schema(project)
+    except NotInSourceError as why:
+        problem = why.problems[0]
+        console.say(f"{problem.place}: {problem.message}; its code is loaded to know")
+    from cogyard.environment import describe
+
+    made = _environment(project, console)
+    with console.working(f"Loading {project.ref or project.train_ref}"):
+        return describe(project, made, os.environ)
+
+
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A project whose environment is ready; `name` is its short name for messages."""
 
@@ -61,13 +81,22 @@ def quiet_server() -> None:
 
 def prepare(project: Project, console: Console) -> Prepared:
     """Make the environment of cog.yaml on this machine, showing how it goes, and put its weights in place."""
-    from cogyard.environment import Target, lock_for, make_environment
-
     quiet_server()
     if project.config.weights:
         from cogyard.cli.placing import place_in_project
 
         place_in_project(project, console)
+    environment = _environment(project, console)
+    if project.system_packages or project.run:
+        console.say(
+            "  system_packages and run commands belong to the image; here this machine's own are used."
+        )
+    return Prepared(project=project, environment=environment)
+
+
+def _environment(project: Project, console: Console) -> LocalEnvironment:
+    from cogyard.environment import Target, lock_for, make_environment
+
     text = f"Building environment from {project.described}"
     with console.working(text) as step:
         target = Target(python=project.python_version)
@@ -79,8 +108,4 @@ def prepare(project: Project, console: Console) -> Prepared:
     plural = "" if packages == 1 else "s"
     origin = f" of {lock.origin}" if lock.origin else ""
     console.done(f"{text}... Python {lock.python}, {packages} package{plural}{origin}")
-    if project.system_packages or project.run:
-        console.say(
-            "  system_packages and run commands belong to the image; here this machine's own are used."
-        )
-    return Prepared(project=project, environment=environment)
+    return environment

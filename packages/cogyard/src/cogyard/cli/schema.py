@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cogyard.cli.console import Console
 from cogyard.cli.options import config_file
 
 
@@ -19,14 +20,14 @@ from cogyard.cli.options import config_file
 )
 @config_file
 def schema(*, of_config: bool, filename: str) -> None:
-    """Print the model's OpenAPI document, read from its source without running it."""
+    """Print the model's OpenAPI document, read from its source; the code is loaded only where that does not tell."""
     if of_config:
         from cogyard.project.reference import schema_text
 
         print(schema_text(), end="")
         return
+    from cogyard.cli.prepare import model_schema
     from cogyard.project import find_root, load_project
-    from cogyard.project.schema import static_schema
 
     project = load_project(find_root(Path.cwd(), filename), filename)
-    print(json.dumps(static_schema(project), indent=2, ensure_ascii=False))
+    print(json.dumps(model_schema(project, Console()), indent=2, ensure_ascii=False))

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cogyard.environment.cache import cache_dir
     from cogyard.environment.coglock import CogLock
+    from cogyard.environment.describing import describe
     from cogyard.environment.errors import (
         CacheError,
         InstallingFailedError,
+        NotDescribedError,
         PreparingError,
         PythonMissingError,
         ResolvingFailedError,
@@ -43,6 +45,7 @@ _HOMES = {
     "LockInvalidError": "lock",
     "LockedFile": "lock",
     "LockedPackage": "lock",
+    "NotDescribedError": "errors",
     "PreparingError": "errors",
     "Progress": "uv",
     "PythonMissingError": "errors",
@@ -51,6 +54,7 @@ _HOMES = {
     "UnresolvableError": "errors",
     "asked_of": "locking",
     "cache_dir": "cache",
+    "describe": "describing",
     "find_python": "python",
     "lock_for": "locking",
     "lock_path": "locking",
@@ -72,6 +76,7 @@ __all__ = [
     "LockInvalidError",
     "LockedFile",
     "LockedPackage",
+    "NotDescribedError",
     "PreparingError",
     "Progress",
     "PythonMissingError",
@@ -80,6 +85,7 @@ __all__ = [
     "UnresolvableError",
     "asked_of",
     "cache_dir",
+    "describe",
     "find_python",
     "lock_for",
     "lock_path",

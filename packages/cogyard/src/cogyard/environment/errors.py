@@ -6,6 +6,7 @@ CogyardError
     ├── ResolvingFailedError  the resolver could not finish: the index, the network (somebody else's)
     ├── InstallingFailedError packages could not be installed
     ├── PythonMissingError    no Python of that version is here, and none could be fetched
+    ├── NotDescribedError     the model's code did not load, so its inputs are not known (the author's)
     └── CacheError            the cache folder cannot be used
 """
 
@@ -48,6 +49,13 @@ class PythonMissingError(PreparingError):
     """No Python of the wanted version is on this machine."""
 
     code = "python_missing"
+
+
+class NotDescribedError(PreparingError):
+    """The model's code did not load in its environment, so what it takes and returns is not known."""
+
+    code = "model_not_described"
+    http_status = 422
 
 
 class CacheError(PreparingError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cogyard.project.errors import Problem, ProjectError, ProjectMissingError
+from cogyard.project.errors import NotInSourceError, Problem, ProjectError, ProjectMissingError
 from cogyard.project.project import CONFIG_NAME, Project, find_root, load_project
 from cogyard.project.values import Build, Concurrency, Config, RunCommand, SecretMount, Weights
 
@@ -11,6 +11,7 @@ __all__ = [
     "Build",
     "Concurrency",
     "Config",
+    "NotInSourceError",
     "Problem",
     "Project",
     "ProjectError",

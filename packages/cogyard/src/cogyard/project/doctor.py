@@ -13,7 +13,7 @@ import yaml
 
 from cogyard.project.document import compose, decode
 from cogyard.project.edits import Edit
-from cogyard.project.errors import Problem, ProjectError, ProjectMissingError
+from cogyard.project.errors import NotInSourceError, Problem, ProjectError, ProjectMissingError
 from cogyard.project.examples import EXAMPLES_NAME, read_examples
 from cogyard.project.ignore import source_files
 from cogyard.project.keys import OBSOLETE
@@ -202,6 +202,10 @@ def _schemas(project: Project) -> Iterator[Finding]:
             static_schema(project)
         elif project.train_ref is not None:
             training_schema(project)
+    except NotInSourceError as error:
+        for problem in error.problems:
+            told = problem.saying(f"{problem.message}; a build loads the code to know", problem.hint)
+            yield _finding("schema", Level.WARNING, told)
     except ProjectError as error:
         yield from _problems("schema", error)
 

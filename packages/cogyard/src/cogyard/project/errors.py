@@ -2,7 +2,8 @@
 
 CogyardError
 └── ProjectError          every problem of a project's files, all at once
-    └── ProjectMissingError   there is no cog.yaml here
+    ├── ProjectMissingError   there is no cog.yaml here
+    └── NotInSourceError      the model's code, once it runs, may tell what its source does not
 """
 
 from __future__ import annotations
@@ -54,3 +55,9 @@ class ProjectMissingError(ProjectError):
     """There is no project here."""
 
     code = "project_missing"
+
+
+class NotInSourceError(ProjectError):
+    """What the model takes or returns shows only when its code runs."""
+
+    code = "schema_not_in_source"

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cog import errors as sdk
 from cog.errors import SchemaError
 from cog.schema import openapi, read_source
 
-from cogyard.project.errors import Problem, ProjectError
+from cogyard.project.errors import NotInSourceError, Problem, ProjectError
 from cogyard.project.project import Project
 
 
 def static_schema(project: Project) -> Mapping[str, Any]:
     """Return the document of a project's predictions and trainings.
 
-    Raises ProjectError where the source alone does not tell: the place, and what to write instead.
+    Raises ProjectError with the place, and what to write instead; NotInSourceError where running code may tell.
     """
     try:
         signature = read_source(project.root, project.ref) if project.ref else None
@@ -45,4 +46,5 @@ def training_schema(project: Project) -> Mapping[str, Any]:
 
 def _told(error: SchemaError, ref: str) -> ProjectError:
     place = error.path or ref.partition(":")[0]
-    return ProjectError([Problem(file=place, line=error.line, message=error.problem, hint=error.hint)])
+    kind = NotInSourceError if isinstance(error, sdk.NotInSourceError) else ProjectError
+    return kind([Problem(file=place, line=error.line, message=error.problem, hint=error.hint)])

@@ -37,8 +37,20 @@ class Members(dict[str, Member]):
     """An Enum: its members by name."""
 
 
+class _Later:
+    """A value in a dict that is not known; an error only where it is needed, since often only the keys are."""
+
+    def __init__(self, error: UnknownError) -> None:
+        self.error = error
+
+    def __repr__(self) -> str:
+        raise self.error
+
+
 def plain(value: Any) -> Any:
-    """Return a value with members of an Enum replaced by what they stand for."""
+    """Return a value with members of an Enum replaced by what they stand for. Raises UnknownError."""
+    if isinstance(value, _Later):
+        raise value.error
     if isinstance(value, Member):
         return plain(value.value)
     if isinstance(value, Members):
@@ -117,6 +129,8 @@ class Evaluator:
             raise
         except Exception:  # noqa: BLE001 - 1/0, "a" + 1: running the code would fail as well, and say it better
             raise UnknownError(node, self._module) from None
+        if isinstance(found, _Later):
+            raise found.error
         if isinstance(found, (str, list, tuple, dict, set)) and len(found) > LONGEST:
             raise UnknownError(node, self._module)
         return found
@@ -148,7 +162,10 @@ class Evaluator:
             if key is None:
                 found.update(self.value(value))
             else:
-                found[self.value(key)] = self.value(value)
+                try:
+                    found[self.value(key)] = self.value(value)
+                except UnknownError as error:
+                    found[self.value(key)] = _Later(error)
         return found
 
     def _unaryop(self, node: ast.UnaryOp) -> Any:
@@ -313,9 +330,24 @@ def resolve(node: ast.expr, module: Module) -> Meaning:
 
         if is_enum(owner.module, owner.node):
             return None  # its members are values of their own kind, not what its body says
-        body = owner.module.inside(owner.node)
-        return body.meaning(node.attr) if node.attr in body.names else None
+        return _attribute(owner, node.attr)
+    if isinstance(owner, Local) and isinstance(owner.node, ast.Call) and not owner.changed:
+        made = owner.node
+        cls = None if made.args or made.keywords else resolve(made.func, owner.module)
+        if isinstance(cls, Local) and isinstance(cls.node, ast.ClassDef) and not cls.node.bases:
+            return _attribute(cls, node.attr, made=True)
     return None
+
+
+def _attribute(cls: Local, name: str, *, made: bool = False) -> Meaning:
+    """Return what the body of a class says of a name; of an instance, unless the class makes it in its own way."""
+    assert isinstance(cls.node, ast.ClassDef)  # noqa: S101 - the caller looked
+    body = cls.module.inside(cls.node)
+    if name not in body.names or (
+        made and not {"__init__", "__post_init__", "__new__"}.isdisjoint(body.names)
+    ):
+        return None
+    return body.meaning(name)
 
 
 def _members(value: Any) -> Any:

@@ -40,7 +40,12 @@ def read_object(obj: Any, *, train: bool = False) -> Signature:
 def written(function: Any) -> Any:
     """Return the function as the author wrote it, below decorators, partials and what binds it to an instance."""
     while True:
-        inner = function.func if isinstance(function, functools.partial) else inspect.unwrap(function)
+        # What a class gives for a functools.partialmethod keeps it under one name, before Python 3.13 under another.
+        method = getattr(function, "__partialmethod__", getattr(function, "_partialmethod", None))
+        if isinstance(function, functools.partial) or method is not None:
+            inner = function.func if method is None else method.func
+        else:
+            inner = inspect.unwrap(function)
         inner = getattr(inner, "__func__", inner)
         if inner is function:
             return function

@@ -130,13 +130,14 @@ class AnnotationReader:
             if name in names:
                 return kind
         if isinstance(meaning, External):
-            raise self._module.error(
+            raise self._module.unknown(
                 node,
                 f"{ast.unparse(node)} comes from another package, and what it holds is not known before the code runs",
                 "Define it in the project, or write Annotated[…, cog.Opaque] for any JSON.",
             )
         if isinstance(node, ast.Name) and meaning is None:
-            raise self._module.error(node, f"{node.id} is not defined", UNKNOWN_TYPE)
+            said = self._module.unknown if self._module.open else self._module.error
+            raise said(node, f"{node.id} is not defined", UNKNOWN_TYPE)
         raise self._strange(node)
 
     def _alias(self, module: Module, node: ast.expr) -> t.Type:
@@ -289,4 +290,6 @@ class AnnotationReader:
         return node.id if isinstance(node, ast.Name) and meaning is None else ""
 
     def _strange(self, node: ast.AST) -> SchemaError:
-        return self._module.error(node, f"{ast.unparse(node)} is no type the schema knows", UNKNOWN_TYPE)
+        computed = isinstance(node, (ast.Call, ast.Name, ast.Attribute))
+        said = self._module.unknown if computed else self._module.error
+        return said(node, f"{ast.unparse(node)} is no type the schema knows", UNKNOWN_TYPE)

@@ -123,6 +123,13 @@ def methods(module: Module, node: ast.ClassDef) -> dict[str, tuple[Module, Funct
     return found
 
 
+def may_have_more(module: Module, node: ast.ClassDef, names: tuple[str, ...]) -> bool:
+    """Say whether a class may have a method that its source does not show: a value in its body, or inherited."""
+    given = module.inside(node).names
+    others = outside(module, node) - {"cog.BasePredictor", "cog.BaseRunner", "builtins.object", "abc.ABC"}
+    return any(name in given for name in names) or any(not base.startswith("builtins.") for base in others)
+
+
 def _default(value: ast.expr | None, scope: Module) -> tuple[bool, bool, str | None]:
     """Return whether a field without/with this default is required, whether it is None, and a description."""
     if value is None:
@@ -155,7 +162,7 @@ def _text(node: ast.expr | None, scope: Module) -> str | None:
 
 def unknown(error: UnknownError, what: str, hint: str = "Write it as a literal.") -> SchemaError:
     """Return the error to show for a value that can't be known."""
-    return error.module.error(
+    return error.module.unknown(
         error.node, f"{what} `{ast.unparse(error.node)}` is not known before the code runs", hint
     )
 

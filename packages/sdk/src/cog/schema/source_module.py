@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Union
 
-from cog.errors import SchemaError
+from cog.errors import NotInSourceError, SchemaError
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,18 @@ class Module:
     def error(self, node: ast.AST, problem: str, hint: str | None = None) -> SchemaError:
         """Return an error that names this file and the node's line."""
         return SchemaError(problem, hint=hint, path=self.shown, line=getattr(node, "lineno", None))
+
+    def unknown(self, node: ast.AST, problem: str, hint: str | None = None) -> NotInSourceError:
+        """Return the error of what only the running code tells."""
+        return NotInSourceError(problem, hint=hint, path=self.shown, line=getattr(node, "lineno", None))
+
+    @property
+    def open(self) -> bool:
+        """Whether names may come from another package by `from … import *`."""
+        if self.outer is not None:
+            return self.outer.open
+        stars = [star for star in self.stars if star.module not in _KNOWN_STARS]
+        return any(star.level == 0 and self.project.module(star.module) is None for star in stars)
 
 
 class Project:
@@ -237,6 +249,9 @@ class _Collector:
                 self._module.changed.add(inner.value.id)
             elif isinstance(inner, ast.Name) and isinstance(inner.ctx, (ast.Store, ast.Del)):
                 self._module.changed.add(inner.id)
+
+
+_KNOWN_STARS = frozenset({"cog", "typing", "typing_extensions"})
 
 
 def _exports(module: str, name: str) -> bool:

@@ -6,14 +6,14 @@ import ast
 import os
 from typing import Any
 
-from cog.errors import SchemaError
+from cog.errors import NotInSourceError, SchemaError
 from cog.input import MISSING, FieldInfo
 from cog.schema import rules
 from cog.schema.constants import Evaluator, UnknownError, plain, resolve
 from cog.schema.literals import choices_to_json, to_json
 from cog.schema.signature import Parameter, Signature
 from cog.schema.source_annotations import AnnotationReader
-from cog.schema.source_classes import Function, methods, unknown
+from cog.schema.source_classes import Function, may_have_more, methods, unknown
 from cog.schema.source_module import External, Local, Module, Project
 
 REF_FORM = "Write it as file.py:Name, for example predict.py:Predictor."
@@ -50,14 +50,15 @@ def _read(root: str, ref: str, *, train: bool) -> Signature:
 
 def _not_found(module: Module, name: str, found: Any) -> SchemaError:
     if isinstance(found, External):
-        return SchemaError(
+        return NotInSourceError(
             f"{name} comes from {found.dotted}, which is not in the project",
             hint="Define the class or function in the project.",
             path=module.shown,
         )
     names = [key for key, node in module.names.items() if isinstance(node, (ast.ClassDef, *_FUNCTIONS))]
     there = f"It defines {', '.join(names)}." if names else "It defines no class or function."
-    return SchemaError(f"there is no class or function {name}", hint=there, path=module.shown)
+    said = NotInSourceError if name in module.names or module.open else SchemaError
+    return said(f"there is no class or function {name}", hint=there, path=module.shown)
 
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -69,6 +70,8 @@ def _method(module: Module, node: ast.ClassDef, *, train: bool) -> tuple[Module,
     try:
         name = rules.choose_method(node.name, tuple(found), train=train)
     except SchemaError as error:
+        if not found.keys() & set(rules.METHODS[train]) and may_have_more(module, node, rules.METHODS[train]):
+            error = NotInSourceError(error.problem, hint=error.hint)
         raise error.at(module.shown, node.lineno) from None
     scope, function = found[name]
     static = any(isinstance(mark, ast.Name) and mark.id == "staticmethod" for mark in function.decorator_list)
@@ -128,17 +131,20 @@ class _Reader:
         try:
             kind = self._annotations.read(argument.annotation)
             kind = rules.single(kind) if batched else kind
-            info = FieldInfo() if default is None else self._input(default)
+            info = FieldInfo() if default is None else self.read_default(default)
             return rules.make_parameter(argument.arg, kind, info)
         except SchemaError as error:
             place = error.at(self._module.shown, argument.lineno)
             raise place.within(f"input {argument.arg!r}") from None
 
-    def _input(self, default: ast.expr) -> FieldInfo:
+    def read_default(self, default: ast.expr) -> FieldInfo:
         """Return what a parameter's default says: a plain value, or a call of Input()."""
-        call = isinstance(default, ast.Call) and resolve(default.func, self._module)
-        if not isinstance(default, ast.Call) or call != External("cog.Input"):
+        module, default = described(self._module, default)
+        if not _calls_input(module, default):
             return FieldInfo(default=self._value("default", default))
+        assert isinstance(default, ast.Call)  # noqa: S101 - _calls_input says so
+        if module is not self._module:
+            return _Reader(module, self._node, bound=self._bound).read_default(default)
         said: dict[str, Any] = {}
         if default.args:
             said["default"] = self._value("default", default.args[0])
@@ -151,7 +157,8 @@ class _Reader:
                 )
             if keyword.arg is None or keyword.arg not in FieldInfo.NAMES:
                 what = f"**{ast.unparse(keyword.value)}" if keyword.arg is None else keyword.arg
-                raise self._module.error(
+                problem = self._module.unknown if keyword.arg is None else self._module.error
+                raise problem(
                     keyword.value,
                     f"Input() has no argument {what}",
                     f"It takes {', '.join(FieldInfo.NAMES)}.",
@@ -168,15 +175,15 @@ class _Reader:
             "choices": 'Write a literal list: choices=["a", "b"].',
         }
         try:
-            value = Evaluator(self._module).value(node)
+            value = plain(Evaluator(self._module).value(node))
         except UnknownError as error:
             # What stands in the signature is shown, not the part of it that could not be followed.
             shown = UnknownError(node, self._module) if error.module is self._module else error
             raise unknown(shown, f"the {what}", hints.get(what, "Write it as a literal.")) from None
         try:
             if what == "choices":
-                return choices_to_json(plain(value))
-            return to_json(plain(value)) if what == "default" else plain(value)
+                return choices_to_json(value)
+            return to_json(value) if what == "default" else value
         except SchemaError as error:
             raise error.at(self._module.shown, node.lineno) from None
 
@@ -195,3 +202,36 @@ class _Reader:
 
     def _place(self, error: SchemaError, node: ast.AST) -> SchemaError:
         return error.at(self._module.shown, getattr(node, "lineno", None))
+
+
+def described(module: Module, default: ast.expr) -> tuple[Module, ast.expr]:
+    """Return the call of Input() that a default stands for, and where it is written; the default itself if for none.
+
+    `INPUTS.seed`, `SEED` and `seed_input()`, whose body is `return Input(...)`, are how models share inputs.
+    """
+    if isinstance(default, (ast.Name, ast.Attribute)):
+        found = resolve(default, module)
+        if isinstance(found, Local) and not found.changed and isinstance(found.node, ast.Call):
+            return (found.module, found.node) if _calls_input(found.module, found.node) else (module, default)
+    elif isinstance(default, ast.Call) and not default.args and not default.keywords:
+        found = resolve(default.func, module)
+        if isinstance(found, Local) and isinstance(found.node, ast.FunctionDef):
+            returned = _returned(found.node)
+            if returned is not None and _calls_input(found.module, returned):
+                return found.module, returned
+    return module, default
+
+
+def _calls_input(module: Module, node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and resolve(node.func, module) == External("cog.Input")
+
+
+def _returned(function: ast.FunctionDef) -> ast.expr | None:
+    """Return what a function without parameters returns, where that is all it does."""
+    arguments = function.args
+    if arguments.args or arguments.posonlyargs or arguments.kwonlyargs or arguments.vararg or arguments.kwarg:
+        return None
+    body = function.body
+    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        body = body[1:]  # the docstring
+    return body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cog.coerce import Arguments, Encoder
-from cog.errors import CogError, LoadError, SchemaError
+from cog.errors import CogError, LoadError, NotInSourceError, SchemaError
 from cog.schema import openapi, read_object, read_source
 from cog.schema.object_reader import find_function, is_async, written
 from cog.schema.signature import Signature
@@ -111,14 +111,26 @@ class Model:
         return setup, weights_argument(setup, os.environ if environ is None else environ)
 
     def document(self, train_ref: str | None, project: str) -> tuple[Any, str | None]:
-        """Return the OpenAPI document, or None and why there is none."""
+        """Return the OpenAPI document, or None and why there is none; whatever the training's code raises goes through.
+
+        That code runs only where its source does not tell.
+        """
         if self.signature is None:
             return None, self.schema_error
         try:
-            train = read_source(project, train_ref, train=True) if train_ref else None
+            train = _training(project, train_ref) if train_ref else None
             return openapi(self.signature, train), None
         except CogError as error:
             return None, str(error)
+
+
+def _training(project: str, ref: str) -> Signature:
+    try:
+        return read_source(project, ref, train=True)
+    except NotInSourceError:
+        from cog.worker.load import load
+
+        return read_object(load(ref, project), train=True)
 
 
 def describe_python() -> str:
