@@ -89,11 +89,15 @@ async def test_tokens_live_until_they_expire_or_are_revoked(stores: Stores) -> N
 
 
 async def test_a_login_link_works_once_and_in_time(stores: Stores) -> None:
-    """Used, too old and unknown are the same."""
+    """Used, too old and unknown are the same; to look whose it is uses nothing up."""
     ann = await stores.account("ann")
     for hash_ in (b"1", b"2"):
         await stores.accounts.add_login_link(hash_, ann.id, NOW, NOW + timedelta(hours=1))
+    assert await stores.accounts.account_of_login_link(b"1", NOW) == ann
+    assert await stores.accounts.account_of_login_link(b"2", NOW + timedelta(hours=1)) is None
+    assert await stores.accounts.account_of_login_link(b"3", NOW) is None
     assert await stores.accounts.use_login_link(b"1", NOW) == ann
+    assert await stores.accounts.account_of_login_link(b"1", NOW) is None
     assert await stores.accounts.use_login_link(b"1", NOW) is None
     assert await stores.accounts.use_login_link(b"2", NOW + timedelta(hours=1)) is None
     assert await stores.accounts.use_login_link(b"3", NOW) is None

@@ -16,7 +16,8 @@ RULES: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/"): (200, 200, 200, 200),
     ("GET", "/signin"): (200, 303, 303, 303),
     ("POST", "/signin"): (422, 422, 422, 422),
-    ("GET", "/signin/link/{secret}"): (200, 200, 200, 200),
+    # The link is nobody's.
+    ("GET", "/signin/link/{secret}"): (404, 404, 404, 404),
     ("POST", "/signin/link/{secret}"): (422, 422, 422, 422),
     ("GET", "/signout"): (303, 200, 200, 200),
     ("POST", "/signout"): (303, 303, 303, 303),

@@ -125,17 +125,27 @@ async def test_guessing_passwords_is_braked(site: Site) -> None:
 
 
 async def test_a_link_signs_in_once_and_sets_a_password(site: Site) -> None:
-    """Opening a link uses nothing up; its form signs in, once; a short password is refused before."""
+    """Opening a link uses nothing up and says for whom it is; its form signs in, once.
+
+    A short password is refused before, and whoever opens a link that was used is not asked for one.
+    """
     secret = await site.services.accounts.create_login_link(site.accounts["bob"])
     browser, path = site.visitor(), f"/signin/link/{secret}"
     for _ in range(2):
-        assert (await browser.get(path)).status_code == 200
+        opened = await browser.get(path)
+        assert (opened.status_code, "<strong>bob</strong>" in opened.text) == (200, True)
     short = await browser.post(path, data={"password": "short"})
     assert (short.status_code, "this has 5" in short.text) == (422, True)
     assert (await browser.post(path, data={"password": "a new password"})).headers["location"] == "/"
     assert "Latest predictions" in (await browser.get("/")).text
     again = await site.visitor().post(path, data={"password": "another password"})
-    assert "has been used" in again.text
+    assert (again.status_code, "has been used" in again.text) == (422, True)
+    looked = await site.visitor().get(path)
+    assert (looked.status_code, "has been used" in looked.text, "New password" in looked.text) == (
+        404,
+        True,
+        False,
+    )
     assert await site.services.accounts.verify_password("bob", "a new password") is not None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 #: Fields of one form; ours have at most a dozen.
 MAX_FIELDS = 50
+
+#: The tabs that a page opens with.
+FIRST_TABS = frozenset({"playground", "run", "models"})
+
+#: Tabs whose name is not their key with a capital letter.
+TAB_NAMES = MappingProxyType({"api": "API", "readme": "README"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +44,16 @@ class Redirect:
     """Somewhere else on this platform to go, by GET. `to` is a path, never an address a stranger gave."""
 
     to: str
+
+
+def tab_title(of: str, tab: str) -> str:
+    """Return the title of one tab of a thing, so that a browser's list and history tell its tabs apart.
+
+    The first tab, where one runs it or sees what it has, is titled by the thing alone.
+    """
+    if tab in FIRST_TABS:
+        return of
+    return f"{TAB_NAMES.get(tab, tab.capitalize())} · {of}"
 
 
 def services_of(request: Request) -> Services:

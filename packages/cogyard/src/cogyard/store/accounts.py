@@ -31,6 +31,9 @@ _WHERE_VALID = (
     " WHERE t.hash = ? AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?)"
 )
 
+_WHERE_LINKED = (
+    "JOIN login_links l ON l.account_id = a.id WHERE l.hash = ? AND l.used_at IS NULL AND l.expires_at > ?"
+)
 _WHERE_SIGNED_IN = "JOIN sessions s ON s.account_id = a.id WHERE s.hash = ? AND s.expires_at > ?"
 
 
@@ -169,6 +172,10 @@ class SqlAccounts:
             )
 
         await self.database.write(work)
+
+    async def account_of_login_link(self, hash: bytes, now: datetime) -> Account | None:
+        """Return whom a link would sign in; looking uses nothing up."""
+        return await self._one(_WHERE_LINKED, hash, stored(now))
 
     async def use_login_link(self, hash: bytes, now: datetime) -> Account | None:
         """Use a link up; the update is what makes it once."""

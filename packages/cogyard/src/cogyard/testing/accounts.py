@@ -212,6 +212,11 @@ class MemoryAccounts:
         del now
         self.links[hash] = (account_id, expires_at)
 
+    async def account_of_login_link(self, hash: bytes, now: datetime) -> Account | None:
+        """Return whom a link would sign in."""
+        account_id, expires_at = self.links.get(hash, (0, now))
+        return await self.by_id(account_id) if expires_at > now else None
+
     async def use_login_link(self, hash: bytes, now: datetime) -> Account | None:
         """Use a link up."""
         account_id, expires_at = self.links.pop(hash, (0, now))

@@ -50,26 +50,31 @@ async def try_password(request: Request) -> Page | Redirect:
     return Redirect(to=wanted)
 
 
-async def open_link(_request: Request) -> Page:
-    """Ask for a password on the way in by a one-time link.
+async def open_link(request: Request) -> Page:
+    """Ask for a password on the way in by a one-time link, of whoever can still use it.
 
     Only the form uses the link up: mail scanners and previews open links too.
     """
-    return _link_page()
+    account = await services_of(request).accounts.account_of_login_link(request.path_params["secret"])
+    return replace(_used_up(), status=404) if account is None else _link_page(account)
 
 
 async def use_link(request: Request) -> Page | Redirect:
     """Sign in by a one-time link, and set the password that was chosen."""
-    form = await read_form(request)
+    form, secret = await read_form(request), request.path_params["secret"]
+    accounts = services_of(request).accounts
+    account = await accounts.account_of_login_link(secret)
+    if account is None:
+        return _used_up()
     password = "" if form.get("skip") else form.get("password", "")
     if not form.get("skip") and not passwords.MIN_LENGTH <= len(password) <= passwords.MAX_LENGTH:
         return _link_page(
-            f"A password has {passwords.MIN_LENGTH} to {passwords.MAX_LENGTH} characters; this has {len(password)}."
+            account,
+            f"A password has {passwords.MIN_LENGTH} to {passwords.MAX_LENGTH} characters; this has {len(password)}.",
         )
-    accounts = services_of(request).accounts
-    account = await accounts.use_login_link(request.path_params["secret"])
-    if account is None:
-        return _door("/", problem="This link has been used or is older than an hour. Ask for a new one.")
+    account = await accounts.use_login_link(secret)
+    if account is None:  # somebody else was faster
+        return _used_up()
     if password:
         await accounts.set_password(account, password)
     await _begin_session(request, account)
@@ -176,8 +181,12 @@ def _door(wanted: str, *, username: str = "", problem: str = "") -> Page:
     return Page(template="signin.html", title="Sign in", values=values, status=422 if problem else 200)
 
 
-def _link_page(problem: str = "") -> Page:
-    values = {"problem": problem, "shortest": passwords.MIN_LENGTH}
+def _used_up() -> Page:
+    return _door("/", problem="This link has been used or is older than an hour. Ask for a new one.")
+
+
+def _link_page(account: Account, problem: str = "") -> Page:
+    values = {"username": account.username, "problem": problem, "shortest": passwords.MIN_LENGTH}
     return Page(template="signin_link.html", title="Welcome", values=values, status=422 if problem else 200)
 
 

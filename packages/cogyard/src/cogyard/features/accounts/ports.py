@@ -150,6 +150,10 @@ class TokenStore(Protocol):
         """Keep a one-time link."""
         ...
 
+    async def account_of_login_link(self, hash: bytes, now: datetime) -> Account | None:
+        """Return whom a link would sign in, using nothing up; None when it is unknown, used or too old."""
+        ...
+
     async def use_login_link(self, hash: bytes, now: datetime) -> Account | None:
         """Use a link up and return its account; None when it is unknown, used or too old."""
         ...

@@ -213,6 +213,12 @@ class Accounts:
         await self.store.add_login_link(fingerprint(secret), account.id, now, now + LOGIN_LINK_LIFE)
         return secret
 
+    async def account_of_login_link(self, secret: str) -> Account | None:
+        """Return whom a link would sign in, without using it up; None when it would sign in nobody."""
+        if len(secret) > SECRET_LIMIT:
+            return None
+        return await self.store.account_of_login_link(fingerprint(secret), self.world.now())
+
     async def use_login_link(self, secret: str) -> Account | None:
         """Use a link up and return its account; None when it is unknown, used or too old."""
         if len(secret) > SECRET_LIMIT:

@@ -158,7 +158,7 @@ async def _edit_page(
         "problem": problem,
         "saved": saved,
     }
-    return Page(template="collection_edit.html", title=collection.name, values=shown)
+    return Page(template="collection_edit.html", title=f"Edit {collection.name}", values=shown)
 
 
 async def _exists(request: Request, slug: str) -> bool:

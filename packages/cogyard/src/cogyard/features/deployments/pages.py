@@ -23,7 +23,7 @@ from cogyard.features.deployments import policy
 from cogyard.features.deployments.service import Wanted
 from cogyard.features.keeping import keep_of
 from cogyard.features.models.pages import again, named_prediction, object_of
-from cogyard.features.page import Page, Redirect, older, read_form, reason_of, services_of
+from cogyard.features.page import Page, Redirect, older, read_form, reason_of, services_of, tab_title
 from cogyard.features.predictions.pages import card_values
 from cogyard.http import Addresses, ApiError, InvalidError, NotFoundError, require_account, window
 from cogyard.http.concerns import concerns
@@ -51,7 +51,9 @@ class Shown:
             "may_change": self.may_change,
             "tab": tab,
         }
-        return Page(template=template, title=self.deployment.path, values={**common, **values})
+        return Page(
+            template=template, title=tab_title(self.deployment.path, tab), values={**common, **values}
+        )
 
     @property
     def code(self) -> Code:

@@ -13,7 +13,7 @@ from cogyard.domain.paging import Window
 from cogyard.domain.values import Model, Prediction, Version, Visibility
 from cogyard.features.bench import NOTHING, Code, Form, Plain, sent
 from cogyard.features.models import policy
-from cogyard.features.page import Page, Redirect, older, read_form, reason_of, services_of
+from cogyard.features.page import Page, Redirect, older, read_form, reason_of, services_of, tab_title
 from cogyard.features.predictions.pages import card_values
 from cogyard.features.usage.pages import charts
 from cogyard.features.usage.ports import About
@@ -45,7 +45,7 @@ class Shown:
             "governs": self.governs,
             "tab": tab,
         }
-        return Page(template=template, title=self.model.path, values={**common, **values})
+        return Page(template=template, title=tab_title(self.model.path, tab), values={**common, **values})
 
 
 async def home(request: Request) -> Page:
@@ -144,7 +144,8 @@ async def bench(
         "given": again(prediction) if prediction is not None else {},
         "prediction": None,
     }
-    return shown.page("playground.html", "versions" if pinned else "playground", **{**common, **live})
+    page = shown.page("playground.html", "versions" if pinned else "playground", **{**common, **live})
+    return replace(page, title=f"Version {version.id[:8]} · {shown.model.path}") if pinned else page
 
 
 async def run(request: Request) -> Page | Redirect:

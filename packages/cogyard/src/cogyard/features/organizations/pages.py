@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from cogyard.domain.roles import Role
 from cogyard.domain.values import Account
-from cogyard.features.page import Page, Redirect, local_path, read_form, reason_of, services_of
+from cogyard.features.page import Page, Redirect, local_path, read_form, reason_of, services_of, tab_title
 from cogyard.http import ApiError, InvalidError, require_account
 from cogyard.http.caller import ACTING_KEY, require_person
 from cogyard.http.concerns import concerns
@@ -182,7 +182,7 @@ def _page(
     }
     return Page(
         template=template,
-        title=organization.username,
+        title=tab_title(organization.username, tab),
         values={**common, **values},
         status=error.http_status if error else 200,
     )
