@@ -56,6 +56,22 @@ def said(
     return run(group(cog.TABLE), "cog"), capsys.readouterr().err
 
 
+@pytest.mark.parametrize("table", [cog.TABLE, cogyard.TABLE], ids=["cog", "cogyard"])
+def test_lists_of_commands_are_whole_sentences(table: Table) -> None:
+    """No line about a command's own commands is cut off, and an unknown one is answered with a near one."""
+    whole = group(table)
+    context = click.Context(whole, info_name="x")
+    for name in whole.list_commands(context):
+        command = whole.get_command(context, name)
+        if not isinstance(command, click.Group):
+            continue
+        with click.Context(command, info_name=name, terminal_width=80) as inner:
+            assert "..." not in command.get_help(inner).partition("Commands:")[2]
+            known = command.list_commands(inner)[0]
+            with pytest.raises(click.UsageError, match=f"Did you mean `{known}`"):
+                command.resolve_command(inner, [f"{known}x"])
+
+
 def test_an_unknown_command_is_answered_with_a_near_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -136,3 +136,16 @@ def test_settings_are_values() -> None:
     """Nothing changes a setting after it was read."""
     with pytest.raises(AttributeError):
         Settings().port = 1  # type: ignore[misc]  # that is the test
+
+
+def test_what_set_names_is_told_as_it_was_typed() -> None:
+    """A setting without an option of its own is not called one; `--set` wins over its option."""
+    with pytest.raises(SettingsError) as refused:
+        load({}, {}, pairs={"rate_creates": "many", "prot": "1"})
+    assert [
+        line.partition(" must")[0].partition(" is")[0] for line in refused.value.message.splitlines()
+    ] == [
+        "--set rate_creates",
+        "--set prot",
+    ]
+    assert load({"port": "1"}, {}, pairs={"port": "2"}).port == 2

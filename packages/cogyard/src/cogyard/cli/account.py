@@ -13,22 +13,23 @@ import click
 from cogyard.cli.console import Console, plain
 from cogyard.cli.errors import CommandError, MisuseError
 from cogyard.cli.folder import data_dir, open_folder
+from cogyard.cli.lazy import SuggestingGroup
 
 if TYPE_CHECKING:
     from cogyard.domain.values import Account
     from cogyard.features.accounts.service import Accounts
 
 
-@click.group(short_help="Make and list accounts.")
+@click.group(cls=SuggestingGroup, short_help="Make and list accounts.")
 def account() -> None:
     """Make and list accounts, with the platform running or stopped."""
 
 
-@account.command()
+@account.command(short_help="Make an account, and a link that signs its owner in.")
 @click.argument("username")
 @click.option("--name", metavar="TEXT", help="The name to show; the user name unless given.")
 @click.option("--admin", "is_admin", is_flag=True, help="Make an administrator.")
-@click.option("--password-stdin", is_flag=True, help="Read a password from standard input.")
+@click.option("--password-stdin", is_flag=True, help="Set a password, too: the one that is read from stdin.")
 @data_dir
 def add(
     username: str, *, name: str | None, is_admin: bool, password_stdin: bool, data_dir: Path | None
@@ -64,9 +65,7 @@ def list_accounts(*, data_dir: Path | None) -> None:
 
 @account.command()
 @click.argument("username")
-@click.option(
-    "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking."
-)
+@click.option("--password-stdin", is_flag=True, help="Read the password from stdin instead of asking.")
 @data_dir
 def password(username: str, *, password_stdin: bool, data_dir: Path | None) -> None:
     """Set an account's password."""
@@ -83,7 +82,7 @@ def password(username: str, *, password_stdin: bool, data_dir: Path | None) -> N
     Console().done(f"The password of {username} is set.")
 
 
-@account.command()
+@account.command(short_help="Delete an account and all that is its own.")
 @click.argument("username")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @data_dir

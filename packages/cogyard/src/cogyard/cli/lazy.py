@@ -9,7 +9,23 @@ import click
 from cogyard.cli.table import Table, help_text
 
 
-class LazyGroup(click.Group):
+class SuggestingGroup(click.Group):
+    """A click group that answers an unknown command with the nearest there is."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one was meant."""
+        name, known = args[0], self.list_commands(ctx)
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            from cogyard.project.suggest import did_you_mean
+
+            hint = did_you_mean(name, known) or f"There are {', '.join(known)}."
+            ctx.fail(f"there is no command `{name}`. {hint}")
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(SuggestingGroup):
     """A click group made from a table of rows."""
 
     def __init__(self, *, table: Table, **settings: object) -> None:
@@ -35,15 +51,3 @@ class LazyGroup(click.Group):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """Write the table's own help, which `--help` alone shows without click."""
         formatter.write(help_text(self.table))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; an unknown one is answered with the nearest there is."""
-        name = args[0]
-        if name not in self.rows and not name.startswith("-"):
-            from cogyard.project.suggest import did_you_mean
-
-            hint = did_you_mean(name, [*self.rows]) or f"`{ctx.info_name} --help` lists the commands."
-            ctx.fail(f"there is no command `{name}`. {hint}")
-        return super().resolve_command(ctx, args)

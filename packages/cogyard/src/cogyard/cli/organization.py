@@ -13,12 +13,13 @@ from cogyard.cli.account import confirmed, find
 from cogyard.cli.console import Console, plain
 from cogyard.cli.errors import CommandError
 from cogyard.cli.folder import data_dir, open_folder
+from cogyard.cli.lazy import SuggestingGroup
 from cogyard.http.errors import NotFoundError
 
 ROLES = ("reader", "writer", "admin", "owner")
 
 
-@click.group(short_help="Make organizations, and say who is a member.")
+@click.group(cls=SuggestingGroup, short_help="Make organizations, and say who is a member.")
 def organization() -> None:
     """Make organizations, and say who is a member, with the platform running or stopped.
 
@@ -29,9 +30,9 @@ def organization() -> None:
 
 
 @organization.command()
-@click.argument("username")
+@click.argument("username", metavar="ORGANIZATION")
 @click.option("--owner", required=True, metavar="USERNAME", help="The account that owns it.")
-@click.option("--name", metavar="TEXT", help="The name to show; the user name unless given.")
+@click.option("--name", metavar="TEXT", help="The name to show; ORGANIZATION unless given.")
 @data_dir
 def add(username: str, *, owner: str, name: str | None, data_dir: Path | None) -> None:
     """Make an organization."""
@@ -46,7 +47,7 @@ def add(username: str, *, owner: str, name: str | None, data_dir: Path | None) -
     Console().done(f"The organization {made.username} is made; {person.username} owns it.")
 
 
-@organization.command("list")
+@organization.command("list", short_help="List the organizations.")
 @data_dir
 def list_organizations(*, data_dir: Path | None) -> None:
     """List the organizations: name, how many members, day made, name that is shown."""
@@ -62,7 +63,7 @@ def list_organizations(*, data_dir: Path | None) -> None:
             click.echo(f"{one.username:<40} {count:>5}  {one.created_at:%Y-%m-%d}  {plain(one.name)}")
 
 
-@organization.command()
+@organization.command(short_help="List an organization's members.")
 @click.argument("organization")
 @data_dir
 def members(organization: str, *, data_dir: Path | None) -> None:
@@ -77,7 +78,7 @@ def members(organization: str, *, data_dir: Path | None) -> None:
         click.echo(f"{each.username:<40} {each.role:<7} {since}")
 
 
-@organization.command("set-member")
+@organization.command("set-member", short_help="Make somebody a member, or change the role.")
 @click.argument("organization")
 @click.argument("username")
 @click.option("--role", type=click.Choice(ROLES), required=True, help="What the member may do.")
@@ -96,7 +97,7 @@ def set_member(organization: str, username: str, *, role: str, data_dir: Path | 
     Console().done(f"{made.username} is {role} of {organization}.")
 
 
-@organization.command("remove-member")
+@organization.command("remove-member", short_help="Remove a member, at once.")
 @click.argument("organization")
 @click.argument("username")
 @data_dir
@@ -111,7 +112,7 @@ def remove_member(organization: str, username: str, *, data_dir: Path | None) ->
     Console().done(f"{username} is no member of {organization}.")
 
 
-@organization.command()
+@organization.command(short_help="Delete an organization and all that is its own.")
 @click.argument("organization")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @data_dir

@@ -11,6 +11,7 @@ import click
 from cogyard.cli.console import Console
 from cogyard.cli.errors import CommandError, MisuseError
 from cogyard.cli.folder import data_dir, open_folder
+from cogyard.cli.lazy import SuggestingGroup
 
 if TYPE_CHECKING:
     from cogyard.domain.retention import Keep
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _NOTHING = "default"
 
 
-@click.group(short_help="Show and set how long predictions hold their data.")
+@click.group(cls=SuggestingGroup, short_help="Show and set how long predictions hold their data.")
 def retention() -> None:
     """Show and set how long predictions hold their data, with the platform running or stopped.
 
@@ -26,7 +27,7 @@ def retention() -> None:
     """
 
 
-@retention.command("list")
+@retention.command("list", short_help="List what was set.")
 @data_dir
 def list_settings(*, data_dir: Path | None) -> None:
     """List what was set: of what, its name, how long."""

@@ -12,14 +12,15 @@ from cogyard.cli.account import find
 from cogyard.cli.console import Console, plain
 from cogyard.cli.errors import CommandError
 from cogyard.cli.folder import data_dir, open_folder
+from cogyard.cli.lazy import SuggestingGroup
 
 
-@click.group(short_help="Make, list and revoke API tokens.")
+@click.group(cls=SuggestingGroup, short_help="Make, list and revoke API tokens.")
 def token() -> None:
     """Make, list and revoke API tokens, with the platform running or stopped."""
 
 
-@token.command()
+@token.command(short_help="Make a token and print it, this once.")
 @click.argument("username")
 @click.option("--name", default="command line", show_default=True, help="What the token is for.")
 @click.option(
@@ -45,7 +46,7 @@ def create(username: str, *, name: str, scope: str, days: int | None, data_dir: 
     click.echo(secret)
 
 
-@token.command("list")
+@token.command("list", short_help="List an account's tokens.")
 @click.argument("username")
 @data_dir
 def list_tokens(username: str, *, data_dir: Path | None) -> None:
@@ -60,7 +61,7 @@ def list_tokens(username: str, *, data_dir: Path | None) -> None:
         click.echo(f"{one.id:<8} …{one.tail}  {one.created_at:%Y-%m-%d}  {ends}  {scope}  {plain(one.name)}")
 
 
-@token.command()
+@token.command(short_help="End a token, at once.")
 @click.argument("username")
 @click.argument("number", type=int)
 @data_dir

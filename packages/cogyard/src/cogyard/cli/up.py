@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cogyard.cli.console import BOLD, Console
-from cogyard.cli.errors import CommandError, SilentExitError
+from cogyard.cli.errors import CommandError, MisuseError, SilentExitError
 
 if TYPE_CHECKING:
     from cogyard.compose.settings import Settings
@@ -108,7 +108,7 @@ def up(
         "log_format": log_format,
         "runtime": runtime,
     }
-    settings = load(arguments | _pairs(pairs), os.environ, config)
+    settings = load(arguments, os.environ, config, pairs=_pairs(pairs))
     for line in misspelt_variables(os.environ):
         console.warn(line)
     configure(level=settings.log_level, style=settings.log_format, access_log=settings.access_log)
@@ -146,7 +146,7 @@ def _pairs(given: tuple[str, ...]) -> dict[str, str]:
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
-            raise CommandError(f"--set {text}: the form is NAME=VALUE")
+            raise MisuseError(f"--set {text}: the form is NAME=VALUE")
         pairs[name.strip().replace("-", "_")] = value
     return pairs
 

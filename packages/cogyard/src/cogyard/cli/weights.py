@@ -15,6 +15,7 @@ import click
 from cogyard.cli.build import size
 from cogyard.cli.console import Console
 from cogyard.cli.errors import CommandError, MisuseError
+from cogyard.cli.lazy import SuggestingGroup
 from cogyard.cli.options import Decorator, config_file
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class NotReadyError(CommandError):
     code = "weights_not_ready"
 
 
-@click.group(short_help="Import, send, fetch and look at weights.")
+@click.group(cls=SuggestingGroup, short_help="Import, send, fetch and look at weights.")
 def weights() -> None:
     """Keep weights apart from the image, as artifacts of their own: `weights` of cog.yaml says which.
 
@@ -48,7 +49,7 @@ def weights() -> None:
     """
 
 
-@weights.command("import")
+@weights.command("import", short_help="Take weights from their source, and send them.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--dry-run", is_flag=True, help="Only show what would be imported.")
 @image_option
@@ -96,7 +97,7 @@ def import_(
         click.echo(f"{entry.artifact.name} {entry.digest}")
 
 
-@weights.command()
+@weights.command(short_help="Compare cog.yaml, weights.lock and the registry.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @image_option
 @verbose_option
@@ -122,7 +123,7 @@ def status(*, as_json: bool, image: str | None, verbose: bool, filename: str) ->
         raise NotReadyError("not all weights are ready", hint="cog weights import")
 
 
-@weights.command()
+@weights.command(short_help="Fetch the files of weights.lock to this machine.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @image_option
 @verbose_option
@@ -153,7 +154,7 @@ def pull(*, names: tuple[str, ...], image: str | None, verbose: bool, filename: 
         click.echo(f"{entry.artifact.target} {files.folder(entry.artifact.files)}")
 
 
-@weights.command()
+@weights.command(short_help="Show the layers and files of weights.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--json", "as_json", is_flag=True, help="Print manifest and configuration as JSON.")
 @click.option("--remote", is_flag=True, help="Look in the registry, at what the tag `latest` has beside it.")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cogyard.compose.machine import default_max_instances
@@ -232,8 +233,14 @@ SECRETS = frozenset({"metrics_token"})
 FIELDS: Mapping[str, Field[Any]] = {one.name: one for one in fields(Settings)}
 
 
-def load(arguments: Mapping[str, Any], environ: Mapping[str, str], file: Path | None = None) -> Settings:
-    """Read the settings. Arguments that are None were not given.
+def load(
+    arguments: Mapping[str, Any],
+    environ: Mapping[str, str],
+    file: Path | None = None,
+    *,
+    pairs: Mapping[str, str] = MappingProxyType({}),
+) -> Settings:
+    """Read the settings. Arguments that are None were not given; `pairs` are those of `--set`.
 
     Raises SettingsError with every problem found, not only the first; those of the file name its line.
     """
@@ -251,6 +258,7 @@ def load(arguments: Mapping[str, Any], environ: Mapping[str, str], file: Path | 
             {name: value for name, value in arguments.items() if value is not None},
             lambda name: f"--{name.replace('_', '-')}",
         ),
+        (pairs, lambda name: f"--set {name}"),
     )
     for given, called in sources:
         for name, value in given.items():
