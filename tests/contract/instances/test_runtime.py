@@ -12,11 +12,9 @@ from cogyard.instances.layers import LayerCache
 from cogyard.instances.limits import InstanceLimits
 from cogyard.instances.process import ProcessOptions, ProcessRuntime
 from cogyard.instances.sandbox import SandboxRuntime
-from cogyard.instances.server import HttpModelServer
 from cogyard.testing.blobs import MemoryBlobs
-from cogyard.testing.images import HELLO, TestImage, TestVersions, make_image
+from cogyard.testing.images import TestImage, TestVersions, make_image
 from cogyard.testing.instances import (
-    DiskContract,
     FakeModel,
     FakeRuntime,
     RuntimeContract,
@@ -27,6 +25,7 @@ from cogyard.testing.instances import (
 from cogyard.testing.whole_images import make_whole_image
 
 from tests.marks import mark_of
+from tests.runtimes import PREDICTORS, WRITING, RealDiskContract, RealRuntimeContract
 from tests.sandboxes import sandbox_runtime
 
 pytestmark = pytest.mark.anyio
@@ -73,47 +72,10 @@ class TestFakeRuntime(RuntimeContract):
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-COUNTING = """
-from typing import Iterator
-from cog import BasePredictor
-
-class Predictor(BasePredictor):
-    def predict(self, n: int = 3) -> Iterator[int]:
-        yield from range(n)
-"""
-
-ENDLESS = """
-import time
-from typing import Iterator
-from cog import BasePredictor
-
-class Predictor(BasePredictor):
-    def predict(self) -> Iterator[str]:
-        yield "begun"
-        time.sleep(600)
-"""
-
-BROKEN = """
-from cog import BasePredictor
-
-class Predictor(BasePredictor):
-    def setup(self) -> None:
-        print("loading weights")
-        raise RuntimeError("no such weights")
-
-    def predict(self) -> str:
-        return ""
-"""
-
-IMAGES: dict[str, TestImage] = {
-    "hello": make_image(python=PYTHON),
-    "counting": make_image(COUNTING, python=PYTHON),
-    "endless": make_image(ENDLESS, python=PYTHON),
-    "broken": make_image(BROKEN, python=PYTHON),
-}
+IMAGES = {name: make_image(predict, python=PYTHON) for name, predict in PREDICTORS.items()}
 
 
-class TestProcessRuntime(RuntimeContract):
+class TestProcessRuntime(RealRuntimeContract):
     @pytest.fixture
     async def runtime(self, tmp_path: Path) -> ProcessRuntime:
         """Make the real one, over blobs in memory."""
@@ -133,46 +95,11 @@ class TestProcessRuntime(RuntimeContract):
         )
 
     @pytest.fixture
-    def connect(self) -> object:
-        """Speak HTTP over the instance's socket."""
-        return HttpModelServer
-
-    @pytest.fixture
-    def hello(self) -> str:
-        """Name the version that greets."""
-        return IMAGES["hello"].version
-
-    @pytest.fixture
-    def counting(self) -> str:
-        """Name the version that counts."""
-        return IMAGES["counting"].version
-
-    @pytest.fixture
-    def endless(self) -> str:
-        """Name the version that never ends."""
-        return IMAGES["endless"].version
-
-    @pytest.fixture
-    def broken(self) -> str:
-        """Name the version whose setup fails."""
-        return IMAGES["broken"].version
+    def images(self) -> dict[str, TestImage]:
+        """Give those that need an environment."""
+        return IMAGES
 
 
-WRITING = """
-import os, time
-from cog import BasePredictor
-
-class Predictor(BasePredictor):
-    def predict(self, mib: int, place: str, seconds: float = 0) -> str:
-        with open(place, "wb") as file:
-            for _ in range(mib):
-                file.write(os.urandom(1 << 20))
-        time.sleep(seconds)
-        os.remove(place)
-        return "written"
-"""
-
-PREDICTORS = {"hello": HELLO, "counting": COUNTING, "endless": ENDLESS, "broken": BROKEN}
 WRITES = replace(InstanceLimits(), memory=1 << 30, scratch=64 << 20)
 
 
@@ -184,33 +111,13 @@ def whole() -> dict[str, TestImage]:
     return {name: make_whole_image(predict) for name, predict in PREDICTORS.items()}
 
 
-class _Whole(RuntimeContract):
+class _Whole(RealRuntimeContract):
     """The promises, kept by images that bring everything along."""
 
     @pytest.fixture
-    def connect(self) -> object:
-        """Speak HTTP over the instance's socket."""
-        return HttpModelServer
-
-    @pytest.fixture
-    def hello(self, whole: dict[str, TestImage]) -> str:
-        """Name the version that greets."""
-        return whole["hello"].version
-
-    @pytest.fixture
-    def counting(self, whole: dict[str, TestImage]) -> str:
-        """Name the version that counts."""
-        return whole["counting"].version
-
-    @pytest.fixture
-    def endless(self, whole: dict[str, TestImage]) -> str:
-        """Name the version that never ends."""
-        return whole["endless"].version
-
-    @pytest.fixture
-    def broken(self, whole: dict[str, TestImage]) -> str:
-        """Name the version whose setup fails."""
-        return whole["broken"].version
+    def images(self, whole: dict[str, TestImage]) -> dict[str, TestImage]:
+        """Give those that run by themselves."""
+        return whole
 
 
 class TestSandboxRuntime(_Whole):
@@ -227,21 +134,11 @@ class TestSandboxWithoutOverlay(_Whole):
         return await sandbox_runtime(tmp_path, *whole.values(), layers=layers, overlay=False)
 
 
-class TestSandboxDisk(DiskContract):
+class TestSandboxDisk(RealDiskContract):
     @pytest.fixture
     async def runtime(self, tmp_path: Path, written: TestImage, layers: Path) -> SandboxRuntime:
         """Make one whose instances may write little."""
         return await sandbox_runtime(tmp_path, written, layers=layers, limits=WRITES)
-
-    @pytest.fixture
-    def connect(self) -> object:
-        """Speak HTTP over the instance's socket."""
-        return HttpModelServer
-
-    @pytest.fixture
-    def writing(self, written: TestImage) -> str:
-        """Name the version that writes."""
-        return written.version
 
 
 class TestSandboxDiskWithoutOverlay(TestSandboxDisk):

@@ -71,11 +71,15 @@ class Scene:
         room = operation.split(".", maxsplit=1)[0]
         return path.format(**{**self.parts["all"], **self.parts.get(room, {})})
 
+    def headers(self, person: str) -> dict[str, str]:
+        """Return what a request of somebody's says; of who is not known, nothing."""
+        return {"Authorization": f"Bearer {self.tokens[person]}"} if person in self.tokens else {}
+
     async def ask(
         self, person: str, method: str, path: str, operation: str, *, acting: str | None = None
     ) -> int:
         """Return the status that somebody gets; the answer must be as the API's document says."""
-        headers = {"Authorization": f"Bearer {self.tokens[person]}"} if person in self.tokens else {}
+        headers = self.headers(person)
         if acting is not None:
             headers["Cogyard-Account"] = acting
         options: dict[str, Any] = {}
@@ -128,6 +132,23 @@ async def opened(folder: Path, *, of: str = "owner") -> AsyncIterator[Scene]:
             parts=parts,
             tokens={**platform.tokens, **scoped, "revoked": revoked},
         )
+
+
+@asynccontextmanager
+async def opened_with_members(folder: Path) -> AsyncIterator[Scene]:
+    """Open a platform where everything is the organization's, with `the-ROLE` of each role and `the-removed`."""
+    async with opened(folder, of=ORGANIZATION) as found:
+        accounts, organizations = found.platform.services.accounts, found.platform.services.organizations
+        owner = await _fresh(found.platform, "owner")
+        for role in (*Role, "removed"):
+            name = f"the-{role}"
+            someone = await accounts.create(name, name=name)
+            kept = Role.WRITER if role == "removed" else Role(role)
+            await organizations.put_member(owner, ORGANIZATION, name, kept)
+            await organizations.join(someone, ORGANIZATION)
+            found.tokens[role] = await accounts.create_token(someone, "tests")
+        await organizations.remove_member(owner, ORGANIZATION, "the-removed")
+        yield found
 
 
 async def _fresh(platform: ApiPlatform, name: str) -> Account:

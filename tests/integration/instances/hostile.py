@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from cogyard.domain.capacity import UNCOUNTED, Grant
 from cogyard.instances.events import CompletedEvent
-from cogyard.instances.runtime import Runtime
+from cogyard.instances.limits import InstanceLimits
+from cogyard.instances.runtime import Running, Runtime
 from cogyard.instances.server import HttpModelServer, Run
 from cogyard.testing.images import TestImage
 
@@ -24,6 +26,8 @@ class Predictor(BasePredictor):
         exec(code, names)
         return json.dumps(names["found"])
 """
+#: What it gets, where it would take more.
+SMALL = replace(InstanceLimits(), memory=300 << 20, processes=80, scratch=32 << 20)
 
 
 class Live:
@@ -56,15 +60,21 @@ async def live_instance(
     running = await prepared.start(name, grant)
     server = HttpModelServer(running.address)
     try:
-        await _ready(server, running)
+        await until_ready(server, running)
         yield Live(server)
     finally:
         await server.aclose()
         await running.stop(grace=0)
 
 
-async def _ready(server: HttpModelServer, running: Any) -> None:
-    async with asyncio.timeout(60):
-        while (health := await server.health()) is None or not health.ready:
-            await asyncio.sleep(0.02)
-            assert health is None or not health.broken, running.logs()
+async def until_ready(server: HttpModelServer, running: Running) -> None:
+    """Wait for the end of setup; an instance that dies or fails is told with what it printed."""
+    death = asyncio.create_task(running.wait())
+    try:
+        async with asyncio.timeout(90):
+            while (health := await server.health()) is None or not health.ready:
+                assert not death.done(), running.logs()
+                assert health is None or not health.broken, running.logs()
+                await asyncio.wait([death], timeout=0.02)
+    finally:
+        death.cancel()

@@ -5,14 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
-import json
-import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import ANY
 
 import pytest
 from cog_server.inputs.addresses import AddressRule
@@ -27,8 +23,7 @@ from cogyard.instances.limits import InstanceLimits
 from cogyard.instances.server import HttpModelServer, Run
 from cogyard.instances.weights import WeightsCache
 from cogyard.testing.blobs import MemoryBlobs
-from cogyard.testing.images import HELLO, TestImage, TestVersions
-from cogyard.testing.instances import DiskContract, RuntimeContract
+from cogyard.testing.images import TestImage, TestVersions
 from cogyard.testing.weights import BesideInMemory, declared, keep_weights
 from cogyard.testing.whole_images import (
     make_whole_image,
@@ -37,63 +32,13 @@ from cogyard.weights.files import WeightFiles
 
 from tests.coglet import cog_image
 from tests.docker import Docker
+from tests.integration.instances.hostile import HOSTILE, Live, live_instance, until_ready
 from tests.marks import mark_of
+from tests.runtimes import PREDICTORS, WRITING, RealDiskContract, RealRuntimeContract
 from tests.sandboxes import nothing, sandbox_runtime
 
 pytestmark = [pytest.mark.anyio, pytest.mark.docker]
 
-COUNTING = """
-from typing import Iterator
-from cog import BasePredictor
-
-class Predictor(BasePredictor):
-    def predict(self, n: int = 3) -> Iterator[int]:
-        yield from range(n)
-"""
-ENDLESS = """
-import time
-from typing import Iterator
-from cog import BasePredictor
-
-class Predictor(BasePredictor):
-    def predict(self) -> Iterator[str]:
-        yield "begun"
-        time.sleep(600)
-"""
-BROKEN = """
-from cog import BasePredictor
-
-class Predictor(BasePredictor):
-    def setup(self) -> None:
-        print("loading weights")
-        raise RuntimeError("no such weights")
-
-    def predict(self) -> str:
-        return ""
-"""
-HOSTILE = """
-import ctypes, json, os, signal, socket, time
-from cog import BasePredictor
-
-class Predictor(BasePredictor):
-    def predict(self, code: str) -> str:
-        names = dict(globals(), found=None)
-        exec(code, names)
-        return json.dumps(names["found"])
-"""
-WRITING = """
-import os, time
-from cog import BasePredictor
-
-class Predictor(BasePredictor):
-    def predict(self, mib: int, place: str, seconds: float = 0) -> str:
-        with open(place, "wb") as file:
-            for _ in range(mib):
-                file.write(os.urandom(1 << 20))
-        time.sleep(seconds)
-        os.remove(place)
-        return "written"
-"""
 READ_WEIGHTS = """
 from pathlib import Path
 from cog import BasePredictor
@@ -107,21 +52,14 @@ class Predictor(BasePredictor):
             return f"{file.read_text()} {type(error).__name__}"
         return "written"
 """
-PREDICTORS = {
-    "hello": HELLO,
-    "counting": COUNTING,
-    "endless": ENDLESS,
-    "broken": BROKEN,
-    "hostile": HOSTILE,
-    "writing": WRITING,
-}
+MODELS = {**PREDICTORS, "hostile": HOSTILE, "writing": WRITING}
 LIMITS = replace(InstanceLimits(), memory=512 << 20, processes=60, scratch=64 << 20, cpus=1.0)
 _BLOBS = MemoryBlobs()
 
 
 @functools.cache
 def _image(name: str) -> TestImage:
-    return make_whole_image(PREDICTORS[name])
+    return make_whole_image(MODELS[name])
 
 
 @pytest.fixture
@@ -173,79 +111,32 @@ async def _keep(lease: str, url: str) -> str:
     return f"kept:{lease}:{content.decode()}"
 
 
-@asynccontextmanager
-async def _live(runtime: Any, image: TestImage, name: str = "one") -> AsyncIterator[HttpModelServer]:
-    running = await (await runtime.prepare(image.version)).start(name)
-    server = HttpModelServer(running.address)
-    try:
-        await _until_ready(server, running)
-        yield server
-    finally:
-        await server.aclose()
-        await running.stop(grace=0)
-
-
 def _is_link(address: str) -> bool:
     return Path(address.removeprefix("unix:")).is_symlink()
 
 
-async def _until_ready(server: HttpModelServer, running: Any) -> None:
-    death = asyncio.create_task(running.wait())
-    async with asyncio.timeout(90):
-        while (health := await server.health()) is None or not health.ready:
-            assert not death.done(), running.logs()
-            assert health is None or not health.broken, running.logs()
-            await asyncio.wait([death], timeout=0.05)
-    death.cancel()
-
-
-class TestDockerDisk(DiskContract):
+class TestDockerDisk(RealDiskContract):
     @pytest.fixture
-    async def runtime(self, client: Client, tmp_path: Path) -> DockerRuntime:
+    async def runtime(self, client: Client, tmp_path: Path, written: TestImage) -> DockerRuntime:
         """Make the real one; the engine holds nobody to a size here, so instances are watched."""
-        return await _runtime(client, tmp_path, _image("writing"))
+        return await _runtime(client, tmp_path, written)
 
     @pytest.fixture
-    def connect(self) -> object:
-        """Speak HTTP over the instance's socket."""
-        return HttpModelServer
+    def written(self) -> TestImage:
+        """Give the image that writes."""
+        return _image("writing")
 
+
+class TestDockerRuntime(RealRuntimeContract):
     @pytest.fixture
-    def writing(self) -> str:
-        """Name the version that writes."""
-        return _image("writing").version
-
-
-class TestDockerRuntime(RuntimeContract):
-    @pytest.fixture
-    async def runtime(self, client: Client, tmp_path: Path) -> DockerRuntime:
+    async def runtime(self, client: Client, tmp_path: Path, images: dict[str, TestImage]) -> DockerRuntime:
         """Make the real one."""
-        return await _runtime(client, tmp_path, *(_image(name) for name in PREDICTORS))
+        return await _runtime(client, tmp_path, *images.values())
 
     @pytest.fixture
-    def connect(self) -> object:
-        """Speak HTTP over the instance's socket."""
-        return HttpModelServer
-
-    @pytest.fixture
-    def hello(self) -> str:
-        """Name the version that greets."""
-        return _image("hello").version
-
-    @pytest.fixture
-    def counting(self) -> str:
-        """Name the version that counts."""
-        return _image("counting").version
-
-    @pytest.fixture
-    def endless(self) -> str:
-        """Name the version that never ends."""
-        return _image("endless").version
-
-    @pytest.fixture
-    def broken(self) -> str:
-        """Name the version whose setup fails."""
-        return _image("broken").version
+    def images(self) -> dict[str, TestImage]:
+        """Give one for each predictor."""
+        return {name: _image(name) for name in PREDICTORS}
 
 
 async def test_a_container_has_no_network_and_no_power(client: Client, tmp_path: Path) -> None:
@@ -274,12 +165,12 @@ for pid in children:
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
 """
-    async with _live(runtime, _image("hostile")) as server:
-        found = json.loads((await _end(server, {"code": code})).output)
+    async with live_instance(runtime, _image("hostile")) as live:
+        found = await live.found(code)
         assert found["net"] == ["lo"]
         assert found["caps"] == ["0000000000000000"]
         assert 5 < found["forks"] < 60
-        eaten = await _end(server, {"code": "found = len(b'x' * (2 << 30))"})
+        eaten = await live.end({"code": "found = len(b'x' * (2 << 30))"})
         assert eaten.status == "failed"
 
 
@@ -290,8 +181,8 @@ async def test_a_socket_that_is_a_link_is_not_followed(client: Client, tmp_path:
     running = await (await runtime.prepare(_image("hostile").version)).start("link")
     first, second = HttpModelServer(running.address), HttpModelServer(running.address)
     try:
-        await _until_ready(first, running)
-        assert (await _end(first, {"code": code})).status == "succeeded"
+        await until_ready(first, running)
+        assert (await Live(first).end({"code": code})).status == "succeeded"
         assert _is_link(running.address)
         assert await second.health() is None
     finally:
@@ -327,15 +218,15 @@ async def test_an_image_is_taken_back(client: Client, tmp_path: Path) -> None:
     ours, theirs = (DockerImages(client=client, mark=mark_of(tmp_path / name)) for name in ("ours", "theirs"))
     runtime, other = [await _runtime(client, _below(tmp_path, name), image) for name in ("ours", "theirs")]
     await runtime.prepare(image.version)
-    async with _live(other, image) as server:
+    async with live_instance(other, image) as live:
         assert ours.given() == theirs.given() == frozenset({image.version})
         assert ours.take_back(image.version)
         assert ours.given() == frozenset()
         assert theirs.given() == frozenset({image.version})
-        assert (await _end(server, {"text": "x"})).output == "hello x"
+        assert (await live.end({"text": "x"})).output == "hello x"
     assert not ours.take_back(image.version)
-    async with _live(runtime, image) as server:
-        assert (await _end(server, {"text": "y"})).output == "hello y"
+    async with live_instance(runtime, image) as live:
+        assert (await live.end({"text": "y"})).output == "hello y"
 
 
 async def test_a_container_ends_with_whoever_started_it(client: Client, tmp_path: Path) -> None:
@@ -344,7 +235,7 @@ async def test_a_container_ends_with_whoever_started_it(client: Client, tmp_path
     runtime = await _runtime(client, tmp_path, image)
     running = await (await runtime.prepare(image.version)).start("tied")
     server = HttpModelServer(running.address)
-    await _until_ready(server, running)
+    await until_ready(server, running)
     async with asyncio.timeout(60):
         assert running._process.stdin is not None
         running._process.stdin.close()
@@ -369,9 +260,9 @@ async def test_cogs_own_image_runs(request: pytest.FixtureRequest, tmp_path: Pat
     else:
         runtime = await sandbox_runtime(tmp_path, image, keep=_keep)
     prepared = await runtime.prepare(image.version)
-    async with _live(runtime, image) as server:
+    async with live_instance(runtime, image) as live:
         for number in range(3):
-            events = await _when_taken(server, Run(id=f"p{number}", input={"text": "Alice"}))
+            events = await _when_taken(live.server, Run(id=f"p{number}", input={"text": "Alice"}))
             end = events[-1]
             assert isinstance(end, CompletedEvent)
             assert end.status == "succeeded", end.error
@@ -390,12 +281,6 @@ async def _when_taken(server: HttpModelServer, run: Run) -> list[ServerEvent]:
             await asyncio.sleep(0.05)
 
 
-async def _end(server: HttpModelServer, inputs: dict[str, Any]) -> CompletedEvent:
-    events = [event async for event in server.predict(Run(id=os.urandom(6).hex(), input=inputs))]
-    assert isinstance(events[-1], CompletedEvent)
-    return events[-1]
-
-
 async def test_weights_are_mounted_where_they_belong(client: Client, tmp_path: Path) -> None:
     """Read-only, and the very files that other instances have."""
     artifact = await keep_weights(_BLOBS, {"net.bin": b"numbers"}, target="/data/net")
@@ -404,6 +289,6 @@ async def test_weights_are_mounted_where_they_belong(client: Client, tmp_path: P
         WeightFiles(tmp_path / "weights"), _BLOBS, BesideInMemory({image.version: [artifact]})
     )
     runtime = await _runtime(client, tmp_path, image, weights=weights)
-    async with _live(runtime, image) as server:
-        events = [event async for event in server.predict(Run(id="p1", input={}))]
-    assert events[-1] == CompletedEvent(status="succeeded", output="numbers OSError", metrics=ANY)
+    async with live_instance(runtime, image) as live:
+        end = await live.end({})
+    assert (end.status, end.output) == ("succeeded", "numbers OSError")

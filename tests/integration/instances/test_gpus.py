@@ -16,10 +16,9 @@ from cogyard.domain.capacity import Grant, Resources
 from cogyard.instances.errors import PrepareFailedError
 from cogyard.instances.gpus import Gpus, find_gpus
 from cogyard.testing.images import TestImage
-from cogyard.testing.whole_images import make_whole_image
 
-from tests.integration.instances.hostile import HOSTILE, live_instance
-from tests.sandboxes import sandbox_runtime, supported
+from tests.integration.instances.hostile import live_instance
+from tests.sandboxes import sandbox_runtime
 
 pytestmark = pytest.mark.anyio
 
@@ -53,20 +52,6 @@ found = {
     "caps": [line.split()[1] for line in open("/proc/self/status") if line.startswith("CapEff")],
 }
 """
-
-
-@pytest.fixture(scope="module")
-def hostile() -> TestImage:
-    """Make a model that does whatever its caller says."""
-    if not supported().overlay:
-        pytest.skip("this kernel lets nobody mount an overlay")
-    return make_whole_image(HOSTILE)
-
-
-@pytest.fixture(scope="module")
-def layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Keep unpacked layers for all tests of this module."""
-    return tmp_path_factory.mktemp("layers")
 
 
 @pytest.fixture

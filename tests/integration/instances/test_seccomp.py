@@ -11,9 +11,8 @@ import pytest
 from cogyard.instances.probe import probe_sandbox
 from cogyard.instances.seccomp import ABSENT, DENIED
 from cogyard.testing.images import TestImage
-from cogyard.testing.whole_images import make_whole_image
 
-from tests.integration.instances.hostile import HOSTILE, Live, live_instance
+from tests.integration.instances.hostile import Live, live_instance
 from tests.sandboxes import sandbox_runtime, supported
 
 pytestmark = pytest.mark.anyio
@@ -29,19 +28,13 @@ def ask(number, *arguments):
 """
 
 
-@pytest.fixture(scope="module")
-def hostile() -> TestImage:
-    """Make a model that does whatever its caller says."""
+@pytest.fixture
+def hostile(hostile: TestImage) -> TestImage:
+    """Give the model, where this machine can filter what it calls."""
     found = supported()
     if not found.filter:
         pytest.skip(found.unfiltered)
-    return make_whole_image(HOSTILE)
-
-
-@pytest.fixture(scope="module")
-def layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Keep unpacked layers for all tests of this module."""
-    return tmp_path_factory.mktemp("layers")
+    return hostile
 
 
 @pytest.fixture
