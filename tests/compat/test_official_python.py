@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.live import LivePlatform, run
+from tests.compat import official
+from tests.live import LivePlatform
 
 pytestmark = [pytest.mark.xdist_group("platform"), pytest.mark.network, pytest.mark.slow]
 CLIENT = "replicate==1.0.7"
@@ -19,20 +18,7 @@ SCRIPT = Path(__file__).parent / "official_python.py"
 @pytest.fixture(scope="module")
 def results(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Run the script in an environment where only the official client is installed; return what it printed."""
-    home = tmp_path_factory.mktemp("official")
-    python = home / "venv" / "bin" / "python"
-    run("uv", "venv", "--quiet", "--python", sys.executable, home / "venv", cwd=home, env=live_platform.env)
-    run("uv", "pip", "install", "--quiet", "--python", python, CLIENT, cwd=home, env=live_platform.env)
-    done = run(
-        python,
-        SCRIPT,
-        live_platform.owner,
-        json.dumps(live_platform.versions),
-        cwd=home,
-        env=live_platform.env,
-    )
-    answers: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answers
+    return official.answers(live_platform, tmp_path_factory.mktemp("official"), SCRIPT, CLIENT)
 
 
 @pytest.mark.parametrize(

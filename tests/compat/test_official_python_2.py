@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.live import LivePlatform, run
+from tests.compat import official
+from tests.live import LivePlatform
 
 pytestmark = [pytest.mark.xdist_group("platform"), pytest.mark.network, pytest.mark.slow]
 CLIENT = "replicate==2.0.0b4"
@@ -19,31 +18,9 @@ SCRIPT = Path(__file__).parent / "official_python_2.py"
 @pytest.fixture(scope="module")
 def results(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Run the script in an environment where only the official client is installed; return what it printed."""
-    home = tmp_path_factory.mktemp("official-2")
-    python = home / "venv" / "bin" / "python"
-    run("uv", "venv", "--quiet", "--python", sys.executable, home / "venv", cwd=home, env=live_platform.env)
-    run(
-        "uv",
-        "pip",
-        "install",
-        "--quiet",
-        "--prerelease=allow",
-        "--python",
-        python,
-        CLIENT,
-        cwd=home,
-        env=live_platform.env,
+    return official.answers(
+        live_platform, tmp_path_factory.mktemp("official"), SCRIPT, CLIENT, "--prerelease=allow"
     )
-    done = run(
-        python,
-        SCRIPT,
-        live_platform.owner,
-        json.dumps(live_platform.versions),
-        cwd=home,
-        env=live_platform.env,
-    )
-    answers: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answers
 
 
 @pytest.mark.parametrize(

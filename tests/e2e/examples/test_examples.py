@@ -173,20 +173,6 @@ def test_weights_are_fetched_once_and_checked(run: Run, tmp_path: Path, example:
     assert found == wanted
 
 
-@pytest.mark.parametrize("example", ["upscale", "chat"])
-def test_a_missing_index_is_told_and_nothing_is_left(tmp_path: Path, example: str) -> None:
-    """Without an index the script ends with 1, a reason, and no half-written file."""
-    copy = tmp_path / example
-    shutil.copytree(EXAMPLES / example, copy, ignore=shutil.ignore_patterns("weights"))
-    env = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
-    done = subprocess.run(
-        [sys.executable, "fetch_weights.py"], cwd=copy, env=env, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert "The weights could not be fetched" in done.stderr
-    assert list((copy / "weights").iterdir()) == []
-
-
 @pytest.mark.slow
 @pytest.mark.network
 @pytest.mark.parametrize("example", ["upscale", "chat"])

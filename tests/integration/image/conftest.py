@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,16 +46,23 @@ class Built:
             return build(load_project(self.folder), base="assemble")
 
 
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    """Build a small project on an assembled base."""
-    folder, cache = tmp_path_factory.mktemp("hello"), tmp_path_factory.mktemp("cache")
-    (folder / "cog.yaml").write_text(CONFIG)
+@contextmanager
+def project(factory: pytest.TempPathFactory, config: str = CONFIG) -> Iterator[tuple[Path, Path]]:
+    """Lay a small project out, with a cache of its own for what builds it; give both folders."""
+    folder, cache = factory.mktemp("project"), factory.mktemp("cache")
+    (folder / "cog.yaml").write_text(config)
     (folder / "predict.py").write_text(PREDICT)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COGYARD_CACHE_DIR", str(cache))
         patch.setenv("UV_PYTHON_DOWNLOADS", "never")
         patch.delenv("SOURCE_DATE_EPOCH", raising=False)
+        yield folder, cache
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """Build a small project on an assembled base."""
+    with project(tmp_path_factory) as (folder, cache):
         try:
             image = build(load_project(folder), base="assemble")
         except (DownloadError, ResolvingFailedError, DebianError) as error:

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cogyard.image.attached import attached_document, pull_attached
 from cogyard.image.attest import EMPTY_CONFIG, IN_TOTO, SPDX, artifact
-from cogyard.oci.authorization import Credential
-from cogyard.oci.client import RegistryClient
 from cogyard.oci.layout import ImageStore, StoredImage
 from cogyard.oci.reference import Reference
 from cogyard.oci.transfer import push_image
 
-from tests.integration.oci.test_registries import distribution, put_image
+from tests.integration.oci.registries import client, distribution, host, put_image
 from tests.integration.registry.conftest import Running, registry
 
-__all__ = ["Running", "distribution", "registry"]
+__all__ = ["Running", "distribution", "host", "registry"]
 
 pytestmark = pytest.mark.anyio
 CONTENTS, PROVENANCE, OTHER = b'{"spdxVersion":"SPDX-2.3"}', b'{"_type":"statement"}', b"somebody's remark"
-
-
-@pytest.fixture(params=["distribution", "ours"])
-def host(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Give HOST:PORT of a registry without the referrers API, and of one with it."""
-    if request.param == "ours":
-        yield request.getfixturevalue("registry").host
-    else:
-        yield request.getfixturevalue("distribution")
-
-
-def client(host: str) -> RegistryClient:
-    """Connect as alice; who that is, only ours wants to know."""
-    return RegistryClient(host, credential=Credential(username="alice", password="cyd_alice"))
 
 
 def attested(store: ImageStore) -> StoredImage:

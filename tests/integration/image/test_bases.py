@@ -31,7 +31,7 @@ from cogyard.project import load_project
 
 from tests.integration.image.conftest import CONFIG as PROJECT
 from tests.integration.image.conftest import PREDICT, Built
-from tests.integration.oci.test_registries import distribution
+from tests.integration.oci.registries import distribution
 
 __all__ = ["distribution"]
 COG = Path(sys.executable).parent / "cog"

@@ -29,7 +29,7 @@ from cogyard.oci.reference import Reference
 
 from tests.docker import Docker
 from tests.integration.image.conftest import Built
-from tests.integration.oci.test_registries import distribution
+from tests.integration.oci.registries import distribution
 
 __all__ = ["distribution"]
 

@@ -22,7 +22,7 @@ from cogyard.image.steps.engine import Means
 from cogyard.oci.layout import ImageStore, StoredImage
 from cogyard.project import load_project
 
-from tests.integration.image.conftest import CONFIG, PREDICT, Built
+from tests.integration.image.conftest import CONFIG, PREDICT, Built, project
 from tests.integration.image.test_anywhere import (
     image,
     output,
@@ -49,13 +49,7 @@ BASE = "assemble:noble"
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """Build the small project on Ubuntu, with packages that people name and with apt."""
-    folder, cache = tmp_path_factory.mktemp("noble"), tmp_path_factory.mktemp("cache")
-    (folder / "cog.yaml").write_text(NOBLE)
-    (folder / "predict.py").write_text(PREDICT)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COGYARD_CACHE_DIR", str(cache))
-        patch.setenv("UV_PYTHON_DOWNLOADS", "never")
-        patch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    with project(tmp_path_factory, NOBLE) as (folder, cache):
         try:
             made = build(load_project(folder), base=BASE, means=Means(builder="direct"))
         except (DownloadError, ResolvingFailedError, DebianError) as error:

@@ -25,7 +25,7 @@ from cogyard.oci.reference import Reference
 from cogyard.project import load_project
 
 from tests.integration.image.conftest import CONFIG, PREDICT, Built
-from tests.integration.oci.test_registries import distribution
+from tests.integration.oci.registries import distribution
 from tests.integration.registry.conftest import Running, registry
 
 __all__ = ["distribution", "registry"]

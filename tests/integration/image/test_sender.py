@@ -14,7 +14,7 @@ from cogyard.oci.errors import RegistryDeniedError, RegistryUnreachableError
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.reference import Reference
 
-from tests.integration.oci.test_registries import put_image
+from tests.integration.oci.registries import put_image
 from tests.integration.registry.conftest import Running, registry
 
 __all__ = ["registry"]

@@ -28,6 +28,7 @@ from cogyard.oci.manifest import Manifest, describe, encode
 from cogyard.oci.plain import open_plain
 from cogyard.oci.reference import Reference
 from cogyard.project import load_project
+from cogyard.testing.steps import make_tar
 
 from tests.docker import Docker
 from tests.integration.image.conftest import CONFIG as PROJECT
@@ -85,7 +86,7 @@ def as_noble(
             data = plain.read()
         diff_ids.append(of(data))
         status = _member(data, "var/lib/dpkg/status") or status
-    above = _tar(
+    above = make_tar(
         {
             "usr/bin/.wh.tini": b"",
             "etc/apt/.wh..wh..opq": b"",
@@ -256,13 +257,3 @@ def _member(layer: bytes, path: str) -> str:
             if member.name.removeprefix("./") == path:
                 return (archive.extractfile(member) or io.BytesIO()).read().decode()
     return ""
-
-
-def _tar(files: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return out.getvalue()

@@ -93,13 +93,14 @@ def serving(
     env: Mapping[str, str] | None = None,
     ready: bool = True,
     stdin: int = subprocess.DEVNULL,
+    program: tuple[str, ...] = ("-m", "cog_server"),
 ) -> Iterator[Server]:
     """Start a server over a project's predictor; end it whatever happens."""
     with tempfile.TemporaryDirectory(prefix="ms-") as name:
         folder = Path(name)
         (folder / "tmp").mkdir()
         uds, log = folder / "s", folder / "log"
-        command = [sys.executable, "-m", "cog_server", "--uds", str(uds), "--python", sys.executable]
+        command = [sys.executable, *program, "--uds", str(uds), "--python", sys.executable]
         command += ["--project", str(project), *(["--ref", ref] if ref else []), *arguments]
         with log.open("wb") as out:
             process = subprocess.Popen(

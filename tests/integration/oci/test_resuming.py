@@ -24,7 +24,7 @@ from cogyard.oci.layout import ImageStore
 from cogyard.oci.reference import Reference
 from cogyard.oci.transfer import look_at_image, push_image
 
-from tests.integration.oci.test_registries import distribution, put_image
+from tests.integration.oci.registries import distribution, put_image
 from tests.integration.registry.conftest import Running, registry
 
 __all__ = ["distribution", "registry"]

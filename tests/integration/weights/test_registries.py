@@ -11,8 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cogyard.oci.authorization import Credential, Scope
-from cogyard.oci.client import RegistryClient
+from cogyard.oci.authorization import Scope
 from cogyard.oci.descriptor import INDEX, LAYER_GZIP, MANIFEST, Descriptor
 from cogyard.oci.digest import of
 from cogyard.oci.errors import RegistryError
@@ -29,10 +28,10 @@ from cogyard.weights.importing import Importer
 from cogyard.weights.transfer import Weights, lacking, look
 from cogyard.weights.wishes import wish_of
 
-from tests.integration.oci.test_registries import distribution, put_image
+from tests.integration.oci.registries import client, distribution, host, put_image
 from tests.integration.registry.conftest import Running, registry, running
 
-__all__ = ["distribution", "registry"]
+__all__ = ["distribution", "host", "registry"]
 
 pytestmark = pytest.mark.anyio
 LARGE = bytes(range(256)) * 800
@@ -72,20 +71,6 @@ class Machine:
         found = sorted(each.how for each in self.moved)
         self.moved.clear()
         return found
-
-
-@pytest.fixture(params=["distribution", "ours"])
-def host(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Give HOST:PORT of each registry."""
-    if request.param == "ours":
-        yield request.getfixturevalue("registry").host
-    else:
-        yield request.getfixturevalue("distribution")
-
-
-def client(host: str) -> RegistryClient:
-    """Connect as alice; who that is, only ours wants to know."""
-    return RegistryClient(host, credential=Credential(username="alice", password="cyd_alice"))
 
 
 async def test_weights_go_there_and_come_back_elsewhere(host: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx2
@@ -36,9 +37,11 @@ def behind() -> Surroundings:
     return behind
 
 
-@pytest.fixture
-async def client(behind: Surroundings) -> AsyncIterator[httpx2.AsyncClient]:
-    """Return a client without credentials."""
+@asynccontextmanager
+async def speaking(
+    behind: Surroundings, *, max_blob: int = 1 << 20, quota: int | None = None
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """Give a client without credentials to a registry with these limits."""
     registry = create_registry(
         blobs=behind.blobs,
         uploads=MemoryUploads(behind.blobs),
@@ -47,9 +50,17 @@ async def client(behind: Surroundings) -> AsyncIterator[httpx2.AsyncClient]:
         access=behind.people,
         pushes=behind.pushes,
         secret="secret",
-        max_blob=1 << 20,
+        max_blob=max_blob,
+        quota=quota,
     )
     app = Starlette(routes=[Mount("/", registry)])
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url=URL) as client:
+        yield client
+
+
+@pytest.fixture
+async def client(behind: Surroundings) -> AsyncIterator[httpx2.AsyncClient]:
+    """Return a client without credentials."""
+    async with speaking(behind) as client:
         yield client

@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
-from cogyard.registry.app import create_registry
-from cogyard.testing.blobs import MemoryUploads, digest_of
+from cogyard.testing.blobs import digest_of
 from cogyard.testing.pushing import push_blob
 
-from tests.unit.registry.conftest import URL, Surroundings
+from tests.unit.registry.conftest import Surroundings, speaking
 
 pytestmark = pytest.mark.anyio
 ALICE = httpx2.BasicAuth("alice", "cyd_alice")
@@ -22,19 +21,7 @@ QUOTA = 1000
 @pytest.fixture
 async def client(behind: Surroundings) -> AsyncIterator[httpx2.AsyncClient]:
     """Speak to a registry with a quota of 1000 bytes an account, and 600 a blob."""
-    registry = create_registry(
-        blobs=behind.blobs,
-        uploads=MemoryUploads(behind.blobs),
-        repositories=behind.repositories,
-        identity=behind.people,
-        access=behind.people,
-        pushes=behind.pushes,
-        secret="secret",
-        max_blob=600,
-        quota=QUOTA,
-    )
-    transport = httpx2.ASGITransport(app=registry)
-    async with httpx2.AsyncClient(transport=transport, base_url=URL) as client:
+    async with speaking(behind, max_blob=600, quota=QUOTA) as client:
         yield client
 
 

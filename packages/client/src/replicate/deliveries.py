@@ -14,13 +14,19 @@ _PATH = "/webhooks/deliveries"
 
 
 @dataclass(kw_only=True)
-class Delivery(Resource):
-    """One try; `id` is the `webhook-id` that its receiver saw."""
+class _Told(Resource):
+    """An event of a prediction for a receiver; `id` is the `webhook-id` that it sees."""
 
     id: str
     prediction: str
     event: str
     endpoint: str | None = None
+
+
+@dataclass(kw_only=True)
+class Delivery(_Told):
+    """One try; `id` is the `webhook-id` that its receiver saw."""
+
     attempt: int = 1
     created_at: str = ""
     status: int | None = None
@@ -29,13 +35,9 @@ class Delivery(Resource):
 
 
 @dataclass(kw_only=True)
-class PendingDelivery(Resource):
+class PendingDelivery(_Told):
     """An event that is still to be told, after `attempts` tries in vain, not before `due_at`."""
 
-    id: str
-    prediction: str
-    event: str
-    endpoint: str | None = None
     attempts: int = 0
     due_at: str = ""
 

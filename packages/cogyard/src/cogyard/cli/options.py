@@ -44,6 +44,13 @@ config_file: Decorator = click.option(
     help="The name of the configuration file; looked for in this folder, then upward.",
 )
 
+listening_host: Decorator = click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on; 0.0.0.0 lets other machines in, with no password.",
+)
+
 variables: Decorator = click.option(
     "-e",
     "--env",

@@ -16,6 +16,7 @@ import click
 from cogyard.cli.console import Console
 from cogyard.cli.errors import CommandError, MisuseError
 from cogyard.cli.model_options import ModelOptions, model_options
+from cogyard.cli.options import listening_host
 from cogyard.cli.run import run_async
 
 if TYPE_CHECKING:
@@ -36,12 +37,7 @@ _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bo
     default=0,
     help="Where the page is; any free port unless given.",
 )
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="The address to listen on; 0.0.0.0 lets other machines in, with no password.",
-)
+@listening_host
 @click.option(
     "--target",
     metavar="URL",

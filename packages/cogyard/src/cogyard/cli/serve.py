@@ -12,6 +12,7 @@ import click
 from cogyard.cli.console import Console
 from cogyard.cli.errors import CommandError, MisuseError, SilentExitError
 from cogyard.cli.model_options import ModelOptions, model_options
+from cogyard.cli.options import listening_host
 
 if TYPE_CHECKING:
     from cog_server.runner import Runner
@@ -45,12 +46,7 @@ class Place:
     show_default=True,
     help="Where to listen; 0 takes any free port.",
 )
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="The address to listen on; 0.0.0.0 lets other machines in, with no password.",
-)
+@listening_host
 @click.option(
     "--upload-url", metavar="URL", help="Where output files are sent; into the answer unless given."
 )

@@ -6,6 +6,7 @@ and the rate holds over time.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 MINUTE = 60.0
@@ -32,6 +33,11 @@ class Taken:
     def remaining(self) -> int:
         """How many more may come at once."""
         return int(self.bucket.left)
+
+    @property
+    def seconds(self) -> int:
+        """For how many whole seconds nobody may; 0 when this one may go on."""
+        return math.ceil(self.wait)
 
     @property
     def reset(self) -> int:

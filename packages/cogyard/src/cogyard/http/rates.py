@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,10 +33,10 @@ class Rates:
             self._buckets.pop(next(iter(self._buckets)))
         self._buckets[key] = taken.bucket
         if taken.wait > 0:
-            seconds = math.ceil(taken.wait)
             raise BusyError(
-                f"Request was throttled: at most {limit} a minute are taken. Your rate limit resets in ~{seconds}s.",
-                retry_after=seconds,
+                f"Request was throttled: at most {limit} a minute are taken. Your rate limit resets in"
+                f" ~{taken.seconds}s.",
+                retry_after=taken.seconds,
                 limit=limit,
             )
         return {

@@ -28,8 +28,8 @@ from cogyard.engine import Client, EngineError
 from cogyard.engine.client import last_line
 from cogyard.instances.disk import overrun
 from cogyard.instances.engine_info import EngineInfo
-from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
-from cogyard.instances.image import Image, find_image
+from cogyard.instances.errors import PrepareFailedError
+from cogyard.instances.image import Image, find_runnable
 from cogyard.instances.inside import FOLDER, GATE_BASE, GATE_SOCKET, RELAY, RELAY_FILE, arrange
 from cogyard.instances.layers import blob_file
 from cogyard.instances.limits import InstanceLimits
@@ -120,12 +120,7 @@ class DockerRuntime:
 
     async def prepare(self, version: str, *, progress: Progress = silent) -> PreparedDocker:
         """Give the engine the image unless it has it. Raises ImageRefusedError or PrepareFailedError."""
-        image = await find_image(self._versions, version)
-        if not image.command:
-            raise ImageRefusedError(
-                f"Version {version} does not say how its model server is started: it has no command.",
-                hint="Build the image with `cog build`; only a runtime without isolation starts such a version.",
-            )
+        image = await find_runnable(self._versions, version)
         weights = await self._weights.place(image, progress)
         client = self._options.client
         name = DockerImages(client=client, mark=self._options.mark).name(version)

@@ -106,6 +106,17 @@ async def find_image(versions: VersionSource, version: str) -> Image:
     return read_image(version, manifest, config)
 
 
+async def find_runnable(versions: VersionSource, version: str) -> Image:
+    """Return the image of a version that starts by itself; raise ImageRefusedError where it cannot."""
+    image = await find_image(versions, version)
+    if not image.command:
+        raise ImageRefusedError(
+            f"Version {version} does not say how its model server is started: it has no command.",
+            hint="Build the image with `cog build`; only a runtime without isolation starts such a version.",
+        )
+    return image
+
+
 def read_image(version: str, manifest: bytes, config: Mapping[str, Any]) -> Image:
     """Read a manifest and an image config, both as strangers wrote them; raise ImageRefusedError."""
     try:

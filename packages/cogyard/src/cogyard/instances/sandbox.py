@@ -24,9 +24,9 @@ from cogyard.domain.capacity import UNCOUNTED, Grant
 from cogyard.instances.cgroups import Cgroups, Group
 from cogyard.instances.devices import Access
 from cogyard.instances.enclose import NODES, ROOT, SHARED, Enclosure
-from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
+from cogyard.instances.errors import PrepareFailedError
 from cogyard.instances.gpus import Gpus
-from cogyard.instances.image import Image, find_image
+from cogyard.instances.image import Image, find_runnable
 from cogyard.instances.inside import GATE_BASE, GATE_SOCKET, RELAY, RELAY_FILE, arrange
 from cogyard.instances.layers import Layers
 from cogyard.instances.limits import InstanceLimits
@@ -108,12 +108,7 @@ class SandboxRuntime:
 
     async def prepare(self, version: str, *, progress: Progress = silent) -> PreparedSandbox:
         """Unpack the layers that are not here yet. Raises ImageRefusedError or PrepareFailedError."""
-        image = await find_image(self._versions, version)
-        if not image.command:
-            raise ImageRefusedError(
-                f"Version {version} does not say how its model server is started: it has no command.",
-                hint="Build the image with `cog build`; only a runtime without isolation starts such a version.",
-            )
+        image = await find_runnable(self._versions, version)
         networked = image.asks_for_network and self._options.network
         if image.asks_for_network and not networked:
             progress("the model asks for the network, which the operator does not allow: it runs without")

@@ -78,7 +78,7 @@ class FakeStepEngine:
             match = _ECHO.match(line)
             if match is None:
                 raise FakeStepError(f"a step failed in fake: {line}")
-            layers.append(_tar({match[2]: f"{match[1]}\n".encode()}))
+            layers.append(make_tar({match[2]: f"{match[1]}\n".encode()}))
         self.built.append(dockerfile)
         self.secrets = dict(secrets)
         self._images[name] = ("", layers)
@@ -92,7 +92,7 @@ class FakeStepEngine:
         entry = {"Config": "config.json", "Layers": list(files)}
         files["config.json"] = json.dumps({"rootfs": {"diff_ids": diff_ids}}).encode()
         files["manifest.json"] = json.dumps([entry]).encode()
-        yield io.BytesIO(_tar(files))
+        yield io.BytesIO(make_tar(files))
 
 
 class StepEngineContract:
@@ -152,7 +152,8 @@ def _member(archive: tarfile.TarFile, name: str) -> bytes:
     return file.read()
 
 
-def _tar(files: Mapping[str, bytes]) -> bytes:
+def make_tar(files: Mapping[str, bytes]) -> bytes:
+    """Return a plain archive of these files."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
         for name, data in files.items():
@@ -164,7 +165,7 @@ def _tar(files: Mapping[str, bytes]) -> bytes:
 
 def layer_below(store: ImageStore, files: Mapping[str, bytes]) -> Below:
     """Return a ground of one layer with these files, in the store."""
-    plain = _tar(files)
+    plain = make_tar(files)
     packed = gzip.compress(plain, mtime=0)
     descriptor = Descriptor(media_type=LAYER_GZIP, digest=store.write(packed), size=len(packed))
     return Below(

@@ -7,7 +7,6 @@ away ends it: the piece that is being made is finished and thrown away, and noth
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass, field
 from functools import partial
@@ -61,11 +60,10 @@ class Exports:
         taken = take(self._buckets.get(account.id), AN_HOUR, self.world.elapsed(), period=_HOUR)
         self._buckets[account.id] = taken.bucket
         if taken.wait > 0:
-            seconds = math.ceil(taken.wait)
             raise BusyError(
                 f"Request was throttled: at most {AN_HOUR} exports of an account are begun in an hour. The next may be"
-                f" in ~{seconds}s.",
-                retry_after=seconds,
+                f" in ~{taken.seconds}s.",
+                retry_after=taken.seconds,
                 limit=AN_HOUR,
             )
 

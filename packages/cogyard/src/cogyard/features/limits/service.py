@@ -157,11 +157,10 @@ class ModelAdmission:
         taken = take(room.bucket, most, self.world.elapsed(), period=limits.window)
         room.bucket = taken.bucket
         if taken.wait > 0:
-            seconds = math.ceil(taken.wait)
             raise BusyError(
                 f"Request was throttled: the owner of {model} lets at most {most} predictions of it be asked for in"
-                f" {limits.window} seconds, by all accounts together. The limit resets in ~{seconds}s.",
-                retry_after=seconds,
+                f" {limits.window} seconds, by all accounts together. The limit resets in ~{taken.seconds}s.",
+                retry_after=taken.seconds,
                 limit=most,
             )
 

@@ -27,13 +27,19 @@ class Replay(msgspec.Struct):
     endpoint: str | None = None
 
 
+def _told_json(told: Delivery | Letter) -> dict[str, Any]:
+    return {
+        "id": told.message_id,
+        "prediction": told.prediction_id,
+        "endpoint": told.endpoint or None,
+        "event": told.event,
+    }
+
+
 def delivery_json(delivery: Delivery) -> dict[str, Any]:
     """Shape a try; `id` is the `webhook-id` that its receiver saw."""
     return {
-        "id": delivery.message_id,
-        "prediction": delivery.prediction_id,
-        "endpoint": delivery.endpoint or None,
-        "event": delivery.event,
+        **_told_json(delivery),
         "attempt": delivery.attempt,
         "created_at": written(delivery.at),
         "status": delivery.status,
@@ -65,10 +71,7 @@ async def listing(request: Request) -> Response:
 def letter_json(letter: Letter) -> dict[str, Any]:
     """Shape what is still to be told; `id` is the `webhook-id` that its receiver will see."""
     return {
-        "id": letter.message_id,
-        "prediction": letter.prediction_id,
-        "endpoint": letter.endpoint or None,
-        "event": letter.event,
+        **_told_json(letter),
         "attempts": letter.attempts,
         "due_at": written(letter.due_at),
     }
