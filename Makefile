@@ -1,4 +1,4 @@
-# The two commands of the README are `make demo` and `make test`; `make check` is what CI runs first.
+# The two commands of the README are `make demo` and `make test`; `make check` is for before a commit; CI runs all three.
 PYTHON ?= python3
 BIN := .venv/bin
 PATHS := packages tests bench scripts

@@ -13,8 +13,8 @@ from cogyard.domain.ids import new_id
 from cogyard.domain.values import Prediction, Status
 from cogyard.features.predictions.moves import waiting
 from cogyard.features.predictions.queue import Queue
-from cogyard.store.database import Database
 from cogyard.store.predictions import SqlPredictions
+from cogyard.testing.database import open_database
 from cogyard.testing.predictions import MemoryPredictions
 from cogyard.testing.queue import QueueContract
 
@@ -64,7 +64,7 @@ def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Queue]:
     if request.param == "memory":
         yield Queue(store=MemoryPredictions())
         return
-    with Database.open(tmp_path / "cogyard.db") as database:
+    with open_database(tmp_path / "cogyard.db") as database:
         account = (
             "INSERT INTO accounts (id, username, type, name, created_at) VALUES (1, 'ann', 'user', 'Ann', 0)"
         )

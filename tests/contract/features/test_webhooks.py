@@ -29,11 +29,11 @@ from cogyard.features.world import World
 from cogyard.http.errors import InvalidError
 from cogyard.instances.work import Outcome
 from cogyard.store.accounts import SqlAccounts
-from cogyard.store.database import Database
 from cogyard.store.endpoints import SqlEndpoints
 from cogyard.store.outbox import SqlDeliveryLog, SqlOutbox, SqlWaitingLetters
 from cogyard.store.predictions import SqlPredictions
 from cogyard.testing.accounts import MemoryAccounts
+from cogyard.testing.database import open_database
 from cogyard.testing.endpoints import MemoryEndpoints
 from cogyard.testing.outbox import MemoryDeliveryLog, MemoryOutbox
 from cogyard.testing.predictions import MemoryPredictions
@@ -199,7 +199,7 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             MemoryEndpoints(memory),
         )
         return
-    with Database.open(tmp_path / "cogyard.db") as database:
+    with open_database(tmp_path / "cogyard.db") as database:
         yield await made(
             SqlPredictions(database),
             (SqlOutbox(database), SqlWaitingLetters(database)),

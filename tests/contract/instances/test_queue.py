@@ -16,6 +16,7 @@ from cogyard.features.predictions.queue import Queue
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.database import Database
 from cogyard.store.predictions import SqlPredictions
+from cogyard.testing.database import open_database
 from cogyard.testing.queue import FakeQueue, QueueContract, QueueUnderTest
 
 pytestmark = pytest.mark.anyio
@@ -83,7 +84,7 @@ class TestPlatformQueue(QueueContract):
     @pytest.fixture
     def database(self, tmp_path: Path) -> Database:
         """Open a database of this test's own."""
-        return Database.open(tmp_path / "cogyard.db")
+        return open_database(tmp_path / "cogyard.db")
 
     @pytest.fixture
     async def queue(self, database: Database) -> AsyncIterator[Queue]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from cogyard.registry.ports import Repositories
-from cogyard.store.database import Database
 from cogyard.store.registry import SqlRepositories
+from cogyard.testing.database import open_database
 from cogyard.testing.registry import MemoryRepositories, RepositoriesContract
 
 pytestmark = pytest.mark.anyio
@@ -25,5 +25,5 @@ class TestSqlRepositories(RepositoriesContract):
     @pytest.fixture
     def repositories(self, tmp_path: Path) -> Iterator[Repositories]:
         """Make a database."""
-        with Database.open(tmp_path / "platform.db") as database:
+        with open_database(tmp_path / "platform.db") as database:
             yield SqlRepositories(database)

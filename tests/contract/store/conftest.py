@@ -23,7 +23,6 @@ from cogyard.features.versions.ports import RemovalStore, VersionStore
 from cogyard.features.webhooks.ports import EndpointStore
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.collections import SqlCollections
-from cogyard.store.database import Database
 from cogyard.store.deployments import SqlDeployments
 from cogyard.store.endpoints import SqlEndpoints
 from cogyard.store.examples import SqlExamples
@@ -36,6 +35,7 @@ from cogyard.store.removing import SqlRemovals
 from cogyard.store.retention import SqlRetention
 from cogyard.testing.accounts import MemoryAccounts
 from cogyard.testing.collections import MemoryCollections
+from cogyard.testing.database import open_database
 from cogyard.testing.deployments import MemoryDeployments
 from cogyard.testing.endpoints import MemoryEndpoints
 from cogyard.testing.examples import MemoryExamples
@@ -107,7 +107,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
             removals=models,
         )
         return
-    with Database.open(tmp_path / "cogyard.db") as database:
+    with open_database(tmp_path / "cogyard.db") as database:
         kept = SqlModels(database)
         yield Stores(
             accounts=SqlAccounts(database),

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from cogyard.features.audit.ports import AuditStore, Entry, Wanted
 from cogyard.store.audit import SqlAudit
-from cogyard.store.database import Database
 from cogyard.testing.audit import FakeAudit
+from cogyard.testing.database import open_database
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -22,7 +22,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AuditStore
     if request.param == "fake":
         yield FakeAudit()
         return
-    with Database.open(tmp_path / "cogyard.db") as database:
+    with open_database(tmp_path / "cogyard.db") as database:
         yield SqlAudit(database)
 
 

@@ -15,8 +15,8 @@ from cogyard.domain.values import Prediction, Status
 from cogyard.features.predictions.queue import LEASE_LIFE, Claim
 from cogyard.features.world import World
 from cogyard.instances.work import Outcome
-from cogyard.store.database import Database
 from cogyard.testing.api import ApiPlatform
+from cogyard.testing.database import open_database
 
 pytestmark = pytest.mark.anyio
 
@@ -293,7 +293,7 @@ async def test_kill_9_loses_no_prediction_and_ends_none_twice(tmp_path: Path) ->
             final = await platform.services.predictions.get(owner, key)
             assert final.status is Status.SUCCEEDED
             assert final.output == ["x"]
-    with Database.open(tmp_path / "cogyard.db") as database:
+    with open_database(tmp_path / "cogyard.db") as database:
         assert await database.check() == ()
 
 

@@ -19,8 +19,8 @@ from cogyard.features.predictions.ports import Change, Decide, Record
 from cogyard.features.predictions.queue import Queue
 from cogyard.instances.work import Outcome
 from cogyard.store.accounts import SqlAccounts
-from cogyard.store.database import Database
 from cogyard.store.predictions import SqlPredictions
+from cogyard.testing.database import open_database
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -80,7 +80,7 @@ class Scene:
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     """Return a scene."""
-    with Database.open(tmp_path / "cogyard.db") as database:
+    with open_database(tmp_path / "cogyard.db") as database:
         new = NewAccount(
             username="ann", name="Ann", type="user", is_admin=False, password_hash=None, created_at=NOW
         )

@@ -14,10 +14,10 @@ from cogyard.features.models.ports import NewModel
 from cogyard.oci import descriptor as media
 from cogyard.registry.ports import StoredManifest
 from cogyard.store.accounts import SqlAccounts
-from cogyard.store.database import Database
 from cogyard.store.models import SqlModels
 from cogyard.store.registry import SqlRepositories
 from cogyard.testing.blobs import digest_of
+from cogyard.testing.database import open_database
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,7 +83,7 @@ class Shelf:
 @pytest.fixture
 async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
     """Return an empty repository."""
-    with Database.open(tmp_path / "cogyard.db") as database:
+    with open_database(tmp_path / "cogyard.db") as database:
         new = NewAccount(
             username="ann", name="Ann", type="user", is_admin=False, password_hash=None, created_at=NOW
         )

@@ -15,8 +15,8 @@ from cogyard.domain.values import Account, Version
 from cogyard.features.services import Services
 from cogyard.features.world import World
 from cogyard.instances.work import Outcome
-from cogyard.store.database import Database
 from cogyard.testing.api import make_services
+from cogyard.testing.database import open_database
 from cogyard.web.application import create_application
 from cogyard.web.settings import WebSettings
 
@@ -100,7 +100,7 @@ class Site:
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     """Return a platform with two accounts, ada and bob, and an application over it."""
-    with Database.open(tmp_path / "cogyard.db") as database:
+    with open_database(tmp_path / "cogyard.db") as database:
         blobs = LocalBlobs.open(tmp_path / "files")
         services = make_services(database, blobs, World())
         app = create_application(services, WebSettings(session_secret="s" * 32))

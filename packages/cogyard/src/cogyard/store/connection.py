@@ -14,14 +14,17 @@ BUSY_TIMEOUT_MS = 10_000
 CACHE_KIB = -16 * 1024
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open `path` with our settings; transactions are begun and ended by hand."""
+def connect(path: Path, *, read_only: bool = False, durable: bool = True) -> sqlite3.Connection:
+    """Open `path` with our settings; transactions are begun and ended by hand.
+
+    Without `durable` a commit does not wait for the disk: what it kept outlives the process, not the machine.
+    """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     connection.row_factory = sqlite3.Row
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     # WAL lets readers go on while the writer commits; FULL makes each commit survive a power cut.
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = {CACHE_KIB}")
     connection.execute("PRAGMA temp_store = MEMORY")

@@ -52,10 +52,12 @@ class Database:
         *,
         migrations: tuple[Migration, ...] | None = None,
         prepare: Prepare = lambda _connection, _missing: None,
+        durable: bool = True,
     ) -> Self:
         """Open the file, make it when there is none, and bring its schema up to this release.
 
-        `prepare` is called before a database that holds something is migrated.
+        `prepare` is called before a database that holds something is migrated. Without `durable` what a write returns
+        is lost when the machine fails: for tests.
         Blocks. Raises NotADatabaseError, CorruptDatabaseError, MigrationError or StoreError.
         """
         path = Path(path)
@@ -65,7 +67,7 @@ class Database:
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
         opened: list[sqlite3.Connection] = []
         try:
-            opened.append(connect(path))
+            opened.append(connect(path, durable=durable))
             _refuse_damage(opened[0], path)
             migrate(opened[0], released() if migrations is None else migrations, path, prepare=prepare)
             opened.extend(connect(path, read_only=True) for _ in range(READERS + 1))

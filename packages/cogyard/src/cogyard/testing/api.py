@@ -64,6 +64,7 @@ from cogyard.store.predictions import SqlPredictions
 from cogyard.store.removing import SqlRemovals
 from cogyard.store.retention import SqlRetention
 from cogyard.store.usage import SqlUsage
+from cogyard.testing.database import open_database
 from cogyard.web.application import create_application
 from cogyard.web.settings import WebSettings
 
@@ -126,7 +127,7 @@ class ApiPlatform:
     ) -> AsyncIterator[ApiPlatform]:
         """Open a platform over a folder; one that was opened before is found as it was left."""
         world = world or World()
-        with Database.open(folder / "cogyard.db") as database:
+        with open_database(folder / "cogyard.db") as database:
             blobs = LocalBlobs.open(folder / "files")
             services = make_services(database, blobs, world)
             app = create_application(services, settings or WebSettings(session_secret=SECRET))

@@ -17,6 +17,7 @@ from cogyard.registry.collection import Collected, collect
 from cogyard.registry.context import IDLE_SECONDS
 from cogyard.store.database import Database
 from cogyard.store.registry import SqlRepositories
+from cogyard.testing.database import open_database
 from cogyard.testing.registry import People, RecordedPushes
 
 
@@ -36,7 +37,7 @@ class LocalRegistry:
     @classmethod
     def open(cls, folder: Path, *, idle_seconds: float = IDLE_SECONDS, quota: int | None = None) -> Self:
         """Use a folder, making what is not there."""
-        database = Database.open(folder / "platform.db")
+        database = open_database(folder / "platform.db")
         blobs = LocalBlobs.open(folder / "blobs")
         repositories, uploads = SqlRepositories(database), LocalUploads(blobs)
         people, pushes = People(), RecordedPushes()
