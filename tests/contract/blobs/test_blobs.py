@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 from cogyard.blobs.local import LocalBlobs
 from cogyard.blobs.uploads import LocalUploads
-from cogyard.testing.blobs import (
+from cogyard.testing.blob_contracts import (
     BlobStoreContract,
     CollectableContract,
     ExpiringUploadsContract,
-    MemoryBlobs,
-    MemoryUploads,
     UploadsContract,
 )
+from cogyard.testing.blobs import MemoryBlobs, MemoryUploads
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,8 @@ import pytest
 from cogyard.registry.ports import Repositories
 from cogyard.store.registry import SqlRepositories
 from cogyard.testing.database import open_database
-from cogyard.testing.registry import MemoryRepositories, RepositoriesContract
+from cogyard.testing.registry import MemoryRepositories
+from cogyard.testing.repositories import RepositoriesContract
 
 pytestmark = pytest.mark.anyio
 

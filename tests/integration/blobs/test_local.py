@@ -20,7 +20,8 @@ from cogyard.domain.blobs import (
     UploadBusyError,
     UploadUnknownError,
 )
-from cogyard.testing.blobs import LARGE, collect, digest_of, pieces
+from cogyard.testing.blob_contracts import LARGE
+from cogyard.testing.blobs import collect, digest_of, pieces
 
 pytestmark = pytest.mark.anyio
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from typing import Any
 
 import pytest
@@ -200,78 +198,6 @@ def test_metrics_and_context_reach_the_server_and_the_author(start: Any) -> None
     ]
 
 
-def test_files_come_in_and_go_out(start: Any) -> None:
-    """An input file is a Path on disk; an output file is a marker to a copy nobody writes to any more."""
-    worker = start("""
-    from cog import Path
-    class Predictor:
-        def predict(self, image: Path) -> Path:
-            assert isinstance(image, Path) and image.name == "in.txt"
-            result = Path("/tmp") / f"cog-test-{image.read_text()}.txt"
-            result.write_text("made of " + image.read_text())
-            return result
-    """)
-    worker.ready()
-    source = worker.folder / "in.txt"
-    source.write_text(str(os.getpid()))
-    kind, payload = worker.run(1, image={"$cog.file": {"path": str(source), "name": "in.txt"}})
-    assert kind == frames.SUCCEEDED
-    assert payload["flags"] == 1
-    marker = payload["output"]["$cog.file"]
-    assert marker["name"] == f"cog-test-{os.getpid()}.txt"
-    assert marker["path"].startswith(str(worker.out))
-    with open(marker["path"]) as file:  # noqa: PTH123 - any path will do
-        assert file.read() == f"made of {os.getpid()}"
-
-
-def test_a_callers_text_never_names_a_file(start: Any) -> None:
-    """A bare text for a file input is refused: only the server says what is on disk."""
-    worker = start("""
-    from cog import Path
-    class Predictor:
-        def predict(self, image: Path) -> str:
-            return image.read_text()
-    """)
-    worker.ready()
-    kind, payload = worker.run(1, image="/etc/hostname")
-    assert kind == frames.FAILED
-    assert payload["error"] == "input 'image': a file was expected"
-
-
-def test_a_yielded_file_may_be_written_again(start: Any) -> None:
-    """Each piece keeps the content it had when it was yielded, though the author overwrites the file."""
-    worker = start("""
-    from typing import Iterator
-    from cog import Path
-    class Predictor:
-        def predict(self) -> Iterator[Path]:
-            for text in ("one", "two"):
-                Path("frame.txt").write_text(text)
-                yield Path("frame.txt")
-    """)
-    worker.ready()
-    worker.predict(1)
-    pieces = [payload["output"]["$cog.file"] for _, payload in worker.until_terminal(1)[:-1]]
-    contents = []
-    for piece in pieces:
-        with open(piece["path"]) as file:  # noqa: PTH123 - any path will do
-            contents.append(file.read())
-    assert contents == ["one", "two"]
-    assert [piece["name"] for piece in pieces] == ["frame.txt", "frame.txt"]
-
-
-def test_an_output_file_that_is_not_there_fails(start: Any) -> None:
-    """A returned path without a file is an error that names it."""
-    worker = start("""
-    from cog import Path
-    class Predictor:
-        def predict(self) -> Path:
-            return Path("/nowhere/out.png")
-    """)
-    worker.ready()
-    assert worker.run(1)[1]["error"] == "the output file /nowhere/out.png does not exist"
-
-
 def test_large_values_cross_whole(start: Any) -> None:
     """Frames far larger than the socket's buffer come through in both directions."""
     worker = start("""
@@ -282,86 +208,6 @@ def test_large_values_cross_whole(start: Any) -> None:
     worker.ready()
     text = "abc" * 3_000_000
     assert worker.output(1, text=text) == text[::-1]
-
-
-def test_shutdown_finishes_what_runs_and_tears_down(start: Any) -> None:
-    """SHUTDOWN during a prediction lets it answer; then teardown() and atexit run, and the exit status is 0."""
-    worker = start("""
-    import atexit, time
-    class Predictor:
-        def predict(self) -> str:
-            time.sleep(0.2)
-            return "done"
-        def teardown(self):
-            print("torn down")
-            atexit.register(print, "at exit")
-    """)
-    worker.ready()
-    worker.predict(1)
-    worker.send(frames.SHUTDOWN)
-    assert worker.receive()[2]["output"] == "done"
-    assert worker.wait() == 0
-    assert worker.stdout() == "torn down\nat exit\n"
-
-
-def test_a_teardown_that_raises_is_shown_and_ends_well(start: Any) -> None:
-    """An error in teardown() is in the logs; the worker ends with status 0 all the same."""
-    worker = start("""
-    class Predictor:
-        def predict(self) -> str: return "x"
-        def teardown(self): raise RuntimeError("stuck")
-    """)
-    worker.ready()
-    worker.send(frames.SHUTDOWN)
-    assert worker.wait() == 0
-    assert "RuntimeError: stuck" in worker.stderr()
-
-
-def test_healthcheck_is_answered(start: Any) -> None:
-    """HEALTH says what healthcheck() returned or raised."""
-    worker = start("""
-    import os
-    class Predictor:
-        def predict(self) -> str: return "x"
-        def healthcheck(self) -> bool:
-            if os.path.exists("broken"): raise RuntimeError("GPU is gone")
-            return not os.path.exists("bad")
-    """)
-    assert worker.ready()["healthcheck"] is True
-    worker.send(frames.HEALTHCHECK)
-    assert worker.receive() == (frames.HEALTH, 0, {"ok": True})
-    (worker.folder / "bad").touch()
-    worker.send(frames.HEALTHCHECK)
-    assert worker.receive()[2] == {"ok": False, "error": "healthcheck() returned False"}
-    (worker.folder / "broken").touch()
-    worker.send(frames.HEALTHCHECK)
-    assert worker.receive()[2] == {"ok": False, "error": "GPU is gone"}
-
-
-def test_a_model_without_healthcheck_is_healthy(start: Any) -> None:
-    """HEALTH is ok where the author wrote no check."""
-    worker = start(HELLO)
-    assert worker.ready()["healthcheck"] is False
-    worker.send(frames.HEALTHCHECK)
-    assert worker.receive() == (frames.HEALTH, 0, {"ok": True})
-
-
-def test_an_unknown_frame_ends_the_worker_with_a_reason(start: Any) -> None:
-    """A kind of frame from another version of the protocol is an error that says so."""
-    worker = start(HELLO)
-    worker.ready()
-    worker.send(0x7F)
-    assert worker.wait() == 1
-    assert "0x7f" in worker.stderr()
-    assert "version 1" in worker.stderr()
-
-
-def test_the_authors_files_do_not_replace_ours(start: Any) -> None:
-    """A project with json.py, socket.py and types.py of its own runs, and its predictor can use them by path."""
-    names = ("json", "socket", "struct", "signal", "inspect", "typing", "dataclasses", "asyncio")
-    worker = start(HELLO, files={f"{name}.py": "raise RuntimeError('not me')\n" for name in names})
-    worker.ready()
-    assert worker.output(1, text="you") == "hello you"
 
 
 def test_a_function_is_a_model(start: Any) -> None:
@@ -408,98 +254,6 @@ def test_training_runs_the_train_function(start: Any) -> None:
     assert predicting.output(1, text="x") == "x"
 
 
-def test_a_fork_of_the_authors_does_not_speak_for_the_worker(start: Any) -> None:
-    """Processes that predict() forks run and end without touching the protocol."""
-    worker = start("""
-    import multiprocessing
-    class Predictor:
-        def predict(self, n: int) -> list[int]:
-            with multiprocessing.get_context("fork").Pool(2) as pool:
-                return pool.map(abs, range(-n, 0))
-    """)
-    worker.ready()
-    assert worker.output(1, n=3) == [3, 2, 1]
-    assert worker.output(2, n=1) == [1]
-
-
-def test_closing_stdout_harms_nobody(start: Any) -> None:
-    """A predictor that closes or replaces its streams still answers."""
-    worker = start("""
-    import io, sys
-    class Predictor:
-        def predict(self) -> str:
-            sys.stdout = None
-            sys.stderr.close()
-            return "x"
-    """)
-    worker.ready()
-    assert worker.output(1) == "x"
-    assert worker.output(2) == "x"
-
-
-def test_a_second_release_of_the_signal_is_harmless(start: Any) -> None:
-    """SIGUSR1 without a CANCEL frame does nothing, idle or busy."""
-    worker = start("""
-    import time
-    class Predictor:
-        def predict(self, seconds: float) -> str:
-            time.sleep(seconds)
-            return "slept"
-    """)
-    worker.ready()
-    worker.process.send_signal(signal.SIGUSR1)
-    worker.predict(1, seconds=0.3)
-    worker.process.send_signal(signal.SIGUSR1)
-    assert worker.receive()[2]["output"] == "slept"
-
-
-def test_a_failure_with_stderr_gone_is_still_an_answer(start: Any) -> None:
-    """A traceback that can't be written does not take the worker down."""
-    worker = start("""
-    import sys
-    class Predictor:
-        def predict(self, text: str) -> str:
-            sys.stderr.close()
-            raise ValueError(text)
-    """)
-    worker.ready()
-    assert worker.run(1, text="one")[1]["error"] == "one"
-    assert worker.run(2, text="two")[0] == frames.FAILED
-
-
-@pytest.mark.parametrize("word", ["", "async "])
-def test_a_request_that_cant_be_read_fails_alone(start: Any, word: str) -> None:
-    """JSON that is broken or nested without end fails its prediction; the worker goes on."""
-    worker = start(
-        f"class Predictor:\n    {word}def predict(self, x: dict = {{}}) -> str:\n        return 'x'\n"
-    )
-    worker.ready()
-    for tag, payload in enumerate((b"{", b"\xff", b"[" * 200_000), 1):
-        worker.socket.sendall(frames.encode(frames.PREDICT, tag, payload))
-        kind, answered, failed = worker.receive()
-        assert (kind, answered) == (frames.FAILED, tag)
-        assert "can't be read" in failed["error"]
-    assert worker.output(9) == "x"
-
-
-def test_an_opened_file_is_closed_afterwards(start: Any) -> None:
-    """A File input is open in predict() and closed when it is over."""
-    worker = start("""
-    from cog import File
-    class Predictor:
-        last = None
-        def predict(self, data: File) -> str:
-            before = self.last
-            self.last = data
-            return f"{data.read().decode()} {before and before.closed}"
-    """)
-    worker.ready()
-    (worker.folder / "a.txt").write_text("a")
-    marker = {"$cog.file": {"path": str(worker.folder / "a.txt"), "name": "a.txt"}}
-    assert worker.output(1, data=marker) == "a None"
-    assert worker.output(2, data=marker) == "a True"
-
-
 def test_a_metric_json_cant_hold_is_the_authors_error(start: Any) -> None:
     """NaN or an object as a metric raises in the author's code; nothing broken is sent."""
     worker = start("""
@@ -513,24 +267,6 @@ def test_a_metric_json_cant_hold_is_the_authors_error(start: Any) -> None:
     assert worker.run(1, bad=True)[0] == frames.FAILED
     worker.predict(2, bad=False)
     assert [kind for kind, _ in worker.until_terminal(2)] == [frames.METRIC, frames.SUCCEEDED]
-
-
-def test_processes_spawned_by_the_author_find_the_authors_code(start: Any) -> None:
-    """Multiprocessing with "spawn" works on functions of predict.py, without loading the model again."""
-    worker = start("""
-    import multiprocessing
-    def square(n):
-        return n * n
-    class Predictor:
-        def setup(self):
-            with open("setups", "a") as file: file.write("x")
-        def predict(self, n: int) -> list[int]:
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                return pool.map(square, range(n))
-    """)
-    worker.ready()
-    assert worker.output(1, n=3) == [0, 1, 4]
-    assert (worker.folder / "setups").read_text() == "x"
 
 
 def test_training_needs_no_predictor(start: Any) -> None:

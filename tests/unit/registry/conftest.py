@@ -15,6 +15,17 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 URL = "http://registry.test"
+ALICE = httpx2.BasicAuth("alice", "cyd_alice")
+BOB = httpx2.BasicAuth("bob", "bobbob")
+
+
+def code(answer: httpx2.Response) -> str:
+    """Return the protocol's code of a refusal, having checked its shape."""
+    (error,) = answer.json()["errors"]
+    assert error["message"]
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["docker-distribution-api-version"] == "registry/2.0"
+    return str(error["code"])
 
 
 @dataclass

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from functools import partial
 from mmap import mmap
-from typing import Any
 
 import msgspec
 
@@ -32,23 +31,28 @@ from cog_server.ids import make_id
 from cog_server.origin import Origin, TraceHeader
 from cog_server.pages import Pages
 from cog_server.prediction import Prediction
+from cog_server.replies import (
+    JSON,
+    Headers,
+    Receive,
+    Scope,
+    Send,
+    naming,
+    not_allowed,
+    not_found,
+    other,
+    reply,
+)
 from cog_server.requests import Wants
 from cog_server.runner import Kind, Runner
 from cog_server.streaming import EventStream
 
 log = logging.getLogger("cog_server")
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
-
 MAX_BODY = 100 << 20
 """Bytes of a request body."""
 STREAM_GRACE = 5.0
 """Seconds in which a client that was cut off from its stream may come back before the prediction is canceled."""
-_JSON: Headers = [(b"content-type", b"application/json")]
 _EVENTS: Headers = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-cache"),
@@ -88,9 +92,9 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
-            await _other(scope, receive, send)
+            await other(scope, receive, send)
             return
-        send = _naming(send, _name(origin.read(scope["headers"])))
+        send = naming(send, _name(origin.read(scope["headers"])))
         try:
             if self._guard is not None and not self._guard.allows(scope["headers"]):
                 await self._stranger(scope, send)
@@ -109,7 +113,7 @@ class App:
         if scope["path"] == "/health-check" and scope["method"] in ("GET", "HEAD"):
             await reply(send, 200, _encode({"status": self._runner.predictions.engine.health.value}))
         else:
-            headers = [*_JSON, (b"www-authenticate", b"Bearer")]
+            headers = [*JSON, (b"www-authenticate", b"Bearer")]
             await reply(
                 send, 401, b'{"detail":"This model needs a token: Authorization: Bearer ..."}', headers
             )
@@ -129,22 +133,22 @@ class App:
                 kind.engine.cancel(kind.engine.find(parts[1]))
                 await reply(send, 200, b"{}")
             elif len(parts) <= 2 or (len(parts) == 3 and parts[2] == "cancel"):
-                await _not_allowed(send, ["POST"] if len(parts) != 2 else ["GET", "PUT"])
+                await not_allowed(send, ["POST"] if len(parts) != 2 else ["GET", "PUT"])
             else:
-                await _not_found(send)
+                await not_found(send)
             return
         if path == "/shutdown":
             if method != "POST":
-                await _not_allowed(send, ["POST"])
+                await not_allowed(send, ["POST"])
                 return
             await reply(send, 200, b"{}")
             self._shutdown()
             return
         page = await self._pages.get(path)
         if page is None:
-            await _not_found(send)
+            await not_found(send)
         elif method not in ("GET", "HEAD"):
-            await _not_allowed(send, ["GET"])
+            await not_allowed(send, ["GET"])
         else:
             await reply(send, page.status, page.body, [(b"content-type", page.media_type)])
 
@@ -335,21 +339,21 @@ class App:
         """Return status, body and headers of the answer to a request that is not taken."""
         if isinstance(exc, InputInvalidError):
             detail = [{"loc": p.loc, "msg": p.message, "type": p.type} for p in exc.problems]
-            return 422, _encode({"detail": detail}), _JSON
-        headers = _JSON
+            return 422, _encode({"detail": detail}), JSON
+        headers = JSON
         status = exc.http_status
         if isinstance(exc, RequestError):
             status = exc.status
             if status == 413:
-                headers = [*_JSON, (b"connection", b"close")]
+                headers = [*JSON, (b"connection", b"close")]
         elif isinstance(exc, BusyError):
             if self._runner.limits.strict:
                 status = 409
             else:
                 wait = str(self._runner.predictions.engine.retry_after()).encode()
-                headers = [*_JSON, (b"retry-after", wait)]
+                headers = [*JSON, (b"retry-after", wait)]
         elif isinstance(exc, NotReadyError):
-            headers = [*_JSON, (b"retry-after", b"1")]
+            headers = [*JSON, (b"retry-after", b"1")]
         elif not isinstance(exc, (ConflictError, UnknownPredictionError)):
             log.error("request failed code=%s", exc.code)
         return status, _encode({"detail": exc.message}), headers
@@ -375,17 +379,6 @@ def _name(origin: Origin | None) -> bytes:
     return (make_id() if origin is None or origin.request_id is None else origin.request_id).encode("ascii")
 
 
-def _naming(send: Send, name: bytes) -> Send:
-    """Add the request's name to its answer."""
-
-    async def named(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], (b"x-request-id", name)]
-        await send(message)
-
-    return named
-
-
 def _answer(exchange: Exchange, prediction: Prediction, head: bytes) -> None:
     """Answer a client that waited; one that asked without an id of its own has all it will ever ask for."""
     exchange.reply(200, *prediction.answer_parts(), headers=head)
@@ -395,31 +388,3 @@ def _answer(exchange: Exchange, prediction: Prediction, head: bytes) -> None:
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def reply(send: Send, status: int, body: bytes, headers: Headers = _JSON) -> None:
-    """Send a whole answer."""
-    length = (b"content-length", b"%d" % len(body))
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _not_found(send: Send) -> None:
-    await reply(send, 404, b'{"detail":"Not Found"}')
-
-
-async def _not_allowed(send: Send, methods: list[str]) -> None:
-    allow = (b"allow", ", ".join(methods).encode())
-    await reply(send, 405, b'{"detail":"Method Not Allowed"}', [*_JSON, allow])
-
-
-async def _other(scope: Scope, receive: Receive, send: Send) -> None:
-    """Take part in the lifespan protocol; close anything else (there are no WebSockets here)."""
-    if scope["type"] != "lifespan":
-        await send({"type": "websocket.close", "code": 1000})
-        return
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

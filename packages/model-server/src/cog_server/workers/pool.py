@@ -11,7 +11,8 @@ from cog_server.workers import messages
 from cog_server.workers.health import Health, together
 from cog_server.workers.lane import Lane
 from cog_server.workers.process import WorkerProcess
-from cog_server.workers.supervisor import SHUTDOWN_SECONDS, Setup, Supervisor
+from cog_server.workers.setup import Setup
+from cog_server.workers.supervisor import SHUTDOWN_SECONDS, Supervisor
 
 
 class Pool:

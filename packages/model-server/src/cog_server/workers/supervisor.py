@@ -22,12 +22,10 @@ from cog_server.workers import messages
 from cog_server.workers.exits import Exit
 from cog_server.workers.health import RESTARTS, STABLE_SECONDS, Health, restart_delay
 from cog_server.workers.process import WorkerCommand, WorkerProcess, spawn
+from cog_server.workers.setup import Setup
 from cog_server.workers.worker import Worker
 
 log = logging.getLogger("cog_server")
-
-SETUP_LOG_LIMIT = 1 << 20
-"""Characters of setup() logs that are kept."""
 HEALTHCHECK_SECONDS = 5.0
 INTERRUPT_AGAIN_SECONDS = 0.05
 """After so long a canceled prediction that still runs gets a second signal; after twice as long each other."""
@@ -59,35 +57,6 @@ class Predictions(Protocol):
 
     def worker_lost(self, why: str) -> None:
         """Learn that there will be no worker any more."""
-
-
-class Setup:
-    """How setup() went."""
-
-    def __init__(self) -> None:
-        self.started_at = time.time()
-        self.completed_at: float | None = None
-        self.status = "starting"
-        #: The signal that ended the worker in it.
-        self.signal: int | None = None
-        self._logs: list[str] = []
-        self._size = 0
-
-    def text(self, text: str) -> None:
-        """Add to the logs, up to the limit."""
-        if self._size < SETUP_LOG_LIMIT:
-            self._logs.append(text[: SETUP_LOG_LIMIT - self._size])
-            self._size += len(text)
-
-    def done(self, status: str) -> None:
-        """Note the end."""
-        self.completed_at = time.time()
-        self.status = status
-
-    @property
-    def logs(self) -> str:
-        """All text so far."""
-        return "".join(self._logs)
 
 
 class Supervisor:
