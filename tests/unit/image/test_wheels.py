@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from cogyard.image.errors import HostilePackageError
 from cogyard.image.wheels.archive import Installed, Stored, read_wheel
@@ -179,5 +180,15 @@ def test_a_stream_is_read_from_the_place_the_directory_says(make_wheel: MakeWhee
     """An entry that does not begin with a local header is refused."""
     path = make_wheel({"demo.py": b"x" * 100})
     stored = Stored(wheel=path, member="demo.py", header=5, packed=10, size=100, crc=0, deflated=True)
-    with pytest.raises(HostilePackageError):
-        list(stored.chunks())
+    with path.open("rb") as file, pytest.raises(HostilePackageError):
+        list(stored.chunks(file.fileno()))
+
+
+def test_a_wheel_that_is_cut_short_is_refused(make_wheel: MakeWheel) -> None:
+    """Whether it ends in an entry's bytes or before its local header."""
+    path = make_wheel({"demo.py": b"x" * 100})
+    whole = Stored(wheel=path, member="demo.py", header=0, packed=1 << 20, size=1 << 20, crc=0, deflated=True)
+    beyond = msgspec.structs.replace(whole, header=1 << 20)
+    for stored in (whole, beyond):
+        with path.open("rb") as file, pytest.raises(HostilePackageError):
+            list(stored.chunks(file.fileno()))

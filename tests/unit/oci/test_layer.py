@@ -181,7 +181,22 @@ def test_a_header_is_what_tarfile_writes(
 ) -> None:
     """To the byte, whichever way it was made."""
     path = f"{path}/" if kind == tarfile.DIRTYPE else path
+    assert header(path, kind, size=size, mode=mode, mtime=mtime, target=target) == of_tarfile(
+        path, kind, size=size, mode=mode, mtime=mtime, target=target
+    )
+
+
+@pytest.mark.parametrize("length", [99, 100, 101, 981, 982, 983, 984, 985, 992, 9_980, 9_990, 9_991, 70_000])
+@pytest.mark.parametrize("letter", ["a", "é", "\x7f"])
+def test_a_long_name_is_written_as_tarfile_writes_it(length: int, letter: str) -> None:
+    """Also where the length of a PAX record, which counts its own digits, is about to need one more."""
+    for fields in ({"path": letter * length, "target": ""}, {"path": "link", "target": letter * length}):
+        found = header(**fields, kind=tarfile.SYMTYPE, size=0, mode=0o777, mtime=0)
+        assert found == of_tarfile(**fields, kind=tarfile.SYMTYPE, size=0, mode=0o777, mtime=0)
+
+
+def of_tarfile(path: str, kind: bytes, *, size: int, mode: int, mtime: int, target: str) -> bytes:
+    """Return an entry's header as the standard library writes it."""
     info = tarfile.TarInfo(path)
     info.type, info.size, info.mode, info.mtime, info.linkname = kind, size, mode, mtime, target
-    expected = info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-    assert header(path, kind, size=size, mode=mode, mtime=mtime, target=target) == expected
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import struct
 import zipfile
@@ -11,9 +12,10 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+import msgspec
 
 from cogyard.image.errors import HostilePackageError
 from cogyard.image.wheels.layout import Layout
@@ -26,8 +28,7 @@ _SCRIPT_NAME = re.compile(r"[\w.-]+\Z")
 _MAX_METADATA = 64 << 20
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """A file's bytes inside a wheel: a raw deflate stream, or plain when it was stored as it is."""
 
     wheel: Path
@@ -38,25 +39,23 @@ class Stored:
     crc: int
     deflated: bool
 
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the bytes as they lie in the zip."""
-        with self.wheel.open("rb") as file:
-            file.seek(self.header)
-            fields = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
-            if fields[0] != b"PK\x03\x04":
-                raise HostilePackageError(f"{self.wheel.name} is not a sound zip file")
-            file.seek(fields[9] + fields[10], 1)
-            left = self.packed
-            while left:
-                chunk = file.read(min(left, _CHUNK))
-                if not chunk:
-                    raise HostilePackageError(f"{self.wheel.name} is cut short")
-                left -= len(chunk)
-                yield chunk
+    def chunks(self, file: int) -> Iterator[bytes]:
+        """Yield the bytes as they lie in the zip, which is open as the descriptor `file`."""
+        header = os.pread(file, _LOCAL_HEADER.size, self.header)
+        if len(header) < _LOCAL_HEADER.size or header[:4] != b"PK\x03\x04":
+            raise HostilePackageError(f"{self.wheel.name} is not a sound zip file")
+        fields = _LOCAL_HEADER.unpack(header)
+        place = self.header + _LOCAL_HEADER.size + fields[9] + fields[10]
+        end = place + self.packed
+        while place < end:
+            chunk = os.pread(file, min(end - place, _CHUNK), place)
+            if not chunk:
+                raise HostilePackageError(f"{self.wheel.name} is cut short")
+            place += len(chunk)
+            yield chunk
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Installed:
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
     """One file of an environment; `path` is relative to the environment's root."""
 
     path: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 
 from cogyard.image.errors import HostilePackageError
 from cogyard.image.wheels.archive import Installed, Stored, read_wheel
@@ -22,8 +24,22 @@ def write_wheels(
     Raises HostilePackageError.
     """
     files: dict[str, Installed] = {}
-    for wheel in wheels:
-        files.update({each.path: each for each in read_wheel(wheel.path, wheel.filename, layout)})
+    with ExitStack() as stack:
+        opened: dict[Path, int] = {}
+        for wheel in wheels:
+            files.update({each.path: each for each in read_wheel(wheel.path, wheel.filename, layout)})
+            opened[wheel.path] = stack.enter_context(wheel.path.open("rb", buffering=0)).fileno()
+        _write(layer, layout, files, opened, skeleton)
+
+
+def _write(
+    layer: LayerWriter,
+    layout: Layout,
+    files: Mapping[str, Installed],
+    opened: Mapping[Path, int],
+    skeleton: str | None,
+) -> None:
+    """Write the entries; `opened` are the wheels' descriptors."""
     entries: dict[str, Installed | str | None] = {
         f"{layout.root}/{path}": each for path, each in files.items()
     }
@@ -37,7 +53,7 @@ def write_wheels(
         elif isinstance(entry, str):
             layer.symlink(path, entry)
         else:
-            _write_file(layer, path, entry)
+            _write_file(layer, path, entry, opened)
 
 
 def write_bytecode(layer: LayerWriter, layout: Layout, wheels: Iterable[Wheel], compiler: Compiler) -> bool:
@@ -60,27 +76,29 @@ def _folders(paths: Iterable[str]) -> dict[str, None]:
     """Return every folder above the paths."""
     found: dict[str, None] = {}
     for path in paths:
-        parts = path.split("/")[:-1]
-        found.update(dict.fromkeys("/".join(parts[:count]) for count in range(1, len(parts) + 1)))
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found[folder] = None
+            folder = folder.rpartition("/")[0]
     return found
 
 
-def _write_file(layer: LayerWriter, path: str, file: Installed) -> None:
+def _write_file(layer: LayerWriter, path: str, file: Installed, opened: Mapping[Path, int]) -> None:
     content = file.content
     if isinstance(content, bytes):
         layer.file(path, content, file.mode)
         return
     try:
-        _write_stored(layer, path, content, file.mode)
+        _write_stored(layer, path, content, file.mode, opened[content.wheel])
     except CorruptStreamError as error:
         raise HostilePackageError(f"{content.wheel.name} is broken: {error}") from None
 
 
-def _write_stored(layer: LayerWriter, path: str, content: Stored, mode: int) -> None:
+def _write_stored(layer: LayerWriter, path: str, content: Stored, mode: int, opened: int) -> None:
     if content.deflated:
-        layer.rewrap(path, content.chunks(), content.size, content.crc, mode)
+        layer.rewrap(path, content.chunks(opened), content.size, content.crc, mode)
     else:
-        layer.stream(path, content.chunks(), content.size, mode)
+        layer.stream(path, content.chunks(opened), content.size, mode)
 
 
 def _skeleton(layout: Layout, python: str) -> dict[str, Installed | str]:
