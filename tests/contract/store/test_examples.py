@@ -61,6 +61,20 @@ async def test_examples_are_walked_and_have_a_default(stores: Stores) -> None:
     assert len((await stores.examples.list(model.id, Window(limit=9))).items) == 5
 
 
+async def test_an_example_is_found_by_its_prediction(stores: Stores) -> None:
+    """With the model that shows it; a prediction that is none, or no longer, is not found."""
+    ann = await stores.account("ann")
+    model = await _model(stores, ann, "one")
+    key, other = [await _prediction(stores, model, ann, n) for n in range(2)]
+    await stores.examples.add(model.id, key, NOW, pinned=False)
+    found = await stores.examples.find(key)
+    assert found is not None
+    assert (found.model_id, found.prediction.id) == (model.id, key)
+    assert await stores.examples.find(other) is None
+    await stores.examples.remove(model.id, key)
+    assert await stores.examples.find(key) is None
+
+
 async def test_a_removed_example_is_none(stores: Stores) -> None:
     """Of its own model only, once; the default is another then."""
     ann = await stores.account("ann")

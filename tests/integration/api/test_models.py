@@ -231,7 +231,11 @@ async def test_examples_are_added_listed_and_removed(platform: ApiPlatform) -> N
         assert (await other.get("/v1/models/owner/echo")).json()["default_example"]["id"] == first
         await client.post(path, json={"prediction": second, "default": True})
         assert (await other.get("/v1/models")).json()["results"][0]["default_example"]["id"] == second
+        assert (await other.get(f"/v1/predictions/{second}")).json()["output"] == "two"
+        assert (await other.post(f"/v1/predictions/{second}/cancel")).status_code == 404
+        assert (await other.delete(f"/v1/predictions/{second}")).status_code == 404
         assert (await client.delete(f"{path}/{second}")).status_code == 204
+        assert (await other.get(f"/v1/predictions/{second}")).status_code == 404
         assert (await client.delete(f"{path}/{second}")).status_code == 404
         assert (await other.get("/v1/models/owner/echo")).json()["default_example"]["id"] == first
         assert (await client.get(f"/v1/predictions/{second}")).status_code == 200
@@ -244,10 +248,12 @@ async def test_an_example_tells_nobody_where_its_owner_is_told(platform: ApiPlat
     key = await _done(platform, picture, webhook="http://127.0.0.1:9/hush")
     async with platform.client() as client, platform.client("other") as other:
         await client.post("/v1/models/owner/echo/examples", json={"prediction": key})
-        for path in ("/v1/models/owner/echo", "/v1/models/owner/echo/examples", "/v1/models"):
+        own = f"/v1/predictions/{key}"
+        for path in ("/v1/models/owner/echo", "/v1/models/owner/echo/examples", "/v1/models", own):
             answer = await other.get(path)
             assert picture in answer.text
             assert "hush" not in answer.text
+        assert "hush" in (await client.get(own)).text
         assert (await other.get("/v1/models/owner/echo")).json()["cover_image_url"] == picture
 
 

@@ -50,6 +50,14 @@ def test_the_first_start_tells_how_to_get_in_and_later_ones_do_not(stopped: Any)
     third = stopped.start("--print-token")
     assert third["token"] not in {None, first["token"]}
     stopped.end(signal.SIGINT)
+    kept = _cogyard("audit", "--json", "--data-dir", stopped.data.root).stdout
+    found = [json.loads(line) for line in kept.splitlines()]
+    told = [("tokens.create", "tester: cogyard up"), ("signin.link.create", "tester")]
+    assert sorted((one["action"], one["subject"]) for one in found if one["via"] == "command") == sorted(
+        [*told, *told, ("accounts.create", "tester, an administrator")]
+    )
+    assert first["token"] not in kept
+    assert first["link"].rpartition("/")[2] not in kept
     nobody = _cogyard("up", "--data-dir", stopped.data.root, "--port", "0", "--admin", "nobody")
     assert nobody.returncode == 1
     assert "There is no account nobody" in nobody.stderr
@@ -205,6 +213,8 @@ def test_unused_layers_are_removed(stopped: Any, tmp_path: Path) -> None:
     done = _cogyard("gc", "--older-than", "0", *place)
     assert done.returncode == 0, done.stderr
     assert "1 unused layers removed, 6 bytes came free" in done.stderr
+    (noted,) = _cogyard("audit", "--action", "gc", "--json", *place).stdout.splitlines()
+    assert (json.loads(noted)["via"], json.loads(noted)["subject"]) == ("command", "1 layers, 6 bytes")
     stopped.start()
     assert stopped.http.head(f"/v2/tester/kept/blobs/{digest_of(b'unused')}").status_code == 404
     for digest, content in image.blobs.items():
@@ -229,7 +239,9 @@ def test_commands_and_pushes_are_in_the_audit_log(platform: Any, model: Any) -> 
     ]
     assert (found[3]["actor"], found[3]["client"]) == ("tester", "127.0.0.1")
     assert version not in found[3]["subject"]
-    assert len(_cogyard("audit", "--action", "accounts", *data).stdout.splitlines()) == 1
+    assert (
+        len(_cogyard("audit", "--action", "accounts", *data).stdout.splitlines()) == 2
+    )  # hers, and the first one
     assert len(_cogyard("audit", "--account", "TESTER", "--since", "1h", *data).stdout.splitlines()) >= 1
     assert _cogyard("audit", "--since", "2999-01-01", *data).stdout == ""
     assert _cogyard("audit", "--since", "yesterday", *data).returncode == 2

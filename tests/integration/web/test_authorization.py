@@ -25,8 +25,9 @@ RULES: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/create"): (DOOR, 200, 200, 200),
     ("POST", "/create"): (DOOR, 303, 303, 303),
     ("GET", "/predictions"): (DOOR, 200, 200, 200),
-    # A prediction is its author's alone: not even the administrator looks into it.
-    ("GET", "/p/{id}"): (404, 404, 200, 404),
+    # This one is an example of ada's private model, so whoever sees the model sees it.
+    ("GET", "/p/{id}"): (404, 404, 200, 200),
+    # Else a prediction is its author's alone: not even the administrator looks into it.
     ("GET", "/p/{id}/card"): (404, 404, 200, 404),
     ("POST", "/p/{id}/cancel"): (DOOR, 404, 303, 404),
     # The owner deletes it; it is nobody else's to delete, nor to tell of.

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from cogyard.domain.retention import Keep
-from cogyard.features.examples.service import LOOKED_AT
 from cogyard.features.limits.ports import ModelLimits
 from cogyard.instances.work import Outcome
 
@@ -42,11 +41,26 @@ async def test_an_example_is_saved_shown_and_removed(site: Site) -> None:
         assert "<script>alert" not in page
         assert f"/p/{made}/cancel" not in page
         assert "Remove" not in page.replace("data-clear>Remove", "")
-    assert (await stranger.get(f"/p/{made}")).status_code == 404
+    page = (await stranger.get(f"/p/{made}")).text
+    assert "made" in text_of(page)
+    for kept in (SECRET, f"/p/{made}/cancel", "Delete prediction", "/replay", "Copy link", "Save as"):
+        assert kept not in page
     page = (await ada.get(f"/p/{made}")).text
     assert ("Remove from examples" in page, "Save as example" in page) == (True, False)
     assert (await ada.post(f"/ada/hello/examples/{made}/remove")).status_code == 303
     assert "No examples yet" in (await stranger.get("/ada/hello/examples")).text
+    assert (await stranger.get(f"/p/{made}")).status_code == 404
+
+
+async def test_an_example_of_a_private_model_stays_private(site: Site) -> None:
+    """Its own address shows an example to those alone who see the model."""
+    version = await site.version("ada", "hello")
+    made = await site.ran(version, {"text": "x"}, Outcome(status="succeeded", output="y"))
+    await site.services.examples.add(site.accounts["ada"], "ada", "hello", made)
+    bob = await site.signed_in("bob")
+    assert [(await each.get(f"/p/{made}")).status_code for each in (site.visitor(), bob)] == [200, 200]
+    await (await site.signed_in("ada")).post("/ada/hello/settings", data={"visibility": "private"})
+    assert [(await each.get(f"/p/{made}")).status_code for each in (site.visitor(), bob)] == [404, 404]
 
 
 async def test_webhooks_of_an_example_are_nobodys_business(site: Site) -> None:
@@ -60,7 +74,7 @@ async def test_webhooks_of_an_example_are_nobodys_business(site: Site) -> None:
     assert claim is not None
     await queue.finished(made.id, claim.lease_token, Outcome(status="succeeded", output="x"))
     await site.services.examples.add(site.accounts["ada"], "ada", "hello", made.id)
-    for path in ("/ada/hello", "/ada/hello/examples"):
+    for path in ("/ada/hello", "/ada/hello/examples", f"/p/{made.id}"):
         assert "private.test" not in (await site.visitor().get(path)).text
 
 
@@ -248,7 +262,7 @@ async def test_an_example_among_many_is_found(site: Site) -> None:
     services, ada = site.services, site.accounts["ada"]
     first = await site.ran(version, {"text": "the very first"}, Outcome(status="succeeded", output="x"))
     await services.examples.add(ada, "ada", "hello", first)
-    for number in range(LOOKED_AT + 1):
+    for number in range(3):
         made = await site.ran(version, {"text": f"n{number}"}, Outcome(status="succeeded", output="x"))
         await services.examples.add(ada, "ada", "hello", made)
     assert "the very first" in (await site.visitor().get(f"/ada/hello?prediction={first}")).text

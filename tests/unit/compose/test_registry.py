@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import cast
 
@@ -9,17 +10,40 @@ import pytest
 from cogyard.compose.registry import AccountIdentity
 from cogyard.domain.guesses import OF_NAME, Attempt
 from cogyard.features.accounts.service import Accounts
+from cogyard.features.audit.ports import Wanted
+from cogyard.features.audit.service import Audit
 from cogyard.features.services import Services
 from cogyard.http.errors import BusyError
 from cogyard.testing.accounts import MemoryAccounts
+from cogyard.testing.audit import FakeAudit
 
 pytestmark = pytest.mark.anyio
 HERE = "192.0.2.7"
 
 
-def _identity(accounts: Accounts) -> AccountIdentity:
-    # Of all services the identity asks only the accounts.
-    return AccountIdentity(cast("Services", SimpleNamespace(accounts=accounts)))
+def _identity(accounts: Accounts, audit: Audit | None = None) -> AccountIdentity:
+    # Of all services the identity asks only the accounts, and tells the audit log.
+    return AccountIdentity(cast("Services", SimpleNamespace(accounts=accounts, audit=audit)))
+
+
+async def test_a_wrong_password_is_noted_without_it() -> None:
+    """For whom it was tried and from where, as at the sign-in page; tokens and right passwords are no sign-in."""
+    accounts, kept = Accounts(store=MemoryAccounts()), FakeAudit()
+    ann = await accounts.create("ann", name="Ann")
+    await accounts.set_password(ann, "correct horse battery")
+    token = await accounts.create_token(ann, "t")
+    identity = _identity(accounts, Audit(store=kept, keep=timedelta(days=1)))
+    assert await identity.authenticate("ann", "correct horse battery", client=HERE) == ann
+    assert await identity.authenticate("ann", token, client=HERE) == ann
+    assert await identity.authenticate("ann", "hunter2hunter2", client=HERE) is None
+    (noted,) = await kept.entries(Wanted(limit=9))
+    assert (noted.action, noted.subject, noted.via, noted.client) == (
+        "signin.failed",
+        "ann",
+        "registry",
+        HERE,
+    )
+    assert "hunter2" not in str(noted)
 
 
 async def test_an_api_token_is_never_braked() -> None:

@@ -27,7 +27,11 @@ def gc(*, older_than: float, data_dir: Path | None) -> None:
 
     A platform that runs does this by itself every hour. Images, tags and versions stay.
     """
+    from cogyard.compose.administration import record
     from cogyard.compose.collecting import collect_in
 
-    done = collect_in(open_folder(data_dir), timedelta(hours=older_than))
+    folder = open_folder(data_dir)
+    done = collect_in(folder, timedelta(hours=older_than))
+    if done.blobs:
+        record(folder, "gc", f"{done.blobs} layers, {done.size} bytes")
     Console().done(f"{done.blobs} unused layers removed, {size(done.size)} came free")

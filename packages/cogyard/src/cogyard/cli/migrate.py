@@ -20,7 +20,7 @@ def migrate(*, check: bool, data_dir: Path | None) -> None:
     A copy of the database is made before, in `before-upgrades` of the data folder. A database of a newer release is
     refused and left as it is.
     """
-    from cogyard.compose.administration import NeverStartedError
+    from cogyard.compose.administration import NeverStartedError, record
     from cogyard.compose.datadir import Hold
     from cogyard.compose.upgrade import copies, missing, open_database
 
@@ -41,4 +41,5 @@ def migrate(*, check: bool, data_dir: Path | None) -> None:
         open_database(folder).close()
     finally:
         hold.release()
+    record(folder, "migrate", f"to {found[-1].number:04}_{found[-1].name}")
     console.done(f"Applied. The database as it was is {copies(folder)[-1]}.")

@@ -74,7 +74,7 @@ def audit_in(folder: DataDir) -> Iterator[Audit]:
 def record(folder: DataDir, action: str, subject: str = "") -> None:
     """Note what a command did, under the name of the system's user."""
     with audit_in(folder) as audit:
-        asyncio.run(audit.note(actor=_system_user(), via="command", action=action, subject=subject))
+        asyncio.run(audit.note(actor=system_user(), via="command", action=action, subject=subject))
 
 
 def address_of(folder: DataDir) -> str:
@@ -94,7 +94,8 @@ def sign_in_address(base: str, secret: str) -> str:
     return f"{base}/signin/link/{secret}"
 
 
-def _system_user() -> str:
+def system_user() -> str:
+    """Return the name of the user of this system that the process belongs to."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # A process whose user has no name.
@@ -103,6 +104,6 @@ def _system_user() -> str:
 
 def default_administrator() -> str:
     """Return the system user's name as an account's name, or `owner` where that can't be one."""
-    user = _system_user()
+    user = system_user()
     cleaned = re.sub(r"[^a-z0-9]+", "-", user.lower()).strip("-")
     return "owner" if username_problem(cleaned) else cleaned

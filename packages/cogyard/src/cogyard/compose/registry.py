@@ -41,7 +41,12 @@ class AccountIdentity:
         # A token that is no more is not tried as a password: whoever goes on using it would brake the account's person.
         if is_token(password):
             return None
-        return await self.services.accounts.verify_password(username, password, client=client)
+        found = await self.services.accounts.verify_password(username, password, client=client)
+        if found is None and self.services.audit is not None:
+            await self.services.audit.note(
+                actor="", via="registry", action="signin.failed", subject=username, client=client
+            )
+        return found
 
     async def by_token(self, token: str) -> Account | None:
         """Return the account an API token belongs to."""

@@ -14,7 +14,7 @@ from functools import partial
 
 import uvloop
 
-from cogyard.compose.administration import sign_in_address
+from cogyard.compose.administration import sign_in_address, system_user
 from cogyard.compose.background import Background, every
 from cogyard.compose.datadir import DataDir, Hold
 from cogyard.compose.listening import address_of, inside_address_of, listen
@@ -22,7 +22,7 @@ from cogyard.compose.platform import Platform
 from cogyard.compose.serving import Door, Signals, serve
 from cogyard.compose.settings import Settings
 from cogyard.compose.tls import LOOK, Certificate
-from cogyard.compose.welcome import Welcome, admit
+from cogyard.compose.welcome import Welcome, admit, noted
 
 #: A database thread that has an answer waits this long, in seconds, for a busy event loop to let it speak; Python's
 #: own 5 ms, several times for each prediction, would be most of its latency under load.
@@ -124,6 +124,9 @@ async def _welcome(platform: Platform, settings: Settings, start: Start, address
     account, first_start, told = await admit(
         platform.services.accounts, named=start.administrator, print_token=start.print_token
     )
+    if account is not None and told is not None and (audit := platform.services.audit) is not None:
+        for action, subject in noted(account, first_start=first_start).items():
+            await audit.note(actor=system_user(), via="command", action=action, subject=subject)
     public_address = settings.public_url or address
     return Welcome(
         address=address,

@@ -61,3 +61,13 @@ async def admit(
         return account, False, None
     token = await accounts.create_token(account, _TOKEN_NAME)
     return account, first_start, (token, await accounts.create_login_link(account))
+
+
+def noted(account: Account, *, first_start: bool) -> Mapping[str, str]:
+    """Return what the audit log says of a start that told a way in: actions, and what each was done to."""
+    made = {"accounts.create": f"{account.username}, an administrator"} if first_start else {}
+    return {
+        **made,
+        "tokens.create": f"{account.username}: {_TOKEN_NAME}",
+        "signin.link.create": account.username,
+    }

@@ -11,12 +11,16 @@ from datetime import datetime
 
 from cogyard.domain.paging import Slice, Window, cut
 from cogyard.domain.values import Prediction
+from cogyard.features.examples.ports import Example
 from cogyard.store.database import Database
 from cogyard.store.prediction_rows import prediction_of
 from cogyard.store.rows import run, seek
 from cogyard.store.times import stored
 
 _EXAMPLE = "SELECT p.*, e.rank AS place FROM examples e JOIN predictions p"
+_EXAMPLE_OF = (
+    "SELECT p.*, e.model_id AS shown_by FROM examples e JOIN predictions p ON p.id = e.prediction_id"
+)
 _ADD = (
     "INSERT INTO examples (model_id, prediction_id, added_at, pinned_at) VALUES (?1, ?2, ?3, ?4)"
     " ON CONFLICT (model_id, prediction_id) DO UPDATE SET pinned_at = coalesce(excluded.pinned_at, pinned_at)"
@@ -47,6 +51,12 @@ class SqlExamples:
         rows = await self.database.read(lambda db: db.execute(sql, given).fetchall())
         found = cut(rows, window, lambda row: (row["place"],))
         return Slice(items=tuple(map(prediction_of, found.items)), next=found.next, previous=found.previous)
+
+    async def find(self, prediction_id: str) -> Example | None:
+        """Return the example that a prediction is, or None."""
+        sql = f"{_EXAMPLE_OF} WHERE e.prediction_id = ?"
+        row = await self.database.read(lambda db: db.execute(sql, (prediction_id,)).fetchone())
+        return None if row is None else Example(model_id=row["shown_by"], prediction=prediction_of(row))
 
     async def defaults(self, model_ids: Sequence[int]) -> Mapping[int, Prediction]:
         """Return models' default examples."""

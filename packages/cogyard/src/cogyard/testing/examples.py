@@ -8,6 +8,7 @@ from datetime import datetime
 
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.values import Prediction
+from cogyard.features.examples.ports import Example
 from cogyard.testing.paging import sliced
 from cogyard.testing.predictions import MemoryPredictions
 
@@ -37,6 +38,13 @@ class MemoryExamples:
         places = {key[1]: place for place, key in enumerate(self.kept) if key[0] == model_id}
         found = [self.predictions.predictions[id_] for id_ in places]
         return sliced(found, window, lambda each: (places[each.id],))
+
+    async def find(self, prediction_id: str) -> Example | None:
+        """Return the example that a prediction is, or None."""
+        for model_id, kept in self.kept:
+            if kept == prediction_id:
+                return Example(model_id=model_id, prediction=self.predictions.predictions[kept])
+        return None
 
     async def defaults(self, model_ids: Sequence[int]) -> Mapping[int, Prediction]:
         """Return models' default examples."""

@@ -14,9 +14,6 @@ from cogyard.features.predictions.service import Predictions
 from cogyard.features.world import World
 from cogyard.http.errors import ForbiddenError, InvalidError, NotFoundError
 
-#: Examples that are read at once when one is looked for; few models have as many.
-LOOKED_AT = 50
-
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
@@ -37,15 +34,19 @@ class Examples:
     ) -> Prediction | None:
         """Return an example of a model by its prediction, or None. Raises NotFoundError for no such model."""
         model = await self.models.get(caller, owner, name)
-        window = Window(limit=LOOKED_AT)
-        while True:
-            found = await self.store.list(model.id, window)
-            for each in found.items:
-                if each.id == prediction_id:
-                    return each
-            if found.next is None:
-                return None
-            window = Window(limit=LOOKED_AT, key=found.next)
+        found = await self.store.find(prediction_id)
+        return found.prediction if found is not None and found.model_id == model.id else None
+
+    async def get(self, caller: Account | None, prediction_id: str) -> Prediction:
+        """Return a prediction that is an example of a model the caller may see. Raises NotFoundError."""
+        found = await self.store.find(prediction_id)
+        if found is None:
+            raise NotFoundError
+        owner, _, name = found.prediction.model.partition("/")
+        model = await self.models.get(caller, owner, name)
+        if model.id != found.model_id:
+            raise NotFoundError
+        return found.prediction
 
     async def defaults(self, models: Sequence[Model]) -> Mapping[int, Prediction]:
         """Return the default examples of models that the caller may see, by the model's id."""

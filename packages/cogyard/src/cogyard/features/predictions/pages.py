@@ -13,7 +13,7 @@ from cogyard.features.page import Page, Redirect, older, services_of
 from cogyard.features.predictions import policy
 from cogyard.features.predictions.sought import filter_values, sought
 from cogyard.features.webhooks.told import Told, told_of
-from cogyard.http import ApiError, caller_of, require_account, window
+from cogyard.http import ApiError, NotFoundError, caller_of, require_account, window
 
 PER_PAGE = 50
 
@@ -35,19 +35,29 @@ async def listing(request: Request) -> Page:
 
 
 async def show(request: Request) -> Page:
-    """Show one prediction: its input, its card, and whom it was told to."""
-    account, prediction = caller_of(request).account, await _find(request)
+    """Show one prediction: its input, its card, and whom it was told to; of an example what strangers may see."""
+    account, services = caller_of(request).account, services_of(request)
+    try:
+        prediction = await _find(request)
+    except NotFoundError:
+        return await _example(request, await services.examples.get(account, request.path_params["id"]))
     values = {
         **await card_values(request, prediction, on_page=True),
-        "told": await told_of(services_of(request), account, prediction) if account else Told(),
+        "told": await told_of(services, account, prediction) if account else Told(),
         "own": OWN,
         **await _as_example(request, prediction),
     }
-    return Page(
-        template="prediction.html",
-        title=f"{prediction.kind.value.capitalize()} {prediction.id}",
-        values=values,
-    )
+    return _page(prediction, values)
+
+
+async def _example(request: Request, prediction: Prediction) -> Page:
+    values = await card_values(request, prediction, on_page=True, is_example=True)
+    return _page(prediction, {**values, "told": Told(), "own": OWN})
+
+
+def _page(prediction: Prediction, values: dict[str, Any]) -> Page:
+    title = f"{prediction.kind.value.capitalize()} {prediction.id}"
+    return Page(template="prediction.html", title=title, values=values)
 
 
 async def _as_example(request: Request, prediction: Prediction) -> dict[str, bool]:

@@ -11,12 +11,13 @@ from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Status, Version
 from cogyard.features.page import services_of
 from cogyard.features.predictions.creating import Asked, created, shaped
-from cogyard.features.predictions.wire import place_json
+from cogyard.features.predictions.wire import example_json, place_json
 from cogyard.features.versions.service import NoVersionError
+from cogyard.http.addresses import Addresses
 from cogyard.http.bodies import read_json
 from cogyard.http.caller import caller_of, require_account
 from cogyard.http.endpoints import Access, Endpoint, reply
-from cogyard.http.errors import BadRequestError, InvalidError
+from cogyard.http.errors import BadRequestError, InvalidError, NotFoundError
 from cogyard.http.moments import read_moment
 from cogyard.http.pages import page, window
 
@@ -46,13 +47,15 @@ async def create_for_model(request: Request) -> Response:
 
 
 async def get(request: Request) -> Response:
-    """Return a prediction."""
-    prediction = await services_of(request).predictions.get(
-        caller_of(request).account, request.path_params["id"]
-    )
+    """Return a prediction: one's own, or an example of a model that the caller sees."""
+    services, account, wanted = services_of(request), caller_of(request).account, request.path_params["id"]
+    try:
+        prediction = await services.predictions.get(account, wanted)
+    except NotFoundError:
+        return reply(example_json(await services.examples.get(account, wanted), Addresses.of(request)))
     shown = shaped(request, prediction)
     if prediction.status is Status.STARTING:
-        place = await services_of(request).predictions.place(prediction.id)
+        place = await services.predictions.place(prediction.id)
         if place is not None:
             shown["queue"] = place_json(place)
     return reply(shown)
