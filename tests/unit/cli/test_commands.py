@@ -104,6 +104,11 @@ def test_a_wrong_option_is_misuse(
             "Error: no room is left on the disk that the output goes to\n",
         ),
         (OSError(errno.ENOSPC, "No space", "/x"), 1, "Error: no room is left on the disk that holds /x\n"),
+        (
+            OSError(errno.EACCES, "Permission denied", "/x"),
+            1,
+            "Error: /x cannot be used: Permission denied\n",
+        ),
         (RuntimeError("oops"), 1, "Error: this is a defect of cog itself: RuntimeError: oops\n"),
     ],
 )

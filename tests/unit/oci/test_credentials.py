@@ -17,7 +17,7 @@ ME = Credential(username="me", password="a:b")
 def test_what_is_kept_is_found_in_dockers_form(tmp_path: Path) -> None:
     """Docker reads what we keep, other entries stay, and the file is for its owner only."""
     path = tmp_path / "deep" / "config.json"
-    keep("127.0.0.1:80", ME, path)
+    assert keep("127.0.0.1:80", ME, path) == str(path)
     path.write_text(json.dumps({**json.loads(path.read_text()), "psFormat": "x"}))
     keep("a.b", Credential(username="o", password="p"), path)
     config = json.loads(path.read_text())
@@ -79,7 +79,7 @@ def test_the_named_helper_keeps_and_gives(tmp_path: Path, monkeypatch: pytest.Mo
     path.write_text(json.dumps({"credHelpers": {"a.b": "fake", "c.d": "fake"}}))
     assert find("a.b", path) == Credential(username="u", password="s")
     assert find("c.d", path) is None
-    keep("a.b", ME, path)
+    assert keep("a.b", ME, path) == "docker-credential-fake"
     assert json.loads((tmp_path / "kept").read_text()) == {
         "ServerURL": "a.b",
         "Username": "me",

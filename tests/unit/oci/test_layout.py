@@ -84,6 +84,14 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert "COGYARD_CACHE_DIR" in (caught.value.hint or "")
 
 
+def test_a_file_elsewhere_is_not_told_as_the_cache_s(store: ImageStore, tmp_path: Path) -> None:
+    """Another cache does not help who may not read a file of the project."""
+    with pytest.raises(StoreUnusableError) as caught, store.writer():
+        raise OSError(errno.EACCES, "Permission denied", str(tmp_path / "project" / "secret"))
+    assert "project/secret cannot be used" in caught.value.message
+    assert caught.value.hint is None
+
+
 def test_a_name_means_the_latest_image(store: ImageStore) -> None:
     """Naming another image moves the name, and the first image stays reachable by its digest only while named."""
     first = put_image(store, NAME)

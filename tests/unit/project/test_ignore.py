@@ -166,3 +166,25 @@ def test_names_alone_mean_what_they_mean_beside_patterns(rules: list[tuple[bool,
     text = "".join(f"{'!' if negated else ''}{rule}\n" for negated, rule in rules)
     beside = compile_rules(f"[n]othing-of-this-name\n{text}")
     assert compile_rules(text).match_file(name) == beside.match_file(name)
+
+
+@pytest.mark.parametrize(
+    ("ignored", "refused"), [("", True), ("closed\n", False), ("closed\n!closed/keep\n", True)]
+)
+def test_a_folder_that_may_not_be_looked_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ignored: str, refused: bool
+) -> None:
+    """A database's folder beside the model stops nothing once .dockerignore names it; else it is said what to do."""
+    (tmp_path / "cog.yaml").write_text('build: {python_version: "3.13"}\npredict: p.py:P\n')
+    (tmp_path / "p.py").write_text("class P: ...\n")
+    (tmp_path / "closed").mkdir()
+    (tmp_path / ".dockerignore").write_text(ignored)
+    # Tests may run as root, who may look into everything.
+    monkeypatch.setattr("os.access", lambda path, _: Path(path).name != "closed")
+    project = load_project(tmp_path)
+    if not refused:
+        assert {file.name for file in source_files(project)} == {".dockerignore", "cog.yaml", "p.py"}
+        return
+    with pytest.raises(ProjectError, match="closed: the folder cannot be read") as caught:
+        list(source_files(project))
+    assert caught.value.hint == "Make it readable, or name it in .dockerignore."

@@ -14,6 +14,7 @@ from cogyard.cli.build import Shown, platform_option, size
 from cogyard.cli.console import Console
 from cogyard.cli.errors import CommandError, MisuseError
 from cogyard.cli.options import Decorator
+from cogyard.cli.whole import whole
 
 if TYPE_CHECKING:
     from cogyard.image.carried import Beside
@@ -101,16 +102,14 @@ def _chosen(store: ImageStore, reference: Reference, platform: str | None) -> St
 
 def write(store: ImageStore, image: StoredImage, output: Path, *, weights: bool = True) -> None:
     """Write an image into a file, whole or not at all, and say so."""
-    part = output.with_name(f".{output.name}.part")
     try:
-        with part.open("wb") as file:
+        with whole(output) as file:
             beside = _write(store, image, file, weights=weights)
-        part.replace(output)
+    except BrokenPipeError:
+        raise  # who reads the pipe has gone, as behind `| head`
     except OSError as error:
         kind = CommandError if error.errno in {errno.ENOSPC, errno.EDQUOT} else MisuseError
         raise kind(f"{output} cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
     word = "with" if weights else "without"
     names = [f"{each.name} ({size(each.size)})" for each in beside.weights]
     Console().done(f"Written {output}" + (f", {word} the weights {', '.join(names)}" if names else ""))

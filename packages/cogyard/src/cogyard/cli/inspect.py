@@ -133,7 +133,8 @@ def _described(image: StoredImage) -> list[str]:
 
 def _shown(value: str) -> str:
     if "\n" in value or len(value) > _LONG:
-        return f"({size(len(value.encode()))}, {len(value.splitlines())} lines)"
+        lines = len(value.splitlines())
+        return f"({size(len(value.encode()))}, {lines} line{'' if lines == 1 else 's'})"
     return value
 
 

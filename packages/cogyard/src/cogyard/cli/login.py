@@ -53,8 +53,8 @@ async def _login(host: str, *, token_stdin: bool, username: str | None) -> None:
             credential = await check_token(client, _secret("Token", from_stdin=token_stdin))
     if page is None:
         credential = await _password(host, username, token_stdin=token_stdin)
-    keep(host, credential, path)
-    console.done(f"Logged in to {host} as {credential.username}; kept in {path}")
+    kept = keep(host, credential, path)
+    console.done(f"Logged in to {host} as {credential.username}; kept in {kept}")
 
 
 async def _password(host: str, username: str | None, *, token_stdin: bool) -> Credential:

@@ -7,15 +7,15 @@ import json
 import mimetypes
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cog_server.outputs import OutputFile
 
 from cogyard.cli.console import Console
 from cogyard.cli.errors import CommandError
+from cogyard.cli.whole import whole
 
 DEFAULT_STEM = "output"
 
@@ -127,7 +127,7 @@ class Outputs:
             self._print(text if text.endswith("\n") else f"{text}\n")
             return
         target = self._to / f"{DEFAULT_STEM}{extension}" if self._to.is_dir() else self._to
-        _write(target, lambda path: _write_text(path, text))
+        _write(target, lambda file: _written(file, text))
         self._console.say(f"Written output to {target}")
 
     def _print(self, text: str) -> None:
@@ -152,32 +152,33 @@ class Outputs:
         return self._folder() / f"{DEFAULT_STEM}{number}{extension}"
 
     def _write_file(self, file: OutputFile, target: Path) -> None:
-        _write(target, lambda path: _copy(file.path, path))
+        _write(target, lambda into: _copy(file.path, into))
         self._console.say(f"Written output to {target}")
 
 
-def _write(target: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a file beside the target and put it in its place: a reader never sees half of it."""
+def _write(target: Path, fill: Callable[[IO[bytes]], None]) -> None:
+    """Fill a file and put it in the target's place: a reader never sees half of it."""
     if target.is_dir():
         raise OutputError(
             f"the default output name {target.name} conflicts with a folder of that name",
             hint="Name a file with -o.",
         )
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".cog-output-") as folder:
-            temporary = Path(folder) / target.name
-            fill(temporary)
-            temporary.replace(target)
+        with whole(target) as file:
+            fill(file)
+    except BrokenPipeError:
+        raise  # who reads the pipe has gone, as behind `| head`
     except OSError as error:
         raise OutputError(f"the output cannot be written to {target}: {error.strerror}") from error
 
 
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, "utf-8")
+def _written(file: IO[bytes], text: str) -> None:
+    file.write(text.encode("utf-8"))
 
 
-def _copy(source: Path, path: Path) -> None:
-    shutil.copyfile(source, path)
+def _copy(source: Path, file: IO[bytes]) -> None:
+    with source.open("rb") as content:
+        shutil.copyfileobj(content, file, 1 << 20)
 
 
 def _with_data_urls(value: Any) -> Any:

@@ -23,6 +23,7 @@ T = TypeVar("T")
 INTERRUPTED = 130
 TERMINATED = 143
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 BROKEN_PIPE = 1  # as click ends when it meets it first
 
 
@@ -122,6 +123,8 @@ def _known(error: Exception) -> tuple[str, str | None] | None:
     if isinstance(error, OSError) and error.errno in _FULL:
         place = f"that holds {error.filename}" if error.filename else "that the output goes to"
         return f"no room is left on the disk {place}", "Make room, and run it again."
+    if isinstance(error, OSError) and error.errno in _REFUSED and error.filename:
+        return f"{error.filename} cannot be used: {error.strerror}", "Is it yours to read, and to write?"
     served = _of_the_server(error)
     return (served.message, served.hint) if served is not None else None
 

@@ -7,7 +7,6 @@ other, with 130, and one that comes when all is done must not undo its exit stat
 from __future__ import annotations
 
 import gc
-import signal
 import sys
 
 INTERRUPTED = 130
@@ -35,6 +34,8 @@ def _start(command: str) -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:
+        import signal  # which takes a moment, too
+
         # Everything has been said and written; the interpreter's own end is nobody's business.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # Nor need it look through all that was imported for garbage, which takes a tenth of a short command.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import uuid
 from pathlib import Path
@@ -81,7 +82,7 @@ class LayerCache:
         except OSError as error:
             raise PrepareFailedError(
                 f"Layer {layer.digest} could not be unpacked in {self._root}: {error.strerror}.",
-                hint="Is the disk full?",
+                hint="Is the disk full?" if error.errno in {errno.ENOSPC, errno.EDQUOT} else None,
             ) from error
         finally:
             await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)

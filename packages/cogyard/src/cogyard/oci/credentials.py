@@ -20,6 +20,7 @@ from cogyard.oci.reference import DEFAULT_HOST
 #: The name of Docker Hub's entry, for historical reasons an address.
 _HUB_KEY = "https://index.docker.io/v1/"
 _HELPER_SECONDS = 20
+CONFIG_NAME = "config.json"
 #: What a helper says, by docker's protocol, when it knows nothing of a host; any other failure is one.
 _NOTHING_KEPT = "credentials not found in native keychain"
 
@@ -35,7 +36,7 @@ class CredentialsError(OciError):
 def config_path(environment: Mapping[str, str]) -> Path:
     """Return docker's config.json: in DOCKER_CONFIG, else in ~/.docker."""
     folder = environment.get("DOCKER_CONFIG")
-    return (Path(folder) if folder else Path.home() / ".docker") / "config.json"
+    return (Path(folder) if folder else Path.home() / ".docker") / CONFIG_NAME
 
 
 def find(host: str, path: Path) -> Credential | None:
@@ -55,21 +56,25 @@ def find(host: str, path: Path) -> Credential | None:
     return None
 
 
-def keep(host: str, credential: Credential, path: Path) -> None:
-    """Keep a credential for a registry: by the helper docker is configured with, else in the file (mode 0600)."""
+def keep(host: str, credential: Credential, path: Path) -> str:
+    """Keep a credential for a registry: by the helper docker is configured with, else in the file (mode 0600).
+
+    Returns where it is: the helper's name, or the path.
+    """
     config = _read(path)
     helper = _helper(config, host)
     key = _keys(host)[0]
     if helper is not None:
         stored = {"ServerURL": key, "Username": credential.username, "Secret": credential.password}
         _run_helper(helper, "store", json.dumps(stored))
-        return
+        return f"docker-credential-{helper}"
     entries = config.setdefault("auths", {})
     if not isinstance(entries, dict):
         raise CredentialsError(f"{path} is not docker's: `auths` is not an object")
     pair = f"{credential.username}:{credential.password}".encode()
     entries[key] = {"auth": base64.b64encode(pair).decode()}
     _write(path, config)
+    return str(path)
 
 
 def _keys(host: str) -> list[str]:
@@ -84,8 +89,9 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise CredentialsError(
-            f"{path} cannot be read: {error}", hint="Repair the file, or set DOCKER_CONFIG to another folder."
+            f"{path} cannot be read: {why}", hint="Repair the file, or set DOCKER_CONFIG to another folder."
         ) from None
     if not isinstance(config, dict):
         raise CredentialsError(f"{path} is not docker's: it holds no object")
@@ -144,8 +150,10 @@ def _run_helper(helper: str, action: str, text: str) -> str:
             timeout=_HELPER_SECONDS, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
+        why = error.strerror if isinstance(error, OSError) else f"no answer within {_HELPER_SECONDS} s"
         raise CredentialsError(
-            f"docker's configuration names the credential helper {name}, which does not run: {error}"
+            f"docker's configuration names the credential helper {name}, which does not run: {why}",
+            hint=f"Install or start it, or take it out of `credsStore` and `credHelpers` in {CONFIG_NAME}.",
         ) from None
     if done.returncode != 0:
         raise CredentialsError(

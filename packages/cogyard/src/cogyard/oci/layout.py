@@ -254,7 +254,7 @@ class ImageStore:
 
         Raises StoreBusyError while another command is `working`.
         """
-        with (self.root / "working.lock").open("a") as lock:
+        with on_disk(self.root), (self.root / "working.lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -313,7 +313,7 @@ class ImageStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with (self.root / "lock").open("a") as lock:
+        with on_disk(self.root), (self.root / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -363,9 +363,10 @@ def on_disk(root: Path) -> Iterator[None]:
                 hint="Make room (`cog gc`), or set COGYARD_CACHE_DIR to a folder on a larger disk.",
             ) from None
         if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO}:
-            where = error.filename or root
+            where = Path(error.filename or root)
+            ours = where.is_relative_to(root) or root.is_relative_to(where)
             raise StoreUnusableError(
                 f"{where} cannot be used: {error.strerror}",
-                hint="COGYARD_CACHE_DIR names another folder for it.",
+                hint="COGYARD_CACHE_DIR names another folder for it." if ours else None,
             ) from None
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
@@ -98,6 +99,11 @@ NOT_WEIGHTS = frozenset(
 class Rules(Protocol):
     """What .dockerignore says."""
 
+    @property
+    def take_back(self) -> bool:
+        """Whether a rule brings something back that another one leaves out."""
+        ...
+
     def match_file(self, file: str) -> bool:
         """Whether a file, named from the root with `/`, is left out."""
         ...
@@ -163,6 +169,11 @@ class _Names(msgspec.Struct, frozen=True):
 
     names: Sequence[tuple[str, bool]]
 
+    @property
+    def take_back(self) -> bool:
+        """Whether any name is taken back."""
+        return any(negated for _, negated in self.names)
+
     def match_file(self, file: str) -> bool:
         """Whether a file is left out."""
         for name, negated in reversed(self.names):
@@ -187,6 +198,11 @@ class _Patterns(msgspec.Struct, frozen=True):
     """Patterns: (expression, whether it takes back), of which the last match wins."""
 
     rules: Sequence[tuple[re.Pattern[str], bool]]
+
+    @property
+    def take_back(self) -> bool:
+        """Whether any pattern takes back."""
+        return any(negated for _, negated in self.rules)
 
     def match_file(self, file: str) -> bool:
         """Whether a file is left out."""
@@ -225,6 +241,9 @@ def _regex(pattern: str) -> str:
 
 
 def _walk(folder: Path, prefix: str, root: Path, rules: Rules, seen: frozenset[Path]) -> Iterator[SourceFile]:
+    if not os.access(folder, os.R_OK | os.X_OK):
+        _refuse_unless_left_out(prefix.rstrip("/"), rules)
+        return
     # A folder that is left out is walked all the same: a later `!folder/keep` may bring a file back.
     for path in sorted(folder.iterdir(), key=lambda one: one.name.encode("utf-8", "surrogateescape")):
         if path.name in ALWAYS_OUT or path.suffix == ".pyc":
@@ -241,6 +260,16 @@ def _walk(folder: Path, prefix: str, root: Path, rules: Rules, seen: frozenset[P
         elif path.is_file() and not rules.match_file(name):
             size = path.stat().st_size
             yield SourceFile(path=path, name=name, size=size, is_weights=is_weights(name, size))
+
+
+def _refuse_unless_left_out(folder: str, rules: Rules) -> None:
+    """Raise ProjectError for a folder that may not be looked into, unless nothing of it is wanted."""
+    if folder and rules.match_file(folder) and not rules.take_back:
+        return
+    raise ProjectError(
+        [Problem(file=folder or ".", message="the folder cannot be read: Permission denied")],
+        hint=f"Make it readable, or name it in {IGNORE_NAME}.",
+    )
 
 
 def is_weights(name: str, size: int) -> bool:

@@ -31,7 +31,7 @@ def check(ref: str, root: Path, python_version: str, at: Problem) -> Problem | N
             message=f"is not valid Python: {error.msg}",
         )
     except (OSError, ValueError) as error:
-        return Problem(file=file_name, message=f"cannot be read: {error}")
+        return Problem(file=file_name, message=f"cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
 def _missing(ref: str, root: Path, path: Path | None, at: Problem) -> Problem:
