@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from cogyard.project import Problem, Project, ProjectError, ProjectMissingError, find_root, load_project
+from cogyard.project.doctor import examine
 
 SMALLEST = 'build:\n  python_version: "3.11"\npredict: "predict.py:Predictor"\n'
 PREDICTOR = "class Predictor:\n    pass\n"
@@ -265,10 +266,13 @@ def test_a_wrong_build_key_is_explained(tmp_path: Path, extra: str, said: str) -
     assert said in " ".join(one.message for one in problems(tmp_path, text))
 
 
-def test_nothing_to_run_is_a_problem(tmp_path: Path) -> None:
-    """A project says what to predict or to train."""
-    (problem,) = problems(tmp_path, 'build: {python_version: "3.11"}\n')
-    assert "nothing says what to run" in problem.message
+def test_a_project_may_be_an_environment_alone(tmp_path: Path) -> None:
+    """With nothing to predict or to train there is still an environment, for `cog exec`; `cog doctor` tells."""
+    (tmp_path / "cog.yaml").write_text('build: {python_version: "3.11"}\n')
+    project = load_project(tmp_path)
+    assert (project.ref, project.train_ref) == (None, None)
+    _, found = examine(tmp_path, "cog.yaml")
+    assert ["only `cog exec` has something to run" in one.problem.message for one in found] == [True]
 
 
 def test_concurrency_needs_a_python_that_has_it(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def test_the_schema_knows_every_key() -> None:
 
 BUILD = 'build:\n  python_version: "3.11"\n'
 GOOD = (
+    BUILD,
     BUILD + "predict: p.py:P\n",
     BUILD + "  gpu: true\n  cuda: 12.8\n  cudnn: 9\n  fast: true\nrun: p.py:P\n",
     BUILD + "  sdk_version: prerelease\n  system_packages: [libgl1=1.6.0-1]\ntrain: p.py:P\n",
@@ -49,7 +50,6 @@ GOOD = (
 )
 BAD = (
     "predict: p.py:P\n",
-    BUILD,
     BUILD + "predict: p.py:P\nrun: p.py:P\n",
     BUILD + "predict: p.py\n",
     BUILD + "predict: p.py:P\nprediction: x\n",

@@ -60,6 +60,37 @@ six==1.0 --hash=sha256:HASH \\
     assert [one.name for one in project.requirement_files] == ["r.txt", "more.txt", "limits.txt"]
 
 
+def test_options_may_follow_a_requirement(tmp_path: Path) -> None:
+    """As Cog takes them: `torch==2.0.1 --extra-index-url=…`, in requirements and in python_packages alike."""
+    project = load(tmp_path, "six==1.0 --extra-index-url=https://a/b\nidna -f https://c/d -i https://e/f\n")
+    assert project.requirements == ("six==1.0", "idna")
+    options = (
+        "--extra-index-url https://a/b",
+        "--find-links https://c/d",
+        "--index-url https://e/f",
+    )
+    assert project.requirement_options == options
+    packages = (
+        "['six==1.0 --extra-index-url=https://a/b', '--find-links https://c/d', '-i https://e/f', idna]"
+    )
+    (tmp_path / "cog.yaml").write_text(
+        CONFIG.replace("python_requirements: r.txt", f"python_packages: {packages}")
+    )
+    project = load_project(tmp_path)
+    assert (project.requirements, project.requirement_options) == (("six==1.0", "idna"), options)
+
+
+def test_an_editable_from_git_is_installed_as_any_other(tmp_path: Path) -> None:
+    """`-e git+…`, which older models have, is taken with a warning; what has no effect is told."""
+    project = load(
+        tmp_path, "-e git+https://a/b.git@c#egg=b\n--trusted-host example.com\n--editable=git+https://a/d\n"
+    )
+    assert project.requirements == ("git+https://a/b.git@c#egg=b", "git+https://a/d")
+    assert [one.place for one in project.warnings] == ["r.txt:1:1", "r.txt:2:1", "r.txt:3:1"]
+    assert "no editable packages" in project.warnings[0].message
+    assert "`--trusted-host` has no effect" in project.warnings[1].message
+
+
 def test_a_file_that_two_others_name_is_read_once(tmp_path: Path) -> None:
     """Naming it twice is no circle."""
     project = load(

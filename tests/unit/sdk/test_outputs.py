@@ -237,6 +237,15 @@ def test_open_files_are_written_down(tmp_path: OsPath) -> None:
     assert OsPath(found["path"]).read_bytes() == b"content"
 
 
+def test_files_of_text_are_written_down(tmp_path: OsPath) -> None:
+    """io.StringIO, which Cog's own guide returns as a File, is a file and no list of its lines."""
+    found = encoded(io.StringIO("a\nü"), tmp_path)["$cog.file"]
+    assert OsPath(found["path"]).read_text("utf-8") == "a\nü"
+    with OsPath(found["path"]).open(encoding="utf-8") as file:
+        again = encoded({"file": file}, tmp_path)["file"]["$cog.file"]
+        assert OsPath(again["path"]).read_text("utf-8") == "a\nü"
+
+
 def test_pictures_are_written_as_files(tmp_path: OsPath) -> None:
     """A Pillow image becomes a PNG, or keeps the format it was opened in."""
     image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")

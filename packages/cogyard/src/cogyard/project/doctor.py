@@ -197,6 +197,13 @@ def _own_requirements(project: Project) -> Iterator[Finding]:
 
 
 def _schemas(project: Project) -> Iterator[Finding]:
+    if project.ref is None and project.train_ref is None:
+        missing = Problem(
+            file=project.config_file.name,
+            message="there is no `predict`, `run` or `train`, so only `cog exec` has something to run",
+            hint='Add for example: predict: "predict.py:Predictor"',
+        )
+        yield _finding("schema", Level.WARNING, missing)
     try:
         if project.ref is not None:
             static_schema(project)

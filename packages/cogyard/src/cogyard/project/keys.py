@@ -61,6 +61,9 @@ OBSOLETE = {
     "build.fast": "It no longer does anything; leave it out.",
     "build.cog_runtime": "It no longer does anything; leave it out.",
     "build.pip_freeze": "It no longer does anything; leave it out.",
+    "build.python_overrides": "It no longer does anything; pin the versions in the requirements.",
+    "build.environment": "It never did anything; write `environment` beside `build`.",
+    "tests": "It no longer does anything; `cog test` runs the examples of cog-test.yaml.",
     "predict_concurrency": "Use `concurrency: {max: …}`.",
 }
 """Keys that earlier releases of Cog wrote: read without effect, with a warning."""

@@ -73,9 +73,6 @@ def parse(root: yaml.MappingNode, reader: Reader) -> Parsed:
         weights=_weights(reader, top.get("weights")),
         observability=read_observability(reader, top.get("observability")),
     )
-    if not any(name in top for name in ("predict", "run", "train")):
-        hint = 'Add for example: predict: "predict.py:Predictor"'
-        reader.problem(root, "nothing says what to run: there is no `predict`, `run` or `train`", hint)
     packages = build_nodes["python_packages"].value if build.python_packages else ()
     named = tuple(one for one in packages if one.value in build.python_packages)
     return Parsed(config=config, nodes=top, build_nodes=build_nodes, packages=named)

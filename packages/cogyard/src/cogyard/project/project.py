@@ -15,7 +15,7 @@ from cogyard.project.parse import Parsed, parse, version_of
 from cogyard.project.places import place_of
 from cogyard.project.pyproject import PYPROJECT_NAME, Pyproject, names_packages, passed_over, read_pyproject
 from cogyard.project.reader import Reader
-from cogyard.project.requirements import Requirements, read_file
+from cogyard.project.requirements import Requirements, read_file, read_line
 from cogyard.project.values import Config, RunCommand
 
 CONFIG_NAME = "cog.yaml"
@@ -147,6 +147,7 @@ def load_project(folder: Path, filename: str = CONFIG_NAME) -> Project:
             *reader.warnings,
             *_dropped(wanted, filename),
             *wanted.exposed,
+            *wanted.told,
             *_passed_over(parsed, root),
         ),
     )
@@ -183,7 +184,7 @@ def _passed_over(parsed: Parsed, root: Path) -> list[Problem]:
 def _requirements(parsed: Parsed, root: Path, filename: str) -> Requirements:
     wanted = Requirements()
     for item in parsed.packages:
-        wanted.add(item.value.strip(), _template(item, filename), root)
+        read_line(wanted, item.value.strip(), _template(item, filename), path=root / filename, root=root)
     name = parsed.config.build.python_requirements
     if name is not None:
         path = place_of(root, name)

@@ -64,7 +64,6 @@ def schema() -> dict[str, Any]:
         "description": "What a model needs and how it is run.",
         **root,
         "required": ["build"],
-        "anyOf": [{"required": [name]} for name in ("predict", "run", "train")],
         "not": {"required": ["predict", "run"]},
     }
 

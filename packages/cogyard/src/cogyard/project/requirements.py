@@ -26,6 +26,10 @@ _WITH_VALUE = {
 }
 _ALONE = frozenset({"--no-index", "--pre", "--prefer-binary", "--require-hashes"})
 """Options without a value. Of these uv does the last two in any case."""
+_UNNEEDED = frozenset({"--trusted-host", "--use-feature"})
+"""Options of pip with a value that change nothing here."""
+_INLINE = re.compile(r"\s+(?P<option>-[if]|--(?:extra-)?index-url|--find-links)(?:=|\s+)(?P<value>[^\s=]\S*)")
+"""Options that Cog takes after a requirement, on its line."""
 _FILES = {"-r": "-r", "--requirement": "-r", "-c": "-c", "--constraint": "-c"}
 _LOCAL = re.compile(r"^(\.{0,2}/|[A-Za-z]:[\\/]|[^@;\[\]]*\.(whl|tar\.gz|zip)$)")
 #: The requirements that most people write: what this matches, packaging accepts.
@@ -52,6 +56,8 @@ class Requirements(msgspec.Struct, kw_only=True):
     dropped: list[str] = msgspec.field(default_factory=list)
     exposed: list[Problem] = msgspec.field(default_factory=list)
     """Passwords that stand in addresses, for whoever gets the file to read."""
+    told: list[Problem] = msgspec.field(default_factory=list)
+    """What was taken otherwise than it stands there."""
     problems: list[Problem] = msgspec.field(default_factory=list)
     within: list[Path] = msgspec.field(default_factory=list)
     """The files that are being read, each named by the one before."""
@@ -138,11 +144,27 @@ def read_file(
     into.within.append(path)
     for number, column, line in _logical_lines(text):
         here = Problem(file=name, line=number, column=column, message="")
-        if line.startswith("-"):
-            _option(into, line, here, path=path, root=root, depth=depth)
-        else:
-            into.add(line, here, path.parent, constraint=constraint)
+        read_line(into, line, here, path=path, root=root, depth=depth, constraint=constraint)
     into.within.pop()
+
+
+def read_line(
+    into: Requirements,
+    line: str,
+    here: Problem,
+    *,
+    path: Path,
+    root: Path,
+    depth: int = 0,
+    constraint: bool = False,
+) -> None:
+    """Read one line of the file `path`: an option, or a requirement and the options after it."""
+    if line.startswith("-"):
+        _option(into, line, here, path=path, root=root, depth=depth)
+        return
+    for found in _INLINE.finditer(line):
+        _option(into, f"{found['option']} {found['value']}", here, path=path, root=root, depth=depth)
+    into.add(_INLINE.sub("", line), here, path.parent, constraint=constraint)
 
 
 def _option(into: Requirements, line: str, here: Problem, *, path: Path, root: Path, depth: int) -> None:
@@ -172,10 +194,23 @@ def _option(into: Requirements, line: str, here: Problem, *, path: Path, root: P
         if option in {"--pre", "--no-index"}:
             into.options.append(option)
     elif option in {"-e", "--editable"}:
+        _editable(into, option, value, here, path.parent)
+    else:
+        unneeded = option in _UNNEEDED and value
+        said = f"`{option}` has no effect" if unneeded else f"the option `{shorten(line)}` is not known here"
+        (into.told if unneeded else into.problems).append(here.saying(said))
+
+
+def _editable(into: Requirements, option: str, value: str, here: Problem, folder: Path) -> None:
+    if not value.startswith("git+"):
         hint = "A model's image has no place for it: name the package, or a wheel inside the project."
         into.problems.append(here.saying("an editable requirement cannot be packaged", hint))
-    else:
-        into.problems.append(here.saying(f"the option `{shorten(line)}` is not known here"))
+        return
+    hint = (
+        f"Write it without `{option}`; a package that runs only from its own folder has to be in the project."
+    )
+    into.told.append(here.saying("an image has no editable packages; it is installed as any other", hint))
+    into.add(value, here, folder)
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, int, str]]:

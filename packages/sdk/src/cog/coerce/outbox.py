@@ -50,16 +50,15 @@ class Outbox:
         return _marker(target, name)
 
     def write(self, file: Any) -> Marker:
-        """Write down what an open file holds. Raises OutputError."""
-        import shutil
-
+        """Write down what an open file holds, be it bytes or text. Raises OutputError."""
         name = os.path.basename(str(getattr(file, "name", "") or "output"))
         target = self._free(name)
         try:
             if file.seekable():
                 file.seek(0)
             with open(target, "wb") as copy:
-                shutil.copyfileobj(file, copy)
+                while piece := file.read(1 << 18):
+                    copy.write(piece.encode() if isinstance(piece, str) else piece)
         except (OSError, ValueError, TypeError) as error:
             raise OutputError(f"the output file {name} can't be read: {error}") from None
         return _marker(target, name)

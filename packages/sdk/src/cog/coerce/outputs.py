@@ -86,7 +86,7 @@ class Encoder:
     def _default(self, value: Any) -> Any:
         if isinstance(value, Path):
             return self._file(value)
-        if isinstance(value, (File, URLFile)) or hasattr(value, "readinto"):
+        if isinstance(value, (File, URLFile)) or hasattr(value, "readinto") or _is_text(value):
             self._files += 1
             return Outbox(self._folder).write(value)
         simple = simplify(value, lambda: Outbox(self._folder))
@@ -99,6 +99,11 @@ class Encoder:
             return path.source
         self._files += 1
         return Outbox(self._folder).take(path, keep=self._keep)
+
+
+def _is_text(value: Any) -> bool:
+    """Say whether a value is a file of text, such as io.StringIO."""
+    return hasattr(value, "read") and hasattr(value, "readline")
 
 
 def _finite(value: Any, default: Callable[[Any], Any], depth: int) -> Any:
