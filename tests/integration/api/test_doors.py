@@ -124,15 +124,17 @@ async def test_a_password_for_a_proxy_is_not_for_us(platform: ApiPlatform) -> No
 
 
 async def test_other_sites_may_call_with_a_token_and_never_with_cookies(platform: ApiPlatform) -> None:
-    """CORS says everybody, and does not say credentials."""
+    """CORS says everybody, and does not say credentials; official clients send headers of their own."""
+    sent = "authorization,prefer,content-type,user-agent,x-stainless-os,x-stainless-retry-count,traceparent"
     headers = {
         "Origin": "https://app.example",
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization,prefer,content-type",
+        "Access-Control-Request-Headers": sent,
     }
     async with platform.client(None) as browser:
         preflight = await browser.options("/v1/predictions", headers=headers)
         assert preflight.status_code == 200
+        assert preflight.headers["access-control-allow-headers"] == sent
         assert preflight.headers["access-control-allow-origin"] == "*"
         assert "access-control-allow-credentials" not in preflight.headers
     async with platform.client("owner", headers={"Origin": "https://app.example"}) as client:

@@ -208,3 +208,27 @@ async def test_a_signed_download_needs_no_token(platform: ApiPlatform) -> None:
         assert await status(soon, signature(secret, "owner", uploaded["id"], past)) == 404
         assert await status(soon, signature(secret, "other", uploaded["id"], soon), "other") == 404
         assert (await anybody.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize("host", ["http://localhost:8000", "https://models.test", "http://[::1]:9"])
+async def test_a_file_is_an_input_by_any_of_our_names(platform: ApiPlatform, host: str) -> None:
+    """An address written down under one name means the same file under another; a stranger's address stays one."""
+    uploaded, other = await _upload(platform), await _upload(platform)
+    path = await _address(platform, uploaded)
+    gone = f"{host}/v1/files/{other['id']}"
+    async with platform.client() as client:
+        await client.delete(f"/v1/files/{other['id']}")
+        for given, ours in (
+            (f"{host}/v1/files/{uploaded['id']}", True),
+            (f"{host}{path}", True),
+            (gone, False),
+            (f"{host}/delivery/{'0' * 32}/a.txt", False),
+            (f"http://[::1/v1/files/{uploaded['id']}", False),
+        ):
+            body = {"version": platform.version.id, "input": {"text": given}}
+            made = await client.post("/v1/predictions", json=body)
+            assert made.json()["input"]["text"] == (f"{BASE}{path}" if ours else given)
+    async with platform.client("other") as client:
+        theirs = f"{host}/v1/files/{uploaded['id']}"
+        body = {"version": platform.version.id, "input": {"text": theirs}}
+        assert (await client.post("/v1/predictions", json=body)).json()["input"]["text"] == theirs

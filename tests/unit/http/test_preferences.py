@@ -18,6 +18,8 @@ from cogyard.http.preferences import Wait, cancel_after, wait_preference
         ("WAIT=60", Wait(60, "wait=60")),
         ("wait=120", Wait(60, "wait=60")),
         ("respond-async, wait=1", Wait(1, "wait=1")),
+        ("wait; foo=bar", Wait(60, "wait")),
+        ("wait=7;foo, respond-async", Wait(7, "wait=7")),
     ],
 )
 def test_wait_is_read(header: str | None, expected: Wait | None) -> None:

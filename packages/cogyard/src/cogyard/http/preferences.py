@@ -28,7 +28,8 @@ def wait_preference(header: str | None) -> Wait | None:
     Longer than 60 seconds is 60. Raises BadRequestError for what is no whole number of seconds.
     """
     for preference in (header or "").split(","):
-        name, equals, value = preference.strip().partition("=")
+        # What follows a semicolon are parameters, of which `wait` has none (RFC 7240): they are let pass.
+        name, equals, value = preference.partition(";")[0].strip().partition("=")
         if name.strip().lower() != "wait":
             continue
         value = value.strip().strip('"')

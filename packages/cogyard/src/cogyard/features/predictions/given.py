@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,16 +66,22 @@ class Given:
     ) -> FileRef | None:
         if text.startswith("data:"):
             return await self._from_data(text, *data) if len(text) > INLINE_LIMIT else None
-        if not origin or not text.startswith(origin + "/"):
-            return None
-        path = urlsplit(text).path
+        here, path = bool(origin) and text.startswith(origin + "/"), _path(text)
+        # We have more names than the one that this caller used (localhost, 127.0.0.1, one for each network), and nobody
+        # guesses an id or a token: an address of a file that is here means it, whatever the host. Others have such
+        # addresses too, so that without a file it is a stranger's.
         if (match := _FILE_PATH.fullmatch(path)) is not None:
             try:
                 return ref(await self.files.get(caller, match[1]))
             except NotFoundError as error:
+                if not here:
+                    return None
                 raise InvalidError(f"There is no file {match[1]} of yours; it may have expired.") from error
         if (match := _DELIVERY_PATH.fullmatch(path)) is not None:
-            return FileRef.parse(f"cogyard-file:{match[1]}/{match[2]}")
+            if here:
+                return FileRef.parse(f"cogyard-file:{match[1]}/{match[2]}")
+            with suppress(NotFoundError):
+                return ref(await self.files.open(match[1]))
         return None
 
     async def _from_data(self, text: str, account_id: int, prediction_id: str) -> FileRef:
@@ -91,6 +98,13 @@ async def _texts(value: Mapping[str, Any]) -> list[str]:
     if more_values_than(value, QUICK_VALUES):
         return await asyncio.to_thread(_addresses, value)
     return _addresses(value)
+
+
+def _path(address: str) -> str:
+    try:
+        return urlsplit(address).path
+    except ValueError:
+        return ""  # a host that cannot be: whoever fetches it will say so
 
 
 def _addresses(value: Any) -> list[str]:
