@@ -1,5 +1,5 @@
 # The two commands of the README are `make demo` and `make test`; `make check` is for before a commit; CI runs all three.
-PYTHON ?= python3
+PYTHON ?=
 BIN := .venv/bin
 PATHS := packages tests bench scripts
 JOBS ?= 2
@@ -11,7 +11,7 @@ help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: ## make .venv with everything (fetches uv when there is none)
-	@$(PYTHON) scripts/bootstrap.py
+	@$(or $(PYTHON),python3) scripts/bootstrap.py $(if $(PYTHON),--this,)
 
 demo: setup ## the whole way with real models; leaves the platform running (ONCE=1 ends by itself)
 	@$(BIN)/python scripts/demo.py $(if $(ONCE),--once,)

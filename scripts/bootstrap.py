@@ -2,6 +2,10 @@
 
 Fetches uv if there is none, installs `requirements.lock` with its hashes, then the four packages in place.
 A second run with nothing changed does nothing. Standard library only: this file runs before anything is installed.
+
+`.venv` is made of the Python that runs this, unless that one was compiled without Python's own optimizations, as pyenv
+does if it isn't told otherwise: it takes up to twice the time for everything, so the system's is preferred. `--this`
+(`make setup PYTHON=…`) settles it.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import urllib.error
 import urllib.request
@@ -23,6 +28,9 @@ STAMP = VENV / ".bootstrap"
 PACKAGES = ("sdk", "model-server", "client", "cogyard")
 INPUTS = ("requirements.lock", *(f"packages/{name}/pyproject.toml" for name in PACKAGES))
 UV_INSTALLER = "https://astral.sh/uv/install.sh"
+SYSTEM = Path("/usr/bin/python3")
+#: What a Python of the system's needs to have; Debian sells its standard library in parts.
+USABLE = "import ctypes, sqlite3, ssl, sys, venv; sys.exit(sys.version_info < (3, 11))"
 
 
 def main() -> int:
@@ -33,13 +41,16 @@ def main() -> int:
         )
         print("Name another one: make PYTHON=python3.12 …", file=sys.stderr)
         return 2
+    named = "--this" in sys.argv[1:]
     fingerprint = _fingerprint()
-    if STAMP.exists() and STAMP.read_text() == fingerprint:
+    kept = is_made_of(sys.executable if named else None, VENV)
+    if kept and STAMP.exists() and STAMP.read_text() == fingerprint:
         return 0
     try:
         uv = find_or_fetch_uv()
-        if not (VENV / "bin" / "python").exists():
-            run(uv, "venv", "--quiet", "--seed", "--python", sys.executable, str(VENV))
+        if not kept:
+            shutil.rmtree(VENV, ignore_errors=True)
+            run(uv, "venv", "--quiet", "--seed", "--python", choose_python(named=named), str(VENV))
         run(uv, "pip", "sync", "--quiet", "--require-hashes", "requirements.lock")
         editable = [part for name in PACKAGES for part in ("-e", f"packages/{name}")]
         run(uv, "pip", "install", "--quiet", "--no-deps", *editable)
@@ -51,6 +62,48 @@ def main() -> int:
         return 1
     STAMP.write_text(fingerprint)
     return 0
+
+
+def choose_python(
+    *,
+    named: bool,
+    this: str = sys.executable,
+    options: str | None = sysconfig.get_config_var("CONFIG_ARGS"),
+    system: Path = SYSTEM,
+) -> str:
+    """Return the Python to make `.venv` of: this one, or a usable one of the system's where this one is slow.
+
+    `options` is what this one was configured with; None where nobody wrote that down (Windows).
+    """
+    fast = options is None or "--enable-optimizations" in options
+    if named or fast or Path(sys.base_prefix) in system.parents or not _is_usable(system):
+        return this
+    print(
+        f"{this} was compiled without its optimizations, so .venv is made of {system}. `make setup PYTHON={this}`"
+        " takes it all the same.",
+        file=sys.stderr,
+    )
+    return str(system)
+
+
+def _is_usable(python: Path) -> bool:
+    return (
+        python.exists()
+        and subprocess.run([python, "-c", USABLE], capture_output=True, check=False).returncode == 0
+    )
+
+
+def is_made_of(python: str | None, environment: Path) -> bool:
+    """Whether an environment is there and works, and was made of this Python; None: of any."""
+    if not (environment / "bin" / "python").exists():
+        return False
+    if python is None:
+        return True
+    text = (environment / "pyvenv.cfg").read_text("utf-8")
+    home = next(
+        value for name, _, value in (line.partition(" = ") for line in text.splitlines()) if name == "home"
+    )
+    return Path(home).resolve() == Path(python).resolve().parent
 
 
 def find_or_fetch_uv() -> str:
@@ -111,7 +164,7 @@ def run(*command: str) -> None:
 
 
 def _fingerprint() -> str:
-    digest = hashlib.sha256(sys.version.encode())
+    digest = hashlib.sha256()
     for name in INPUTS:
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
