@@ -71,6 +71,7 @@ def test_a_machine_that_is_ready_is_told_so() -> None:
         ({"certificate_ends": NOW + timedelta(days=21)}, "tls", "good", "until 2026-01-22", ""),
         ({"max_instances": 40}, "memory", "warning", "80.0 GiB", "Set max_instances to 8"),
         ({"open_files": 1024}, "open files", "warning", "1024", "ulimit"),
+        ({"python": "3.11 at /x", "python_is_slow": True}, "python", "note", "3.11 at /x", "optimizations"),
         ({"uv_problem": "no uv"}, "process runtime", "error", "no uv", "Install"),
         ({"sandbox_problem": "no bwrap"}, "sandboxes", "note", "no bwrap", "bubblewrap"),
         (
@@ -118,7 +119,8 @@ def test_every_finding_that_is_not_good_has_a_next_step() -> None:
     bad: dict[str, Any] = {
         "settings_problem": "x", "data_dir_open_to": "all", "disk_free": 1, "clock_unsynchronized": True,
         "port_problem": "x", "port_hint": "y", "open_to_others": True, "max_instances": 99, "open_files": 9,
-        "uv_problem": "x", "sandbox_problem": "x", "engine": "", "gpu_problem": "x", "migrations_missing": ("x",),
+        "uv_problem": "x", "python_is_slow": True, "sandbox_problem": "x", "engine": "", "gpu_problem": "x",
+        "migrations_missing": ("x",),
     }  # fmt: skip
     for one in diagnose(replace(READY, **bad)):
         assert one.next_step or one.level is Level.GOOD, one

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import resource
 import shutil
 import sqlite3
 import subprocess
+import sys
+import sysconfig
 import tempfile
 from collections.abc import Mapping
 from contextlib import closing
@@ -61,6 +64,8 @@ def _machine(facts: Facts) -> Facts:
         facts,
         memory=_memory(),
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        python=f"{platform.python_version()} at {sys.base_prefix}",
+        python_is_slow=_python_is_slow(),
         uv_problem=_uv_problem(),
         sandbox_problem=sandbox.reason or "",
         sandbox_unfiltered=sandbox.unfiltered,
@@ -191,6 +196,12 @@ def _unsynchronized() -> bool | None:
     # A struct timex with modes = 0 asks and changes nothing; it has 208 bytes, and a little more does no harm.
     answer = adjtimex(ctypes.create_string_buffer(512))
     return None if answer < 0 else answer == _TIME_ERROR
+
+
+def _python_is_slow() -> bool:
+    """Whether this Python was configured without optimizations; distributions, in /usr, have a way of their own."""
+    options = sysconfig.get_config_var("CONFIG_ARGS")
+    return options is not None and "--enable-optimizations" not in options and sys.base_prefix != "/usr"
 
 
 def _uv_problem() -> str:
