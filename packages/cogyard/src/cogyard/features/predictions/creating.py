@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -51,7 +52,8 @@ async def created(request: Request, asked: Asked, create: Create) -> Response:
     events = asked.webhook_events_filter
     if events is None and not asked.webhook and asked.webhook_completed:
         events = ["completed"]
-    prediction = await create(
+    ask = partial(
+        create,
         input=asked.input,
         webhook=webhook,
         webhook_events=events,
@@ -62,7 +64,8 @@ async def created(request: Request, asked: Asked, create: Create) -> Response:
         trace=trace_of(request),
     )
     if wait is not None:
-        return await _waited(request, prediction, wait)
+        return await _waited(request, ask, wait)
+    prediction = await ask()
     answer = shaped(request, prediction)
     return reply(answer, 201, Location=answer["urls"]["get"])
 
@@ -78,9 +81,11 @@ def asking(request: Request, body: msgspec.Struct) -> Asking | None:
     return Asking(key=key, fingerprint=hashlib.sha256(said).digest())
 
 
-async def _waited(request: Request, prediction: Prediction, wait: Wait) -> Response:
+async def _waited(request: Request, ask: Create, wait: Wait) -> Response:
     services = services_of(request)
-    found = await services.predictions.wait(prediction.id, wait.seconds)
+    with services.predictions.watching() as watch:
+        prediction = await ask(watch=watch)
+        found = await services.predictions.wait(prediction.id, wait.seconds, watch)
     if found.status.terminal:
         found = replace(found, output=await inlined(found.output, services.files))
     else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from cogyard.domain.stream import Item, StreamEvent, after, numbered
@@ -110,6 +110,24 @@ def _tell(future: asyncio.Future[bool], happened: bool) -> None:  # noqa: FBT001
         future.set_result(happened)
 
 
+@dataclass(eq=False, slots=True)
+class Watch:
+    """Watches what is not written yet, so that whoever then waits for its end needs not look whether it has come."""
+
+    _live: Live
+    _held: ExitStack
+    _begun: set[str] = field(default_factory=set)
+
+    def begin(self, prediction_id: str) -> None:
+        """Watch a prediction from now on; it must not be in the store yet."""
+        self._held.enter_context(self._live.watch(prediction_id))
+        self._begun.add(prediction_id)
+
+    def has_seen(self, prediction_id: str) -> bool:
+        """Whether this was watched since before it was written."""
+        return prediction_id in self._begun
+
+
 @dataclass(eq=False)
 class Live:
     """The topics of this process."""
@@ -126,6 +144,12 @@ class Live:
         finally:
             topic.watchers -= 1
             self._forget(prediction_id)
+
+    @contextmanager
+    def watching(self) -> Iterator[Watch]:
+        """Watch what is begun within."""
+        with ExitStack() as held:
+            yield Watch(self, held)
 
     def hold(self, prediction: Prediction, lease_token: str, last: int) -> None:
         """Note that an instance of this process holds a prediction; its next event is `last` + 1."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +27,7 @@ from cogyard.domain.webhooks import URL_LIMIT, Targets, chosen_events, events_pr
 from cogyard.features.predictions import policy
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.inputs import Inputs, outputs_are_files
+from cogyard.features.predictions.live import Watch
 from cogyard.features.predictions.moves import waiting
 from cogyard.features.predictions.ports import Admission, Asked, Once, Record, Stages
 from cogyard.features.predictions.queue import Queue
@@ -125,6 +126,7 @@ class Predictions:
         once: Asking | None = None,
         trace: str = "",
         account_id: int | None = None,
+        watch: Watch | None = None,
     ) -> Prediction:
         """Ask for a prediction; when this returns it is durable and will end exactly once.
 
@@ -133,7 +135,7 @@ class Predictions:
         `version` is one that the caller may run (see Versions.resolve); `through` says whose instances run it; with a
         `destination` it is a training. Raises InvalidError with every problem of the input, BusyError when too many
         wait or the model's limits say so. With `once` the same request again returns the first one's prediction;
-        ConflictError for another request.
+        ConflictError for another request. With `watch`, it can be waited for without another look.
         """
         if once is not None and (before := await self._said(caller, once)) is not None:
             return before
@@ -172,6 +174,8 @@ class Predictions:
                 asked_by=_asker(caller, account_id),
             )
             ticket = waiting(deployable, prediction.deadline)
+            if watch is not None:
+                watch.begin(key)
             # An idle instance that hears this claims in the transaction that writes it (decision 0032); who comes too
             # early for that hears it again below.
             self.queue.bells.ring(deployable)
@@ -261,17 +265,27 @@ class Predictions:
         place = await self.queue.store.position(id)
         return None if place is None else replace(place, reason=self.why(place.deployable))
 
-    async def wait(self, id: str, seconds: float) -> Prediction:
-        """Return a prediction when it has ended, or as it is after that time. Raises NotFoundError."""
+    def watching(self) -> AbstractContextManager[Watch]:
+        """Watch what is created within, for a `wait` that follows."""
+        return self.queue.live.watching()
+
+    async def wait(self, id: str, seconds: float, watch: Watch | None = None) -> Prediction:
+        """Return a prediction when it has ended, or as it is after that time. Raises NotFoundError.
+
+        What was created within `watch` is looked up only when the time is over.
+        """
         with self.queue.live.watch(id) as topic:
-            record = await self._record(id)
+            if watch is None or not watch.has_seen(id):
+                record = await self._record(id)
+                if record.prediction.status.terminal:
+                    return self._shown(record)
             loop = asyncio.get_running_loop()
             end = loop.time() + seconds
-            while topic.ended is None and not record.prediction.status.terminal:
+            while topic.ended is None:
                 left = end - loop.time()
                 if left <= 0 or not await topic.changed(left):
                     return self._shown(await self._record(id))
-            return topic.ended or self._shown(record)
+            return topic.ended
 
     async def find_stream(self, stream_token: str) -> Prediction:
         """Return the prediction whose stream this is; whoever has the token may know. Raises NotFoundError."""
