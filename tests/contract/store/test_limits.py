@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 from cogyard.domain.ids import new_id
 from cogyard.domain.values import Account, Model, Prediction, Status, Version, Visibility
@@ -72,7 +73,7 @@ class Scene:
 
     async def end(self, prediction: Prediction, *, heard: bool = True) -> None:
         """End it; whoever admits may not hear of it."""
-        done = replace(prediction, status=Status.SUCCEEDED, completed_at=NOW)
+        done = msgspec.structs.replace(prediction, status=Status.SUCCEEDED, completed_at=NOW)
         await self.stores.predictions.change(prediction.id, lambda _: Change(prediction=done, ticket=None))
         if heard:
             self.admission.ended(done)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from cogyard.domain.ids import new_id
 from cogyard.domain.paging import Slice, Window
@@ -49,7 +50,7 @@ def _lease(record: Record) -> Change:
     assert record.ticket is not None
     return Change(
         prediction=record.prediction,
-        ticket=replace(record.ticket, lease=LEASE, claims=record.ticket.claims + 1),
+        ticket=msgspec.structs.replace(record.ticket, lease=LEASE, claims=record.ticket.claims + 1),
     )
 
 
@@ -66,7 +67,7 @@ async def test_a_prediction_comes_back_whole(stores: Stores) -> None:
 async def test_a_change_is_decided_on_what_is_kept(stores: Stores) -> None:
     """What is decided is written; deciding nothing writes nothing, not even events."""
     made = await _add(stores)
-    ended = replace(
+    ended = msgspec.structs.replace(
         made, status=Status.SUCCEEDED, output={"a": [1]}, error=None, metrics={"t": 1.5}, completed_at=NOW
     )
 
@@ -106,7 +107,7 @@ async def test_the_oldest_waiting_ticket_is_taken(stores: Stores) -> None:
     assert await stores.predictions.waiting() == {V: 2, "b" * 64: 1}
     for expected in (first, second):
         taken = await stores.predictions.take(
-            V, lambda record: replace(_lease(record), prediction=record.prediction)
+            V, lambda record: msgspec.structs.replace(_lease(record), prediction=record.prediction)
         )
         assert taken is not None
         assert taken.prediction == expected
@@ -199,7 +200,7 @@ async def test_a_lost_runs_stream_is_dropped(stores: Stores) -> None:
 async def test_old_streams_are_pruned_when_they_have_ended(stores: Stores) -> None:
     """Those of predictions that live stay."""
     made, living = await _add(stores, 0), await _add(stores, 1)
-    ended = replace(made, status=Status.CANCELED, completed_at=NOW)
+    ended = msgspec.structs.replace(made, status=Status.CANCELED, completed_at=NOW)
     for each in (made, living):
         await stores.predictions.take(V, _lease)
         await stores.predictions.append(each.id, "lease", numbered(1, [output_item("x")]), ())
@@ -246,7 +247,8 @@ async def test_lists_of_one_model_and_of_one_stage(stores: Stores) -> None:
             await stores.predictions.change(
                 prediction.id,
                 lambda record, status=status: Change(  # type: ignore[misc] # mypy does not see the default's type
-                    prediction=replace(record.prediction, status=status, completed_at=NOW), ticket=None
+                    prediction=msgspec.structs.replace(record.prediction, status=status, completed_at=NOW),
+                    ticket=None,
                 ),
             )
     asked = Asked(account_id=made[0].account_id)
@@ -282,7 +284,7 @@ async def test_a_page_of_large_predictions_ends_early(stores: Stores) -> None:
         {},
     )
     for number, more in enumerate(large):
-        whole = replace(await _add(stores, number), status=Status.FAILED, **more)
+        whole = msgspec.structs.replace(await _add(stores, number), status=Status.FAILED, **more)
         await stores.predictions.change(whole.id, lambda _, w=whole: Change(prediction=w, ticket=None))  # type: ignore[misc] # bound now
         made.insert(0, whole)
     asked, key = Asked(account_id=made[0].account_id), None
@@ -300,7 +302,7 @@ async def test_a_page_of_large_predictions_ends_early(stores: Stores) -> None:
 
 
 def _end(record: Record) -> Change:
-    ended = replace(
+    ended = msgspec.structs.replace(
         record.prediction,
         status=Status.SUCCEEDED,
         output="x",
@@ -317,10 +319,10 @@ async def test_what_is_created_with_a_key_is_created_once(stores: Stores) -> Non
 
     def again(number: int, account_id: int, word: str = "w") -> tuple[Prediction, Once]:
         moment = NOW + timedelta(seconds=number)
-        fresh = replace(
+        fresh = msgspec.structs.replace(
             made, id=new_id(moment, bytes(10)), stream_token=f"once-{number}", account_id=account_id
         )
-        fresh = replace(fresh, created_at=moment)
+        fresh = msgspec.structs.replace(fresh, created_at=moment)
         said = Once(account_id=account_id, key="k", fingerprint=word.encode(), prediction_id=fresh.id)
         return fresh, said
 

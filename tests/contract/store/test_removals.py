@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from cogyard.domain.ids import new_id
 from cogyard.domain.values import Account, Kind, Model, Prediction, Status, Version, Visibility
@@ -75,7 +76,7 @@ class Scene:
 
 
 def _end(record: Record) -> Change:
-    done = replace(record.prediction, status=Status.SUCCEEDED, completed_at=NOW)
+    done = msgspec.structs.replace(record.prediction, status=Status.SUCCEEDED, completed_at=NOW)
     return Change(prediction=done, ticket=None)
 
 

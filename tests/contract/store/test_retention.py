@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +16,7 @@ from cogyard.features.predictions.ports import Change, Record, Ticket
 from cogyard.features.retention.ports import Place
 from cogyard.features.retention.sweep import Sweep
 from cogyard.features.world import World
+from msgspec.structs import replace
 
 from tests.contract.store.conftest import NOW, Stores
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from cogyard.compose.settings import SettingsError
 from cogyard.compose.tracing import Spans, Traced, make_spans
@@ -109,7 +109,7 @@ def test_a_prediction_is_below_the_request_that_asked_for_it() -> None:
     assert kept.all["prediction"].parent.span_id == kept.all["predictions.create"].context.span_id
     assert f"{kept.all['prediction'].context.trace_id:032x}" == PARENT.split("-")[1]
     again = _Kept()
-    again.spans.prediction(replace(asked, trace=""))
+    again.spans.prediction(msgspec.structs.replace(asked, trace=""))
     assert again.all["prediction"].parent is None
 
 

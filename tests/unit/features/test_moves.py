@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from cogyard.domain.stream import Streamed
 from cogyard.domain.values import Prediction, Status
 from cogyard.features.predictions import moves
 from cogyard.features.predictions.ports import Lease, Record, Ticket
+from msgspec.structs import replace
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)
@@ -31,7 +31,7 @@ def _prediction(**more: object) -> Prediction:
         webhook="https://x",
         webhook_events=("start", "completed"),
     )
-    return replace(made, **more)  # type: ignore[arg-type] # the test's own fields
+    return replace(made, **more)
 
 
 def _record(state: State, **more: object) -> Record:
@@ -47,7 +47,7 @@ def _record(state: State, **more: object) -> Record:
         if state.terminal
         else Ticket(deployable="v", claims=int(held), lease=LEASE if held else None),
     )
-    return replace(record, **more)  # type: ignore[arg-type] # the test's own fields
+    return replace(record, **more)
 
 
 def test_a_claim_gives_the_lease_and_counts() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from cogyard.domain.deployables import of_training
 from cogyard.domain.values import Kind, Prediction, Status, Version
@@ -103,7 +104,9 @@ async def test_a_failed_training_and_a_prediction_make_nothing() -> None:
     maker = Maker()
     failed = await _ended(maker, Outcome(status="failed", error="no"))
     plain = await _ended(
-        maker, Outcome(status="succeeded", output=FILE), replace(TRAINING, kind=Kind.PREDICTION)
+        maker,
+        Outcome(status="succeeded", output=FILE),
+        msgspec.structs.replace(TRAINING, kind=Kind.PREDICTION),
     )
     assert (failed.status, failed.error) == (Status.FAILED, "no")
     assert plain.output == FILE

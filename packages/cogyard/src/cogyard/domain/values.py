@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from cogyard.domain.roles import Membership, Role
 from cogyard.domain.scopes import Scope
 
@@ -152,8 +154,7 @@ class Version:
         return f"sha256:{self.id}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prediction:
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     """One run of one version on one input. Times are aware; `input` and `output` are JSON values.
 
     Files of ours inside `input` and `output` are written `cogyard-file:<token>/<name>` and become absolute
@@ -170,7 +171,7 @@ class Prediction:
     output: Any = None
     error: str | None = None
     logs: str = ""
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = msgspec.field(default_factory=dict)
     started_at: datetime | None = None
     completed_at: datetime | None = None
     deadline: datetime | None = None

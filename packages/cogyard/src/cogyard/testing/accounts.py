@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+import msgspec
+
 from cogyard.domain.deployments import Deployment
 from cogyard.domain.roles import Membership, Role
 from cogyard.domain.values import (
@@ -103,7 +105,7 @@ class MemoryAccounts:
                 if each.asked_by == account.username
             }
             for key, each in asked.items():
-                self.predictions.predictions[key] = replace(each, asked_by=None)
+                self.predictions.predictions[key] = msgspec.structs.replace(each, asked_by=None)
 
     def _refuse_closing(self, account: Account) -> None:
         owned = [each.owner for each in self.models.values()]

@@ -12,9 +12,11 @@ import itertools
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from cogyard.domain.values import Prediction, Status
 from cogyard.instances.work import Claim, Outcome

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from cogyard.domain.retention import Keep, Scope, Setting, Subject
 from cogyard.features.retention.ports import Held, Place

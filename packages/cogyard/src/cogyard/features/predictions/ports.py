@@ -8,10 +8,12 @@ is taken in SQL, and no two can be taken at once. The function may be called mor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+
+import msgspec
 
 from cogyard.domain.lifecycle import State, state_of
 from cogyard.domain.paging import Slice, Window
@@ -21,8 +23,7 @@ from cogyard.domain.waiting import Place
 from cogyard.domain.webhooks import OWN
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """What an instance holds a prediction by."""
 
     token: str
@@ -30,8 +31,7 @@ class Lease:
     expires_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ticket:
+class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     """A prediction's place in the queue; it has none when it has ended."""
 
     deployable: str
@@ -40,8 +40,7 @@ class Ticket:
     lease: Lease | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A webhook event that must be told."""
 
     id: str
@@ -51,13 +50,12 @@ class Message:
     """Whom it is told: an endpoint of the account, or the prediction's own webhook."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A prediction as it is kept, with its ticket and, while it lives, what was streamed."""
 
     prediction: Prediction
     ticket: Ticket | None = None
-    streamed: Streamed = field(default_factory=Streamed)
+    streamed: Streamed = msgspec.field(default_factory=Streamed)
 
     @property
     def state(self) -> State:
@@ -75,8 +73,7 @@ class Record:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What a prediction becomes. Without a ticket it leaves the queue."""
 
     prediction: Prediction
