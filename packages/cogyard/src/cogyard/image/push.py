@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -77,12 +77,14 @@ async def push(
     *,
     client: RegistryClient | None = None,
     watcher: Watcher | None = None,
+    there: Awaitable[frozenset[str]] | None = None,
 ) -> PushedImage:
     """Send the image `reference` of the store to `target`, for every platform it is there for, and what is attached.
 
     `client` talks to the target's registry, and stays open; without one, the kept credentials and settings are used.
-    Weights that come beside the image go first. Raises RegistryError, ImageNotFoundError; FilesMissingError for weights
-    that neither the registry nor this machine has.
+    `there` is what `listed` gives, where that was asked already. Weights that come beside the image go first.
+    Raises RegistryError, ImageNotFoundError; FilesMissingError for weights that neither the registry nor this machine
+    has.
     """
     if target.digest is not None:
         raise ImageError(
@@ -114,11 +116,11 @@ async def push(
             try:
                 if artifacts:
                     await _weights(store, on_moved, on_sent).push_all(registry, artifacts, target)
-                there = await listed(registry, target)
+                named = await (there if there is not None else listed(registry, target))
                 for image in images:
                     digest = await push_image(
                         registry, store, image, target, on_moved,
-                        on_sent=on_sent, tagged=index is None, there=there,
+                        on_sent=on_sent, tagged=index is None, there=named,
                     )  # fmt: skip
                 if index is not None:
                     digest = await push_index(registry, store, index, target)

@@ -1,8 +1,9 @@
 """A push's way to its registry, on a thread of its own: it is asked whether we may while the build is got ready.
 
 Theory of operation: the commands build on the main thread, and the registry's client is asynchronous. One loop runs on
-a thread for the length of a push, and one client with it: while the registry is asked, the main thread imports what
-builds and reads the project, and the connection and the token that the question took serve the push as well.
+a thread for the length of a push, and one client with it: while the registry is asked, whether we may and then what it
+has under the name, the main thread imports what builds and reads the project, and the connections and the token that
+the questions took serve the push as well.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from cogyard.oci.client import RegistryClient
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.reference import Reference
 from cogyard.oci.settings import connect
+from cogyard.oci.transfer import listed
 
 T = TypeVar("T")
 
@@ -38,6 +40,7 @@ class Sender:
         self._thread = threading.Thread(target=self._loop.run_forever, name="sender", daemon=True)
         self._client: RegistryClient | None = None
         self._tidying: asyncio.Task[None] | None = None
+        self._there: asyncio.Task[frozenset[str]] | None = None
         self._asked: Future[None]
 
     def __enter__(self) -> Self:
@@ -68,17 +71,22 @@ class Sender:
     async def _ask(self) -> None:
         self._client = self._connecting()
         tidy = await check(self._client, self._target)
+        self._there = asyncio.create_task(listed(self._client, self._target))
         self._tidying = asyncio.create_task(tidy())
 
     async def _push(self, store: ImageStore, reference: Reference, watcher: Watcher | None) -> PushedImage:
         assert self._client is not None  # noqa: S101 - asked before
-        return await push(store, reference, self._target, client=self._client, watcher=watcher)
+        return await push(
+            store, reference, self._target, client=self._client, watcher=watcher, there=self._there
+        )
 
     async def _end(self) -> None:
         """End what is under way (somebody pressed Ctrl-C, or the build failed), then the connections."""
         if self._tidying is not None:
             await asyncio.wait([self._tidying], timeout=_TIDY_SECONDS)
-        others = asyncio.all_tasks() - {asyncio.current_task()}
+        others: set[asyncio.Task[Any]] = asyncio.all_tasks() - {asyncio.current_task()}
+        if self._there is not None:
+            others.add(self._there)  # it may have failed, and then nobody has heard of it
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
