@@ -22,6 +22,7 @@ def test_a_list_is_read() -> None:
     assert small.needs == Resources(cpus=0.5, memory=512 << 20)
     assert (gpu.hardware.name, gpu.needs) == ("gpu-t4", Resources(cpus=4, memory=16 * 10**9, gpus=1))
     assert parse_skus('[{"sku": "cpu", "memory": 2147483648}]')[0].needs == Resources(cpus=1, memory=2 << 30)
+    assert parse_skus([{"sku": "cpu", "disk": "20GiB"}])[0].needs.disk == 20 << 30
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,7 @@ def test_a_list_is_read() -> None:
         ([{"sku": "A b"}], "must have a sku"),
         ([{"sku": "a", "gpu": 1}], "must not have gpu"),
         ([{"sku": "a", "cpus": 0}], "cpus above 0"),
+        ([{"sku": "a", "disk": "1MiB"}], "disk of at least 64MiB"),
         ([{"sku": "a", "cpus": True}], "cpus above 0"),
         ([{"sku": "a", "gpus": 1.5}], "gpus from 0"),
         ([{"sku": "a", "memory": "lots"}], "memory of at least"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from cogyard.domain.autoscale import Demand, Drain, InstanceView, Limits, Phase, Scale, Start, decide
@@ -136,3 +137,13 @@ def test_limits_follow_what_was_given() -> None:
     assert limits.within(Grant()) == limits
     given_ = limits.within(Grant(resources=SMALL))
     assert (given_.memory, given_.cpus, given_.scratch) == (2 << 30, 1, 2 << 30)
+
+
+def test_what_may_be_written_is_the_kinds_or_half_of_its_memory() -> None:
+    """A kind's own size wins, even over its memory; without one a small kind cannot fill all of its memory."""
+    open_, large = InstanceLimits(memory=8 << 30), replace(SMALL, disk=50 << 30)
+    assert open_.within(Grant()).scratch == 4 << 30
+    assert open_.within(Grant(resources=SMALL)).scratch == 1 << 30
+    assert open_.within(Grant(resources=large)).scratch == 50 << 30
+    assert replace(open_, scratch=1 << 20).within(Grant(resources=SMALL)).scratch == 1 << 20
+    assert (large + large).fits_in(replace(SMALL, cpus=2, memory=4 << 30))

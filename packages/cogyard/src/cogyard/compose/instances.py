@@ -229,9 +229,8 @@ def _info(client: Client) -> EngineInfo:
 
 def instance_limits(settings: Settings) -> InstanceLimits:
     """Return what one instance may use: this machine's share, unless the operator says otherwise."""
-    memory = instance_memory(settings.max_instances)
     return InstanceLimits(
-        memory=memory,
+        memory=instance_memory(settings.max_instances),
         cpus=float(os.cpu_count() or 1),
-        scratch=settings.sandbox_scratch or memory // 2,
+        scratch=settings.sandbox_scratch,
     )

@@ -127,14 +127,15 @@ class Settings:
         whole(0, 1 << 45),
         "Bytes that one instance may write in its sandbox, where they are kept in memory, or container, where they are "
         "on disk; at most its memory. A container that writes more is ended, unless Docker's storage holds it to that. "
-        "0: half of its memory.",
+        "0: half of its memory. A kind of `hardware` with a `disk` has that instead.",
         default=0,
     )
     hardware: tuple[Sku, ...] = _setting(
         parse_skus,
         "The kinds of machine that models and deployments may ask for: in the file, tables `[[hardware]]` with `sku`, "
-        "`name`, `cpus`, `memory` (bytes, or such as `8GiB`) and `gpus`; elsewhere the same as JSON. What runs is "
-        "added up, and no more is started than this machine has. A model whose kind is not listed gets the first. "
+        "`name`, `cpus`, `memory` (bytes, or such as `8GiB`), `disk` (what an instance may write: in a sandbox in its "
+        "memory, and no more than that) and `gpus`; elsewhere the same as JSON. What runs is added up, all but `disk`, "
+        "and no more is started than this machine has. A model whose kind is not listed gets the first. "
         "None: one kind `cpu`, and instances are only counted.",
         default=(),
     )

@@ -22,7 +22,7 @@ _UNITS = {
     "GiB": 1 << 30,
     "TiB": 1 << 40,
 }
-_KEYS = frozenset({"sku", "name", "cpus", "memory", "gpus"})
+_KEYS = frozenset({"sku", "name", "cpus", "memory", "disk", "gpus"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +41,7 @@ def parse_skus(value: Any) -> tuple[Sku, ...]:
         except ValueError as error:
             raise ValueError("must be a list of tables, or the same as JSON") from error
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-        raise ValueError("must be a list of tables with sku, name, cpus, memory and gpus")
+        raise ValueError("must be a list of tables with sku, name, cpus, memory, disk and gpus")
     found = tuple(_sku(item) for item in value)
     names = [each.hardware.sku for each in found]
     if len(set(names)) < len(names):
@@ -64,15 +64,17 @@ def _sku(item: Mapping[str, Any]) -> Sku:
         raise ValueError(f"must have cpus above 0 in {sku}")
     if isinstance(gpus, bool) or not isinstance(gpus, int) or not 0 <= gpus <= 64:
         raise ValueError(f"must have gpus from 0 to 64 in {sku}")
-    needs = Resources(cpus=float(cpus), memory=_bytes(item.get("memory", "2GiB"), sku), gpus=gpus)
+    memory = _bytes(item.get("memory", "2GiB"), "memory", sku)
+    disk = _bytes(item["disk"], "disk", sku) if "disk" in item else 0
+    needs = Resources(cpus=float(cpus), memory=memory, gpus=gpus, disk=disk)
     return Sku(hardware=Hardware(sku=sku, name=str(item.get("name", sku))[:100]), needs=needs)
 
 
-def _bytes(value: Any, sku: str) -> int:
+def _bytes(value: Any, key: str, sku: str) -> int:
     match = _SIZE.fullmatch(str(value).strip()) if not isinstance(value, bool) else None
     size = int(float(match[1]) * _UNITS.get(match[2] or "", 1)) if match else 0
     if not 64 << 20 <= size <= 1 << 50:
-        raise ValueError(f"must have memory of at least 64MiB in {sku}, such as 8GiB")
+        raise ValueError(f"must have {key} of at least 64MiB in {sku}, such as 8GiB")
     return size
 
 

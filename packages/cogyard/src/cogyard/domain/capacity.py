@@ -9,11 +9,12 @@ from typing import Self
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resources:
-    """Processors (parts too), bytes of memory, whole GPUs."""
+    """Processors (parts too), bytes of memory, whole GPUs; and bytes of disk, which are a limit and not counted."""
 
     cpus: float = 0.0
     memory: int = 0
     gpus: int = 0
+    disk: int = 0
 
     def __add__(self, other: Self) -> Self:
         return type(self)(

@@ -21,16 +21,17 @@ class InstanceLimits:
     cpus: float | None = None
     #: Processes and threads.
     processes: int = 2048
-    #: Bytes it may write anywhere; they are in memory.
-    scratch: int = 2 * _GIB
+    #: Bytes it may write anywhere: in a sandbox they are in memory, too. 0 is half of the memory.
+    scratch: int = 0
     #: Open files of one process.
     files: int = 65_536
 
     def within(self, grant: Grant) -> InstanceLimits:
-        """Return these limits, narrowed or widened to what an instance was given."""
+        """Return these limits, narrowed or widened to what an instance was given, with nothing left open."""
         given = grant.resources
         memory = given.memory or self.memory
-        return replace(self, memory=memory, cpus=given.cpus or self.cpus, scratch=min(self.scratch, memory))
+        scratch = given.disk or min(self.scratch or memory // 2, memory)
+        return replace(self, memory=memory, cpus=given.cpus or self.cpus, scratch=scratch)
 
     def for_process(self, *, grouped: bool) -> dict[str, int]:
         """Return what is set for each process (see setrlimit(2)). `grouped`: control groups hold memory together."""

@@ -218,7 +218,7 @@ class PreparedSandbox:
             parent=os.getpid(),
             layers=tuple(str(folder) for folder in self.folders),
             overlay=options.overlay,
-            scratch=limits.scratch,
+            scratch=min(limits.scratch, limits.memory),
             shown=tuple(shown),
             nodes=tuple(outside for outside, _ in access.nodes),
             links=access.links,
