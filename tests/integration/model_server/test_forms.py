@@ -56,3 +56,4 @@ def test_a_plain_file_is_taken(reader: Path) -> None:
         form = {"content-type": "application/x-www-form-urlencoded"}
         assert server.client.post("/predictions", content=b"{}", headers=form).status_code == 415
         assert server.client.post("/predictions", content=b"{}").status_code == 415
+        assert server.client.post("/predictions").json()["detail"][0]["loc"] == ["body", "input", "file"]

@@ -102,6 +102,12 @@ def test_a_plain_body_is_the_one_input_it_can_be(kind: bytes, check: InputSchema
     assert found == value
 
 
+def test_no_body_at_all_gives_no_inputs() -> None:
+    """`curl -X POST …/predictions` runs a model with its defaults, as it did with Cog until 0.16."""
+    assert json.loads(as_json(None, b"", b"", ALL)) == {"input": {}}
+    assert json.loads(as_json(b"", b"number=2", b"", ALL)) == {"input": {"number": 2}}
+
+
 @pytest.mark.parametrize(
     ("kind", "check"),
     [

@@ -42,6 +42,8 @@ def as_json(content_type: bytes | None, query: bytes, data: bytes, schema: Input
     media_type = (content_type or b"").partition(b";")[0].strip().lower()
     if media_type == b"multipart/form-data":
         given = _gather([*_queried(query), *parts(content_type or b"", data)], schema)
+    elif not data and not media_type:  # `curl -X POST`: nothing but what is in the address
+        given = _gather(_queried(query), schema)
     elif media_type in _REFUSED or not _TYPE.fullmatch(media_type):
         raise RequestError(
             "Content-Type must be application/json, multipart/form-data or that of a file", status=415
