@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
+import socket
 import subprocess
+import time
+import urllib.request
 from pathlib import Path
 from typing import Protocol
 
@@ -37,6 +42,39 @@ def test_a_command_runs_in_the_environment_with_its_variables(words: Command) ->
         cwd=words.folder, env=_environment(words), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert moved.stdout.strip() == str((words.folder / "below").resolve())
+
+
+def test_the_server_starts_by_its_name_in_cog(words: Command) -> None:
+    """`cog exec python -m cog.server.http`, with the options that Cog's server has, serves the model."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    line = [
+        "exec",
+        "-e",
+        f"PORT={port}",
+        "python",
+        "-m",
+        "cog.server.http",
+        "--threads=1",
+        "--host",
+        "127.0.0.1",
+    ]
+    with subprocess.Popen(
+        [_executable(), *line], cwd=words.folder, env=_environment(words), stderr=subprocess.DEVNULL
+    ) as server:
+        try:
+            found: dict[str, str] = {}
+            while found.get("status") != "READY" and server.poll() is None:
+                with (
+                    contextlib.suppress(OSError),
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health-check") as a,
+                ):
+                    found = json.loads(a.read())
+                time.sleep(0.05)
+            assert found["status"] == "READY"
+        finally:
+            server.terminate()
 
 
 def test_what_follows_the_command_belongs_to_it(words: Command) -> None:

@@ -92,7 +92,10 @@ def test_podman(built: Built, image: StoredImage, podman: str, tmp_path: Path) -
 
 
 def test_bubblewrap(built: Built, image: StoredImage, tmp_path: Path) -> None:
-    """Unpacked by umoci from the local store, it runs in bubblewrap: read-only, with no network and no engine."""
+    """Unpacked by umoci from the local store, it runs in bubblewrap: read-only, with no network and no engine.
+
+    Also by the command that Cog's images have.
+    """
     if shutil.which("bwrap") is None or shutil.which("umoci") is None or os.geteuid() != 0:
         pytest.skip("bubblewrap or umoci is not installed, or this is not root")
     bundle = tmp_path / "bundle"
@@ -104,3 +107,5 @@ def test_bubblewrap(built: Built, image: StoredImage, tmp_path: Path) -> None:
         command += ["--setenv", *variable.split("=", 1)]
     command += image.config.config.entrypoint or []
     assert output([*command, *asking(image)]) == "hello &lt;you&gt;"
+    by_cogs_name = ["python", "-m", "cog.server.http", "--threads", "4"]
+    assert output([*command, "python", "-c", ASK, *by_cogs_name]) == "hello &lt;you&gt;"

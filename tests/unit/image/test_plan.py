@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cog.server.http import IN_IMAGES
 from cogyard.image.bases.base import Base
 from cogyard.image.build import build, default_name
 from cogyard.image.errors import BuildNotPossibleError
@@ -16,6 +17,7 @@ from cogyard.image.plan import (
     MOST_LARGE,
     MOST_LAYERS,
     MOST_WEIGHTS,
+    SERVER_ROOT,
     Plan,
     make_plan,
 )
@@ -118,6 +120,11 @@ def test_the_container_starts_the_server_under_an_init() -> None:
     assert made.cmd == ("/opt/cog/server/bin/python", "-m", "cog_server")
     without = msgspec.structs.replace(BASE, has_tini=False)
     assert make_plan(project(), without, model=(), server=SERVER, files=()).entrypoint == ()
+
+
+def test_the_sdk_knows_where_the_server_is() -> None:
+    """`python -m cog.server.http` in an image starts the server that the plan puts there."""
+    assert f"/{SERVER_ROOT}/bin/python" == IN_IMAGES
 
 
 def test_the_projects_own_variables_win() -> None:

@@ -78,6 +78,23 @@ def test_names_are_where_older_cogs_had_them() -> None:
     assert {dataclass_coder, json_coder, pydantic_coder, set_coder} == {None}
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("--host 0.0.0.0 --threads 4 -v", "--host 0.0.0.0"),
+        ("--threads=4 --x-mode=train --upload-url=http://a/?b=c", "--upload-url=http://a/?b=c"),
+        ("--await-explicit-shutdown true --port 80", "--await-explicit-shutdown --port 80"),
+        ("--await-explicit-shutdown --port 80", "--await-explicit-shutdown --port 80"),
+        ("--await-explicit-shutdown=false", ""),
+    ],
+)
+def test_options_of_cogs_server_are_translated(given: str, kept: str) -> None:
+    """`python -m cog.server.http` takes what manifests written for Cog say."""
+    from cog.server.http import translated
+
+    assert translated(given.split()) == kept.split()
+
+
 def test_a_predictor_logs(capfd: pytest.CaptureFixture[str]) -> None:
     """self.log() prints to stderr, or to stdout where that is asked for, as in Cog's first async releases."""
     cog.BasePredictor().log("seed", 3)

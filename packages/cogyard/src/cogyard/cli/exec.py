@@ -17,6 +17,8 @@ from cogyard.cli.options import config_file, engine, gpus, read_variables, varia
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cogyard.project import Project
+
 #: What a shell ends with when there is no such command, or it cannot be run.
 NOT_FOUND, NOT_RUN = 127, 126
 
@@ -82,7 +84,7 @@ def _replaced(words: tuple[str, ...], given: Mapping[str, str], filename: str, c
     from cogyard.cli.prepare import open_project, prepare
 
     prepared = prepare(open_project(filename, console), console)
-    environment = {**os.environ, **prepared.variables(given)}
+    environment = {**os.environ, **_server(prepared.project), **prepared.variables(given)}
     for name in ("PYTHONPATH", "PYTHONHOME"):
         if not environment.get(name):
             environment.pop(name, None)  # as good as none to Python, and less confusing to everybody else
@@ -101,6 +103,12 @@ def _replaced(words: tuple[str, ...], given: Mapping[str, str], filename: str, c
         os.execve(program, list(words), environment)  # noqa: S606 - running what was asked for is the point
     except OSError as error:
         raise NotRunError(f"`{words[0]}` cannot be run: {error.strerror}") from error
+
+
+def _server(project: Project) -> dict[str, str]:
+    """Return the variables by which `python -m cog.server.http` finds the server, and the server the model."""
+    found = {"COG_PREDICT_TYPE_STUB": project.ref, "COG_TRAIN_TYPE_STUB": project.train_ref}
+    return {"COG_SERVER_PYTHON": sys.executable, **{name: ref for name, ref in found.items() if ref}}
 
 
 def _contained(

@@ -1,1 +1,1 @@
-"""Names that models imported from Cog's own server while it was written in Python; the server itself is elsewhere."""
+"""Names that models imported from Cog's own server while it was written in Python, and its name for `python -m`."""
