@@ -72,6 +72,14 @@ def test_init_leaves_what_is_there(cog: Command) -> None:
     assert (cog.folder / "predict.py").read_text() == "mine"
 
 
+def test_a_script_written_for_cog_runs(words: Command) -> None:
+    """Cog's options without effect are taken, with a word where it matters; `--debug` may follow the command."""
+    done = words("predict", "--debug", "--progress", "plain", "--use-cog-base-image=false", "-i", "count=1")
+    assert done.returncode == 0, done.stderr
+    assert "Warning: `--use-cog-base-image` has no effect here" in done.stderr
+    assert "--progress" not in done.stderr
+
+
 def test_run_is_predict(words: Command) -> None:
     """Cog's newer name works, also from a folder below."""
     (words.folder / "below").mkdir()

@@ -112,6 +112,32 @@ class Fixed:
 """
 
 
+SIGNED = """
+import inspect
+import cog
+
+class Predictor:
+    def predict(self, n: int = cog.Input(default=2), hidden: "str" = cog.Input(default="x")) -> str:
+        return f"{n} {hidden}"
+    _predict = predict
+    def base_predict(self, *args, **options) -> "str":
+        return self._predict(*args, hidden=None, **options)
+    said = inspect.signature(_predict)
+    predict = base_predict
+    predict.__signature__ = said.replace(parameters=[p for k, p in said.parameters.items() if k != "hidden"])
+"""
+
+
+def test_a_signature_of_its_own_is_believed(project: Path) -> None:
+    """A function to which a model gave another's signature takes what that says."""
+    (project / "predict.py").write_text(SIGNED)
+    model = Model(load("predict.py:Predictor", str(project)), environ={})
+    assert model.schema_error is None
+    assert model.signature is not None
+    assert [parameter.name for parameter in model.signature.parameters] == ["n"]
+    assert model.function(**model.arguments({"n": 3})) == "3 None"
+
+
 @pytest.mark.parametrize(
     ("name", "inputs", "output"), [("Predictor", ["n"], "3 None"), ("Fixed", ["n", "much"], "3 7")]
 )

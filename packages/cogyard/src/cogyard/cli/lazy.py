@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 import click
@@ -32,6 +33,24 @@ class LazyGroup(SuggestingGroup):
         super().__init__(**settings)  # type: ignore[arg-type] # click's own settings, passed on
         self.table = table
         self.rows = dict(table.rows)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and take what scripts written for Cog say after it out of its words."""
+        name, command, words = super().resolve_command(ctx, args)
+        if command is None or name is None or isinstance(command, click.Group):
+            return name, command, words
+        from cogyard.cli import older
+
+        line = older.read_for(name, command, words)
+        for option in line.everywhere:
+            os.environ[older.EVERYWHERE[option]] = "1"
+        for option in dict.fromkeys(line.without):
+            why = older.COGS[name][option].why
+            if why is not None:
+                click.echo(f"Warning: `{option}` has no effect here: {why}", err=True)
+        return name, command, line.words
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it so
         """Return the commands in the order of the table."""

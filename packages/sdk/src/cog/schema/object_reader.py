@@ -65,8 +65,9 @@ def _is_static(cls: type, function: Any) -> bool:
 def _read(function: Any, plain: Any, *, skip_self: bool) -> Signature:
     name = plain.__name__
     batched = getattr(plain, BATCH, getattr(function, BATCH, None)) is not None
-    hints = type_hints(plain)
-    parameters = list(inspect.signature(function).parameters.values())
+    said = inspect.signature(function)
+    parameters = list(said.parameters.values())
+    hints = {**_written_out(said, plain), **type_hints(plain)}
     if skip_self:
         parameters = parameters[1:]
     inputs: list[Parameter] = []
@@ -96,6 +97,27 @@ def _read(function: Any, plain: Any, *, skip_self: bool) -> Signature:
         concurrency=getattr(plain, CONCURRENCY, getattr(function, CONCURRENCY, None)),
         batched=batched,
     )
+
+
+def _written_out(said: inspect.Signature, plain: Any) -> dict[str, Any]:
+    """Return the types of a signature that was given to a function whose own annotations are others."""
+    if not hasattr(plain, "__signature__"):
+        return {}
+    found = {parameter.name: parameter.annotation for parameter in said.parameters.values()}
+    found["return"] = said.return_annotation
+    home = getattr(plain, "__globals__", {})
+    return {
+        name: _evaluated(hint, home) for name, hint in found.items() if hint is not inspect.Signature.empty
+    }
+
+
+def _evaluated(hint: Any, home: dict[str, Any]) -> Any:
+    if not isinstance(hint, str):
+        return hint
+    try:
+        return eval(hint, home)  # noqa: S307 - an annotation of the author's, as typing.get_type_hints evaluates it
+    except Exception as error:  # noqa: BLE001 - as above
+        raise SchemaError(f"the annotation {hint!r} can't be evaluated: {error}") from None
 
 
 def _read_parameter(parameter: inspect.Parameter, hint: Any, *, batched: bool) -> Parameter:
