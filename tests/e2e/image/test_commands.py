@@ -154,6 +154,27 @@ def test_a_token_is_kept_when_it_is_valid(shell: Shell, registry: Running) -> No
     assert list(json.loads(path.read_text())["auths"]) == [registry.host]
 
 
+def test_the_first_ctrl_c_ends_the_question(shell: Shell, registry: Running) -> None:
+    """Whoever is asked for a token and has none at hand gets out by one Ctrl-C, not by the second."""
+    asking = subprocess.Popen(
+        [COG, "login", registry.host], cwd=shell.folder, env=shell.environment, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with asking:
+        assert asking.stderr is not None
+        seen = b""
+        while b"Token:" not in seen:
+            piece = os.read(asking.stderr.fileno(), 1000)
+            assert piece, seen
+            seen += piece
+        asking.send_signal(signal.SIGINT)
+        try:
+            assert asking.wait(60) == 130
+        finally:
+            asking.kill()
+    assert not (shell.home / ".docker").exists()
+
+
 def test_a_wrong_token_is_not_kept(shell: Shell, registry: Running, page: str) -> None:
     """Neither a wrong token nor a host that is no registry leaves anything behind."""
     said(shell.cog("login", registry.host, "--token-stdin", stdin="cyd_nobody\n"), "does not know", status=1)

@@ -28,6 +28,7 @@ def login(*, host: str, token_stdin: bool, username: str | None) -> None:
 
     `cog push` and `docker push` both use it from there.
     """
+    from cogyard.oci.credentials import config_path, keep
     from cogyard.oci.reference import is_host
 
     host = host.removeprefix("https://").removeprefix("http://").rstrip("/")
@@ -35,36 +36,40 @@ def login(*, host: str, token_stdin: bool, username: str | None) -> None:
         raise MisuseError(
             f"`{host}` is not a registry's HOST or HOST:PORT", hint="For example: cog login 127.0.0.1:8080"
         )
-    asyncio.run(_login(host, token_stdin=token_stdin, username=username))
-
-
-async def _login(host: str, *, token_stdin: bool, username: str | None) -> None:
-    from cogyard.image.login import check_token, token_page
-    from cogyard.oci.credentials import config_path, keep
-    from cogyard.oci.settings import client_for
-
     console = Console()
+    # Nothing is asked of a person inside `asyncio.run`, where the first Ctrl-C would only cancel what waits for them.
+    page = asyncio.run(_token_page(host)) if username is None else None
+    if page is not None:
+        if not token_stdin:
+            console.say(f"Get a token at {page}")
+        credential = asyncio.run(_by_token(host, _secret("Token", from_stdin=token_stdin)))
+    else:
+        credential = _by_password(host, username, token_stdin=token_stdin)
     path = config_path(os.environ)
-    async with client_for(host, os.environ, None) as client:
-        page = await client.run(token_page) if username is None else None
-        if page is not None:
-            if not token_stdin:
-                console.say(f"Get a token at {page}")
-            credential = await check_token(client, _secret("Token", from_stdin=token_stdin))
-    if page is None:
-        credential = await _password(host, username, token_stdin=token_stdin)
     kept = keep(host, credential, path)
     console.done(f"Logged in to {host} as {credential.username}; kept in {kept}")
 
 
-async def _password(host: str, username: str | None, *, token_stdin: bool) -> Credential:
-    from cogyard.image.login import check_password, is_open
-    from cogyard.oci.authorization import Credential
+async def _token_page(host: str) -> str | None:
+    from cogyard.image.login import token_page
     from cogyard.oci.settings import client_for
 
     async with client_for(host, os.environ, None) as client:
-        if await is_open(client):
-            raise MisuseError(f"{host} does not ask who you are; there is nothing to log in to")
+        return await client.run(token_page)
+
+
+async def _by_token(host: str, token: str) -> Credential:
+    from cogyard.image.login import check_token
+    from cogyard.oci.settings import client_for
+
+    async with client_for(host, os.environ, None) as client:
+        return await check_token(client, token)
+
+
+def _by_password(host: str, username: str | None, *, token_stdin: bool) -> Credential:
+    from cogyard.oci.authorization import Credential
+
+    asyncio.run(_refuse_open(host))
     if username is None:
         if token_stdin:
             raise MisuseError(
@@ -72,9 +77,25 @@ async def _password(host: str, username: str | None, *, token_stdin: bool) -> Cr
             )
         username = click.prompt("Username", err=True)
     credential = Credential(username=username, password=_secret("Password", from_stdin=token_stdin))
+    asyncio.run(_check_password(host, credential))
+    return credential
+
+
+async def _refuse_open(host: str) -> None:
+    from cogyard.image.login import is_open
+    from cogyard.oci.settings import client_for
+
+    async with client_for(host, os.environ, None) as client:
+        if await is_open(client):
+            raise MisuseError(f"{host} does not ask who you are; there is nothing to log in to")
+
+
+async def _check_password(host: str, credential: Credential) -> None:
+    from cogyard.image.login import check_password
+    from cogyard.oci.settings import client_for
+
     async with client_for(host, os.environ, credential) as client:
         await check_password(client)
-    return credential
 
 
 def _secret(what: str, *, from_stdin: bool) -> str:
