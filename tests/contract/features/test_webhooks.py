@@ -17,6 +17,7 @@ from cogyard.domain.webhooks import signature
 from cogyard.features.accounts.ports import NewAccount
 from cogyard.features.webhooks.ports import Letter
 from cogyard.features.webhooks.service import AT_ONCE
+from cogyard.instances.work import Outcome
 
 from tests.contract.features.calls import HOOK, TRACE, VERSION, Scene, scene
 
@@ -51,6 +52,24 @@ async def test_outputs_and_logs_are_told_as_they_come(scene: Scene) -> None:
     assert bodies[0]["output"] == ["a"]
     assert bodies[-1]["output"] == ["a", "b"]
     assert bodies[0]["urls"]["get"].startswith("http://platform.test/v1/predictions/")
+
+
+async def test_the_end_is_said_by_its_own_event_alone(scene: Scene) -> None:
+    """Whoever acts on `succeeded` is not told it by an earlier event that is delivered after the end."""
+    prediction = await scene.predict("start", "completed")
+    claim = await scene.queue.claim(VERSION, instance="i")
+    assert claim is not None
+    outcome = Outcome(status="succeeded", output=["a"], metrics={"predict_time": 1.0})
+    await scene.queue.finished(prediction.id, claim.lease_token, outcome)
+    while await scene.deliveries.deliver():
+        pass
+    bodies = [json.loads(body) for _, body, _ in scene.target.calls]
+    assert [(body["status"], body["output"]) for body in bodies] == [
+        ("processing", None),
+        ("succeeded", ["a"]),
+    ]
+    assert [bool(body.get("completed_at")) for body in bodies] == [False, True]
+    assert [bool(body.get("started_at")) for body in bodies] == [True, True]
 
 
 async def test_an_output_that_comes_while_another_is_told_is_told_after_it(scene: Scene) -> None:

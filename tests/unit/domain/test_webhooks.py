@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cogyard.domain.webhooks import Targets, is_public, next_try, signature
+from cogyard.domain.values import Prediction, Status
+from cogyard.domain.webhooks import Targets, as_of, is_public, next_try, signature
+from msgspec.structs import replace
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -86,3 +88,25 @@ def test_the_signature_is_that_of_standard_webhooks() -> None:
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     signed = signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
     assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.FAILED, Status.CANCELED])
+def test_an_event_before_the_end_does_not_say_the_end(status: Status) -> None:
+    """Only `completed` does, whenever it is told; what there was by then is in the others."""
+    running = Prediction(
+        id="p",
+        model="ann/m",
+        version="v",
+        account_id=1,
+        status=Status.PROCESSING,
+        input={},
+        created_at=NOW,
+        started_at=NOW,
+        output=["a"],
+        logs="said",
+    )
+    ended = replace(running, status=status, completed_at=NOW, metrics={"predict_time": 1.0}, error="it broke")
+    assert as_of("completed", ended) == ended
+    assert as_of("output", ended) == as_of("logs", ended) == running
+    assert as_of("start", ended) == replace(running, output=None, logs="")
+    assert as_of("start", running) == running

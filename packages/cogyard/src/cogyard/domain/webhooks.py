@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
+from cogyard.domain.values import Prediction, Status
+
 #: Characters of an address that is called.
 URL_LIMIT = 2_000
 
@@ -68,6 +72,17 @@ def told(event: str, *, own: tuple[str, ...], model: str, listeners: tuple[Liste
     """Return the ids of all who are to be told an event: `own` are the events of the prediction's own webhook."""
     first = (OWN,) if event in own else ()
     return (*first, *(each.id for each in listeners if each.wants(event, model)))
+
+
+def as_of(event: str, prediction: Prediction) -> Prediction:
+    """Return a prediction as it was at an event that is told after its end: only `completed` says that it has ended.
+
+    Receivers act on the status. Whoever does so for `succeeded` must not be told it twice.
+    """
+    if event == "completed" or not prediction.status.terminal:
+        return prediction
+    before = replace(prediction, status=Status.PROCESSING, completed_at=None, metrics={}, error=None)
+    return replace(before, output=None, logs="") if event == "start" else before
 
 
 def next_try(event: str, attempts: int, now: datetime) -> datetime | None:

@@ -17,7 +17,7 @@ from datetime import timedelta
 import msgspec
 
 from cogyard.domain.values import Prediction
-from cogyard.domain.webhooks import OWN, RETRY_WAITS, next_try, signature
+from cogyard.domain.webhooks import OWN, RETRY_WAITS, as_of, next_try, signature
 from cogyard.features.accounts.service import Accounts
 from cogyard.features.predictions.ports import PredictionStore, Record
 from cogyard.features.predictions.shown import shown
@@ -232,7 +232,7 @@ class Deliveries:
         return Receiver(url=endpoint.url, secrets=self.endpoints.secrets(endpoint), endpoint=endpoint)
 
     async def _send(self, letter: Letter, record: Record, receiver: Receiver) -> int:
-        prediction = shown(record, None)
+        prediction = as_of(letter.event, shown(record, None))
         body = msgspec.json.encode(prediction_json(prediction, Addresses(prediction.origin)), enc_hook=dict)
         timestamp = int(self.world.now().timestamp())
         signatures = [signature(secret, letter.message_id, timestamp, body) for secret in receiver.secrets]
