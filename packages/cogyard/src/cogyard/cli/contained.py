@@ -140,7 +140,8 @@ def found_image(wish: Wish, client: engine.Client, console: Console) -> FoundCon
     if wish.training:
         raise CommandError("a training runs from its project, not from an image")
     facts = client.image(image)
-    if facts is None and load_stored(client, image, console):
+    if facts is None and (stored := load_stored(client, image, console)) is not None:
+        image = stored
         facts = client.image(image)
     if facts is None:
         console.say(f"{client.name} has no image {image} yet; pulling it\n")
@@ -206,8 +207,8 @@ def build_into(client: engine.Client, name: str, filename: str, console: Console
     return facts
 
 
-def load_stored(client: engine.Client, name: str, console: Console) -> bool:
-    """Give the engine an image of the local store; False when the store does not have it."""
+def load_stored(client: engine.Client, name: str, console: Console) -> str | None:
+    """Give the engine an image of the local store and return its name; None when the store does not have it."""
     from cogyard.image.build import local_store
     from cogyard.oci.errors import ImageNotFoundError
     from cogyard.oci.reference import Reference
@@ -216,9 +217,9 @@ def load_stored(client: engine.Client, name: str, console: Console) -> bool:
     try:
         stored = store.image(Reference.parse(name))
     except ImageNotFoundError:
-        return False
+        return None
     _load(client, store, stored, console)
-    return True
+    return stored.name
 
 
 def _load(client: engine.Client, store: Any, stored: Any, console: Console) -> None:

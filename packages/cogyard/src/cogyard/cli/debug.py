@@ -59,5 +59,7 @@ def debug(*, output: Path | None, buildkit: bool | None, base: str | None, filen
             write_context(output, text, ready, making, site)
         except OSError as error:
             raise MisuseError(f"{output} cannot be written: {error.strerror}") from None
-        console.done(f"Written {output}; build it with: docker build {output}")
+        # Clients before 23 take their older builder unless they are told, and that knows no mounts.
+        first = "DOCKER_BUILDKIT=1 " if "RUN --mount" in text else ""
+        console.done(f"Written {output}; build it with: {first}docker build {output}")
     click.echo(text, nl=False)

@@ -11,6 +11,7 @@ import click
 
 from cogyard.cli.build import size
 from cogyard.cli.console import Console
+from cogyard.cli.errors import MisuseError
 
 if TYPE_CHECKING:
     from cogyard.oci.layout import ImageStore, StoredImage
@@ -56,7 +57,8 @@ def images(*, as_json: bool, quiet: bool, prune: bool) -> None:
 def rmi(*, names: tuple[str, ...], no_prune: bool) -> None:
     """Remove images from the local store, and the layers that no other image of it uses.
 
-    What has been pushed stays where it is.
+    An image is named, or said by how its digest begins, where it has one name only. What has been pushed stays where it
+    is.
     """
     from cogyard.image.build import local_store
     from cogyard.oci.errors import StoreBusyError
@@ -64,7 +66,7 @@ def rmi(*, names: tuple[str, ...], no_prune: bool) -> None:
 
     console, store = Console(), local_store()
     # All are looked up before the first is removed: a mistake in the last name must not cost the others.
-    chosen = [Reference.parse(store.image(Reference.parse(name)).name) for name in names]
+    chosen = [Reference.parse(_one_name(store, name)) for name in names]
     for reference in chosen:
         store.untag(reference)
         console.done(f"Removed {reference.familiar}")
@@ -96,6 +98,22 @@ def gc(*, downloads: bool) -> None:
     if downloads:
         freed += empty(cache_dir() / "downloads")
     console.done(f"{size(freed)} came free")
+
+
+def _one_name(store: ImageStore, text: str) -> str:
+    """Return the name of an image; a digest does not say which of several names is to go.
+
+    Raises MisuseError then.
+    """
+    from cogyard.oci.reference import Reference
+
+    found = store.image(Reference.parse(text))
+    same = sorted(name for name, each in store.names().items() if each.digest == _named(found))
+    if found.name != Reference.parse(text).familiar and len(same) > 1:
+        raise MisuseError(
+            f"the image {text} has {len(same)} names: {', '.join(same[:10])}", hint="Say which."
+        )
+    return found.name
 
 
 def summary(image: StoredImage) -> dict[str, Any]:

@@ -5,6 +5,7 @@ OciError
 ├── InvalidReferenceError     an image name that is not one
 ├── InvalidDocumentError      a manifest, index or config that is not one
 ├── ImageNotFoundError        no such image in the local store
+├── ImageAmbiguousError       several images of the local store may be meant
 ├── BlobMissingError          the local store lacks a blob that an image names
 ├── StoreBusyError            another command works in the local store
 ├── StoreFullError            the disk that holds the local store is full
@@ -58,6 +59,13 @@ class ImageNotFoundError(OciError):
 
     code = "image_not_found"
     http_status = 404
+
+
+class ImageAmbiguousError(OciError):
+    """Several images of the local store may be meant."""
+
+    code = "image_ambiguous"
+    http_status = 400
 
 
 class BlobMissingError(OciError):

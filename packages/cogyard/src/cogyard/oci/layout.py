@@ -25,13 +25,13 @@ from cogyard.oci.config import ImageConfig
 from cogyard.oci.descriptor import Descriptor
 from cogyard.oci.errors import (
     BlobMissingError,
-    ImageNotFoundError,
     InvalidDocumentError,
     StoreBusyError,
     StoreFullError,
     StoreUnusableError,
 )
 from cogyard.oci.manifest import MAX_MANIFEST, Index, Manifest, decode, decode_any, describe, encode
+from cogyard.oci.naming import meant
 from cogyard.oci.pending import PendingInFile
 from cogyard.oci.reference import Reference
 
@@ -150,7 +150,7 @@ class ImageStore:
     def image(self, reference: Reference) -> StoredImage:
         """Return one image by name, or by digest; of several platforms this machine's, else the first.
 
-        Raises ImageNotFoundError with the names there are.
+        Raises ImageNotFoundError, ImageAmbiguousError.
         """
         found = self.images(reference)
         own = _ARCHITECTURES.get(machines.machine().lower())
@@ -159,26 +159,18 @@ class ImageStore:
     def images(self, reference: Reference) -> tuple[StoredImage, ...]:
         """Return what a name means: one image, or one for each platform.
 
-        Raises ImageNotFoundError with the names there are.
+        Raises ImageNotFoundError, ImageAmbiguousError.
         """
-        names = self.names()
-        match = [names[reference.familiar]] if reference.familiar in names else []
-        if not match and reference.digest is not None:
-            match = [each for each in names.values() if each.digest == reference.digest]
-        if not match:
-            raise ImageNotFoundError(
-                f"there is no image {reference.familiar!r} in the local store",
-                hint="`cog images` lists what there is; `cog build -t NAME` makes one.",
-            )
-        what = f"the manifest of {reference.familiar}"
-        document = decode_any(self.read(match[0].digest), match[0].media_type, what=what)
+        name, entry = meant(self.names(), reference)
+        what = f"the manifest of {name}"
+        document = decode_any(self.read(entry.digest), entry.media_type, what=what)
         if isinstance(document, Manifest):
-            return (self._stored(reference.familiar, match[0], document),)
+            return (self._stored(name, entry, document),)
         beside = tuple(each for each in document.manifests if not is_image(each))
         found = [
             msgspec.structs.replace(
-                self._stored(reference.familiar, each, decode(self.read(each.digest), Manifest, what=what)),
-                index=match[0],
+                self._stored(name, each, decode(self.read(each.digest), Manifest, what=what)),
+                index=entry,
                 beside=beside,
             )
             for each in document.manifests
