@@ -20,6 +20,8 @@ _LONGEST_ID = 200
 
 ONCE = {"docker": "docker", "live_platform": "platform"}
 """What runs once in a session, and the group of the tests that share it: one worker takes them all."""
+ONCE_A_MODULE = "shared_platform"
+"""What runs once for each module that has it: those tests of the module are a group."""
 
 
 @pytest.fixture
@@ -32,16 +34,19 @@ def anyio_backend() -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     """Put every test of a shared part into its group; a second worker would wait for the part, or start another."""
     for item in items:
-        for fixture, group in ONCE.items():
-            if (
-                fixture in getattr(item, "fixturenames", ())
-                and item.get_closest_marker("xdist_group") is None
-            ):
-                item.add_marker(pytest.mark.xdist_group(group))
+        group = _group(item)
+        if group is not None and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(group))
     yield
     grouped = [item for item in items if item.get_closest_marker("xdist_group")]
     if getattr(config.option, "loadgroup", False) and not all("@" in item.nodeid for item in grouped):
         raise pytest.UsageError("pytest-xdist does not group tests under this release of pytest")
+
+
+def _group(item: pytest.Item) -> str | None:
+    used = getattr(item, "fixturenames", ())
+    shared = [group for fixture, group in ONCE.items() if fixture in used]
+    return next(iter(shared), item.path.stem if ONCE_A_MODULE in used else None)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

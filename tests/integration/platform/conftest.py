@@ -219,7 +219,7 @@ def platform(stopped: LivePlatform) -> LivePlatform:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlatform]:
+def shared_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlatform]:
     """Give a running platform that a module's tests share."""
     platform = LivePlatform(tmp_path_factory.mktemp("shared"))
     platform.start()

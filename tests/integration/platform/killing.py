@@ -27,10 +27,10 @@ from typing import Any
 
 import pytest
 
-#: What instances run in, each in the group of the part that it shares with other tests.
+#: What instances run in; an engine's tests share the engine.
 RUNTIMES = [
-    pytest.param("process", marks=pytest.mark.xdist_group("platform")),
-    pytest.param("sandbox", marks=pytest.mark.xdist_group("platform")),
+    pytest.param("process"),
+    pytest.param("sandbox"),
     pytest.param("docker", marks=[pytest.mark.xdist_group("docker"), pytest.mark.docker]),
 ]
 #: Kills of a run that asks for no number. An engine's take so long that it gets fewer.

@@ -27,7 +27,6 @@ from cogyard.store.migrations import released
 
 from tests.integration.platform.conftest import LivePlatform
 
-pytestmark = pytest.mark.xdist_group("platform")
 COGYARD = Path(sys.executable).with_name("cogyard")
 
 

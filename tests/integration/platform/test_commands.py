@@ -16,7 +16,6 @@ import pytest
 from cogyard.testing.blobs import digest_of
 from cogyard.testing.images import make_image
 
-pytestmark = pytest.mark.xdist_group("platform")
 COGYARD = Path(sys.executable).with_name("cogyard")
 
 

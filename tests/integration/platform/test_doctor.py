@@ -10,11 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from cogyard.compose.datadir import DataDir
 from cogyard.compose.upgrade import open_database
 
-pytestmark = pytest.mark.xdist_group("platform")
 COGYARD = Path(sys.executable).with_name("cogyard")
 
 

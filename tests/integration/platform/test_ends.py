@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cogyard.testing.images import TestImage, make_image
 
-pytestmark = [pytest.mark.xdist_group("platform"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 Model = Callable[..., TestImage]
 
 

@@ -11,9 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("platform")
 COGYARD = Path(sys.executable).with_name("cogyard")
 
 

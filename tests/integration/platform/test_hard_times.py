@@ -13,7 +13,6 @@ import pytest
 
 from tests.integration.platform.conftest import LivePlatform
 
-pytestmark = pytest.mark.xdist_group("platform")
 #: Unpacking a model keeps 512 MiB free, so a disk must be a little larger to be full of something else.
 _DISK = 640 << 20
 

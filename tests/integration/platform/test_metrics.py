@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import httpx2
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-pytestmark = pytest.mark.xdist_group("platform")
 COLLECTOR = "collector-0123456789"
 
 

@@ -18,7 +18,6 @@ from cogyard.testing.images import TestImage, make_image
 from replicate import Client
 from replicate.errors import ReplicateError
 
-pytestmark = pytest.mark.xdist_group("platform")
 COGYARD = Path(sys.executable).with_name("cogyard")
 MEMBERS = {"ann": "owner", "wim": "writer", "rea": "reader", "eve": None}
 

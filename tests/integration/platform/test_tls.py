@@ -13,8 +13,6 @@ import pytest
 from cogyard.compose.certificate import valid_until
 from cogyard.compose.tls import Certificate, CertificateError
 
-pytestmark = pytest.mark.xdist_group("platform")
-
 
 def _certificate(folder: Path, name: str, *key_options: str) -> tuple[Path, Path]:
     """Make a certificate for this machine and its key."""

@@ -6,9 +6,6 @@ import json
 import signal
 from typing import Any
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("platform")
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TELLS = "import cog, json\nreturn json.dumps(dict(cog.current_scope().trace))"
 

@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 from cogyard.testing.images import make_image
 
-pytestmark = pytest.mark.xdist_group("platform")
-
 
 class _Target(ThreadingHTTPServer):
     """Notes what it is told; answers 503 while `broken`."""
@@ -85,11 +83,11 @@ def test_the_end_is_told_even_after_a_kill(stopped: Any, target: _Target) -> Non
     assert target.told.count((first, "succeeded")) == 1
 
 
-def test_private_targets_need_the_operators_word(shared: Any, target: _Target) -> None:
+def test_private_targets_need_the_operators_word(shared_platform: Any, target: _Target) -> None:
     """By default nobody makes the platform call into its own network."""
-    version = shared.push(make_image(python=shared.python), "hello")
+    version = shared_platform.push(make_image(python=shared_platform.python), "hello")
     body = {"version": version, "input": {}, "webhook": target.url}
-    assert shared.http.post("/v1/predictions", json=body).status_code == 422
+    assert shared_platform.http.post("/v1/predictions", json=body).status_code == 422
     assert target.told == []
 
 

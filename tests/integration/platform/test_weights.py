@@ -17,7 +17,6 @@ from cogyard.testing.images import TestImage, make_image
 from cogyard.testing.weights import declared, import_weights
 from cogyard.weights.artifact import Artifact
 
-pytestmark = pytest.mark.xdist_group("platform")
 COGYARD = Path(sys.executable).with_name("cogyard")
 
 SOURCE = """
@@ -42,9 +41,9 @@ def train(word: str) -> cog.Path:
 class Pushing:
     """A push of an image with weights beside it, by hand."""
 
-    def __init__(self, shared: Any) -> None:
-        self.http: httpx2.Client = shared.http
-        self.auth = httpx2.BasicAuth("tester", shared.token)
+    def __init__(self, shared_platform: Any) -> None:
+        self.http: httpx2.Client = shared_platform.http
+        self.auth = httpx2.BasicAuth("tester", shared_platform.token)
 
     def blob(self, data: bytes) -> None:
         """Send a blob."""
@@ -72,15 +71,17 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artifact, list[by
 
 
 @pytest.fixture(scope="module")
-def image(shared: Any, weights: tuple[Artifact, list[bytes]]) -> TestImage:
+def image(shared_platform: Any, weights: tuple[Artifact, list[bytes]]) -> TestImage:
     """Make an image that expects them."""
-    return make_image(SOURCE, python=shared.python, cog={"train": "predict.py:train", **declared(weights[0])})
+    return make_image(
+        SOURCE, python=shared_platform.python, cog={"train": "predict.py:train", **declared(weights[0])}
+    )
 
 
 @pytest.fixture(scope="module")
-def index(shared: Any, image: TestImage, weights: tuple[Artifact, list[bytes]]) -> bytes:
+def index(shared_platform: Any, image: TestImage, weights: tuple[Artifact, list[bytes]]) -> bytes:
     """Push both, and the index that names both."""
-    return push_both(shared, image, weights)
+    return push_both(shared_platform, image, weights)
 
 
 def push_both(platform: Any, image: TestImage, weights: tuple[Artifact, list[bytes]]) -> bytes:
@@ -101,37 +102,37 @@ def push_both(platform: Any, image: TestImage, weights: tuple[Artifact, list[byt
 
 
 def test_a_version_runs_with_the_weights_beside_its_image(
-    shared: Any, image: TestImage, index: bytes
+    shared_platform: Any, image: TestImage, index: bytes
 ) -> None:
     """They are on disk once, as links."""
     del index
-    assert shared.run(image.version)["output"] == "words and nothing"
-    folder = Path(shared.data.root) / "weights"
+    assert shared_platform.run(image.version)["output"] == "words and nothing"
+    folder = Path(shared_platform.data.root) / "weights"
     (found,) = folder.glob("sets/*")
     assert (found / "words.txt").stat().st_nlink >= 2
     assert (found / ".cog/ready").is_file()
 
 
-def test_a_training_s_version_has_them_too(shared: Any, image: TestImage, index: bytes) -> None:
+def test_a_training_s_version_has_them_too(shared_platform: Any, image: TestImage, index: bytes) -> None:
     """Beside what it learned, in its own model."""
     del index
     body = {"owner": "tester", "name": "weighty-tuned", "visibility": "private", "hardware": "cpu"}
-    shared.http.post("/v1/models", json=body).raise_for_status()
-    begun = shared.http.post(
+    shared_platform.http.post("/v1/models", json=body).raise_for_status()
+    begun = shared_platform.http.post(
         f"/v1/models/tester/weighty/versions/{image.version}/trainings",
         json={"destination": "tester/weighty-tuned", "input": {"word": "!"}},
     ).json()
-    done = shared.until(begun["id"])
+    done = shared_platform.until(begun["id"])
     assert done["status"] == "succeeded", done
     version = done["output"]["version"].partition(":")[2]
-    assert shared.run(version)["output"] == "words and words!"
+    assert shared_platform.run(version)["output"] == "words and words!"
 
 
 def test_what_brings_a_version_s_weights_is_not_deleted(
-    shared: Any, index: bytes, weights: tuple[Artifact, list[bytes]]
+    shared_platform: Any, index: bytes, weights: tuple[Artifact, list[bytes]]
 ) -> None:
     """Neither the index nor the weights, as long as there is the version."""
-    pushing = Pushing(shared)
+    pushing = Pushing(shared_platform)
     refused = pushing.delete(index)
     assert refused.status_code == 405
     assert "brings the weights of a version" in refused.text
@@ -139,12 +140,12 @@ def test_what_brings_a_version_s_weights_is_not_deleted(
 
 
 def test_an_image_pushed_without_its_weights_says_so(
-    shared: Any, weights: tuple[Artifact, list[bytes]]
+    shared_platform: Any, weights: tuple[Artifact, list[bytes]]
 ) -> None:
     """Its predictions fail with what to do, not somewhere in setup()."""
-    lone = make_image(SOURCE + "# lone", python=shared.python, cog=declared(weights[0]))
-    version = shared.push(lone, "lone")
-    done = shared.run(version)
+    lone = make_image(SOURCE + "# lone", python=shared_platform.python, cog=declared(weights[0]))
+    version = shared_platform.push(lone, "lone")
+    done = shared_platform.run(version)
     assert done["status"] == "failed"
     assert "did not come with it" in done["error"]
 

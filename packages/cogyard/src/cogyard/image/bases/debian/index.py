@@ -78,7 +78,8 @@ class Universe:
             decoded = name[1].decode("ascii", "replace")
             self._stanzas.setdefault(decoded, []).append((stanza, base))
             self._packages.pop(decoded, None)
-            if provides := _PROVIDES.search(stanza):
+            # Most provide nothing, and to look for a word takes a third of the time.
+            if b"Provides:" in stanza and (provides := _PROVIDES.search(stanza)):
                 for each in provides[1].decode("ascii", "replace").split(","):
                     self._providers.setdefault(each.split()[0].partition(":")[0], set()).add(decoded)
 
