@@ -44,24 +44,35 @@ def main() -> int:
     named = "--this" in sys.argv[1:]
     fingerprint = _fingerprint()
     kept = is_made_of(sys.executable if named else None, VENV)
-    if kept and STAMP.exists() and STAMP.read_text() == fingerprint:
-        return 0
-    try:
-        uv = find_or_fetch_uv()
-        if not kept:
-            shutil.rmtree(VENV, ignore_errors=True)
-            run(uv, "venv", "--quiet", "--seed", "--python", choose_python(named=named), str(VENV))
-        run(uv, "pip", "sync", "--quiet", "--require-hashes", "requirements.lock")
-        editable = [part for name in PACKAGES for part in ("-e", f"packages/{name}")]
-        run(uv, "pip", "install", "--quiet", "--no-deps", *editable)
-    except subprocess.CalledProcessError as error:
-        print(
-            f"Setting up .venv failed: {error}. The lines above say why; run it again after that.",
-            file=sys.stderr,
-        )
-        return 1
-    STAMP.write_text(fingerprint)
+    if not (kept and STAMP.exists() and STAMP.read_text() == fingerprint):
+        try:
+            _install(find_or_fetch_uv(), kept=kept, named=named)
+        except subprocess.CalledProcessError as error:
+            print(
+                f"Setting up .venv failed: {error}. The lines above say why; run it again after that.",
+                file=sys.stderr,
+            )
+            return 1
+        _compile(VENV / "lib")
+        STAMP.write_text(fingerprint)
+    _compile(*(ROOT / "packages" / name / "src" for name in PACKAGES))
     return 0
+
+
+def _install(uv: str, *, kept: bool, named: bool) -> None:
+    if not kept:
+        shutil.rmtree(VENV, ignore_errors=True)
+        run(uv, "venv", "--quiet", "--seed", "--python", choose_python(named=named), str(VENV))
+    run(uv, "pip", "sync", "--quiet", "--require-hashes", "requirements.lock")
+    editable = [part for name in PACKAGES for part in ("-e", f"packages/{name}")]
+    run(uv, "pip", "install", "--quiet", "--no-deps", *editable)
+
+
+def _compile(*folders: Path) -> None:
+    """Compile what is new, where Python may not keep what it compiled: else every command compiles all it imports."""
+    if sys.dont_write_bytecode:
+        python = str(VENV / "bin" / "python")
+        subprocess.run([python, "-m", "compileall", "-qq", "-j0", *map(str, folders)], check=False)
 
 
 def choose_python(
