@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import netrc
 import os
 import re
 import tomllib
@@ -103,6 +102,8 @@ def _realm(parts: SplitResult) -> str:
 def _netrc(host: str) -> tuple[str, str] | None:
     named = os.environ.get("NETRC")
     path = Path(named) if named else Path.home() / ".netrc"
+    import netrc  # asked for where something is fetched
+
     try:
         found = netrc.netrc(str(path)).authenticators(host)
     except (OSError, netrc.NetrcParseError):

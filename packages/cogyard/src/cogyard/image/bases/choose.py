@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
@@ -98,6 +97,8 @@ def _assembled(codename: str | None, python: str, architecture: str, site: Site)
 
     release = codename or release_for(python)
     if release not in EVERY:
+        from difflib import get_close_matches  # most names are right
+
         close = get_close_matches(release, EVERY, n=1)
         raise BaseError(
             f"{release!r} is not a release of Debian or Ubuntu that can be a base: {', '.join(EVERY)}",
