@@ -51,6 +51,20 @@ def test_setup_that_fails_says_why(start: Any, source: str, ref: str, error: str
     assert "cog/worker" not in shown
 
 
+def test_no_options_of_ours_reach_the_model(start: Any) -> None:
+    """Research code that reads its options when it is imported finds none, and its own name as the program's."""
+    worker = start("""
+    import argparse, os, sys
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--size", type=int, default=3)
+    SIZE = parser.parse_args().size
+    class Predictor:
+        def predict(self) -> str: return f"{SIZE} {len(sys.argv)} {os.path.basename(sys.argv[0])}"
+    """)
+    worker.ready()
+    assert worker.output(1) == "3 1 predict.py"
+
+
 def test_setup_runs_once_before_ready(start: Any) -> None:
     """What setup() prints is in the pipes when READY comes; it runs once however many predictions follow."""
     worker = start("""

@@ -29,6 +29,7 @@ def loaded(folder: str, ref: str, train: str | None = None) -> str:
 
     project = os.path.realpath(folder)
     sys.path.insert(0, project)
+    sys.argv = [os.path.join(project, ref.partition(":")[0])]
     signature = read_object(load(ref, project))
     training = read_object(load(train, project), train=True) if train else None
     return json.dumps(openapi(signature, training), indent=2, ensure_ascii=False) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -79,6 +80,8 @@ def main(arguments: list[str], project: str) -> int:
     watch(channel.fileno())
     _prepare_streams()
     sys.path.insert(0, project)
+    # Code that reads its options when it is imported finds none, as if the file had been run by itself.
+    sys.argv = [os.path.join(project, options.active_ref.partition(":")[0])]
     try:
         return _serve(options, project, channel, canceler)
     except ServerGoneError:
