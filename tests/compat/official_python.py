@@ -22,6 +22,9 @@ out["run by version"] = replicate.run(f"{owner}/hello:{versions['hello']}", inpu
 out["run by polling"] = replicate.run(f"{owner}/hello:{versions['hello']}", input={"text": "c"}, wait=False)
 out["run async"] = asyncio.run(replicate.async_run(f"{owner}/hello:{versions['hello']}", input={"text": "d"}))
 
+several = replicate.run(f"{owner}/words:{versions['words']}", input={})
+out["several values"] = several if isinstance(several, list) else type(several).__name__
+
 file = replicate.run(f"{owner}/copy:{versions['copy']}", input={"file": io.BytesIO(b"abc")})
 out["file"] = [type(file).__name__, file.read().decode()]
 file = replicate.run(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.compat import official
-from tests.live import LivePlatform
+from tests.live import MODELS, LivePlatform
 
 pytestmark = [pytest.mark.xdist_group("platform"), pytest.mark.network, pytest.mark.slow]
 CLIENT = "replicate==1.0.7"
@@ -18,6 +19,9 @@ SCRIPT = Path(__file__).parent / "official_python.py"
 @pytest.fixture(scope="module")
 def results(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Run the script in an environment where only the official client is installed; return what it printed."""
+    project = tmp_path_factory.mktemp("words") / "words"
+    shutil.copytree(MODELS / "words", project)
+    live_platform.versions["words"] = live_platform.push(project, "words")
     return official.answers(live_platform, tmp_path_factory.mktemp("official"), SCRIPT, CLIENT)
 
 
@@ -28,6 +32,7 @@ def results(live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactor
         ("run by version", "hello b"),
         ("run by polling", "hello c"),
         ("run async", "hello d"),
+        ("several values", ["one", "two"]),
         ("file", ["FileOutput", "cba"]),
         ("file as data", "zyx"),
         ("stream", [["output", "1 "], ["output", "2 "], ["output", "3 "], ["done", "{}"]]),

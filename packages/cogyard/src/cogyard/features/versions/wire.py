@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cogyard.domain.cog_releases import told
 from cogyard.domain.values import Version
 from cogyard.http.moments import written
 
@@ -13,6 +14,6 @@ def version_json(version: Version) -> dict[str, Any]:
     return {
         "id": version.id,
         "created_at": written(version.created_at),
-        "cog_version": version.cog_version,
+        "cog_version": told(version.cog_version),
         "openapi_schema": version.openapi_schema,
     }
