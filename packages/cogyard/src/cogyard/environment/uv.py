@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,9 @@ _NOT_INHERITED = frozenset(
         "PYTHONPATH",
     }
 )
+
+#: Another thread reads Python's own configuration in some hundredths of a second.
+_LOOKS, _BETWEEN_LOOKS = 500, 0.01
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +65,7 @@ def run(
     environment |= settings or {}
     environment |= {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_PREVIEW_FEATURES": "pylock"}
     process = subprocess.Popen(
-        [_binary(), *arguments],
+        [binary(), *arguments],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -95,9 +99,18 @@ def version() -> str:
 
 
 @cache
-def _binary() -> str:
+def binary() -> str:
+    """Return where the uv is that came with us."""
+    import sysconfig
+
     import uv
 
+    # Before Python 3.12 a thread that asks for these variables while another one is the first to do so finds some of
+    # them only, and uv's own search breaks at the lack of this one.
+    for _ in range(_LOOKS):
+        if sysconfig.get_config_var("EXE") is not None:
+            break
+        time.sleep(_BETWEEN_LOOKS)
     return uv.find_uv_bin()
 
 

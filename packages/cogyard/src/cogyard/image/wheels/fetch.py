@@ -149,9 +149,9 @@ def _build_commit(file: Selected, downloader: Downloader, python: str, built: Pa
 
 
 def _built(source: Path, file: Selected, python: str, out: Path, kept_in: Path | None) -> Wheel:
-    import uv
+    from cogyard.environment.uv import binary
 
-    command = [uv.find_uv_bin(), "build", "--wheel", "--python", _python(python), "--no-progress"]
+    command = [binary(), "build", "--wheel", "--python", _python(python), "--no-progress"]
     command += ["-o", str(out)]
     done = subprocess.run(
         [*command, str(source)], check=False, capture_output=True, text=True, cwd=out.parent
