@@ -77,6 +77,13 @@ def test_the_server_starts_by_its_name_in_cog(words: Command) -> None:
             server.terminate()
 
 
+def test_run_with_a_command_is_exec(words: Command) -> None:
+    """As Cog until 0.18, and with a warning to this day; the exit status is the command's."""
+    done = words("run", "sh", "-c", "echo out; exit 3")
+    assert (done.returncode, done.stdout) == (3, "out\n")
+    assert "write `cog exec COMMAND`" in done.stderr
+
+
 def test_what_follows_the_command_belongs_to_it(words: Command) -> None:
     """Options after the command are its own, also those that cog knows."""
     done = words("exec", "echo", "--help", "-e", "A=b", "-f", "x")

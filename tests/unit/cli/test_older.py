@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cogyard.cli.build import build
 from cogyard.cli.exec import exec_
-from cogyard.cli.older import COGS, read_for
+from cogyard.cli.older import COGS, means_exec, read_for
 from cogyard.cli.predict import predict
 
 
@@ -48,3 +48,45 @@ def test_commands_that_cog_does_not_have_take_none() -> None:
     """An option of another command stays, and is refused as ever."""
     assert read_for("doctor", build, ["--strip"]).words == ["--strip"]
     assert "--separate-weights" not in COGS["predict"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "echo hello world",
+        "script/download-weights",
+        "script/download-weights --fast",
+        "-p 5000 python -m cog.server.http",
+        "-e A=b --gpus all --progress plain python -c print(1)",
+        "python",
+        "bash",
+        "python train.py --steps 3",
+        "-p 8888",
+    ],
+)
+def test_run_may_mean_exec(line: str) -> None:
+    """`cog run` with a command, as models' own pages say it, runs the command."""
+    assert means_exec(line.split(), predict, exec_, "script/download-weights".__eq__)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "-i text=a",
+        "-e A=b -i text=a",
+        "r8.im/owner/name",
+        "owner/name -i text=a",
+        "name --json {}",
+        "name --use-cog-base-image=false",
+        "name --debug",
+        "name --help",
+        "--engine none name -o out.png",
+        "text=a",
+        "name text=a",
+        "name",
+    ],
+)
+def test_run_of_a_model_stays_one(line: str) -> None:
+    """What can be a prediction is one."""
+    assert not means_exec(line.split(), predict, exec_, lambda _: False)

@@ -43,6 +43,11 @@ class LazyGroup(SuggestingGroup):
             return name, command, words
         from cogyard.cli import older
 
+        if (name, self.table.name) == ("run", "cog"):
+            execute = self.get_command(ctx, "exec")
+            if execute is not None and older.means_exec(words, command, execute, os.path.isfile):
+                click.echo("Warning: `cog run COMMAND` is deprecated; write `cog exec COMMAND`", err=True)
+                name, command = "exec", execute
         line = older.read_for(name, command, words)
         for option in line.everywhere:
             os.environ[older.EVERYWHERE[option]] = "1"

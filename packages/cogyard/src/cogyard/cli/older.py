@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import click
@@ -79,13 +79,54 @@ def read(
     return line
 
 
+#: Programs that `cog run` alone can mean, since no model's image is called so.
+_PROGRAMS = frozenset({"python", "python3", "bash", "sh"})
+
+
+def means_exec(
+    words: Sequence[str], predict: click.Command, execute: click.Command, there: Callable[[str], bool]
+) -> bool:
+    """Say whether `cog run` is meant as Cog had it until 0.18, and takes it to this day: run a command.
+
+    It is where something follows the first plain word that no prediction takes, where that word is a program or a file
+    that is `there`, and where a port is to be published.
+    """
+    kept = read_for("exec", execute, words).words
+    valued, own = _valued(execute) | _valued(predict), _options(predict)
+    while kept and kept[0].startswith("-"):
+        option = kept.pop(0)
+        if option.partition("=")[0] in {"-p", "--publish"}:
+            return True
+        if option in valued:
+            del kept[:1]
+    if not kept:
+        return False
+    word, *rest = kept
+    if "=" in word:
+        return False  # an input without -i, as it is told
+    if rest and not rest[0].startswith("-"):
+        return "=" not in rest[0]
+    if rest:
+        return rest[0].partition("=")[0] not in {*own, *COGS["run"], *EVERYWHERE, "-h", "--help"}
+    return word in _PROGRAMS or there(word)
+
+
+def _options(command: click.Command) -> set[str]:
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    return {option for each in options for option in (*each.opts, *each.secondary_opts)}
+
+
+def _valued(command: click.Command) -> set[str]:
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    return {option for each in options if not each.is_flag and not each.count for option in each.opts}
+
+
 def read_for(name: str, command: click.Command, words: Sequence[str]) -> Line:
     """Read the words after a command; what it has an option of its own for stays."""
-    options = [each for each in command.params if isinstance(each, click.Option)]
-    own = {option for each in options for option in (*each.opts, *each.secondary_opts)}
+    own = _options(command)
     return read(
         words,
         {option: why for option, why in COGS.get(name, {}).items() if option not in own},
-        valued={option for each in options if not each.is_flag and not each.count for option in each.opts},
+        valued=_valued(command),
         interspersed=command.context_settings.get("allow_interspersed_args", True),
     )
