@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cogyard.cli.errors import CommandError
 from cogyard.cli.prepare import Prepared, open_project, prepare, source_schema
-from cogyard.cli.running import ModelFailedError, OnLog, RunningModel, Wish
+from cogyard.cli.running import ModelFailedError, OnLog, RunningModel, Wish, tell_of_gpus
 from cogyard.project import Project, ProjectError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class FoundProject:
     def read(cls, wish: Wish, console: Console) -> FoundProject:
         """Read the project and what its source tells; raise CommandError when it has nothing to run."""
         project = runnable(wish, console)
+        tell_of_gpus(wish, console)
         document, undescribed = source_schema(project, training=wish.training)
         return cls(wish=wish, project=project, document=document, undescribed=undescribed)
 

@@ -93,6 +93,15 @@ class Wish:
     scratch: Path
 
 
+def tell_of_gpus(wish: Wish, console: Console) -> None:
+    """Say that an option for containers chooses nothing, where the model runs as processes."""
+    if wish.gpus is not None:
+        console.warn(
+            "--gpus says nothing to processes: they see every GPU there is",
+            "CUDA_VISIBLE_DEVICES chooses among them; --engine docker or podman runs a container.",
+        )
+
+
 def find_model(wish: Wish, console: Console) -> FoundModel:
     """Find the model that was asked for. Raises CogyardError subclasses that say what is wrong.
 

@@ -115,10 +115,12 @@ def _serve(wish: Wish, place: Place, console: Console) -> None:
 
 def _project(wish: Wish, place: Place, console: Console) -> None:
     from cogyard.cli.prepare import open_project, prepare
+    from cogyard.cli.running import tell_of_gpus
 
     project = open_project(wish.filename, console)
     if project.ref is None and project.train_ref is None:
         raise CommandError(f"{wish.filename} names nothing to serve")
+    tell_of_gpus(wish, console)
     prepared = prepare(project, console)
     _trace(project, console)
     options = _project_options(prepared, wish, place)

@@ -13,7 +13,7 @@ import msgspec
 
 from cogyard.cli.errors import CommandError
 from cogyard.cli.local import embedded
-from cogyard.cli.running import OnLog, RunningModel, Wish
+from cogyard.cli.running import OnLog, RunningModel, Wish, tell_of_gpus
 from cogyard.environment import LocalEnvironment, Lock, cache_dir, make_environment
 from cogyard.image.build import local_store
 from cogyard.instances.image import Image, read_image
@@ -50,8 +50,7 @@ class FoundImage:
         """Read the image's documents; raise CommandError when it cannot run without containers."""
         if wish.training:
             raise CommandError("a training runs from its project, not from an image")
-        if wish.gpus is not None:
-            console.warn("--gpus says nothing to processes: they see every GPU there is")
+        tell_of_gpus(wish, console)
         store = local_store()
         reference = Reference.parse(wish.image or "")
         try:
