@@ -155,8 +155,11 @@ def test_help_without_click_is_click_s_own(table: Table) -> None:
     assert max(map(len, help_text(table).splitlines())) <= 110
 
 
-def test_variables_are_read() -> None:
-    """-e NAME=value, and nothing else."""
+def test_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """-e NAME=value; -e NAME takes this shell's value, as Docker does; nothing else."""
+    monkeypatch.setenv("HERE", "a=b")
+    monkeypatch.delenv("A", raising=False)
+    assert read_variables(["HERE", "HERE_TOO="]) == {"HERE": "a=b", "HERE_TOO": ""}
     assert read_variables(["A=1", "B=x=y", "C="]) == {"A": "1", "B": "x=y", "C": ""}
     for wrong in ("A", "=1", "1A=2", "A B=1"):
         with pytest.raises(MisuseError, match="NAME=value"):

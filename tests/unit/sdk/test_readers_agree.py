@@ -66,7 +66,9 @@ def wrap(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         ["Optional[{}]", "list[{}]", "List[{}]", "dict[str, {}]", "Dict[str, {}]", "set[{}]", "Sequence[{}]",
          "tuple[{}, ...]", "Iterator[{}]", "{} | None"]
     )  # fmt: skip
-    two = st.sampled_from(["Union[{}, {}]", "tuple[{}, {}]", "Tuple[{}, {}]", "{} | {}", "dict[{}, {}]"])
+    two = st.sampled_from(
+        ["Union[{}, {}]", "{} or {}", "tuple[{}, {}]", "Tuple[{}, {}]", "{} | {}", "dict[{}, {}]"]
+    )
     return st.builds(str.format, one, inner) | st.builds(str.format, two, inner, inner)
 
 

@@ -57,7 +57,7 @@ variables: Decorator = click.option(
     "variables",
     multiple=True,
     metavar="NAME=value",
-    help="An environment variable for the model; may be given several times.",
+    help="An environment variable for the model; NAME alone takes this shell's value. May be given several times.",
 )
 
 setup_timeout: Decorator = click.option(
@@ -69,11 +69,17 @@ setup_timeout: Decorator = click.option(
 
 
 def read_variables(given: Sequence[str]) -> dict[str, str]:
-    """Return `NAME=value` options as a mapping; raise MisuseError for what is not in that form."""
+    """Return `NAME=value` options as a mapping, `NAME` with this shell's value; raise MisuseError for anything else."""
     found: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")
-        if not equals or not name.isidentifier():
+        if name.isidentifier() and not equals:
+            if name not in os.environ:
+                raise MisuseError(
+                    f"-e `{name}`: write NAME=value; this shell has no variable {name} to take it from"
+                )
+            value = os.environ[name]
+        elif not name.isidentifier():
             raise MisuseError(f"failed to parse -e `{name}`: the expected form is NAME=value")
         found[name] = value
     return found

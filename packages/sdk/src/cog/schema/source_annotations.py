@@ -74,6 +74,10 @@ _HOMES = {
 }
 
 
+def _is_nothing(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
 class AnnotationReader:
     """Reads annotations of one module; `stack` holds the classes being read."""
 
@@ -87,6 +91,10 @@ class AnnotationReader:
             return self._constant(node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
             return t.union((self.read(node.left), self.read(node.right)))
+        if isinstance(node, ast.BoolOp) and isinstance(
+            node.op, ast.Or
+        ):  # Python takes the first for the type
+            return self.read(next((each for each in node.values if not _is_nothing(each)), node.values[-1]))
         if isinstance(node, ast.Subscript):
             return self._subscript(node)
         if isinstance(node, (ast.Name, ast.Attribute)):
