@@ -72,6 +72,7 @@ async def test_what_is_not_announced_is_cut_off_at_the_limit(client: httpx2.Asyn
     begun = await client.post("/v2/alice/a/blobs/uploads/", auth=ALICE)
     answer = await client.patch(begun.headers["location"], auth=ALICE, content=endless(500))
     assert refusal(answer)[:2] == (403, "DENIED")
+    assert "600 are of pushes that did not end" in answer.json()["errors"][0]["message"]
 
 
 async def test_open_uploads_count(client: httpx2.AsyncClient) -> None:

@@ -60,7 +60,7 @@ async def room_in(context: Context, repository: str, *, announced: int | None = 
     if _full(room, more) and await _release(context, owner):
         room = await _room(context, owner, context.quota)
     if _full(room, more):
-        raise replace(room, unused=await context.repositories.unused(owner)).refusal(more)
+        raise await told(context, room, more)
     return room
 
 
@@ -76,6 +76,11 @@ async def link(context: Context, repository: str, digest: str, size: int) -> Non
         ) from error
 
 
+async def told(context: Context, room: Room, more: int = 0) -> QuotaExceededError:
+    """Return the error that names the quota, and what of it will come free by itself."""
+    return replace(room, unused=await context.repositories.unused(room.owner)).refusal(more)
+
+
 async def within(context: Context, repository: str) -> None:
     """Raise QuotaExceededError when what is held and what is being sent are already more than the quota.
 
@@ -87,7 +92,7 @@ async def within(context: Context, repository: str) -> None:
     owner = repository.partition("/")[0]
     room = await _room(context, owner, context.quota)
     if room.held > context.quota:
-        raise replace(room, unused=await context.repositories.unused(owner)).refusal()
+        raise await told(context, room)
 
 
 async def _room(context: Context, owner: str, quota: int) -> Room:

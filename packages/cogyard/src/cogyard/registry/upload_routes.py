@@ -21,7 +21,7 @@ from cogyard.registry.errors import (
 )
 from cogyard.registry.names import Target, digest_of, repository_of
 from cogyard.registry.ranges import held, sent
-from cogyard.registry.room import link, room_in, within
+from cogyard.registry.room import link, room_in, told, within
 from cogyard.registry.tokens import PULL
 
 
@@ -38,8 +38,11 @@ async def begin_upload(context: Context, request: Request, target: Target) -> Re
         digest = digest_of(query["digest"])
         room = await room_in(context, repository, announced=bodies.content_length(request))
         chunks = bodies.stream(request, idle=context.idle_seconds)
-        with room.limit() as limit:
-            _, size = await context.blobs.write(chunks, expected=digest, limit=limit)
+        try:
+            with room.limit() as limit:
+                _, size = await context.blobs.write(chunks, expected=digest, limit=limit)
+        except QuotaExceededError as error:
+            raise await told(context, room) from error
         return await _link(context, repository, digest, size)
     await room_in(context, repository)
     upload = await context.uploads.begin(repository)
@@ -129,8 +132,11 @@ async def _append(context: Context, request: Request, upload: Upload) -> Upload:
         if announced is not None and announced != length:
             raise SizeInvalidError(f"Content-Range says {length} bytes, Content-Length {announced}.")
         chunks = _exactly(chunks, length)
-    with room.limit(there=upload.size) as limit:
-        return await context.uploads.append(upload.id, chunks, offset=offset, limit=limit)
+    try:
+        with room.limit(there=upload.size) as limit:
+            return await context.uploads.append(upload.id, chunks, offset=offset, limit=limit)
+    except QuotaExceededError as error:
+        raise await told(context, room) from error
 
 
 async def _exactly(chunks: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
