@@ -89,6 +89,7 @@ def test_questions_about_other_things_are_answered(model: Command) -> None:
     """Without a lock too; a name that is none is answered with the nearest."""
     assert model("why", "cuda").stdout == "No CUDA: no package of the model brings or needs it\n"
     assert model("why", "python").stdout.startswith("Python 3.")
+    assert "It has alpha, beta." in model("why", "zzz").stderr
     wrong = model("why", "alfa")
     assert wrong.returncode == 2
     assert "Did you mean `alpha`?" in wrong.stderr

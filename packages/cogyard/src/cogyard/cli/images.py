@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     "--prune", is_flag=True, help="Remove what no image of the list uses any more, as `cog gc` does."
 )
 def images(*, as_json: bool, quiet: bool, prune: bool) -> None:
-    """List the images of the local store: built, pulled and loaded ones, with their sizes and when they were made."""
+    """List the images of the local store, with their sizes and, where they say it, when they were made.
+
+    Those of `cog build` say no time: the same project is the same bytes. SOURCE_DATE_EPOCH gives them one.
+    """
     from cogyard.image.build import local_store
 
     console, store = Console(), local_store()

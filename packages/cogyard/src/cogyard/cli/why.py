@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +14,10 @@ from cogyard.cli.options import config_file
 if TYPE_CHECKING:
     from cogyard.environment import CogLock
     from cogyard.project import Project
+
+
+#: Packages that are named to whoever asked of one that is not there.
+SHOWN = 10
 
 
 @click.command(short_help="Say why a package is there, or CUDA is what it is.")
@@ -67,9 +71,7 @@ def answer(lock: CogLock, name: str) -> list[str]:
         from cogyard.project.suggest import did_you_mean
 
         names = [str(one["name"]) for one in lock.packages]
-        hint = (
-            did_you_mean(wanted, [*names, *special]) or f"There are {len(names)}; `cog lock` lists changes."
-        )
+        hint = did_you_mean(wanted, [*names, *special]) or _others(names)
         raise MisuseError(f"`{name}` is not among the model's packages", hint=hint)
     return [line for one in found for line in _package(lock, one)]
 
@@ -114,3 +116,11 @@ def _bases(lock: CogLock) -> Iterator[str]:
     for row in rows:
         yield f"{row['name']} for {row['platform']}, {row['digest']}"
         yield f"  because {row['because']}"
+
+
+def _others(names: Sequence[str]) -> str:
+    """Say which packages there are, for whoever asked of one that is not there."""
+    if not names:
+        return "It has none; `cog why python` and `cog why base` have answers."
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"It has {', '.join(names[:SHOWN])}{more}."
