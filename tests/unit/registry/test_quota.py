@@ -138,3 +138,17 @@ async def test_uploads_side_by_side_leave_no_blob_that_is_nobodys(
     assert (await client.get(first, auth=ALICE)).status_code == 404
     answer = await client.put(second, auth=ALICE, params={"digest": digest_of(bytes(450))})
     assert answer.status_code == 201
+
+
+async def test_what_was_sent_of_layers_that_did_not_end_comes_free_too(
+    client: httpx2.AsyncClient, behind: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that is refused one layer breaks off the others, and leaves what it had sent of them."""
+    begun = await client.post("/v2/alice/a/blobs/uploads/", auth=ALICE)
+    await client.patch(begun.headers["location"], auth=ALICE, content=bytes(600))
+    answer = await push_blob(client, "alice/b", b"x" * 500, auth=ALICE)
+    assert "600 are of pushes that did not end" in answer.json()["errors"][0]["message"]
+    # An hour passes for the registry, which has no other clock to be given here.
+    monkeypatch.setattr("cogyard.registry.room.LEAST_GRACE", timedelta(hours=-1))
+    assert (await push_blob(client, "alice/b", b"x" * 500, auth=ALICE)).status_code == 201
+    assert (await client.get(begun.headers["location"], auth=ALICE)).status_code == 404

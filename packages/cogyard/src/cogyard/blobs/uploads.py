@@ -17,8 +17,9 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from cogyard.blobs.libc import start_writeback
@@ -180,6 +181,15 @@ class LocalUploads:
         """Drop the uploads that have expired."""
         await asyncio.get_running_loop().run_in_executor(self._blobs.threads, self._sweep)
 
+    async def drop_idle(self, owner: str, before: datetime) -> int:
+        """Drop the uploads of an owner that were last written to before a time."""
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._blobs.threads, _idle_of, self._root, owner, before.timestamp()
+        )
+        for upload_id in found:
+            await self.discard(upload_id)
+        return len(found)
+
     async def held(self, owner: str) -> int:
         """Return the bytes of all open uploads whose scope begins with `owner/`."""
         return await asyncio.get_running_loop().run_in_executor(
@@ -262,14 +272,20 @@ def _hash_file(fd: int, size: int, hasher: hashlib._Hash) -> None:
 
 
 def _held_by(root: Path, owner: str) -> int:
-    total = 0
+    return sum(status.st_size for _, status in _of_owner(root, owner))
+
+
+def _idle_of(root: Path, owner: str, before: float) -> list[str]:
+    return [upload_id for upload_id, status in _of_owner(root, owner) if status.st_mtime < before]
+
+
+def _of_owner(root: Path, owner: str) -> Iterator[tuple[str, os.stat_result]]:
     for folder in root.iterdir():
         try:
             if (folder / _SCOPE).read_text(encoding="utf-8").startswith(f"{owner}/"):
-                total += (folder / _DATA).stat().st_size
+                yield folder.name, (folder / _DATA).stat()
         except (FileNotFoundError, NotADirectoryError):
             continue  # it has ended meanwhile
-    return total
 
 
 def _remove(folder: Path) -> None:

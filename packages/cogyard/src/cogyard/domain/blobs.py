@@ -231,6 +231,13 @@ class ExpiringUploads(Protocol):
         """Drop the uploads that have expired."""
         ...
 
+    async def drop_idle(self, owner: str, before: datetime) -> int:
+        """Drop the uploads whose scope begins with `owner/` and that were last written to before a time.
+
+        Returns how many.
+        """
+        ...
+
     async def held(self, owner: str) -> int:
         """Return the bytes of all open uploads whose scope begins with `owner/`."""
         ...

@@ -78,7 +78,8 @@ async def link(context: Context, repository: str, digest: str, size: int) -> Non
 
 async def told(context: Context, room: Room, more: int = 0) -> QuotaExceededError:
     """Return the error that names the quota, and what of it will come free by itself."""
-    return replace(room, unused=await context.repositories.unused(room.owner)).refusal(more)
+    unused = await context.repositories.unused(room.owner) + await context.uploads.held(room.owner)
+    return replace(room, unused=unused).refusal(more)
 
 
 async def within(context: Context, repository: str) -> None:
@@ -110,7 +111,8 @@ async def _release(context: Context, owner: str) -> bool:
 
     The collection does so too, a day later: until then somebody who was refused could delete nothing to get on.
     """
-    before, released = context.clock() - LEAST_GRACE, False
+    before = context.clock() - LEAST_GRACE
+    released = await context.uploads.drop_idle(owner, before) > 0
     while await context.repositories.unlink_unused(before, limit=BATCH, owner=owner):
         released = True
     return released

@@ -178,6 +178,20 @@ class ExpiringUploadsContract:
         await expiring.sweep()
         assert (await expiring.held("alice"), await expiring.held("alicia")) == (0, 1)
 
+    async def test_an_owner_s_idle_uploads_are_dropped(
+        self, uploads: Uploads, expiring: ExpiringUploads
+    ) -> None:
+        """Those that were last written to before a time; other owners' stay, and so do those that go on."""
+        now, hour = datetime.now(UTC), timedelta(hours=1)
+        mine, other = await uploads.begin("alice/one"), await uploads.begin("alicia/x")
+        await uploads.append(mine.id, pieces(b"123"))
+        assert await expiring.drop_idle("alice", now - hour) == 0
+        assert await expiring.drop_idle("alice", now + hour) == 1
+        assert await expiring.held("alice") == 0
+        with refused(UploadUnknownError):
+            await uploads.get(mine.id)
+        assert (await uploads.get(other.id)).size == 0
+
 
 class UploadsContract:
     """What an Uploads promises. A subclass gives the fixtures `uploads` and `store`, where its commits go."""

@@ -100,11 +100,13 @@ class MemoryUploads:
         self._scopes: dict[str, str] = {}
         self._data: dict[str, bytearray] = {}
         self._writing: set[str] = set()
+        self._written: dict[str, datetime] = {}
 
     async def begin(self, scope: str) -> Upload:
         """Start an upload."""
         upload = Upload(id=secrets.token_hex(16), scope=scope, size=0)
         self._scopes[upload.id], self._data[upload.id] = scope, bytearray()
+        self._written[upload.id] = datetime.now(UTC)
         return upload
 
     async def get(self, upload_id: str) -> Upload:
@@ -126,7 +128,7 @@ class MemoryUploads:
         if offset not in {None, upload.size}:
             raise UploadOffsetError(offset=offset or 0, size=upload.size)
         with self._writer(upload_id):
-            data = self._data[upload_id]
+            data, self._written[upload_id] = self._data[upload_id], datetime.now(UTC)
             async for chunk in chunks:
                 data += chunk
                 if limit is not None and len(data) > limit:
@@ -145,6 +147,17 @@ class MemoryUploads:
 
     async def sweep(self) -> None:
         """Do nothing: uploads in memory do not expire."""
+
+    async def drop_idle(self, owner: str, before: datetime) -> int:
+        """Drop the uploads of an owner that were last written to before a time."""
+        found = [
+            each
+            for each, scope in self._scopes.items()
+            if scope.startswith(f"{owner}/") and self._written[each] < before
+        ]
+        for each in found:
+            await self.discard(each)
+        return len(found)
 
     async def held(self, owner: str) -> int:
         """Return the bytes of all open uploads of an owner."""
