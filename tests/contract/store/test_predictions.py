@@ -365,3 +365,12 @@ async def test_only_what_has_ended_is_erased(stores: Stores) -> None:
     assert await stores.predictions.erase(made.id, NOW)
     assert await stores.predictions.get(made.id) is None
     assert not await stores.predictions.erase(made.id, NOW)
+
+
+async def test_what_was_made_since_a_moment_is_counted_by_account(stores: Stores) -> None:
+    """The moment itself counts; whoever made nothing is not there."""
+    for number in range(4):
+        made = await _add(stores, number)
+    await stores.account("bob")
+    assert await stores.predictions.asked_since(NOW + timedelta(seconds=2)) == {made.account_id: 2}
+    assert await stores.predictions.asked_since(NOW + timedelta(seconds=9)) == {}

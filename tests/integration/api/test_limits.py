@@ -16,6 +16,23 @@ from tests.integration.api import documented
 pytestmark = pytest.mark.anyio
 
 
+async def test_a_restart_makes_no_room(tmp_path: Path) -> None:
+    """What an account made in the minute before it counts, and goes by as ever."""
+    now = [0.0]
+    rates = Rates(creates=2, elapsed=lambda: now[0])
+    settings = WebSettings(session_secret=SECRET, rates=rates)
+    async with ApiPlatform.open(tmp_path, settings=settings) as platform, platform.client() as client:
+        rates.remember({platform.accounts["owner"].id: 5, platform.accounts["other"].id: 1})
+        body = {"version": platform.version.id, "input": {"text": "x"}}
+        refused = await client.post("/v1/predictions", json=body)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+        async with platform.client("other") as other:
+            made = await other.post("/v1/predictions", json=body)
+            assert (made.status_code, made.headers["ratelimit-remaining"]) == (201, "0")
+        now[0] += 30
+        assert (await client.post("/v1/predictions", json=body)).status_code == 201
+
+
 async def test_too_many_in_a_minute_are_told_when_to_come_back(tmp_path: Path) -> None:
     """Creates and the rest are counted apart, each account by itself; the answer says how much is left (gotcha 19)."""
     now = [0.0]

@@ -246,6 +246,7 @@ def make_application(
     secret: str,
     meter: Meter,
     *,
+    rates: Rates,
     prefetch: Callable[[str], None],
 ) -> ASGIApp:
     """Make the application: API, pages, registry, files. `prefetch` is told of each version that was pushed."""
@@ -255,7 +256,7 @@ def make_application(
         trusted_proxies=settings.trusted_proxies,
         tls=settings.tls_cert is not None,
         metrics_token=settings.metrics_token,
-        rates=Rates(creates=settings.rate_creates, others=settings.rate_requests),
+        rates=rates,
     )
     registry = make_registry(kept, services, settings, secret, prefetch)
     return create_application(services, web, registry=registry, meter=meter)

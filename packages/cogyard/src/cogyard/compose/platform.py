@@ -37,6 +37,7 @@ from cogyard.compose.status import StatusFile
 from cogyard.compose.tracing import Spans, Traced, make_spans
 from cogyard.compose.unpacked import Unpacked, removed
 from cogyard.compose.wishes import WishedHardware
+from cogyard.domain.rates import MINUTE
 from cogyard.features.retention.sweep import Sweep
 from cogyard.features.services import Services
 from cogyard.features.webhooks.calling import HttpCaller
@@ -44,6 +45,7 @@ from cogyard.fleet.controller import Controller, Overview
 from cogyard.fleet.history import History
 from cogyard.fleet.local import Ended, LocalFleet
 from cogyard.fleet.reasons import Lookout
+from cogyard.http.rates import Rates
 from cogyard.instances.waiting import end
 
 T = TypeVar("T")
@@ -64,6 +66,7 @@ class Platform:
         caller: HttpCaller,
         services: Services,
         app: ASGIApp,
+        rates: Rates,
         fleet: LocalFleet,
         controller: Controller,
         status: StatusFile,
@@ -80,6 +83,7 @@ class Platform:
         self.services = services
         #: What instances run in, and why not in another.
         self.runtime = runtime
+        self._rates = rates
         self._prefetch = prefetch
         self._kept = kept
         self._caller = caller
@@ -115,7 +119,10 @@ class Platform:
             )
             prefetch = Prefetch()
             meter = Traced(metrics, spans) if spans else metrics
-            app = make_application(kept, services, settings, secret_of(folder), meter, prefetch=prefetch.ask)
+            rates = Rates(creates=settings.rate_creates, others=settings.rate_requests)
+            app = make_application(
+                kept, services, settings, secret_of(folder), meter, rates=rates, prefetch=prefetch.ask
+            )
             ground = Ground(
                 kept=kept,
                 services=services,
@@ -147,6 +154,7 @@ class Platform:
             caller=caller,
             services=services,
             app=app,
+            rates=rates,
             fleet=fleet,
             controller=controller,
             status=status,
@@ -178,6 +186,8 @@ class Platform:
         queue = self.services.predictions.queue
         await self.services.endpoints.load()
         await self.services.limits.begin()
+        minute_ago = self.services.predictions.world.now() - timedelta(seconds=MINUTE)
+        self._rates.remember(await queue.store.asked_since(minute_ago))
         await self.services.deployments.resume()
         recovered = await queue.recover()
         self._removing = asyncio.create_task(removed(await self._unpacked.put_aside() or []))

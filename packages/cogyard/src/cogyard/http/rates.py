@@ -22,6 +22,13 @@ class Rates:
     elapsed: Callable[[], float] = time.monotonic
     _buckets: dict[tuple[int, bool], Bucket] = field(default_factory=dict)
 
+    def remember(self, made: Mapping[int, int]) -> None:
+        """Take what accounts had made in the minute before a start for made since: a restart gives nobody more."""
+        if self.creates is None:
+            return
+        for account_id, count in made.items():
+            self._buckets[account_id, True] = Bucket(max(0.0, float(self.creates - count)), self.elapsed())
+
     def admit(self, account_id: int, *, creates: bool) -> Mapping[str, str]:
         """Count a request and return the headers of its answer. Raises BusyError when there were too many."""
         limit = self.creates if creates else self.others

@@ -274,6 +274,12 @@ class SqlPredictions:
         rows = await self.database.read(lambda db: db.execute(sql).fetchall())
         return {row[0]: row[1] for row in rows}
 
+    async def asked_since(self, moment: datetime) -> Mapping[int, int]:
+        """Return how many predictions and trainings were made since then, by account."""
+        sql = "SELECT account_id, count(*) FROM predictions WHERE id >= ? GROUP BY account_id"
+        rows = await self.database.read(lambda db: db.execute(sql, (first_id(moment),)).fetchall())
+        return {row[0]: row[1] for row in rows}
+
     async def events(self, prediction_id: str, after_number: int) -> tuple[StreamEvent, ...]:
         """Return the kept events that follow that number."""
         return await self.database.read(lambda db: kept.select(db, prediction_id, after_number))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -198,6 +199,11 @@ class MemoryPredictions:
             if ticket.lease is None:
                 counts[ticket.deployable] = counts.get(ticket.deployable, 0) + 1
         return counts
+
+    async def asked_since(self, moment: datetime) -> Mapping[int, int]:
+        """Return how many predictions and trainings were made since then, by account."""
+        first = first_id(moment)
+        return Counter(each.account_id for each in self.predictions.values() if each.id >= first)
 
     async def events(self, prediction_id: str, after_number: int) -> tuple[StreamEvent, ...]:
         """Return the kept events that follow that number."""

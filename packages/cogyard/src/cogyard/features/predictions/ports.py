@@ -233,6 +233,10 @@ class QueueStore(Protocol):
         """Return how many tickets have no lease, by deployable."""
         ...
 
+    async def asked_since(self, moment: datetime) -> Mapping[int, int]:
+        """Return how many predictions and trainings were made since then, by account; none is not in it."""
+        ...
+
     async def of_deployment(self, deployment_id: int) -> tuple[str, ...]:
         """Return the predictions of a deployment that wait or run."""
         ...
