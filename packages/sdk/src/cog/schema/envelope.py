@@ -47,7 +47,15 @@ def components(noun: str, input_: str, output: str, *, required: bool) -> dict[s
 
     `required` says that the input has fields without a default, so that a request needs it.
     """
-    request = {
+    return {
+        f"{noun}Request": _request(noun, input_, required=required),
+        f"{noun}Response": _response(noun, input_, output),
+        **_common(),
+    }
+
+
+def _request(noun: str, input_: str, *, required: bool) -> dict[str, Any]:
+    return {
         "title": f"{noun}Request",
         "type": "object",
         "properties": {
@@ -72,7 +80,10 @@ def components(noun: str, input_: str, output: str, *, required: bool) -> dict[s
         },
         **({"required": ["input"]} if required else {}),
     }
-    response = {
+
+
+def _response(noun: str, input_: str, output: str) -> dict[str, Any]:
+    return {
         "title": f"{noun}Response",
         "type": "object",
         "properties": {
@@ -90,9 +101,10 @@ def components(noun: str, input_: str, output: str, *, required: bool) -> dict[s
             "metrics": {"title": "Metrics", "type": "object", "additionalProperties": True, "nullable": True},
         },
     }
+
+
+def _common() -> dict[str, Any]:
     return {
-        f"{noun}Request": request,
-        f"{noun}Response": response,
         "Status": {
             "title": "Status",
             "description": "An enumeration.",
