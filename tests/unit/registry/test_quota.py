@@ -140,6 +140,22 @@ async def test_uploads_side_by_side_leave_no_blob_that_is_nobodys(
     assert answer.status_code == 201
 
 
+async def test_room_is_made_for_a_layer_of_unknown_length(
+    client: httpx2.AsyncClient, behind: Surroundings
+) -> None:
+    """As docker sends them: there is room for the first byte, and only then is the layer too large."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(5):
+            yield b"x" * 100
+
+    behind.repositories.clock = lambda: datetime.now(UTC) - timedelta(minutes=61)
+    await push_blob(client, "alice/a", bytes(600), auth=ALICE)
+    begun = await client.post("/v2/alice/b/blobs/uploads/", auth=ALICE)
+    answer = await client.patch(begun.headers["location"], auth=ALICE, content=chunks())
+    assert answer.status_code == 202
+
+
 async def test_what_was_sent_of_layers_that_did_not_end_comes_free_too(
     client: httpx2.AsyncClient, behind: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,7 +57,9 @@ async def room_in(context: Context, repository: str, *, announced: int | None = 
         return Room(owner=owner, max_blob=context.max_blob)
     more = announced or 0
     room = await _room(context, owner, context.quota)
-    if _full(room, more) and await _release(context, owner):
+    # docker says no length: what comes may need the room that is left and more, and is then cut off.
+    tight = _full(room, more) or (announced is None and room.held > context.quota // 2)
+    if tight and await _release(context, owner):
         room = await _room(context, owner, context.quota)
     if _full(room, more):
         raise await told(context, room, more)
@@ -78,8 +80,9 @@ async def link(context: Context, repository: str, digest: str, size: int) -> Non
 
 async def told(context: Context, room: Room, more: int = 0) -> QuotaExceededError:
     """Return the error that names the quota, and what of it will come free by itself."""
+    now = await _room(context, room.owner, room.quota or 0)  # others may have come while this one was sent
     unused = await context.repositories.unused(room.owner) + await context.uploads.held(room.owner)
-    return replace(room, unused=unused).refusal(more)
+    return replace(now, unused=unused).refusal(more)
 
 
 async def within(context: Context, repository: str) -> None:
