@@ -15,3 +15,8 @@ def may_change(caller: Account, prediction: Prediction) -> bool:
     """An organization's predictions are deleted, and told of again, by its writers."""
     role = caller.role_at(prediction.account_id)
     return role is not None and role.covers(Role.WRITER)
+
+
+def asker(caller: Account, account_id: int | None) -> str | None:
+    """Return who asks for what is another account's; None where they are the same."""
+    return caller.username if account_id not in {None, caller.id} else caller.acted_by

@@ -171,7 +171,7 @@ class Predictions:
                 kind=kind,
                 destination=destination,
                 trace=trace,
-                asked_by=_asker(caller, account_id),
+                asked_by=policy.asker(caller, account_id),
             )
             ticket = waiting(deployable, prediction.deadline)
             if watch is not None:
@@ -387,11 +387,6 @@ class Predictions:
                 f"{waits} predictions wait for the same instances already; at most {self.queue_limit} may.",
                 retry_after=5,
             )
-
-
-def _asker(caller: Account, account_id: int | None) -> str | None:
-    """Return who asks for what is another account's; None where they are the same."""
-    return caller.username if account_id not in {None, caller.id} else caller.acted_by
 
 
 def _deployable(version: Version, kind: Kind, through: Through | None) -> str:
