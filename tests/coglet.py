@@ -53,7 +53,12 @@ def cog_image() -> TestImage:
         RunConfig(
             cmd=["python", "-m", "cog.server.http"],
             working_dir="/src",
-            env=["PATH=/usr/local/bin:/usr/bin:/bin", "COG_PREDICT_TYPE_STUB=predict.py:Predictor"],
+            env=[
+                "PATH=/usr/local/bin:/usr/bin:/bin",
+                # Debian's interpreter, which this may be a copy of, looks into dist-packages.
+                f"PYTHONPATH=/usr/local/lib/python{VERSION}/site-packages",
+                "COG_PREDICT_TYPE_STUB=predict.py:Predictor",
+            ],
             labels={
                 "run.cog.version": "0.23.1",
                 "run.cog.config": json.dumps(config),

@@ -48,7 +48,7 @@ changed = client.models.update(**two, description="Two words", readme="# Read me
 out["models.update"] = [changed.description, changed.github_url]
 out["models.readme.get"] = client.models.readme.get(**two)
 out["models.list"] = isinstance(list(client.models.list(sort_by="model_created_at", sort_direction="asc")), list)
-out["models.search"] = [item.name for item in client.models.search(body="words")]
+out["models.search"] = [item.name for item in client.models.search(body="two words")]
 out["search"] = [item.model.name for item in client.search(query="by-two").models]
 out["models.delete"] = client.models.delete(**two)
 out["models.versions.list"] = [item.id for item in client.models.versions.list(**model)] == [versions["hello"]]

@@ -90,7 +90,7 @@ def ran(page: Page, live_platform: LivePlatform, text: str) -> str:
 def test_an_example_is_seen_by_strangers(
     person: Callable[..., Page], visit: Callable[..., Page], live_platform: LivePlatform
 ) -> None:
-    """Saved from a prediction's page, it is on the page of the model that is public now, for whoever comes."""
+    """Saved from a prediction's page, it is on the page of the model that is public now, and at its own address."""
     page = said_yes(person("/"))
     address = ran(page, live_platform, "everybody")
     page.get_by_role("button", name="Save as the default example").click()
@@ -103,12 +103,15 @@ def test_an_example_is_seen_by_strangers(
     expect(stranger.locator("#output-slot .text-out")).to_have_text("hello everybody")
     expect(stranger.get_by_label("text")).to_have_value("everybody")
     stranger.goto(address)
-    expect(stranger.get_by_role("heading", name="Nothing here")).to_be_visible()
+    expect(stranger.get_by_role("definition").filter(has_text="everybody")).to_be_visible()
+    expect(stranger.get_by_role("button", name="Delete")).to_have_count(0)
     page.get_by_text("Private", exact=True).click()
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("link", name="Examples").click()
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_text("No examples yet")).to_be_visible()
+    stranger.goto(address)
+    expect(stranger.get_by_role("heading", name="Nothing here")).to_be_visible()
 
 
 def test_a_collection(
