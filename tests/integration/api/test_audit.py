@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from cogyard.domain.scopes import Scope
 from cogyard.features.audit.ports import Entry, Wanted
+from cogyard.features.audit.refusals import MOST
 from cogyard.testing.api import ApiPlatform
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +27,7 @@ async def _entries(platform: ApiPlatform, **wanted: Any) -> list[Entry]:
 
 
 async def test_changes_by_the_api_are_noted(platform: ApiPlatform) -> None:
-    """Who, how, what, to what, from where; refused and read-only requests, predictions and files are not."""
+    """Who, how, what, to what, from where; read-only requests, what is not there, predictions and files are not."""
     before = len(await _entries(platform))
     body = {"owner": "owner", "name": "fresh", "visibility": "private", "hardware": "cpu"}
     async with (
@@ -44,13 +46,95 @@ async def test_changes_by_the_api_are_noted(platform: ApiPlatform) -> None:
         assert (await http.post("/v1/files", files={"content": ("a", b"b")})).status_code == 201
         assert (await http.delete("/v1/models/owner/fresh")).status_code == 204
     found = list(reversed(await _entries(platform)))[before:]
-    assert [(one.action, one.subject) for one in found] == [
-        ("models.create", "models/owner/fresh"),
-        ("models.update", "models/owner/fresh"),
-        ("models.delete", "models/owner/fresh"),
+    assert [(one.action, one.subject, one.refused) for one in found] == [
+        ("models.create", "owner/fresh", None),
+        ("models.create", "owner/fresh", 409),
+        ("models.update", "owner/fresh", None),
+        ("models.delete", "owner/fresh", None),
     ]
     assert {(one.actor, one.via, one.client) for one in found} == {("owner", "token", "203.0.113.9")}
     assert "s3cret" not in str(found)
+
+
+async def test_refused_changes_are_noted_with_their_status(platform: ApiPlatform) -> None:
+    """What another account may not, what is in use, what a token is too narrow for; of whom nobody knows, nothing."""
+    accounts, (owner, name) = platform.services.accounts, platform.model.path.split("/")
+    narrow = await accounts.create_token(platform.accounts["owner"], "narrow", scope=Scope.READ)
+    path = f"/v1/models/{owner}/{name}"
+    before = len(await _entries(platform))
+    async with (
+        _client(platform, platform.tokens["other"]) as other,
+        _client(platform, platform.tokens["owner"]) as http,
+        _client(platform, narrow) as reader,
+        _client(platform) as nobody,
+    ):
+        assert (await other.delete(path)).status_code == 403
+        assert (await http.delete(path)).status_code == 409
+        assert (await reader.post("/v1/tokens", json={"name": "wider"})).status_code == 403
+        assert (await other.get(f"{path}/limits")).status_code == 403
+        assert (await nobody.delete(path)).status_code in {401, 404}
+        assert (await nobody.post("/signout", headers={"sec-fetch-site": "cross-site"})).status_code == 403
+    found = list(reversed(await _entries(platform)))[before:]
+    assert [(one.actor, one.via, one.action, one.subject, one.refused) for one in found] == [
+        ("other", "token", "models.delete", f"{owner}/{name}", 403),
+        ("owner", "token", "models.delete", f"{owner}/{name}", 409),
+        ("owner", "token", "tokens.create", "", 403),
+    ]
+    assert {one.client for one in found} == {"203.0.113.9"}
+
+
+async def test_refusals_of_one_account_are_few(
+    platform: ApiPlatform, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever goes on asking fills no disk; others' refusals and what the account may do are noted all the same."""
+    before = len(await _entries(platform, limit=10_000))
+    path = f"/v1/models/{platform.model.path}"
+    async with (
+        _client(platform, platform.tokens["other"]) as other,
+        _client(platform, platform.tokens["owner"]) as http,
+    ):
+        for _ in range(MOST + 5):
+            assert (await other.delete(path)).status_code == 403
+        assert (await other.post("/v1/tokens", json={"name": "mine"})).status_code == 201
+        assert (await http.delete(path)).status_code == 409
+    found = list(reversed(await _entries(platform, limit=10_000)))[before:]
+    refused = [one.actor for one in found if one.refused is not None]
+    assert refused == ["other"] * MOST + ["owner"]
+    assert [one.subject for one in found if one.refused is None] == ["mine"]
+    assert caplog.text.count("audit_refusals_full") == 1
+
+
+async def test_pages_and_api_call_the_same_thing_the_same(platform: ApiPlatform) -> None:
+    """Whoever looks for a model finds what was done to it by either door."""
+    owner, name = platform.model.path.split("/")
+    link = await platform.services.accounts.create_login_link(platform.accounts["owner"])
+    async with _client(platform) as page, _client(platform, platform.tokens["owner"]) as http:
+        assert (await page.post(f"/signin/link/{link}", data={"skip": "1"})).status_code == 303
+        before = len(await _entries(platform))
+        assert (await page.post(f"/{owner}/{name}/limits", data={"at_once": "7"})).status_code == 303
+        assert (await http.patch(f"/v1/models/{owner}/{name}/limits", json={"at_once": 8})).status_code == 200
+        made = {"name": "both", "description": "", "visibility": "private"}
+        assert (await page.post("/create", data=made)).status_code == 303
+        assert (await page.post("/owner/both/delete", data={"confirm": "owner/both"})).status_code == 303
+        body = {**made, "owner": "owner", "hardware": "cpu"}
+        assert (await http.post("/v1/models", json=body)).status_code == 201
+        assert (await http.delete("/v1/models/owner/both")).status_code == 204
+    found = list(reversed(await _entries(platform)))[before:]
+    assert [(one.via, one.action, one.subject) for one in found] == [
+        (via, action, subject)
+        for pair in (
+            [
+                ("session", "models.limits.update", f"{owner}/{name}"),
+                ("token", "models.limits.update", f"{owner}/{name}"),
+            ],
+            [
+                (via, action, "owner/both")
+                for via in ("session", "token")
+                for action in ("models.create", "models.delete")
+            ],
+        )
+        for via, action, subject in pair
+    ]
 
 
 async def test_sign_ins_are_noted_good_and_bad_without_what_opens(platform: ApiPlatform) -> None:

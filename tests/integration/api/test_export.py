@@ -95,7 +95,7 @@ async def test_an_export_is_noted(platform: ApiPlatform) -> None:
         assert (await client.get("/v1/account/export?images=perhaps")).status_code == 400
     assert platform.services.audit is not None
     found = await platform.services.audit.entries(Wanted(action="account.export"))
-    assert [(each.actor, each.subject) for each in found] == [("owner", "account/owner")]
+    assert [(each.actor, each.subject) for each in found] == [("owner", "owner")]
 
 
 async def test_whoever_leaves_ends_it_and_nothing_is_left(platform: ApiPlatform) -> None:

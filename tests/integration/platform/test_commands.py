@@ -237,12 +237,30 @@ def test_commands_and_pushes_are_in_the_audit_log(platform: Any, model: Any) -> 
         ("registry.push", "tester/noted:latest", "registry"),
     ]
     assert (found[3]["actor"], found[3]["client"]) == ("tester", "127.0.0.1")
+    assert {one["refused"] for one in found[:4]} == {None}
     assert version not in found[3]["subject"]
     assert (
         len(_cogyard("audit", "--action", "accounts", *data).stdout.splitlines()) == 2
     )  # hers, and the first one
     assert len(_cogyard("audit", "--account", "TESTER", "--since", "1h", *data).stdout.splitlines()) >= 1
     assert _cogyard("audit", "--since", "2999-01-01", *data).stdout == ""
+
+
+def test_what_the_registry_refuses_is_in_the_audit_log(platform: Any, model: Any) -> None:
+    """A push to what is another's, and the deletion of a version's image: by whom, and with which status."""
+    data = ("--data-dir", platform.data.root)
+    version = platform.push(model("return 'x'"), "kept-by")
+    assert _cogyard("account", "add", "eve", *data).returncode == 0
+    secret = _cogyard("token", "create", "eve", "--name", "ci", *data).stdout.split()[-1]
+    uploads = "/v2/tester/kept-by/blobs/uploads/"
+    assert platform.http.post(uploads, auth=("eve", secret)).status_code == 403
+    assert platform.http.post(uploads, headers={"Authorization": "Basic eDp5"}).status_code == 401
+    image = f"/v2/tester/kept-by/manifests/sha256:{version}"
+    assert platform.http.delete(image).status_code == 405
+    lines = _cogyard("audit", "--action", "registry", *data).stdout.splitlines()
+    assert "tester  registry  registry.delete  refused 405  tester/kept-by:sha256:" in lines[0]
+    assert "eve  registry  registry.push  refused 403  tester/kept-by  127.0.0.1" in lines[1]
+    assert "refused" not in lines[2]
     assert _cogyard("audit", "--since", "yesterday", *data).returncode == 2
 
 

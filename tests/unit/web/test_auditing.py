@@ -40,6 +40,18 @@ def _scope(part: str, method: str, path: str, **state: Any) -> dict[str, Any]:
             Done(action="registry.push", subject="ada/x:v1", via="registry"),
         ),
         (_scope("registry", "PUT", "/v2/ada/x/manifests/v1"), 400, None),
+        (_scope("registry", "PUT", "/v2/ada/x/manifests/v1"), 401, None),
+        (
+            _scope("registry", "DELETE", "/v2/ada/x/manifests/sha256:a"),
+            405,
+            Done(action="registry.delete", subject="ada/x:sha256:a", via="registry", refused=405),
+        ),
+        (
+            _scope("registry", "POST", "/v2/ada/x/blobs/uploads/"),
+            403,
+            Done(action="registry.push", subject="ada/x", via="registry", refused=403),
+        ),
+        (_scope("registry", "POST", "/v2/ada/x/blobs/uploads/"), 202, None),
         (_scope("registry", "PUT", "/v2/ada/x/blobs/uploads/1"), 201, None),
         (
             _scope("registry", "DELETE", "/v2/ada/x/blobs/sha256:a"),
@@ -47,14 +59,23 @@ def _scope(part: str, method: str, path: str, **state: Any) -> dict[str, Any]:
             Done(action="registry.blobs.delete", subject="ada/x:sha256:a", via="registry"),
         ),
         (
-            _scope("api", "POST", "/v1/v1/models", operation="models.create"),
-            201,
-            Done(action="models.create", subject="models"),
+            _scope(
+                "api", "DELETE", "/v1/v1/x", operation="models.delete", params={"owner": "a", "name": "x"}
+            ),
+            204,
+            Done(action="models.delete", subject="a/x"),
         ),
         (
-            _scope("api", "POST", "/v1/models", operation="models.create", subject="models/ada/x"),
+            _scope("api", "DELETE", "/v1/x", operation="models.delete", params={"owner": "a", "name": "x"}),
+            409,
+            Done(action="models.delete", subject="a/x", refused=409),
+        ),
+        (_scope("api", "DELETE", "/v1/x", operation="models.delete", params={"owner": "a"}), 404, None),
+        (_scope("api", "POST", "/v1/predictions", operation="predictions.create"), 403, None),
+        (
+            _scope("api", "POST", "/v1/models", operation="models.create", subject="ada/x"),
             201,
-            Done(action="models.create", subject="models/ada/x"),
+            Done(action="models.create", subject="ada/x"),
         ),
         (_scope("api", "POST", "/v1/models", operation="models.create"), 422, None),
         (_scope("api", "POST", "/v1/predictions", operation="predictions.create"), 201, None),
@@ -63,5 +84,5 @@ def _scope(part: str, method: str, path: str, **state: Any) -> dict[str, Any]:
     ],
 )
 def test_what_a_request_did(scope: dict[str, Any], status: int, expected: Done | None) -> None:
-    """Pushes, changes and deletions; not what was refused, and not the bytes on their way."""
+    """Pushes, changes and deletions, refused ones too; not what is wrong or not there, nor the bytes on their way."""
     assert done(scope, status) == expected

@@ -45,7 +45,7 @@ def audit(
     as_json: bool,
     data_dir: Path | None,
 ) -> None:
-    """Show changes, sign-ins and the operator's own commands, newest first: time, who, how, what, to what, from where.
+    """Show changes, refused ones too, sign-ins and the operator's own commands, newest first: who, how, what, to what.
 
     Predictions and files are not here: each keeps by itself whose it is. Entries stay for `audit_days`.
     """
@@ -59,7 +59,8 @@ def audit(
         if as_json:
             click.echo(json.dumps({**asdict(one), "at": one.at.isoformat()}, ensure_ascii=False))
             continue
-        words = (one.actor or "somebody", one.via, one.action, one.subject, one.client)
+        outcome = f"refused {one.refused}" if one.refused is not None else ""
+        words = (one.actor or "somebody", one.via, one.action, outcome, one.subject, one.client)
         shown = "  ".join(plain(word) for word in words if word)
         click.echo(f"{one.at:%Y-%m-%d %H:%M:%S}  {shown}")
 

@@ -93,7 +93,7 @@ def set_member(organization: str, username: str, *, role: str, data_dir: Path | 
         made = asyncio.run(
             organizations.put_member(operator(), organization, username, Role(role), at_once=True)
         )
-    record(folder, "organizations.members.put", f"{organization}: {made.username}, {role}")
+    record(folder, "organizations.members.put", f"{organization}/{made.username}: {role}")
     Console().done(f"{made.username} is {role} of {organization}.")
 
 
@@ -108,7 +108,7 @@ def remove_member(organization: str, username: str, *, data_dir: Path | None) ->
     folder = open_folder(data_dir)
     with organizations_in(folder) as organizations, _named(organization, username):
         asyncio.run(organizations.remove_member(operator(), organization, username))
-    record(folder, "organizations.members.remove", f"{organization}: {username}")
+    record(folder, "organizations.members.remove", f"{organization}/{username}")
     Console().done(f"{username} is no member of {organization}.")
 
 

@@ -94,7 +94,7 @@ class _Answer:
 
     async def _response(self, request: Request) -> Response:
         endpoint = self._endpoint
-        request.state.operation = endpoint.operation
+        request.state.operation, request.state.params = endpoint.operation, request.path_params
         try:
             if endpoint.access is Access.ACCOUNT:
                 account = require_account(request)

@@ -110,12 +110,12 @@ class Guard:
             grant = await self.grant(request)
             if grant.account is None:
                 raise UnauthorizedError("Log in to push.")
+            concerns(request, actor=grant.account)
             refusal = await self.access.push_refusal(grant.account, repository)
             if refusal is not None:
                 raise DeniedError(refusal, detail={"name": repository, "account": grant.account.username})
             if not (action == DELETE and grant.asked_for(repository, PUSH)):
                 _require_scope(grant, repository, action)
-            concerns(request, actor=grant.account)
             return grant.account
 
     async def granted(self, account: Account | None, scope: Scope) -> Scope:

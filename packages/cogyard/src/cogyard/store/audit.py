@@ -13,7 +13,7 @@ from cogyard.store.database import Database
 from cogyard.store.rows import run
 from cogyard.store.times import moment, stored
 
-_ADD = "INSERT INTO audit (at, actor, via, action, subject, client) VALUES (?, ?, ?, ?, ?, ?)"
+_ADD = "INSERT INTO audit (at, actor, via, action, subject, client, refused) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class SqlAudit:
 
     async def add(self, entry: Entry) -> None:
         """Keep an entry."""
-        values = (entry.actor, entry.via, entry.action, entry.subject, entry.client)
+        values = (entry.actor, entry.via, entry.action, entry.subject, entry.client, entry.refused)
         await self.database.write(run(_ADD, stored(entry.at), *values))
 
     async def entries(self, wanted: Wanted) -> tuple[Entry, ...]:
@@ -44,7 +44,7 @@ class SqlAudit:
         return tuple(
             Entry(
                 at=moment(row["at"]),
-                **{name: row[name] for name in ("actor", "via", "action", "subject", "client")},
+                **{name: row[name] for name in ("actor", "via", "action", "subject", "client", "refused")},
             )
             for row in rows
         )

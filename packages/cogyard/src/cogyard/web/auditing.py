@@ -1,13 +1,19 @@
-"""Every request that changed something, noted before it is answered: no handler can forget it.
+"""Every request that changed something, or was refused to, noted before it is answered: no handler can forget it.
 
 Predictions and files are not noted: there may be hundreds a second, and each keeps by itself whose it is and when it
-came. What is noted of a request is who sent it, from where, and what it was done to; never what was in it.
+came. What is noted of a request is who sent it, from where, and what it was done to; never what was in it. What it was
+done to is called the same by pages, API and registry: `ada/upscale`, and below it `ada/upscale/ID`.
+
+Of refusals those are noted that say that the thing is there: 403 and 409. Who may not know of it gets 404, and that may
+as well have been a mistake in writing.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from starlette.requests import Request
@@ -84,13 +90,17 @@ PAGES: dict[str, str | None] = {
 #: What only looks, and is noted all the same, by its path: it shows everything at once.
 _LOOKED_AT = re.compile(r"(?:/v1){0,2}/account/export")
 _SIGN_INS = {"signin.password": "password", "signin.link": "link"}
-_API = re.compile(r"(?:/v1){1,2}/?")
-_REGISTRY = re.compile(r"/v2/(.+)/(manifests|blobs)/([^/]+)")
+_REFUSALS = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT})
+# Of manifests and blobs, 405 is what the protocol has for one that is still used.
+_REGISTRY_REFUSALS = _REFUSALS | {HTTPStatus.METHOD_NOT_ALLOWED}
+_REGISTRY = re.compile(r"/v2/(.+)/(manifests|blobs)/([^/]+)/?")
 _REGISTRY_DONE = {
     ("PUT", "manifests"): "registry.push",
     ("DELETE", "manifests"): "registry.delete",
     ("DELETE", "blobs"): "registry.blobs.delete",
 }
+# With what a push begins: it may be refused here already, and what is let in is noted by its manifest.
+_PUSH_BEGINS = ("POST", "blobs", "uploads")
 #: Parts of a page's address that open something.
 _SECRETS = frozenset({"secret", "token"})
 
@@ -99,7 +109,14 @@ class Note(Protocol):
     """Keeps an entry; see `cogyard.features.audit.service.Audit.note`."""
 
     async def __call__(
-        self, *, actor: str, via: str, action: str, subject: str = "", client: str = ""
+        self,
+        *,
+        actor: str,
+        via: str,
+        action: str,
+        subject: str = "",
+        client: str = "",
+        refused: int | None = None,
     ) -> None:
         """Keep it; must not raise."""
         ...
@@ -107,45 +124,70 @@ class Note(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Done:
-    """What a request did, and to what."""
+    """What a request did or was refused to do, and to what."""
 
     action: str
     subject: str
     via: str = ""
+    refused: int | None = None
 
 
 def done(scope: Scope, status: int) -> Done | None:
-    """Say what an answered request did; None when it changed nothing worth noting."""
+    """Say what an answered request did, or was refused; None when that is not worth noting."""
     state: dict[str, Any] = scope.get("state", {})
-    part, method = state.get("part"), scope["method"]
     found: Done | None = None
-    if part == "api" and status < 400:
-        operation = state.get("operation")
-        if operation is not None and operation not in QUIET:
-            found = Done(action=operation, subject=_API.sub("", scope["path"], count=1).strip("/"))
-    elif part == "registry" and status < 400:
-        match = _REGISTRY.fullmatch(scope["path"])
-        action = _REGISTRY_DONE.get((method, match[2])) if match is not None else None
-        if match is not None and action is not None:
-            found = Done(action=action, subject=f"{match[1]}:{match[3]}", via="registry")
-    elif part == "pages":
-        found = _of_page(scope, status)
-    if found is None:
+    match state.get("part"):
+        case "api":
+            found = _of_operation(state, status)
+        case "registry":
+            found = _of_registry(scope, status)
+        case "pages":
+            found = _of_page(scope, status)
+    return found and replace(found, subject=str(state.get(SUBJECT, found.subject)))
+
+
+def _of_operation(state: Mapping[str, Any], status: int) -> Done | None:
+    operation = state.get("operation")
+    if operation is None or operation in QUIET:
         return None
-    return Done(action=found.action, subject=str(state.get(SUBJECT, found.subject)), via=found.via)
+    return _ended(Done(action=operation, subject=_named(state.get("params", {}))), status)
+
+
+def _of_registry(scope: Scope, status: int) -> Done | None:
+    match = _REGISTRY.fullmatch(scope["path"])
+    if match is None:
+        return None
+    name, kind, reference = match.groups()
+    if (scope["method"], kind, reference) == _PUSH_BEGINS and status in _REFUSALS:
+        return Done(action="registry.push", subject=name, via="registry", refused=status)
+    action = _REGISTRY_DONE.get((scope["method"], kind))
+    if action is None:
+        return None
+    return _ended(
+        Done(action=action, subject=f"{name}:{reference}", via="registry"),
+        status,
+        refusals=_REGISTRY_REFUSALS,
+    )
 
 
 def _of_page(scope: Scope, status: int) -> Done | None:
-    path = getattr(scope.get("route"), "path", "")
-    action = PAGES.get(path)
+    action = PAGES.get(getattr(scope.get("route"), "path", ""))
     if action is None:
         return None
-    params = scope.get("path_params", {})
-    subject = "/".join(str(value) for name, value in params.items() if name not in _SECRETS)
+    found = Done(action=action, subject=_named(scope.get("path_params", {})))
     if action in _SIGN_INS:
-        succeeded = status < 400
-        return Done(action=action if succeeded else "signin.failed", subject=subject, via=_SIGN_INS[action])
-    return Done(action=action, subject=subject) if status < 400 else None
+        return replace(found, action=action if status < 400 else "signin.failed", via=_SIGN_INS[action])
+    return _ended(found, status)
+
+
+def _ended(found: Done, status: int, *, refusals: frozenset[int] = _REFUSALS) -> Done | None:
+    if status < 400:
+        return found
+    return replace(found, refused=status) if status in refusals else None
+
+
+def _named(params: Mapping[str, Any]) -> str:
+    return "/".join(str(value) for name, value in params.items() if name not in _SECRETS)
 
 
 def _counts(scope: Scope) -> bool:
@@ -188,4 +230,5 @@ class Audited:
             action=what.action,
             subject=what.subject,
             client=request.client.host if request.client is not None else "",
+            refused=what.refused,
         )

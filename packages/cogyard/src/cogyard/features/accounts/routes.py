@@ -15,6 +15,7 @@ from cogyard.domain.values import Account, ApiToken
 from cogyard.features.page import services_of
 from cogyard.http.bodies import read_json
 from cogyard.http.caller import require_account
+from cogyard.http.concerns import concerns
 from cogyard.http.endpoints import Access, Endpoint, reply
 from cogyard.http.errors import NotFoundError
 from cogyard.http.moments import written
@@ -80,6 +81,7 @@ async def tokens(request: Request) -> Response:
 async def create_token(request: Request) -> Response:
     """Make a token; its secret is in this answer and never again."""
     body = await read_json(request, AskedToken, limit=BODY_LIMIT)
+    concerns(request, body.name)
     accounts = services_of(request).accounts
     life = None if body.expires_in is None else timedelta(seconds=body.expires_in)
     secret, kept = await accounts.make_token(

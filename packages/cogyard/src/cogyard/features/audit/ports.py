@@ -22,6 +22,8 @@ class Entry:
     subject: str = ""
     #: The address it came from, as far as that can be believed; empty for commands.
     client: str = ""
+    #: The HTTP status it was refused with; None is what was done.
+    refused: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

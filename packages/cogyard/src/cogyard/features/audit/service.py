@@ -1,4 +1,4 @@
-"""The audit log: notes what was done, and forgets it after a time that the operator sets."""
+"""The audit log: notes what was done and what was refused, and forgets it after a time that the operator sets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from cogyard.features.audit.ports import AuditStore, Entry, Wanted
+from cogyard.features.audit.refusals import Refusals
 from cogyard.features.world import World
 
 _log = logging.getLogger(__name__)
@@ -23,9 +24,24 @@ class Audit:
     store: AuditStore
     keep: timedelta
     world: World = field(default_factory=World)
+    refusals: Refusals = field(default_factory=Refusals)
 
-    async def note(self, *, actor: str, via: str, action: str, subject: str = "", client: str = "") -> None:
-        """Keep what somebody did. A store that fails is logged: what was done is done, and must be answered."""
+    async def note(
+        self,
+        *,
+        actor: str,
+        via: str,
+        action: str,
+        subject: str = "",
+        client: str = "",
+        refused: int | None = None,
+    ) -> None:
+        """Keep what somebody did, or was refused with a status; of refusals no more than `Refusals` lets in.
+
+        A store that fails is logged: what was done is done, and must be answered.
+        """
+        if refused is not None and not self.refusals.admit(actor, self.world.elapsed()):
+            return
         entry = Entry(
             at=self.world.now(),
             actor=actor[:WORD_LIMIT],
@@ -33,6 +49,7 @@ class Audit:
             action=action[:WORD_LIMIT],
             subject=subject[:WORD_LIMIT],
             client=client[:WORD_LIMIT],
+            refused=refused,
         )
         try:
             await self.store.add(entry)

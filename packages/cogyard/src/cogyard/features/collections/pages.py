@@ -79,6 +79,7 @@ async def add_model(request: Request) -> Page | Redirect:
     account, slug = await _editor(request), request.path_params["slug"]
     path = (await read_form(request)).get("model", "").strip().lower()
     services, (owner, _, name) = services_of(request), path.partition("/")
+    concerns(request, f"{slug}/{path[:100]}")
     await services.collections.get(account, slug)
     try:
         await services.collections.add_model(account, slug, owner, name)
@@ -92,6 +93,7 @@ async def remove_model(request: Request) -> Redirect:
     """Take a model out of a collection."""
     account, slug = await _editor(request), request.path_params["slug"]
     owner, _, name = (await read_form(request)).get("model", "").partition("/")
+    concerns(request, f"{slug}/{owner[:100]}/{name[:100]}")
     await services_of(request).collections.remove_model(account, slug, owner, name)
     return Redirect(to=f"/collections/{slug}/edit")
 

@@ -81,7 +81,7 @@ async def create(request: Request) -> Response:
         split=_split(body.split),
     )
     account = require_account(request)
-    concerns(request, f"deployments/{body.owner or account.username}/{body.name}")
+    concerns(request, f"{body.owner or account.username}/{body.name}")
     made = await services_of(request).deployments.create(
         account, body.name, body.model, configuration, owner=body.owner
     )

@@ -11,6 +11,7 @@ from cogyard.features.predictions.wire import example_json
 from cogyard.http.addresses import Addresses
 from cogyard.http.bodies import read_json
 from cogyard.http.caller import caller_of, require_account
+from cogyard.http.concerns import concerns
 from cogyard.http.endpoints import Access, Endpoint, reply
 from cogyard.http.pages import page, window
 
@@ -46,6 +47,7 @@ async def add(request: Request) -> Response:
     """Make a prediction an example."""
     path = request.path_params
     body = await read_json(request, NewExample, limit=BODY_LIMIT)
+    concerns(request, f"{path['owner']}/{path['name']}/{body.prediction[:40]}")
     prediction = await services_of(request).examples.add(
         require_account(request), path["owner"], path["name"], body.prediction, default=body.default
     )

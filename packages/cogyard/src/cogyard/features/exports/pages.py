@@ -14,5 +14,5 @@ from cogyard.http.concerns import concerns
 async def download_of(request: Request) -> Response:
     """Send all that is the caller's account's."""
     account, form = require_account(request), await read_form(request)
-    concerns(request, f"account/{account.username}")
+    concerns(request, account.username)
     return download(account, services_of(request).exports.begin(account, images=form.get("images") == "true"))

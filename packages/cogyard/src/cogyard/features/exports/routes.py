@@ -28,7 +28,7 @@ async def export(request: Request) -> Response:
         raise BadRequestError(f"images is {wanted[:40]!r}; it is true or false.")
     if request.method == "HEAD":
         return Response(headers=_headers(account), media_type=MEDIA_TYPE)
-    concerns(request, f"account/{account.username}")
+    concerns(request, account.username)
     return download(account, services_of(request).exports.begin(account, images=_TRUTHS[wanted]))
 
 

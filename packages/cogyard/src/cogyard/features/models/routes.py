@@ -64,7 +64,7 @@ async def create(request: Request) -> Response:
     body = await read_json(request, NewModel, limit=BODY_LIMIT)
     texts = msgspec.structs.asdict(body)
     owner, name, visibility = texts.pop("owner"), texts.pop("name"), texts.pop("visibility")
-    concerns(request, f"models/{owner}/{name}")
+    concerns(request, f"{owner}/{name}")
     model = await services_of(request).models.create(
         require_account(request), owner, name, visibility=visibility, **texts
     )

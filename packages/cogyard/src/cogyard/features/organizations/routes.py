@@ -45,7 +45,7 @@ async def listing(request: Request) -> Response:
 async def create(request: Request) -> Response:
     """Make an organization that the caller owns."""
     body = await read_json(request, NewOrganization, limit=BODY_LIMIT)
-    concerns(request, f"organizations/{body.username}")
+    concerns(request, body.username)
     made = await services_of(request).organizations.create(
         require_person(request), body.username, name=body.name
     )
@@ -88,7 +88,7 @@ async def members(request: Request) -> Response:
 async def put_member(request: Request) -> Response:
     """Invite somebody, or change what a member may do."""
     body, username = await read_json(request, AskedRole, limit=BODY_LIMIT), request.path_params["username"]
-    concerns(request, f"organizations/{_name(request)}/members/{username}: {body.role}")
+    concerns(request, f"{_name(request)}/{username}: {body.role}")
     found = await services_of(request).organizations.put_member(
         require_person(request), _name(request), username, body.role
     )

@@ -66,7 +66,7 @@ async def create(request: Request) -> Response:
         require_account(request),
         Wanted(url=body.url, events=body.events, model=body.model, enabled=body.enabled),
     )
-    concerns(request, f"webhooks/endpoints/{made.id}")
+    concerns(request, made.id)
     return reply({**endpoint_json(made), "key": made.secret}, 201)
 
 
