@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import random
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,8 @@ BASE = Base(
     python="/usr/bin/python3.11",
     python_version="3.11",
 )
+
+NOISE = random.Random(1).randbytes(200_000)  # noqa: S311 - the same for every run
 
 
 @pytest.fixture
@@ -201,3 +204,22 @@ def test_a_package_layer_needs_its_wheel_only_once(store: ImageStore, make_wheel
     assert "opt/cog/model/lib/python3.11/site-packages/demo.py" in content(store, first)
     path.unlink()
     assert make(store, planned).descriptor == first.descriptor
+
+
+def test_what_is_compressed_already_is_stored_as_it_is(store: ImageStore, tmp_path: Path) -> None:
+    """A wheel or a picture beside the source is not deflated again at every edit; text of the same size is."""
+    noise, text = NOISE, b"A line of a vocabulary.\n" * 9000
+    files = {"predict.py": b"pass\n", "a.whl": noise, "vocabulary.txt": text}
+    layer = make(store, source(*written(tmp_path / "project", files)))
+    assert content(store, layer)["src/a.whl"] == noise
+    assert content(store, layer)["src/vocabulary.txt"] == text
+    blob = store.path(layer.descriptor.digest).read_bytes()
+    assert noise[:50_000] in blob
+    assert len(blob) < len(noise) + 10_000
+
+
+def test_a_small_file_is_compressed_whatever_it_holds(store: ImageStore, tmp_path: Path) -> None:
+    """Nothing is looked at where compressing takes no time."""
+    noise = NOISE[:40_000]
+    layer = make(store, source(*written(tmp_path / "project", {"icon.png": noise + bytes(20_000)})))
+    assert layer.descriptor.size < 41_000

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
@@ -20,6 +20,7 @@ from cogyard.image.errors import SourceUnreadableError
 from cogyard.image.plan import KIND, LOCK_PATH, SCHEMA_PATH, SOURCE_ROOT, PlannedLayer
 from cogyard.image.wheels import fetch
 from cogyard.image.wheels.selected import Selected
+from cogyard.oci import packable
 from cogyard.oci.descriptor import LAYER_GZIP, Descriptor
 from cogyard.oci.layer import QUICK, THOROUGH, CorruptStreamError, LayerWriter
 from cogyard.oci.layout import ImageStore
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Changes when the same parts would make other bytes.
 RECIPE = "layer 5"
+#: The same of files alone.
+_FILES = "files 2"
 _CHUNK = 1 << 20
 
 
@@ -127,7 +130,7 @@ class LayerMaker:
         parts += [f"{each.filename} {each.sha256 or each.url or each.path}" for each in planned.wheels]
         if own is not None:
             parts.append(f"{own.filename} {own.sha256}")
-        parts += [_state(each) for each in planned.files]
+        parts += [_FILES, *(_state(each) for each in planned.files)] if planned.files else []
         if planned.kind == "lock":
             parts.append(self._lock)
             parts += [f"{path} {hashlib.sha256(data).hexdigest()}" for path, data in planned.documents]
@@ -230,21 +233,31 @@ class LayerMaker:
             elif file.link is not None:
                 layer.symlink(path, _relative(file))
             else:
-                _copy(layer, path, file, packed=planned.kind != "weights")
+                _copy(layer, path, file, packed=planned.kind != "weights" or file.size < _CHUNK)
 
 
 def _copy(layer: LayerWriter, path: str, file: SourceFile, *, packed: bool) -> None:
     try:
         mode = 0o755 if file.path.stat().st_mode & 0o100 else 0o644
-        if file.size < _CHUNK:
-            data = file.path.read_bytes()
-            layer.file(path, data, mode)
+        if file.size < packable.LEAST:
+            layer.file(path, file.path.read_bytes(), mode)
         else:
+            packed = packed and _packable(file)
             layer.stream(path, _read(file.path), file.size, mode, packed=packed)
     except CorruptStreamError:
         raise SourceUnreadableError(f"{file.name} changed while it was read", hint="Build again.") from None
     except OSError as error:
         raise SourceUnreadableError(f"{file.name} cannot be read: {error.strerror}") from None
+
+
+def _packable(file: SourceFile) -> bool:
+    with file.path.open("rb") as opened:
+        return packable.packable([_piece(opened, *each) for each in packable.pieces(file.size)])
+
+
+def _piece(file: BinaryIO, start: int, end: int) -> bytes:
+    file.seek(start)
+    return file.read(end - start)
 
 
 def _relative(file: SourceFile) -> str:
