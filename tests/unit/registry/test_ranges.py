@@ -24,7 +24,13 @@ from hypothesis import strategies as st
         ("bytes=-", None),
         ("items=0-1", None),
         ("nonsense", None),
-        ("bytes=" + "9" * 30 + "-", None),
+        ("bytes=5-" + "9" * 30, (5, 100)),
+        ("bytes=5-" + "9" * 5000, (5, 100)),
+        ("bytes=-" + "9" * 5000, (0, 100)),
+        ("bytes=" + "0" * 5000 + "5-" + "0" * 30 + "9", (5, 10)),
+        ("bytes=" + "9" * 30 + "-" + "9" * 29, None),
+        ("BYTES=5-9", (5, 10)),
+        ("bytes=٣-٤", None),
     ],
 )
 def test_a_wanted_range_is_read_as_http_has_it(header: str | None, part: tuple[int, int] | None) -> None:
@@ -32,9 +38,23 @@ def test_a_wanted_range_is_read_as_http_has_it(header: str | None, part: tuple[i
     assert wanted(header, 100) == part
 
 
-@pytest.mark.parametrize("header", ["bytes=100-", "bytes=200-300", "bytes=-0"])
+def test_only_a_get_has_parts_and_nothing_has_none() -> None:
+    """HEAD tells of the whole, and all of an empty blob is the whole."""
+    assert wanted("bytes=5-9", 100, method="HEAD") is None
+    assert wanted("bytes=-5", 0) is None
+
+
+_BEYOND = (
+    "bytes=100-",
+    "bytes=200-300",
+    "bytes=-0",
+    *(f"bytes={'9' * digits}-" for digits in (18, 19, 20, 21, 5000)),
+)
+
+
+@pytest.mark.parametrize("header", _BEYOND)
 def test_a_range_beyond_the_end_is_refused(header: str) -> None:
-    """The refusal tells the size."""
+    """The refusal tells the size; a number of more digits than any file has bytes is beyond the end as well."""
     with pytest.raises(RangeInvalidError) as caught:
         wanted(header, 100)
     assert caught.value.headers["Content-Range"] == "bytes */100"

@@ -217,12 +217,12 @@ class Settings:
     )
     rate_creates: int | None = _setting(
         whole(1, 1_000_000),
-        "How many predictions and trainings an account may ask for in a minute; no limit without it.",
+        "How many predictions and trainings an account may ask for in a minute, restarts or not; no limit without it.",
         default=None,
     )
     rate_requests: int | None = _setting(
         whole(1, 1_000_000),
-        "How many other requests an account may send in a minute; no limit without it.",
+        "How many other requests an account may send in a minute, counted anew after a restart; no limit without it.",
         default=None,
     )
     access_log: bool = _setting(parse_truth, "Log every request.", default=False)

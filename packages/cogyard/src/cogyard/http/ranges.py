@@ -1,11 +1,18 @@
-"""Parts of a file, as browsers ask for them to play and to resume."""
+"""Parts of files and blobs, as clients ask for them to play and to resume. Pure.
+
+What RFC 9110 (14.1, 14.2) wants: a number may have any number of digits, so that one beyond every file is no other
+form; an end beyond the file is the file's end; what has its end before its start, several parts and other units mean
+the whole; units are the same in capitals; and only a GET has parts.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-_RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE | re.ASCII)
+# No file is as large, and Python reads numbers of no more than a few thousand digits.
+_DIGITS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +31,31 @@ class UnsatisfiableError(Exception):
     """The part begins after the end."""
 
 
-def wanted_part(header: str | None, size: int) -> Part | None:
+def wanted_part(header: str | None, size: int, *, method: str = "GET") -> Part | None:
     """Read a Range header; None is the whole file, also for forms that we do not serve (several parts).
 
     Raises UnsatisfiableError.
     """
-    match = _RANGE.fullmatch(header.strip()) if header else None
+    match = _RANGE.fullmatch(header.strip()) if header and method == "GET" else None
     if match is None or not (match[1] or match[2]):
         return None
-    if not match[1]:
-        length = min(int(match[2]), size)
-        if length == 0:
-            raise UnsatisfiableError
-        return Part(size - length, size)
-    start = int(match[1])
-    stop = min(int(match[2]) + 1, size) if match[2] else size
-    if match[2] and int(match[2]) < start:
+    first, last = (each.lstrip("0") or each[:1] for each in match.groups())
+    if not first:
+        return _end(_number(last), size)
+    if last and (len(last), last) < (len(first), first):
         return None
+    start = _number(first)
     if start >= size:
         raise UnsatisfiableError
-    return Part(start, stop)
+    return Part(start, min(_number(last) + 1, size) if last else size)
+
+
+def _end(length: int, size: int) -> Part | None:
+    if length == 0:
+        raise UnsatisfiableError
+    # All of an empty file: that can be said only as a whole.
+    return Part(max(0, size - length), size) if size else None
+
+
+def _number(digits: str) -> int:
+    return int(digits) if len(digits) < _DIGITS else 10**_DIGITS

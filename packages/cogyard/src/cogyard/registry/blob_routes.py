@@ -52,7 +52,7 @@ async def get_blob(context: Context, request: Request, target: Target) -> Respon
         return Response(status_code=304, headers=headers)
     status, start, stop = 200, 0, size
     if request.headers.get("if-range", f'"{digest}"') == f'"{digest}"':
-        part = wanted(request.headers.get("range"), size)
+        part = wanted(request.headers.get("range"), size, method=request.method)
         if part is not None:
             status, (start, stop) = 206, part
             headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import re
 
+from cogyard.http.ranges import UnsatisfiableError, wanted_part
 from cogyard.registry.errors import BlobUploadInvalidError, RangeInvalidError
 
-_WANTED = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _SENT = re.compile(r"(?:bytes )?([0-9]{1,18})-([0-9]{1,18})(?:/(?:[0-9]{1,18}|\*))?")
 
 
-def wanted(header: str | None, size: int) -> tuple[int, int] | None:
+def wanted(header: str | None, size: int, *, method: str = "GET") -> tuple[int, int] | None:
     """Read a Range header: (start, stop) of `size` bytes, or None to send all of them.
 
-    Several ranges, other units and nonsense mean all, as HTTP allows. Raises RangeInvalidError beyond the end.
+    Raises RangeInvalidError beyond the end.
     """
-    match = _WANTED.fullmatch(header.strip()) if header else None
-    if match is None or match.groups() == ("", ""):
-        return None
-    first, last = match.groups()
-    if not first:
-        start, stop = max(0, size - int(last)), size
-    else:
-        start, stop = int(first), min(size, int(last) + 1) if last else size
-        if last and int(last) < start:
-            return None
-    if start >= stop:
+    try:
+        part = wanted_part(header, size, method=method)
+    except UnsatisfiableError:
         raise RangeInvalidError(
-            f"The range {header} is not within the blob's {size} bytes.",
+            f"The range {(header or '')[:60]} is not within the blob's {size} bytes.",
             headers={"Content-Range": f"bytes */{size}"},
-        )
-    return start, stop
+        ) from None
+    return None if part is None else (part.start, part.stop)
 
 
 def sent(header: str | None) -> tuple[int, int] | None:

@@ -53,7 +53,7 @@ def delivered(request: Request, files: Files, file: StoredFile) -> Response:
     if request.headers.get("if-range", etag) != etag:
         asked = None
     try:
-        part = wanted_part(asked, file.size)
+        part = wanted_part(asked, file.size, method=request.method)
     except UnsatisfiableError:
         return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{file.size}"})
     start, stop = (part.start, part.stop) if part is not None else (0, file.size)
