@@ -119,7 +119,7 @@ def test_a_port_in_use_is_told(project: Path) -> None:
         ([], 2, "no model is named"),
         (["--ref", "predict.py:Plain", "--project", "/nowhere"], 1, "no project folder '/nowhere'"),
         (["--ref", "predict.py:Plain", "--schema", "/nowhere.json"], 1, "no file '/nowhere.json'"),
-        (["--ref", "predict.py:Plain", "--concurrency", "0"], 2, "0 is not 1 or more"),
+        (["--ref", "predict.py:Plain", "--concurrency", "0"], 2, "'0' is not a whole number from 1 up"),
     ],
 )
 def test_wrong_settings_are_told(project: Path, arguments: list[str], status: int, message: str) -> None:

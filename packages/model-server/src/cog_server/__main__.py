@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cog_server.errors import StartError
 from cog_server.expected import expected
+from cog_server.numbers import COUNT, PAUSE, PORT, POSITIVE, SECONDS
 from cog_server.origin import TraceHeader
 from cog_server.serving import ServerOptions, explain, serve
 
@@ -21,30 +22,33 @@ _TRUE = {"1", "true", "yes", "on"}
 
 
 def options(arguments: list[str], env: dict[str, str]) -> ServerOptions:
-    """Return the options of a command line and an environment; arguments win. Exits with 2 when they make no sense."""
+    """Return the options of a command line and an environment; arguments win.
+
+    Exits with 2 when the command line makes no sense. Raises StartError when the environment does.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m cog_server", description="Serve a packaged model over HTTP."
     )
     parser.add_argument("--host", default=env.get("HOST") or "0.0.0.0")  # noqa: S104 - see ServerOptions
-    parser.add_argument("--port", type=int, default=env.get("PORT") or 5000)
+    parser.add_argument("--port", type=PORT, default=PORT.of(env, "PORT", 5000))
     parser.add_argument("--uds", type=Path)
     parser.add_argument("--python", type=Path, default=env.get("COG_PYTHON") or "python3")
     parser.add_argument("--project", type=Path, default=env.get("COG_PROJECT") or _default_project())
     parser.add_argument("--ref", default=env.get("COG_PREDICT_TYPE_STUB") or None)
     parser.add_argument("--train-ref", default=env.get("COG_TRAIN_TYPE_STUB") or None)
     parser.add_argument("--schema", type=Path)
-    parser.add_argument("--concurrency", type=_positive, default=env.get("COG_MAX_CONCURRENCY") or None)
-    parser.add_argument("--workers", type=_positive, default=env.get("COG_WORKERS") or 1)
-    parser.add_argument("--gpus", type=_count, default=env.get("COG_GPUS") or None)
-    parser.add_argument("--queue", type=_count, default=env.get("COG_QUEUE_SIZE") or 100)
+    parser.add_argument("--concurrency", type=POSITIVE, default=POSITIVE.of(env, "COG_MAX_CONCURRENCY"))
+    parser.add_argument("--workers", type=POSITIVE, default=POSITIVE.of(env, "COG_WORKERS", 1))
+    parser.add_argument("--gpus", type=COUNT, default=COUNT.of(env, "COG_GPUS"))
+    parser.add_argument("--queue", type=COUNT, default=COUNT.of(env, "COG_QUEUE_SIZE", 100))
     parser.add_argument("--upload-url", default=env.get("COG_UPLOAD_URL") or None)
-    parser.add_argument("--setup-timeout", type=float, default=env.get("COG_SETUP_TIMEOUT") or None)
-    parser.add_argument("--predict-timeout", type=_seconds, default=env.get("COG_PREDICT_TIMEOUT") or None)
-    interval = env.get("COG_THROTTLE_RESPONSE_INTERVAL") or 0.5
-    parser.add_argument("--webhook-interval", type=_pause, default=interval)
+    parser.add_argument("--setup-timeout", type=PAUSE, default=PAUSE.of(env, "COG_SETUP_TIMEOUT"))
+    parser.add_argument("--predict-timeout", type=SECONDS, default=SECONDS.of(env, "COG_PREDICT_TIMEOUT"))
+    interval = PAUSE.of(env, "COG_THROTTLE_RESPONSE_INTERVAL", 0.5)
+    parser.add_argument("--webhook-interval", type=PAUSE, default=interval)
     parser.add_argument("--token", default=env.get("COG_API_TOKEN") or None)
     parser.add_argument("--ready-file", type=Path, default=env.get("COG_READY_FILE") or None)
-    parser.add_argument("--cancel-grace", type=float, default=env.get("COG_CANCEL_GRACE") or 5.0)
+    parser.add_argument("--cancel-grace", type=PAUSE, default=PAUSE.of(env, "COG_CANCEL_GRACE", 5.0))
     parser.add_argument("--await-explicit-shutdown", action="store_true")
     parser.add_argument("--exit-on-stdin-close", action="store_true")
     parser.add_argument("--allow-private-inputs", action="store_true")
@@ -52,22 +56,18 @@ def options(arguments: list[str], env: dict[str, str]) -> ServerOptions:
     parsed = parser.parse_args(arguments)
     if parsed.ref is None and parsed.train_ref is None:
         parser.error("no model is named: give --ref predict.py:Predictor, or set COG_PREDICT_TYPE_STUB")
-    try:
-        header = trace_header(env)
-    except ValueError as exc:
-        parser.error(str(exc))
     level = (env.get("COG_LOG_LEVEL") or "warning").lower()
     form = (env.get("LOG_FORMAT") or "console").lower()
     if form not in ("console", "json"):
-        parser.error(f"LOG_FORMAT is {form!r}; it may be console or json")
+        raise StartError(f"LOG_FORMAT is {form!r}; it may be console or json")
     if level not in LEVELS:
-        parser.error(f"COG_LOG_LEVEL is {level!r}; it may be {', '.join(LEVELS)}")
+        raise StartError(f"COG_LOG_LEVEL is {level!r}; it may be {', '.join(LEVELS)}")
     return ServerOptions(
         log_level=level,
         log_format=form,
         strict_capacity=is_set(env, "COG_STRICT_CAPACITY"),
         trace=is_set(env, "COG_TRACE_ENABLED"),
-        trace_header=header,
+        trace_header=trace_header(env),
         weights=expected() if parsed.project == _IMAGE else (),
         **vars(parsed),
     )
@@ -79,10 +79,10 @@ def is_set(env: Mapping[str, str], name: str) -> bool:
 
 
 def trace_header(env: Mapping[str, str]) -> TraceHeader | None:
-    """Return the header that COG_TRACE_HEADER names, unless it is the usual one. Raises ValueError."""
+    """Return the header that COG_TRACE_HEADER names, unless it is the usual one. Raises StartError."""
     name, form = env.get("COG_TRACE_HEADER", "").strip().lower(), env.get("COG_TRACE_HEADER_FORMAT") or "w3c"
     if form not in ("w3c", "jaeger"):
-        raise ValueError(f"COG_TRACE_HEADER_FORMAT is {form!r}; it may be w3c or jaeger")
+        raise StartError(f"COG_TRACE_HEADER_FORMAT is {form!r}; it may be w3c or jaeger")
     if form == "jaeger":
         return TraceHeader((name or "uber-trace-id").encode(), jaeger=True)
     return TraceHeader(name.encode()) if name and name != "traceparent" else None
@@ -90,34 +90,6 @@ def trace_header(env: Mapping[str, str]) -> TraceHeader | None:
 
 def _default_project() -> str:
     return "/src" if Path("/src").is_dir() else str(Path.cwd())
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
-    return value
-
-
-def _pause(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds from 0 up")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
-    return value
 
 
 def main() -> int:
