@@ -197,7 +197,10 @@ def test_a_saved_image_is_loaded_elsewhere(machine: Machine, other: Machine, tmp
     digests = {each["name"]: each["digest"] for each in json.loads(other.done("images", "--json"))}
     expected = {each["name"]: each["digest"] for each in json.loads(machine.done("images", "--json"))}
     assert digests == {"model:v1": expected["model:v1"], "mine:latest": expected["model:v2"]}
-    assert "holds no image" in other.failed("load", stdin=b"\0" * 10240)
+    broken = tmp_path / "broken.tar"
+    broken.write_bytes((tmp_path / "image.tar").read_bytes()[:1500])
+    assert "Error: stdin: the archive holds no image" in other.failed("load", stdin=b"\0" * 10240)
+    assert f"Error: {broken}: the archive " in other.failed("load", "-i", broken)
     assert "cannot be read" in other.failed("load", "-i", "nothing.tar", status=2)
     assert "cannot be written" in machine.failed("save", "model:v1", "-o", "/nowhere/x.tar", status=2)
 

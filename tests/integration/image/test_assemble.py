@@ -23,6 +23,7 @@ from cogyard.image.bases.debian.mirror import ubuntu_mirror
 from cogyard.image.bases.debian.ubuntu import Wanted, find_archive
 from cogyard.image.download import Downloader
 from cogyard.image.errors import DebianError, NeedsScriptsError
+from cogyard.image.progress import Progress, Silent
 from cogyard.image.site import Site
 from cogyard.oci.config import RunConfig
 from cogyard.oci.layout import ImageStore
@@ -86,8 +87,10 @@ def _open(url: str, key: pysequoia.Tsk, downloader: Downloader) -> Universe:
     return open_archive(mirror, "noble", "arm64", downloader, keys, origin="Ubuntu")
 
 
-def _assemble(url: str, key: pysequoia.Tsk, folder: Path) -> tuple[Assembled, Site]:
-    site = Site(store=ImageStore(folder / "images"), cache=folder)
+def _assemble(
+    url: str, key: pysequoia.Tsk, folder: Path, progress: Progress | None = None
+) -> tuple[Assembled, Site]:
+    site = Site(store=ImageStore(folder / "images"), cache=folder, progress=progress or Silent())
     with Downloader(folder / "debian") as downloader:
         return assemble_base("noble", "arm64", _open(url, key, downloader), downloader, site), site
 
@@ -110,6 +113,24 @@ def test_a_base_for_arm64_is_put_together(archive: str, key: pysequoia.Tsk, tmp_
     assert {"usr/lib/x", "usr/lib/y", "usr/share/keyrings/ubuntu-archive-keyring.gpg"} <= set(found)
     assert "usr/share/man/man1/python3.1" not in found
     assert found["lib"].linkname == "usr/lib"
+
+
+class Heard(Silent):
+    """A Progress that remembers what went on."""
+
+    def __init__(self) -> None:
+        self.details: list[str] = []
+
+    def detail(self, text: str) -> None:
+        """Remember it."""
+        self.details.append(text)
+
+
+def test_what_is_said_last_is_what_goes_on(archive: str, key: pysequoia.Tsk, tmp_path: Path) -> None:
+    """Once all packages are here they are put together, and that is said; not what was fetched last."""
+    heard = Heard()
+    made, _ = _assemble(archive, key, tmp_path, heard)
+    assert heard.details[-1] == f"putting {len(made.packages)} packages together"
 
 
 def test_apt_comes_with_what_it_counts_on(archive: str, key: pysequoia.Tsk, tmp_path: Path) -> None:

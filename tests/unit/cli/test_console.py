@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 
 import pytest
-from cogyard.cli.console import Console, plain
+from cogyard.cli.build import Shown
+from cogyard.cli.console import Console, Step, plain
 
 
 class Terminal(io.StringIO):
@@ -46,6 +47,34 @@ def test_a_terminal_gets_colour_unless_it_is_not_wanted(monkeypatch: pytest.Monk
     stream = Terminal()
     Console(stream).done("ready")
     assert stream.getvalue() == "✓ ready\n"
+
+
+class Moving(Step):
+    """A step that remembers what its line said."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, "Building x")
+        self.said: list[str] = []
+
+    def detail(self, text: str) -> None:
+        """Remember it."""
+        self.said.append(text)
+
+
+def test_what_is_done_is_not_said_to_go_on() -> None:
+    """A finished step takes what the moving line said of it along; where nothing moves, nothing is said."""
+    console = Console(Terminal())
+    step = Moving(console)
+    shown = Shown(console, step)
+    shown.detail("reading the index of Debian trixie")
+    shown.done("Base debian:trixie")
+    assert step.said == ["reading the index of Debian trixie", ""]
+    stream = io.StringIO()
+    plainly = Console(stream)
+    shown = Shown(plainly, Step(plainly, "Building x"))
+    shown.detail("reading")
+    shown.done("Base")
+    assert stream.getvalue() == "✓ Base\n"
 
 
 def test_a_terminal_sees_a_step_move_and_the_logs_whole() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -144,22 +146,42 @@ def load(*, source: Path | None, tag: str | None, platform: str | None) -> None:
 
     store, name = local_store(), None if tag is None else Reference.parse(tag)
     architecture = _architecture(platform)
-    if source is None:
-        if sys.stdin.isatty():
-            raise MisuseError("an image is not typed", hint="Say where from: cog load -i FILE, or pipe it.")
-        loaded = take(store, sys.stdin.buffer, architecture=architecture, tag=name, files=local_files())
-    else:
-        try:
-            file = source.open("rb")
-        except OSError as error:
-            raise MisuseError(f"{source} cannot be read: {error.strerror}") from None
-        with file:
-            loaded = take(store, file, architecture=architecture, tag=name, files=local_files())
+    with _opened(source) as file, _naming(source):
+        loaded = take(store, file, architecture=architecture, tag=name, files=local_files())
     console = Console()
     for each in loaded:
         console.done(f"Loaded {each.reference.familiar}")
         _tell(console, each)
         click.echo(each.reference.familiar)
+
+
+@contextmanager
+def _opened(source: Path | None) -> Iterator[IO[bytes]]:
+    """Open a file, or take what is piped. Raises MisuseError."""
+    if source is None:
+        if sys.stdin.isatty():
+            raise MisuseError("an image is not typed", hint="Say where from: cog load -i FILE, or pipe it.")
+        yield sys.stdin.buffer
+        return
+    try:
+        file = source.open("rb")
+    except OSError as error:
+        raise MisuseError(f"{source} cannot be read: {error.strerror}") from None
+    with file:
+        yield file
+
+
+@contextmanager
+def _naming(source: Path | None) -> Iterator[None]:
+    """Say of what is wrong with an archive which one it is: a script may load many."""
+    from cogyard.image.errors import ImageError
+    from cogyard.oci.errors import OciError
+    from cogyard.weights.errors import WeightsError
+
+    try:
+        yield
+    except (ImageError, OciError, WeightsError) as error:
+        raise CommandError(f"{source or 'stdin'}: {error.message}", hint=error.hint) from error
 
 
 def _tell(console: Console, loaded: Loaded) -> None:

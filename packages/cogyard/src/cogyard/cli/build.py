@@ -158,8 +158,9 @@ class Shown:
         self._step = step
 
     def done(self, text: str) -> None:
-        """Show a finished step."""
+        """Show a finished step; what the moving line said may have been about it."""
         self._console.done(text)
+        self.detail("")
 
     def detail(self, text: str) -> None:
         """Show what goes on, where there is a moving line for it."""

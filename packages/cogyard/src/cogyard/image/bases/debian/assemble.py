@@ -75,6 +75,7 @@ def assemble_base(
     if (found := recall(record, site)) is not None:
         return found
     files = fetch(packages, downloader, lambda package: site.progress.detail(package.name))
+    site.progress.detail(f"putting {len(packages)} packages together")
     with Tree() as tree:
         tree.merge_links()
         unpacked = []
@@ -108,6 +109,7 @@ def assemble_system(
     if not packages:
         return None
     files = fetch(packages, downloader, lambda package: site.progress.detail(package.name))
+    site.progress.detail(f"putting {len(packages)} packages together")
     alternatives: list[scripts.Alternative] = []
     reviewed = {*BASE_PACKAGES, *(REVIEWED if base.ubuntu is None else UBUNTU_REVIEWED)}
     with Tree() as tree:
