@@ -145,6 +145,23 @@ async def test_whom_a_prediction_was_told_to(site: Site) -> None:
     assert "hooks.test" not in bob.text
 
 
+async def test_who_has_not_heard_is_not_told_again(site: Site) -> None:
+    """An endpoint that was there, a webhook of the prediction's own, and one made after the end, which never heard."""
+    ada, mine = await site.signed_in("ada"), site.accounts["ada"]
+    there = Wanted(url="https://hooks.test/there", enabled=True)
+    await site.services.endpoints.create(mine, there)
+    await site.services.endpoints.create(
+        mine, replace(there, url="https://hooks.test/chunks", events=["output"])
+    )
+    made = await told(site)
+    await site.services.endpoints.create(mine, replace(there, url="https://hooks.test/later"))
+    page = text_of((await ada.get(f"/p/{made}")).text)
+    for address, again in (("mine", " again"), ("there", " again"), ("chunks", ""), ("later", "")):
+        assert f"Tell https://hooks.test/{address}{again} " in f"{page} "
+        assert (f"{address} again" in page) is bool(again)
+    assert "later" in page
+
+
 async def test_telling_once_more(site: Site) -> None:
     """The button puts the event in line and leads back to where it was pressed; never to another site."""
     made, ada = await told(site), await site.signed_in("ada")
