@@ -6,10 +6,10 @@ import ast
 import operator
 import pathlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cog.schema.source_module import External, Local, Meaning, Module
+from cog.schema.value import Value
 
 #: Nothing longer is worth writing into a schema, and a build must not be kept busy by `range(10**9)`.
 LONGEST = 10_000
@@ -25,8 +25,7 @@ class UnknownError(Exception):
         self.module = module
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(Value):
     """A member of an Enum."""
 
     name: str

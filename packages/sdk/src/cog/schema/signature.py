@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from cog.input import MISSING
 from cog.schema.types import IteratorType, Type
+from cog.schema.value import Value
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(Value):
     """One input. `default` is JSON, or MISSING; the bounds are those of `Input()`."""
 
     name: str
@@ -31,8 +30,7 @@ class Parameter:
         return self.default is MISSING
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(Value):
     """A predictor's inputs, output and traits. `function` is the method's (or function's) name.
 
     Of a batched one the types are those of a single prediction, without the lists around them.

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import os
-from dataclasses import dataclass, field
 from typing import Union
 
 from cog.errors import NotInSourceError, SchemaError
+from cog.schema.value import Value
 
 
-@dataclass(frozen=True)
-class External:
+class External(Value):
     """A name of another package (or Python's own), such as "typing.Optional"."""
 
     dotted: str
@@ -24,8 +22,7 @@ class External:
         return cls(f"cog.{name}" if home.startswith("cog.") and _exports("cog", name) else dotted)
 
 
-@dataclass(frozen=True)
-class Local:
+class Local(Value):
     """A definition in the project: a class, a function or the value of a name."""
 
     module: Module
@@ -37,8 +34,7 @@ class Local:
 Meaning = Union["External", "Local", "Module", None]
 
 
-@dataclass(frozen=True)
-class _Import:
+class _Import(Value):
     """`import module as …` or, with `name`, `from module import name as …`."""
 
     module: str
@@ -49,19 +45,18 @@ class _Import:
 _Binding = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.expr | _Import
 
 
-@dataclasses.dataclass(eq=False)
 class Module:
     """One file, or the body of a class in it. `shown` is its path as the project's owner knows it."""
 
-    project: Project
-    shown: str
-    package: tuple[str, ...]
-    names: dict[str, _Binding] = field(default_factory=dict)
-    #: Names whose value changes after it was written down, so that it can't be known.
-    changed: set[str] = field(default_factory=set)
-    stars: list[_Import] = field(default_factory=list)
-    #: Where names are looked up that a class's body does not bind.
-    outer: Module | None = None
+    def __init__(
+        self, project: Project, shown: str, package: tuple[str, ...], *, outer: Module | None = None
+    ) -> None:
+        """`outer` is where names are looked up that a class's body does not bind."""
+        self.project, self.shown, self.package, self.outer = project, shown, package, outer
+        self.names: dict[str, _Binding] = {}
+        #: Names whose value changes after it was written down, so that it can't be known.
+        self.changed: set[str] = set()
+        self.stars: list[_Import] = []
 
     def inside(self, node: ast.ClassDef) -> Module:
         """Return the names as the body of a class sees them."""

@@ -2,95 +2,82 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Union
 
 from cog.schema.texts import NAMES
+from cog.schema.value import Value
 
 
-@dataclass(frozen=True)
-class Scalar:
+class Scalar(Value):
     """A JSON scalar: "string", "integer", "number" or "boolean"."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class FileType:
+class FileType(Value):
     """A file. `form` is how Python sees it: "path" (cog.Path) or "file" (open), as an output also "image"."""
 
     form: str = "path"
 
 
-@dataclass(frozen=True)
-class TextType:
+class TextType(Value):
     """A text that Python sees as something else; `form` is JSON Schema's "date-time", "date", "time" or "uuid"."""
 
     form: str
 
 
-@dataclass(frozen=True)
-class SecretType:
+class SecretType(Value):
     """A text that is not shown."""
 
 
-@dataclass(frozen=True)
-class AnyType:
+class AnyType(Value):
     """Any JSON."""
 
 
-@dataclass(frozen=True)
-class NullType:
+class NullType(Value):
     """None and nothing else."""
 
 
-@dataclass(frozen=True)
-class ObjectType:
+class ObjectType(Value, apart=("python",)):
     """A JSON object whose values are all of one type, or of any when None. `python` is a coder for custom types."""
 
     values: Type | None = None
-    python: Any = field(default=None, compare=False)
+    python: Any = None
 
 
-@dataclass(frozen=True)
-class ArrayType:
+class ArrayType(Value):
     """A list. `form` is the Python class: "list", "tuple", "set", numpy's "ndarray" or torch's "tensor"."""
 
     items: Type
     form: str = "list"
 
 
-@dataclass(frozen=True)
-class TupleType:
+class TupleType(Value):
     """A list of so many items, each of its own type."""
 
     members: tuple[Type, ...]
 
 
-@dataclass(frozen=True)
-class IteratorType:
+class IteratorType(Value):
     """An output that comes piece by piece; `concatenate` says that the pieces are one text."""
 
     items: Type
     concatenate: bool = False
 
 
-@dataclass(frozen=True)
-class OptionalType:
+class OptionalType(Value):
     """A value or None."""
 
     of: Type
 
 
-@dataclass(frozen=True)
-class UnionType:
+class UnionType(Value):
     """One of several types; `union` puts them in order, and they are tried in it."""
 
     members: tuple[Type, ...]
 
 
-@dataclass(frozen=True)
-class ChoiceType:
+class ChoiceType(Value, apart=("python",)):
     """One of a few scalars, from Literal, Enum or `choices`.
 
     `base` is what all of them are, None when they are mixed. `python` is the Enum class, when there is one.
@@ -98,11 +85,10 @@ class ChoiceType:
 
     values: tuple[str | int | float | bool, ...]
     base: Scalar | None
-    python: Any = field(default=None, compare=False)
+    python: Any = None
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(Value):
     """One field of a record."""
 
     name: str
@@ -111,13 +97,12 @@ class Field:
     description: str | None = None
 
 
-@dataclass(frozen=True)
-class RecordType:
+class RecordType(Value, apart=("python",)):
     """An object with named fields. `python` is the class; values of it are made by keyword."""
 
     name: str
     fields: tuple[Field, ...]
-    python: Any = field(default=None, compare=False)
+    python: Any = None
 
 
 Type = Union[  # noqa: UP007 - `|` of classes with a forward reference fails on Python 3.10
