@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -134,6 +133,8 @@ def _digest(path: Path) -> str:
 
 def _settings(path: Path) -> str:
     """Return a digest of what pyproject.toml tells uv; the rest of the file may change freely."""
+    import tomllib
+
     document: Mapping[str, Any] = tomllib.loads(path.read_text("utf-8-sig"))
     tool = document.get("tool", {}).get("uv", {})
     return f"sha256:{hashlib.sha256(json.dumps(tool, sort_keys=True, default=str).encode()).hexdigest()}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,11 +57,11 @@ def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[N
 def write(path: Path, data: bytes) -> None:
     """Write a file whole or not at all."""
     folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise CacheError(f"the cache cannot be written: {path}: {error.strerror}", hint=_HINT) from error
-    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +78,8 @@ def _in_texts(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 def _in_pyproject(path: Path, variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield those of the indexes that pyproject.toml names: in the address, or in `UV_INDEX_NAME_USERNAME`."""
+    import tomllib
+
     document: Mapping[str, Any] = tomllib.loads(path.read_text("utf-8-sig"))
     for index in document.get("tool", {}).get("uv", {}).get("index", []):
         yield from _of_named(str(index.get("name", "")), str(index.get("url", "")), variables)

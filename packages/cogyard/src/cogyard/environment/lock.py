@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -58,6 +57,8 @@ class Lock:
     @cached_property
     def packages(self) -> tuple[LockedPackage, ...]:
         """The packages, sorted by name; raise LockInvalidError for a text that is not a lock."""
+        import tomllib
+
         try:
             document = tomllib.loads(self.text)
             found = [_package(one) for one in document.get("packages", [])]

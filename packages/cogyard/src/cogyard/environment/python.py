@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -78,6 +76,8 @@ def _base_executable() -> str:
 
 
 def _candidates(version: str, *, shims: bool) -> Iterator[Path]:
+    import shutil
+
     names = (f"python{version}", "python3", "python")
     for name in names:
         found = shutil.which(name)
@@ -119,7 +119,9 @@ def _probe(candidate: Path, version: str) -> Path | None:
 
 
 def _managed(version: str) -> Path | None:
-    with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="cogyard-") as folder:
         arguments = ["python", "find", "--managed-python", "--no-python-downloads", "--quiet", version]
         outcome = uv.run(arguments, folder=Path(folder))
     path = Path(outcome.output.strip().splitlines()[-1]) if outcome.status == 0 and outcome.output else None
@@ -127,8 +129,10 @@ def _managed(version: str) -> Path | None:
 
 
 def _fetched(version: str, on_progress: uv.Progress) -> Path:
+    from tempfile import TemporaryDirectory
+
     on_progress(f"Fetching Python {version}")
-    with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
+    with TemporaryDirectory(prefix="cogyard-") as folder:
         outcome = uv.run(
             ["python", "install", "--no-bin", version], folder=Path(folder), on_progress=on_progress
         )

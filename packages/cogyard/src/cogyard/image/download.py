@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -139,7 +138,7 @@ class Downloader:
     def _file(self, url: str, sha256: str, size: int | None, name: str) -> Path:
         path = self._path(sha256)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{sha256}.{secrets.token_hex(4)}.part")
+        part = path.with_name(f"{sha256}.{os.urandom(4).hex()}.part")
         digest, total = hashlib.sha256(), 0
         try:
             with self._client.stream("GET", url, auth=self.login(url)) as response, part.open("xb") as file:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from cogyard.environment import cache as kept
-from cogyard.environment.python import any_python
 from cogyard.environment.wheels import own_wheel
 from cogyard.image.bases.base import Base
 from cogyard.image.download import Downloader
@@ -148,6 +147,7 @@ class LayerMaker:
     @property
     def _compiler(self) -> Compiler | None:
         """What compiles bytecode, the same for all layers; None where there is no Python to compile with."""
+        from cogyard.environment.python import any_python
         from cogyard.image.wheels.bytecode import Compiler
 
         with self._starting:  # layers are made on several threads

@@ -22,6 +22,7 @@ from cogyard.image.platforms import architecture_of, local_platform
 from cogyard.image.site import Site
 from cogyard.image.steps.engine import Means, StepEngine
 from cogyard.image.steps.freeze import with_steps
+from cogyard.image.wheels.frozen import frozen
 from cogyard.image.wheels.selected import Selected, selected
 from cogyard.project import Project
 from cogyard.project.ignore import source_files
@@ -86,7 +87,14 @@ def prepare(order: Order, site: Site, *, engine: bool, init: bool = True) -> Pre
         expects=_expected(order),
         init=init,
     )
-    return Prepared(base=base, lock=lock, plan=plan, model=(*model, *tools), server=own)
+    return Prepared(
+        base=base,
+        lock=lock,
+        plan=plan,
+        model=(*model, *tools),
+        server=own,
+        freeze=frozen(lock, site.cache),
+    )
 
 
 def _expected(order: Order) -> bytes:
@@ -105,6 +113,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     model: tuple[Selected, ...]
     server: tuple[Selected, ...]
+    freeze: str
+    """The model's packages, a line for each."""
 
     def labels(
         self, order: Order, kinds: Mapping[str, str], changed: Mapping[str, str | None] | None = None
@@ -117,7 +127,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
             version=_version(),
             config=order.project.config.completed(),
             schema=order.schema,
-            freeze=with_steps(self.lock.freeze(), changed or {}),
+            freeze=with_steps(self.freeze, changed or {}),
             base=self.base,
             has_init=bool(self.plan.entrypoint),
             kinds=kinds,

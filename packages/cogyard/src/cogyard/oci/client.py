@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import random
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -175,6 +174,8 @@ class RegistryClient:
             try:
                 return await attempt()
             except _PassingError as error:
+                import random
+
                 jitter = random.random()  # noqa: S311 - spreads clients, protects nothing
                 wait = retry.pause(count, jitter=jitter, retry_after=error.retry_after)
                 if isinstance(error, _UnreachableError) and count >= 2:

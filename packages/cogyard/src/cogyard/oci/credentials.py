@@ -7,7 +7,6 @@ import binascii
 import json
 import logging
 import os
-import secrets
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -100,7 +99,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, config: dict[str, Any]) -> None:
     target = path.resolve()  # a link to the real file stays a link
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    part = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import tarfile
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -37,8 +36,10 @@ THOROUGH, QUICK = 6, 4
 #: Written pieces smaller than this are gathered: a wheel of ten thousand small files makes forty thousand.
 _GATHER = 1 << 16
 
-#: A header whose name is empty: what all have in common.
-_TEMPLATE = tarfile.TarInfo("").tobuf(tarfile.PAX_FORMAT)
+#: The kinds of entries: POSIX's numbers, and a PAX header.
+_FILE, _HARDLINK, _SYMLINK, _FOLDER, _PAX = b"0", b"1", b"2", b"5", b"x"
+#: What all headers have in common: owner and group 0, and the format.
+_TEMPLATE = bytes(108) + b"0000000\0" * 2 + bytes(133) + b"ustar\000" + bytes(247)
 _NAME = 100
 _PAX_NAME = "././@PaxHeader"
 _OCTAL = 8**11
@@ -91,19 +92,19 @@ class LayerWriter:
 
     def directory(self, path: str, mode: int = 0o755) -> None:
         """Add a folder."""
-        self._header(path.rstrip("/") + "/", tarfile.DIRTYPE, mode=mode)
+        self._header(path.rstrip("/") + "/", _FOLDER, mode=mode)
 
     def symlink(self, path: str, target: str) -> None:
         """Add a symbolic link."""
-        self._header(path, tarfile.SYMTYPE, mode=0o777, target=target)
+        self._header(path, _SYMLINK, mode=0o777, target=target)
 
     def hardlink(self, path: str, target: str, mode: int = 0o644) -> None:
         """Add a second name for a file that was added before."""
-        self._header(path, tarfile.LNKTYPE, mode=mode, target=target)
+        self._header(path, _HARDLINK, mode=mode, target=target)
 
     def file(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Add a file from memory."""
-        self._header(path, tarfile.REGTYPE, size=len(data), mode=mode)
+        self._header(path, _FILE, size=len(data), mode=mode)
         self._put(data)
         self._pad(len(data))
 
@@ -114,7 +115,7 @@ class LayerWriter:
 
         Raises CorruptStreamError when another number of bytes comes.
         """
-        self._header(path, tarfile.REGTYPE, size=size, mode=mode)
+        self._header(path, _FILE, size=size, mode=mode)
         if not packed:
             self._flush()
             self._member(path, _store(chunks), size, None)
@@ -134,7 +135,7 @@ class LayerWriter:
 
         Raises CorruptStreamError when the stream unpacks to something else.
         """
-        self._header(path, tarfile.REGTYPE, size=size, mode=mode)
+        self._header(path, _FILE, size=size, mode=mode)
         self._flush()
         if self._known is None:
             self._member(path, inflate(path, raw, size), size, crc)
@@ -245,6 +246,8 @@ class LayerWriter:
 def header(path: str, kind: bytes, *, size: int, mode: int, mtime: int, target: str) -> bytes:
     """Return an entry's tar header, and before it a PAX header where that is needed: as tarfile writes them."""
     if max(size, mtime) >= _OCTAL or min(size, mtime) < 0 or not _is_unicode(path, target):
+        import tarfile  # which takes longer to import than a layer of source to write
+
         info = tarfile.TarInfo(path)
         info.type, info.size, info.mode, info.mtime, info.linkname = kind, size, mode, mtime, target
         return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
@@ -253,7 +256,7 @@ def header(path: str, kind: bytes, *, size: int, mode: int, mtime: int, target: 
     block = _block(path, kind, size=size, mode=mode, mtime=mtime, target=target)
     if not records:
         return block
-    before = _block(_PAX_NAME, tarfile.XHDTYPE, size=len(records), mode=0, mtime=0, target="")
+    before = _block(_PAX_NAME, _PAX, size=len(records), mode=0, mtime=0, target="")
     return before + records + bytes(-len(records) % BLOCK) + block
 
 

@@ -11,7 +11,6 @@ import errno
 import fcntl
 import os
 import platform as machines
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,7 +111,7 @@ class ImageStore:
     @contextmanager
     def writer(self) -> Iterator[BlobWriter]:
         """Give a file to write a blob into; nothing stays unless its `commit` was called."""
-        path = self._tmp / secrets.token_hex(8)
+        path = self._tmp / os.urandom(8).hex()
         with on_disk(self.root):
             try:
                 with path.open("xb") as file:
@@ -225,7 +224,7 @@ class ImageStore:
         path = self.root / "origins" / digests.hex_of(digest)
         with on_disk(self.root):
             path.parent.mkdir(exist_ok=True)
-            part = self._tmp / secrets.token_hex(8)
+            part = self._tmp / os.urandom(8).hex()
             part.write_text("".join(f"{each}\n" for each in [*known, name]), "utf-8")
             part.replace(path)
 
@@ -298,7 +297,7 @@ class ImageStore:
 
     def _replace_index(self, entries: list[Descriptor]) -> None:
         data = encode(Index(schema_version=2, media_type=media.INDEX, manifests=entries))
-        path = self._tmp / secrets.token_hex(8)
+        path = self._tmp / os.urandom(8).hex()
         with on_disk(self.root):
             path.write_bytes(data)
             path.replace(self.root / "index.json")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -81,6 +80,8 @@ def passed_over(path: Path) -> Problem | None:
 
 
 def _document(path: Path) -> dict[str, Any]:
+    import tomllib
+
     try:
         return tomllib.loads(decode(path.read_bytes(), path.name))
     except OSError as error:

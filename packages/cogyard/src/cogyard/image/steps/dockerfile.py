@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -84,6 +83,8 @@ def steps_dockerfile(base: str, steps: Steps, *, mounts: bool) -> str:
 
 def instructions(steps: Steps, *, mounts: bool) -> list[str]:
     """Return one RUN for the system packages and one for each command."""
+    import shlex
+
     lines = []
     if steps.dpkg:
         # All are unpacked before any is set up. A script that runs before unpacking may need another package set up

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -50,6 +49,8 @@ def installed_by_steps(layers: Sequence[MadeLayer], site: Site) -> Mapping[str, 
 
 
 def _read(path: Path, title: str) -> dict[str, str | None]:
+    import tarfile
+
     from cogyard.oci.plain import BROKEN, open_plain  # 20 ms, and most models have no steps
 
     added: dict[str, str | None] = {}

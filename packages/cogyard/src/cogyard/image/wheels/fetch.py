@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,7 +15,6 @@ from cogyard.environment import cache as kept
 from cogyard.errors import CogyardError
 from cogyard.image.download import Downloader
 from cogyard.image.errors import ChecksumError, DownloadError, NoWheelError
-from cogyard.image.wheels.checkout import checkout
 from cogyard.image.wheels.selected import Selected
 from cogyard.oci import digest as digests
 
@@ -120,6 +117,8 @@ def _local_path(file: Selected) -> Path | None:
 
 def _build(file: Selected, downloader: Downloader, python: str, built: Path) -> Wheel:
     """Build a wheel from source with uv, once for each source and Python."""
+    from tempfile import TemporaryDirectory
+
     if file.commit is not None:
         return _build_commit(file, downloader, python, built)
     if file.path is not None and Path(file.path).is_dir():
@@ -129,7 +128,7 @@ def _build(file: Selected, downloader: Downloader, python: str, built: Path) -> 
         key = hashlib.sha256(f"{sha256} {python}".encode()).hexdigest()[:32]
         if wheels := sorted((built / key).glob("*.whl")):
             return local(wheels[0])
-    with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
+    with TemporaryDirectory(prefix="cogyard-") as folder:
         if source.is_file() and source.name != file.filename:
             named = Path(folder) / file.filename
             named.symlink_to(source)
@@ -139,16 +138,23 @@ def _build(file: Selected, downloader: Downloader, python: str, built: Path) -> 
 
 def _build_commit(file: Selected, downloader: Downloader, python: str, built: Path) -> Wheel:
     """Build a wheel from a commit of a git repository, once for each Python."""
+    from tempfile import TemporaryDirectory
+
+    from cogyard.image.wheels.checkout import checkout
+
     key = hashlib.sha256(f"{file.url} {file.commit} {file.subdirectory} {python}".encode()).hexdigest()[:32]
     if wheels := sorted((built / key).glob("*.whl")):
         return local(wheels[0])
-    with tempfile.TemporaryDirectory(prefix="cogyard-") as folder:
+    with TemporaryDirectory(prefix="cogyard-") as folder:
         source = checkout(str(file.url), str(file.commit), Path(folder) / "source", downloader.login)
         place = source / file.subdirectory if file.subdirectory else source
         return _built(place, file, python, Path(folder) / "out", built / key)
 
 
 def _built(source: Path, file: Selected, python: str, out: Path, kept_in: Path | None) -> Wheel:
+    import subprocess
+    from tempfile import mkdtemp
+
     from cogyard.environment.uv import binary
 
     command = [binary(), "build", "--wheel", "--python", _python(python), "--no-progress"]
@@ -160,7 +166,7 @@ def _built(source: Path, file: Selected, python: str, out: Path, kept_in: Path |
     if done.returncode != 0 or not wheels:
         tail = "\n".join(f"  {line}" for line in done.stderr.splitlines()[-20:])
         raise NoWheelError(f"{file.name} has no wheel for the image, and could not be built here:\n{tail}")
-    target = (kept_in or Path(tempfile.mkdtemp(prefix="cogyard-"))) / wheels[0].name
+    target = (kept_in or Path(mkdtemp(prefix="cogyard-"))) / wheels[0].name
     kept.write(target, wheels[0].read_bytes())
     return local(target)
 
