@@ -24,6 +24,12 @@ LATER = {
     "packaging",
     "pathspec",
     "rich",
+    "secrets",
+    "shutil",
+    "tarfile",
+    "tempfile",
+    "tomllib",
+    "yaml",
 }
 """Modules that a push needs when something is new, far away, or shown on a terminal."""
 _LOAD = (

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 def open_project(filename: str, console: Console) -> Project:
     """Read the project of the current folder (or one above it) and say what is to be known about it."""
-    project = load_project(find_root(Path.cwd(), filename), filename)
+    from cogyard.environment.cache import Memory, cache_dir
+
+    memory = Memory(cache_dir() / "projects")
+    project = load_project(find_root(Path.cwd(), filename), filename, memory)
     for warning in project.warnings:
         console.warn(f"{warning.place}: {warning.message}", warning.hint)
     return project

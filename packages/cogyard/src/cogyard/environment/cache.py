@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cogyard.environment.errors import CacheError
@@ -71,6 +71,25 @@ def write(path: Path, data: bytes) -> None:
         raise CacheError(f"the cache cannot be written: {path}: {error.strerror}", hint=_HINT) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+class Memory:
+    """Bytes by name in a folder of the cache. Where the cache cannot be read or written, nothing is remembered."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def recall(self, key: str) -> bytes | None:
+        """Return what was kept under a name."""
+        try:
+            return (self._folder / key).read_bytes()
+        except OSError:
+            return None
+
+    def keep(self, key: str, data: bytes) -> None:
+        """Keep it under a name."""
+        with suppress(CacheError):
+            write(self._folder / key, data)
 
 
 def key(*parts: str | bytes) -> str:

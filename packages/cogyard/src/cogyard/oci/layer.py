@@ -39,7 +39,7 @@ _GATHER = 1 << 16
 #: The kinds of entries: POSIX's numbers, and a PAX header.
 _FILE, _HARDLINK, _SYMLINK, _FOLDER, _PAX = b"0", b"1", b"2", b"5", b"x"
 #: What all headers have in common: owner and group 0, and the format.
-_TEMPLATE = bytes(108) + b"0000000\0" * 2 + bytes(133) + b"ustar\000" + bytes(247)
+_TEMPLATE = bytes(108) + b"0000000\0" * 2 + bytes(133) + b"ustar\x0000" + bytes(247)
 _NAME = 100
 _PAX_NAME = "././@PaxHeader"
 _OCTAL = 8**11

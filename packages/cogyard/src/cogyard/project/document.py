@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import codecs
 import re
-
-import yaml
+from typing import TYPE_CHECKING
 
 from cogyard.project.errors import Problem, ProjectError
+
+if TYPE_CHECKING:
+    import yaml
 
 MAX_BYTES = 1 << 20
 """A cog.yaml is a page of text; a megabyte of it is a mistake (a weight file by that name)."""
@@ -17,6 +19,8 @@ EMPTY_HINT = 'A smallest one is:  build: {python_version: "3.13"}  and  predict:
 
 def compose(data: bytes, file: str) -> yaml.MappingNode:
     """Return the document's root mapping; raise ProjectError with the place of what is not YAML."""
+    import yaml
+
     text = decode(data, file)
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)

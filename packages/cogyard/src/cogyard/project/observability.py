@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from cogyard.project.keys import SAMPLERS, TRACE_HEADER_FORMATS, names_under
-from cogyard.project.reader import Reader
+
+if TYPE_CHECKING:
+    import yaml
+
+    from cogyard.project.reader import Reader
 
 DEFAULT_SAMPLER = "parentbased_always_off"
 """Cog's: traced is what the caller traces."""
@@ -41,6 +43,8 @@ def _config(reader: Reader, node: yaml.Node) -> None:
 
 
 def _traces(reader: Reader, node: yaml.Node) -> None:
+    import yaml
+
     keys = reader.mapping(node, "observability.traces", _TRACES)
     if "enabled" in keys:
         reader.flag(keys["enabled"], "enabled")

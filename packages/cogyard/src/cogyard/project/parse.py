@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import msgspec
 import yaml
 
 from cogyard.oci.errors import InvalidReferenceError
@@ -29,8 +28,9 @@ from cogyard.project.keys import (
 from cogyard.project.observability import read_observability
 from cogyard.project.reader import Reader
 from cogyard.project.run_commands import read_commands
-from cogyard.project.values import Build, Concurrency, Config, Weights
+from cogyard.project.values import Build, Concurrency, Config, Weights, version_of
 from cogyard.project.weights import read_weights
+from cogyard.project.written import Place, Written
 
 _MINIMUM = ".".join(map(str, MINIMUM_PYTHON))
 _NEWEST = ".".join(map(str, NEWEST_PYTHON))
@@ -39,17 +39,8 @@ _PYTHON_HINT = 'Add it to the build section, for example: python_version: "3.13"
 Nodes = Mapping[str, yaml.Node]
 
 
-class Parsed(msgspec.Struct, frozen=True, kw_only=True):
-    """The values, and the nodes that later messages point at: by key, and one for each of `python_packages`."""
-
-    config: Config
-    nodes: Nodes
-    build_nodes: Nodes
-    packages: tuple[yaml.Node, ...]
-
-
-def parse(root: yaml.MappingNode, reader: Reader) -> Parsed:
-    """Read the whole document; `reader` collects the problems."""
+def parse(root: yaml.MappingNode, reader: Reader) -> Written:
+    """Read the whole document, with the problems that `reader` collects."""
     obsolete = [path for path in OBSOLETE if "." not in path]
     top = reader.mapping(root, "", names_under(""), obsolete)
     _warn_obsolete(reader, top, "")
@@ -74,13 +65,18 @@ def parse(root: yaml.MappingNode, reader: Reader) -> Parsed:
         observability=read_observability(reader, top.get("observability")),
     )
     packages = build_nodes["python_packages"].value if build.python_packages else ()
-    named = tuple(one for one in packages if one.value in build.python_packages)
-    return Parsed(config=config, nodes=top, build_nodes=build_nodes, packages=named)
+    return Written(
+        config=config,
+        keys={name: _place(node) for name, node in top.items()},
+        build_keys={name: _place(node) for name, node in build_nodes.items()},
+        packages=tuple((one.value, _place(one)) for one in packages if one.value in build.python_packages),
+        problems=tuple(reader.problems),
+        warnings=tuple(reader.warnings),
+    )
 
 
-def version_of(text: str) -> tuple[int, ...]:
-    """Return "3.11.4" as (3, 11, 4)."""
-    return tuple(int(part) for part in text.split("."))
+def _place(node: yaml.Node) -> Place:
+    return Place(node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 def _build_nodes(reader: Reader, root: yaml.Node, node: yaml.Node | None) -> Nodes:

@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
-import yaml
 
 from cogyard.project import references
-from cogyard.project.document import compose, shorten
+from cogyard.project.document import shorten
 from cogyard.project.errors import Problem, ProjectError, ProjectMissingError
-from cogyard.project.parse import Parsed, parse, version_of
 from cogyard.project.places import place_of
 from cogyard.project.pyproject import PYPROJECT_NAME, Pyproject, names_packages, passed_over, read_pyproject
-from cogyard.project.reader import Reader
 from cogyard.project.requirements import Requirements, read_file, read_line
-from cogyard.project.values import Config, RunCommand
+from cogyard.project.values import Config, RunCommand, version_of
+from cogyard.project.written import Memory, Place, Written, read
 
 CONFIG_NAME = "cog.yaml"
 _MAX_PARENTS = 100
@@ -102,8 +100,11 @@ def find_root(start: Path, filename: str = CONFIG_NAME) -> Path:
     raise _missing(start, filename)
 
 
-def load_project(folder: Path, filename: str = CONFIG_NAME) -> Project:
-    """Read the project in `folder`; raise ProjectError with every problem there is."""
+def load_project(folder: Path, filename: str = CONFIG_NAME, memory: Memory | None = None) -> Project:
+    """Read the project in `folder`; raise ProjectError with every problem there is.
+
+    `memory` spares reading the YAML of a cog.yaml that was read before.
+    """
     root = folder.resolve()
     path = root / filename
     try:
@@ -112,23 +113,22 @@ def load_project(folder: Path, filename: str = CONFIG_NAME) -> Project:
         raise _missing(folder, filename) from error
     except OSError as error:
         raise ProjectError([Problem(file=filename, message=f"cannot be read: {error.strerror}")]) from error
-    reader = Reader(filename)
-    parsed = parse(compose(data, filename), reader)
-    config, nodes = parsed.config, parsed.nodes
-    problems = list(reader.problems)
-    for name, ref in (("predict" if "predict" in nodes else "run", config.predict), ("train", config.train)):
+    written = read(data, filename, memory)
+    config, keys = written.config, written.keys
+    problems = list(written.problems)
+    for name, ref in (("predict" if "predict" in keys else "run", config.predict), ("train", config.train)):
         if ref is not None:
-            found = references.check(ref, root, config.build.python_version, _template(nodes[name], filename))
+            found = references.check(ref, root, config.build.python_version, _template(keys[name], filename))
             problems.extend([found] if found else [])
     wanted = Requirements()
     pyproject = None
-    if (from_file := _pyproject(parsed, root)) is not None:
+    if (from_file := _pyproject(written, root)) is not None:
         try:
             pyproject = read_pyproject(from_file, _minor(config))
         except ProjectError as error:
             problems.extend(error.problems)
     else:
-        wanted = _requirements(parsed, root, filename)
+        wanted = _requirements(written, root, filename)
         problems.extend(wanted.problems)
     if problems:
         raise ProjectError(sorted(problems, key=lambda one: (one.file != filename, one.file, one.line or 0)))
@@ -144,11 +144,11 @@ def load_project(folder: Path, filename: str = CONFIG_NAME) -> Project:
         pyproject=pyproject,
         exposed=tuple(wanted.exposed),
         warnings=(
-            *reader.warnings,
+            *written.warnings,
             *_dropped(wanted, filename),
             *wanted.exposed,
             *wanted.told,
-            *_passed_over(parsed, root),
+            *_passed_over(written, root),
         ),
     )
 
@@ -158,37 +158,37 @@ def _minor(config: Config) -> str:
     return ".".join(str(part) for part in version_of(version)[:2]) if version else ""
 
 
-def _pyproject(parsed: Parsed, root: Path) -> Path | None:
+def _pyproject(written: Written, root: Path) -> Path | None:
     """Return the pyproject.toml the packages come from: the one that is named, or the one there is when none are.
 
     An empty `python_packages: []` says that the model needs none (docs/decisions/0023).
     """
-    name = parsed.config.build.python_requirements
+    name = written.config.build.python_requirements
     if name is not None:
         path = place_of(root, name)
         inside = path is not None and path.is_relative_to(root) and path.is_file()
         return path if inside and path is not None and path.name == PYPROJECT_NAME else None
     beside = root / PYPROJECT_NAME
-    said = "python_packages" in parsed.build_nodes
+    said = "python_packages" in written.build_keys
     return beside if not said and names_packages(beside) else None
 
 
-def _passed_over(parsed: Parsed, root: Path) -> list[Problem]:
+def _passed_over(written: Written, root: Path) -> list[Problem]:
     """Return a warning where nothing says which packages there are, but a file that is not read for them."""
-    if parsed.config.build.python_requirements is not None or "python_packages" in parsed.build_nodes:
+    if written.config.build.python_requirements is not None or "python_packages" in written.build_keys:
         return []
     found = passed_over(root / PYPROJECT_NAME)
     return [] if found is None else [found]
 
 
-def _requirements(parsed: Parsed, root: Path, filename: str) -> Requirements:
+def _requirements(written: Written, root: Path, filename: str) -> Requirements:
     wanted = Requirements()
-    for item in parsed.packages:
-        read_line(wanted, item.value.strip(), _template(item, filename), path=root / filename, root=root)
-    name = parsed.config.build.python_requirements
+    for line, place in written.packages:
+        read_line(wanted, line.strip(), _template(place, filename), path=root / filename, root=root)
+    name = written.config.build.python_requirements
     if name is not None:
         path = place_of(root, name)
-        at = _template(parsed.build_nodes["python_requirements"], filename)
+        at = _template(written.build_keys["python_requirements"], filename)
         if path is not None and not path.is_relative_to(root):
             message = f"`{name}` is outside the project's folder"
             wanted.problems.append(at.saying(message))
@@ -208,9 +208,8 @@ def _dropped(wanted: Requirements, filename: str) -> list[Problem]:
     return [Problem(file=filename, message=f"{names} left out: the SDK of this release is put in its place")]
 
 
-def _template(node: yaml.Node, filename: str) -> Problem:
-    mark = node.start_mark
-    return Problem(file=filename, line=mark.line + 1, column=mark.column + 1, message="")
+def _template(place: Place, filename: str) -> Problem:
+    return Problem(file=filename, line=place.line, column=place.column, message="")
 
 
 def _missing(folder: Path, filename: str) -> ProjectMissingError:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from cogyard.project.document import shorten
 from cogyard.project.errors import Problem
-from cogyard.project.parse import version_of
 from cogyard.project.places import place_of
 from cogyard.project.suggest import did_you_mean
+from cogyard.project.values import version_of
 
 
 def check(ref: str, root: Path, python_version: str, at: Problem) -> Problem | None:

@@ -96,6 +96,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return document
 
 
+def version_of(text: str) -> tuple[int, ...]:
+    """Return "3.11.4" as (3, 11, 4)."""
+    return tuple(int(part) for part in text.split("."))
+
+
 def _command(command: RunCommand) -> Any:
     if not command.mounts:
         return command.command
