@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 import pytest
 from cogyard.domain.depth import MAX_VALUES
 from cogyard.features.predictions.inputs import QUICK_VALUES
+from cogyard.http.bodies import NAME_WEIGHT
 from cogyard.instances.work import Outcome
 from cogyard.testing.api import BASE, ApiPlatform
 
@@ -311,11 +312,22 @@ async def test_a_body_of_countless_values_is_refused_unread(platform: ApiPlatfor
             answer = await client.post("/v1/predictions", content=body.encode(), headers=json)
             return answer.status_code, answer.text
 
-        for many in (f"[0{',0' * MAX_VALUES}]", f"[{'[],' * MAX_VALUES}[]]"):
+        names = MAX_VALUES // (NAME_WEIGHT + 1)
+        for many in (
+            f"[0{',0' * MAX_VALUES}]",
+            f"[{'[],' * MAX_VALUES}[]]",
+            "{" + ",".join(f'"{number}":0' for number in range(names + 1)) + "}",
+            "[" + '{"a" : 0},' * names + '{"a" : 0}]',
+            "[" + r'"\\",' * MAX_VALUES + "0]",
+        ):
             status, said = await asked(many)
             assert (status, "more than 1000000 values" in said) == (413, True)
-        status, _ = await asked('"' + r",[{\"" * (MAX_VALUES // 2) + '"')
-        assert status == 201
+        for text in (r",[{\"", r"\":", ":,", r"\\"):
+            status, _ = await asked('"' + text * (MAX_VALUES // 2) + '"')
+            assert status == 201
+        # What a version has no name for is its schema's matter.
+        some = ",".join(f'"{number}":0' for number in range(names // 2))
+        assert (await asked(f'"x",{some}'))[0] == 422
 
 
 async def test_large_inputs_are_checked_and_kept_as_small_ones_are(platform: ApiPlatform) -> None:
