@@ -21,16 +21,15 @@ from cogyard.compose.parts import (
     Kept,
     controller_options,
     make_application,
-    make_caller,
     make_metrics,
     make_scales,
-    make_services,
     make_sweep,
     make_work,
     secret_of,
 )
 from cogyard.compose.prefetching import Prefetch
 from cogyard.compose.runtimes import Choice
+from cogyard.compose.services import make_caller, make_services
 from cogyard.compose.settings import Settings
 from cogyard.compose.skus import HardwareNeeds
 from cogyard.compose.status import StatusFile
@@ -104,51 +103,38 @@ class Platform:
         """Build everything over a held folder; `base` is where model servers reach the platform. Blocks a moment."""
         kept = Kept.open(folder)
         try:
-            metrics, caller = make_metrics(kept, folder), make_caller(settings)
-            spans = make_spans() if settings.traces else None
-            lookout = Lookout(settings.max_instances)
-            history = History(folder.history)
-            services = make_services(
-                kept,
-                settings,
-                metrics.measuring(caller),
-                ended=_telling(metrics.prediction_ended, *([spans.prediction] if spans else [])),
-                lookout=lookout,
-                history=history,
-                folder=folder,
-            )
-            prefetch = Prefetch()
-            meter = Traced(metrics, spans) if spans else metrics
-            rates = Rates(creates=settings.rate_creates, others=settings.rate_requests)
-            app = make_application(
-                kept, services, settings, secret_of(folder), meter, rates=rates, prefetch=prefetch.ask
-            )
-            ground = Ground(
-                kept=kept,
-                services=services,
-                settings=settings,
-                folder=folder,
-                base=base,
-                application=app,
-            )
-            fleet, choice = make_fleet(ground)
-            given = make_given(ground, fleet, choice)
-            status = StatusFile(folder.status_file, settings.max_instances)
-            controller = Controller(
-                fleet,
-                services.predictions.queue,
-                make_work(kept, services, folder, quota=settings.registry_quota),
-                controller_options(settings),
-                scales=make_scales(services, settings),
-                needs=HardwareNeeds(settings.hardware, WishedHardware(services)),
-                observe=_telling(status.observe, metrics.observe, lookout.observe, partial(_roll, services)),
-                record=partial(_record, history, metrics),
-            )
-            metrics.views, lookout.fleet = fleet.views, fleet
-            services.deployments.rollouts.views = fleet.views
+            return cls._over(kept, settings, folder, base)
         except BaseException:
             kept.close()
             raise
+
+    @classmethod
+    def _over(cls, kept: Kept, settings: Settings, folder: DataDir, base: str) -> Platform:
+        metrics, caller = make_metrics(kept, folder), make_caller(settings)
+        spans = make_spans() if settings.traces else None
+        lookout, history = Lookout(settings.max_instances), History(folder.history)
+        services = make_services(
+            kept,
+            settings,
+            metrics.measuring(caller),
+            ended=_telling(metrics.prediction_ended, *([spans.prediction] if spans else [])),
+            lookout=lookout,
+            history=history,
+            folder=folder,
+        )
+        prefetch, rates = Prefetch(), Rates(creates=settings.rate_creates, others=settings.rate_requests)
+        meter = Traced(metrics, spans) if spans else metrics
+        app = make_application(
+            kept, services, settings, secret_of(folder), meter, rates=rates, prefetch=prefetch.ask
+        )
+        ground = Ground(
+            kept=kept, services=services, settings=settings, folder=folder, base=base, application=app
+        )
+        fleet, choice = make_fleet(ground)
+        status = StatusFile(folder.status_file, settings.max_instances)
+        observe = _telling(status.observe, metrics.observe, lookout.observe, partial(_roll, services))
+        metrics.views, lookout.fleet = fleet.views, fleet
+        services.deployments.rollouts.views = fleet.views
         return cls(
             kept=kept,
             caller=caller,
@@ -156,22 +142,15 @@ class Platform:
             app=app,
             rates=rates,
             fleet=fleet,
-            controller=controller,
+            controller=_controller(ground, fleet, observe, partial(_record, history, metrics)),
             status=status,
             counter=LogCounter(metrics),
             spans=spans,
             sweep=make_sweep(kept, settings),
             runtime=choice,
             prefetch=prefetch,
-            unpacked=Unpacked(
-                folder=folder,
-                repositories=kept.repositories,
-                versions=services.versions.store,
-                weights=ground.images,
-                quiet=ground.quiet,
-                running=fleet.deployables,
-            ),
-            given=given,
+            unpacked=_unpacked(ground, fleet),
+            given=make_given(ground, fleet, choice),
             collect=ImageCollection(kept=kept, grace=timedelta(seconds=settings.keep_unused_layers)),
         )
 
@@ -237,6 +216,36 @@ class Platform:
         logging.getLogger().removeHandler(self._counter)
         if self._spans is not None:
             await asyncio.to_thread(self._spans.close)
+
+
+def _controller(
+    ground: Ground,
+    fleet: LocalFleet,
+    observe: Callable[[Overview], None],
+    record: Callable[[Ended], None],
+) -> Controller:
+    services, settings = ground.services, ground.settings
+    return Controller(
+        fleet,
+        services.predictions.queue,
+        make_work(ground.kept, services, ground.folder, quota=settings.registry_quota),
+        controller_options(settings),
+        scales=make_scales(services, settings),
+        needs=HardwareNeeds(settings.hardware, WishedHardware(services)),
+        observe=observe,
+        record=record,
+    )
+
+
+def _unpacked(ground: Ground, fleet: LocalFleet) -> Unpacked:
+    return Unpacked(
+        folder=ground.folder,
+        repositories=ground.kept.repositories,
+        versions=ground.services.versions.store,
+        weights=ground.images,
+        quiet=ground.quiet,
+        running=fleet.deployables,
+    )
 
 
 def _telling(*observers: Callable[[T], None]) -> Callable[[T], None]:
