@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -98,7 +99,7 @@ def test_a_cursor_that_we_never_gave_is_refused(cursor: str) -> None:
 
 def test_problems_list_what_is_wrong() -> None:
     """Every wrong field is in the document."""
-    response = problem_of(InvalidError("bad", problems=[("input.scale", "must be at most 4")]))
+    response = problem_of(InvalidError("bad", problems=[("input.scale", "must be at most 4")]), request())
     body = msgspec.json.decode(response.body)
     assert response.headers["content-type"] == "application/problem+json"
     assert body["status"] == 422
@@ -107,14 +108,18 @@ def test_problems_list_what_is_wrong() -> None:
 
 def test_busy_says_when_to_come_back() -> None:
     """429 carries Retry-After, or clients guess (wire gotcha 19)."""
-    assert problem_of(BusyError("full", retry_after=3)).headers["retry-after"] == "3"
+    assert problem_of(BusyError("full", retry_after=3), request()).headers["retry-after"] == "3"
 
 
 def test_an_unexpected_error_says_nothing_of_itself() -> None:
     """The text of a bug is for the log."""
-    response = problem_of(RuntimeError("the secret path"))
+    response = problem_of(RuntimeError("the secret path"), request({"X-Request-Id": "from-a-proxy:1"}))
     assert response.status_code == 500
     assert b"secret" not in response.body
+    assert response.headers["x-request-id"] == "from-a-proxy:1"
+    for forged in ("two words", "x" * 65, 'a"b'):
+        name = problem_of(RuntimeError("x"), request({"X-Request-Id": forged})).headers["x-request-id"]
+        assert re.fullmatch("[0-9a-f]{16}", name)
 
 
 async def test_a_body_over_the_limit_is_refused() -> None:

@@ -334,3 +334,26 @@ async def test_a_layer_is_not_confused_with_another_media_type(client: httpx2.As
     document["layers"][0] = {**descriptor(image.layer, LAYER), "size": 7}
     answer = await put_manifest(client, "alice/model", json.dumps(document).encode(), "latest", auth=ALICE)
     assert (answer.status_code, code(answer)) == (400, "MANIFEST_BLOB_UNKNOWN")
+
+
+async def test_a_failure_of_ours_is_named_and_says_nothing_else(
+    client: httpx2.AsyncClient,
+    behind: Surroundings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever pushes reads under which name the log has it; the log has what happened."""
+
+    async def breaks(*_: object) -> None:
+        raise RuntimeError("s3cret")
+
+    monkeypatch.setattr(behind.repositories, "manifest", breaks)
+    answer = await client.get("/v2/alice/public/manifests/latest", headers={"X-Request-Id": "edge-7"})
+    (said,) = answer.json()["errors"]
+    assert (answer.status_code, said["code"], said["detail"]) == (500, "UNKNOWN", {"request_id": "edge-7"})
+    assert "edge-7" in said["message"]
+    assert "s3cret" not in answer.text
+    assert answer.headers["x-request-id"] == "edge-7"
+    assert [vars(each)["request_id"] for each in caplog.records if each.getMessage() == "request_broke"] == [
+        "edge-7"
+    ]

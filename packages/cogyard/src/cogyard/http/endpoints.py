@@ -106,7 +106,7 @@ class _Answer:
                 response.headers.update(limits)
             return response  # noqa: TRY300 - whatever fails here is a problem document too
         except Exception as error:  # noqa: BLE001 - what is not ours is logged by problem_of and said to be our fault
-            return problem_of(error)
+            return problem_of(error, request)
 
 
 def admitted(request: Request, *, creates: bool) -> Mapping[str, str]:

@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from cogyard.errors import CogyardError
 from cogyard.http.errors import ApiError
+from cogyard.http.faults import HEADER, broke, request_id
 
 _log = logging.getLogger(__name__)
 
@@ -37,23 +38,24 @@ def problem(
     )
 
 
-def problem_of(error: Exception) -> Response:
-    """Answer for an error: ours say what happened, any other says nothing but that it was us."""
+def problem_of(error: Exception, request: HTTPConnection) -> Response:
+    """Answer for an error: ours say what happened, any other nothing but that it was us, and the request's id."""
     if isinstance(error, ApiError):
         return problem(
             error.http_status, error.message, error.title, headers=error.headers, members=error.members
         )
     if isinstance(error, CogyardError):
-        _log.error(
-            "request failed", extra={"action": "request_failed", "code": error.code, "reason": error.message}
+        name = request_id(request)
+        fields = {"code": error.code, "reason": error.message, "request_id": name}
+        _log.error("request_failed", extra=fields)
+        return problem(
+            error.http_status,
+            error.message,
+            headers={HEADER: name},
+            members={"code": error.code, "request_id": name},
         )
-        return problem(error.http_status, error.message, members={"code": error.code})
     if isinstance(error, HTTPException):
         return problem(error.status_code, error.detail, headers=error.headers)
-    _log.error("request broke", exc_info=error, extra={"action": "request_broke"})
-    return problem(500, "Something went wrong on our side. It has been logged.")
-
-
-async def on_error(_request: Request, error: Exception) -> Response:
-    """Serve as Starlette's exception handler for everything an API raises."""
-    return problem_of(error)
+    name = broke(request, error)
+    what = f"Something went wrong on our side. The log has it under the request id {name}."
+    return problem(500, what, headers={HEADER: name}, members={"request_id": name})

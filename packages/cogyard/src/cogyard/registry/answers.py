@@ -11,6 +11,7 @@ from starlette.responses import Response
 from cogyard.domain import blobs
 from cogyard.errors import CogyardError
 from cogyard.http.errors import ApiError
+from cogyard.http.faults import HEADER, broke
 from cogyard.registry import errors
 from cogyard.registry.authorization import challenge
 from cogyard.registry.errors import DistributionError
@@ -19,16 +20,20 @@ from cogyard.registry.ranges import held
 log = logging.getLogger(__name__)
 
 
-def translated(error: Exception) -> DistributionError:
-    """Return what went wrong in the protocol's words; what was our fault is logged, and not told."""
+def translated(error: Exception, request: Request) -> DistributionError:
+    """Return what went wrong in the protocol's words; what was our fault is logged, and only its name is told."""
     if isinstance(error, DistributionError):
         return error
     if isinstance(error, blobs.BlobError):
         return _of_blobs(error)
     if isinstance(error, CogyardError) and error.http_status < 500:
         return _of_services(error)
-    log.error("registry.failed", exc_info=error)
-    return DistributionError("The registry failed; its log says why.")
+    name = broke(request, error)
+    return DistributionError(
+        f"The registry failed; its log says why, under the request id {name}.",
+        detail={"request_id": name},
+        headers={HEADER: name},
+    )
 
 
 def _of_services(error: CogyardError) -> DistributionError:

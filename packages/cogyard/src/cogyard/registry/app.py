@@ -101,7 +101,7 @@ class Registry:
         except ClientDisconnect:
             raise
         except Exception as error:  # noqa: BLE001 - the edge: a client gets an answer in the protocol's shape, always
-            return error_response(request, translated(error))
+            return error_response(request, translated(error, request))
 
 
 def _handler(request: Request, target: Target) -> Handler:

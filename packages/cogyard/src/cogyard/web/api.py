@@ -61,7 +61,7 @@ API: tuple[Endpoint, ...] = (*_FEATURES, endpoint_for(_FEATURES, CAPABILITIES))
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY")
 _READABLE = (
-    *("Location", "Preference-Applied", "Retry-After", "Content-Range", "ETag"),
+    *("Location", "Preference-Applied", "Retry-After", "Content-Range", "ETag", "X-Request-Id"),
     *("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"),
 )
 
@@ -132,7 +132,8 @@ def _refusal(path: str, allowed: set[str]) -> Route:
     words = ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
 
     async def answer(request: Request) -> Response:
-        response = problem_of(MethodNotAllowedError(f"{request.method[:20]} is not one of {words}."))
+        error = MethodNotAllowedError(f"{request.method[:20]} is not one of {words}.")
+        response = problem_of(error, request)
         response.headers["Allow"] = words
         return response
 
@@ -142,7 +143,7 @@ def _refusal(path: str, allowed: set[str]) -> Route:
 
 
 async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
-    await problem_of(NotFoundError())(scope, receive, send)
+    await problem_of(NotFoundError(), Request(scope))(scope, receive, send)
 
 
 class _Plain:

@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cogyard.features.accounts.service import SESSION_LIFE
 from cogyard.features.services import Services
+from cogyard.http.problems import problem_of
+from cogyard.registry.answers import error_response, translated
 from cogyard.web.api import create_api, create_capabilities
 from cogyard.web.auditing import Audited
 from cogyard.web.identity import Identity, token_of
@@ -44,12 +46,18 @@ def create_application(
     """Return the application. `registry` answers below /v2, /registry and /cog/v1; `meter` is read at /metrics."""
     pages = Pages()
 
-    async def page_error(request: Request, error: Exception) -> Response:
-        return pages.error(request, error)
+    def refusal(request: Request, error: Exception) -> Response:
+        part = part_of(request.scope)
+        if part == "registry":
+            return error_response(request, translated(error, request))
+        return pages.error(request, error) if part == "pages" else problem_of(error, request)
+
+    async def refused(request: Request, error: Exception) -> Response:
+        return refusal(request, error)
 
     app = Starlette(
         routes=[pages.static, Route("/healthz", _healthy), *pages.routes],
-        exception_handlers={HTTPException: page_error, 404: page_error, 500: page_error},
+        exception_handlers={HTTPException: refused, 404: refused, 500: refused},
         middleware=[
             *([Middleware(Measured, meter=meter)] if meter is not None else []),
             Middleware(Proxied, trusted=settings.trusted_proxies),
@@ -60,7 +68,7 @@ def create_application(
                 max_age=int(SESSION_LIFE.total_seconds()),
                 https_only=settings.https_only,
             ),
-            Middleware(Identity, services=services),
+            Middleware(Identity, services=services, refusal=refusal),
             *([Middleware(Audited, note=services.audit.note)] if services.audit is not None else []),
             Middleware(
                 Switch,
@@ -106,9 +114,7 @@ class Switch:
     ) -> None:
         self.pages = app
         self.api = api
-        self.capabilities = capabilities
-        self.registry = registry
-        self.metrics = metrics
+        self._parts = {"api": api, "files": capabilities, "registry": registry, "metrics": metrics}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Choose by path, then by header."""
@@ -120,23 +126,30 @@ class Switch:
         await app(scope, receive, send)
 
     def _part(self, scope: Scope) -> tuple[str, ASGIApp]:
-        path: str = scope["path"]
-        if (match := _API.fullmatch(path)) is not None:
+        part = part_of(scope)
+        if part == "api" and (match := _API.fullmatch(scope["path"])) is not None:
             base = match[1]
 
             async def below(scope: Scope, receive: Receive, send: Send) -> None:
                 await self.api(_below(scope, base), receive, send)
 
-            return "api", below
-        if _CAPABILITY.match(path):
-            return "files", self.capabilities
-        if _REGISTRY.fullmatch(path) and self.registry is not None:
-            return "registry", self.registry
-        if path == METRICS and self.metrics is not None:
-            return "metrics", self.metrics
-        if path == DOCUMENT or (path != "/healthz" and _has_token(scope)):
-            return "api", self.api
-        return "pages", self.pages
+            return part, below
+        app = self._parts.get(part)
+        return (part, app) if app is not None else ("pages", self.pages)
+
+
+def part_of(scope: Scope) -> str:
+    """Return which part of the platform a request is for: api, files, registry, metrics or pages."""
+    path: str = scope["path"]
+    if _API.fullmatch(path):
+        return "api"
+    if _CAPABILITY.match(path):
+        return "files"
+    if _REGISTRY.fullmatch(path):
+        return "registry"
+    if path == METRICS:
+        return "metrics"
+    return "api" if path == DOCUMENT or (path != "/healthz" and _has_token(scope)) else "pages"
 
 
 def _has_token(scope: Scope) -> bool:

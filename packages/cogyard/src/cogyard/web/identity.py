@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cogyard.domain.roles import Membership, Role
@@ -12,7 +14,6 @@ from cogyard.features.services import Services
 from cogyard.http.addresses import Addresses
 from cogyard.http.caller import ACCOUNT_HEADER, ACTING_KEY, NOBODY, SESSION_KEY, Caller
 from cogyard.http.errors import ForbiddenError
-from cogyard.http.problems import problem_of
 from cogyard.web.origin import SAFE_METHODS, is_same_origin
 
 _SCHEMES = {"bearer", "token"}
@@ -35,9 +36,13 @@ class Identity:
     only from a page of ours: another site's page can make a browser send it, but not say that it comes from here.
     """
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
+    def __init__(
+        self, app: ASGIApp, services: Services, refusal: Callable[[Request, Exception], Response]
+    ) -> None:
+        """Go on with `app`; `refusal` says what went wrong, as the part of the platform that was meant says it."""
         self.app = app
         self.services = services
+        self.refusal = refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Find the caller and go on."""
@@ -49,8 +54,8 @@ class Identity:
             caller = await self._acting(connection, await self._caller(connection))
             if caller.via == "session" and scope["method"] not in SAFE_METHODS and not _from_us(connection):
                 raise ForbiddenError("This request did not come from a page of this platform.")  # noqa: TRY301
-        except Exception as error:  # noqa: BLE001 - said to the client as the API says it
-            await problem_of(error)(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is said to the client
+            await self.refusal(Request(scope), error)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
         await self.app(scope, receive, send)

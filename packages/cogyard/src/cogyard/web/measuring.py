@@ -119,7 +119,7 @@ class MetricsDoor:
             content_type, body = await self.meter.exposition()
             response = Response(body, media_type=content_type, headers={"Cache-Control": "no-store"})
         except Exception as error:  # noqa: BLE001 - said as every error is
-            response = problem_of(error)
+            response = problem_of(error, request)
         await response(scope, receive, send)
 
     def _admit(self, request: Request) -> None:

@@ -5,7 +5,6 @@ Handlers live with their feature (`features/*/pages.py`) and answer with values;
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -36,11 +35,10 @@ from cogyard.features.versions import pages as versions
 from cogyard.features.webhooks import pages as webhooks
 from cogyard.http import Addresses, ApiError, ForbiddenError, UnauthenticatedError, caller_of
 from cogyard.http.endpoints import admitted
+from cogyard.http.faults import HEADER, broke
 from cogyard.web.assets import Assets
 from cogyard.web.origin import SAFE_METHODS, is_same_origin
 from cogyard.web.rendering import Renderer
-
-_log = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Awaitable[Page | Redirect | Response]]
 
@@ -186,8 +184,9 @@ class Pages:
             return self.refusal(request, error.http_status, error.message, error.hint, headers=headers)
         if isinstance(error, HTTPException):
             return self.refusal(request, error.status_code, error.detail)
-        _log.error("page failed", exc_info=error, extra={"action": "page_failed"})
-        return self.refusal(request, 500, "Something went wrong on our side. It has been logged.")
+        name = broke(request, error)
+        hint = f"Tell whoever runs this platform the request id {name}: the log has what happened."
+        return self.refusal(request, 500, "Something went wrong on our side.", hint, headers={HEADER: name})
 
     def refusal(
         self,

@@ -118,6 +118,7 @@ ANSWERS: Mapping[str, Schema] = {
         {
             "title": TEXT,
             "code": TEXT,
+            "request_id": TEXT,
             "invalid_fields": array(record({"type": TEXT, "field": TEXT, "description": TEXT})),
         },
     ),
