@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cogyard.environment.asked import Asked
 from cogyard.environment.credentials import Credentials
+from cogyard.environment.lock import Lock
 from cogyard.project.pyproject import read_pyproject
 
 
@@ -88,3 +89,13 @@ def test_they_are_in_no_text() -> None:
     """A value that is printed by mistake shows nothing."""
     found = Credentials.of(Asked(options=("--index-url https://me:one@a.example/simple",)), {})
     assert "one" not in repr(found)
+    assert "me:one" not in repr(Lock("text", "3.12", credentials=found))
+
+
+def test_a_lock_is_the_same_whoever_may_fetch_it() -> None:
+    """Passwords count for no comparison; everything else does."""
+    found = Credentials.of(Asked(options=("--index-url https://me:one@a.example/simple",)), {})
+    assert Lock("text", "3.12", credentials=found) == Lock("text", "3.12")
+    assert hash(Lock("text", "3.12", credentials=found)) == hash(Lock("text", "3.12"))
+    assert Lock("text", "3.12", warnings=("old",)) != Lock("text", "3.12")
+    assert Lock("text", "3.12") != "text"

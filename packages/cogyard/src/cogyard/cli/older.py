@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import NamedTuple
 
 import click
+import msgspec
 
 #: Options of every command that Cog takes after it as well, and the variables they set.
 EVERYWHERE = {"--debug": "COG_DEBUG", "--no-color": "NO_COLOR"}
 
 
-class Without(NamedTuple):
+class Without(msgspec.Struct, frozen=True):
     """An option without effect: whether a value follows it, and why it has none; no reason for what needs no word."""
 
     value: bool
@@ -40,7 +40,7 @@ COGS: Mapping[str, Mapping[str, Without]] = {
 }
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True):
     """A command's words without those that are not its own."""
 
     words: list[str]

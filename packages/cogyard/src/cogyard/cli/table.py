@@ -6,8 +6,10 @@ click, which runs the commands, costs four fifths of the time that `--help` woul
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 HELP = ("-h", "--help")
 OPTIONS = {
@@ -19,22 +21,21 @@ OPTIONS = {
 EPILOG = "Exit statuses: 0 done, 1 failed, 2 called wrongly, 130 ended with Ctrl-C."
 
 
-class Row(NamedTuple):
+# Named tuples would import `typing`, which takes half as long as Python itself to begin.
+class Row:
     """One command: `module:attribute` of its click command, and its line in the list of commands."""
 
-    target: str
-    summary: str
-    hidden: bool = False
+    def __init__(self, target: str, summary: str, *, hidden: bool = False) -> None:
+        self.target, self.summary, self.hidden = target, summary, hidden
 
 
-class Table(NamedTuple):
+class Table:
     """A command line: its name, what it is for, what it says for a version, its commands in their order."""
 
-    name: str
-    about: str
-    version: str
-    rows: Mapping[str, Row]
-    epilog: str = EPILOG
+    def __init__(
+        self, name: str, about: str, version: str, rows: Mapping[str, Row], epilog: str = EPILOG
+    ) -> None:
+        self.name, self.about, self.version, self.rows, self.epilog = name, about, version, rows, epilog
 
 
 def help_text(table: Table) -> str:

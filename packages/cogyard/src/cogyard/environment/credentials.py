@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+import msgspec
 
 from cogyard.environment.asked import Asked
 
@@ -18,11 +19,13 @@ _NAMED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)=(?P<url>https?://\S+)$")
 _SETTINGS = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """User and password as they stand in an address, by `scheme://host:port`."""
+class Credentials(msgspec.Struct, frozen=True):
+    """User and password as they stand in an address, by `scheme://host:port`. None of it is in its text."""
 
-    realms: Mapping[str, str] = field(default_factory=dict, repr=False)
+    realms: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return "Credentials()"
 
     @classmethod
     def of(cls, asked: Asked, variables: Mapping[str, str]) -> Credentials:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -40,8 +39,7 @@ class LockedPackage(msgspec.Struct, frozen=True, kw_only=True):
     sdist: LockedFile | None = None
 
 
-@dataclass(frozen=True)
-class Lock:
+class Lock(msgspec.Struct, frozen=True, eq=False, dict=True):
     """A resolved set of packages: `text` is the pylock.toml; `python` "3.11"; `platform` None is this machine."""
 
     text: str
@@ -51,8 +49,18 @@ class Lock:
     """The file it was read from, such as cog.lock; None when the index was asked."""
     warnings: tuple[str, ...] = ()
     """What a person should know about it."""
-    credentials: Credentials = field(default_factory=Credentials, repr=False, compare=False)
-    """How its files are fetched; never a part of its text."""
+    credentials: Credentials = msgspec.field(default_factory=Credentials)
+    """How its files are fetched; never a part of its text, and two locks are the same without."""
+
+    def __eq__(self, other: object) -> bool:
+        return self._key == other._key if isinstance(other, Lock) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        return self.text, self.python, self.platform, self.origin, self.warnings
 
     @cached_property
     def packages(self) -> tuple[LockedPackage, ...]:

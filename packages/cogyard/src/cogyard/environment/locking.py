@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from cogyard.environment import cache, uv
 from cogyard.environment.asked import Asked
@@ -88,7 +89,7 @@ def lock_for(
     found = None if changes else kept.lock(target, path.name)
     if found is not None:
         cache.write(narrowed, found.text.encode())
-        return replace(found, credentials=_credentials(project))
+        return msgspec.structs.replace(found, credentials=_credentials(project))
     why = _why_not(kept, changes, path.name, target)
     if on_stale is not None:
         on_stale(f"{why}. The packages are resolved without it; `cog lock` brings it up to date")
@@ -100,7 +101,7 @@ def lock_for(
     if on_stale is not None:
         return fresh
     said = f"{why}. The packages were resolved without it; `cog lock` brings it up to date"
-    return replace(fresh, warnings=(said, *fresh.warnings))
+    return msgspec.structs.replace(fresh, warnings=(said, *fresh.warnings))
 
 
 def _credentials(project: Project) -> Credentials:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sysconfig
 
 from cogyard.environment import cache, uv
 from cogyard.environment.asked import Asked
@@ -47,4 +46,6 @@ def resolve_asked(
 
 def machine_name() -> str:
     """Return the name of this machine for cache keys."""
+    import sysconfig
+
     return sysconfig.get_platform()

@@ -37,12 +37,10 @@ PLAIN = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
     r"(?: ?(?:==|!=|>=|<=|<|>) ?[0-9]+(?:\.[0-9]+)*(?: ?, ?(?:==|!=|>=|<=|<|>) ?[0-9]+(?:\.[0-9]+)*)*)?"
 )
-_HASHES = re.compile(
-    r"(?: --hash[= ](?:sha256:[0-9A-Fa-f]{64}|sha384:[0-9A-Fa-f]{96}|sha512:[0-9A-Fa-f]{128}))+"
-)
+_HASHES = r"(?: --hash[= ](?:sha256:[0-9A-Fa-f]{64}|sha384:[0-9A-Fa-f]{96}|sha512:[0-9A-Fa-f]{128}))+"
 _MAX_DEPTH = 8
 _PASSWORD = re.compile(r"\w+://[^/\s:@]*:(?P<password>[^/\s@]+)@")
-_VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
+_VARIABLE = r"\$\{[A-Z0-9_]+\}"
 _EXPOSED_HINT = "Write ${NAME} in its place and set the variable, or put the password into ~/.netrc."
 
 
@@ -70,7 +68,7 @@ class Requirements(msgspec.Struct, kw_only=True):
         self.look_for_passwords(line, problem_at)
         requirement, _, rest = line.partition(" --hash")
         requirement = requirement.strip()
-        if rest and not _HASHES.fullmatch(f" --hash{rest}"):
+        if rest and not re.fullmatch(_HASHES, f" --hash{rest}"):
             message = f"`{shorten(f'--hash{rest}')}` is not a hash: --hash=sha256: and 64 hexadecimal digits"
             self.problems.append(problem_at.saying(message))
             return
@@ -94,7 +92,7 @@ class Requirements(msgspec.Struct, kw_only=True):
     def look_for_passwords(self, line: str, at: Problem) -> None:
         """Note a password that stands in an address; `${NAME}` in its place is a variable's, and fine."""
         found = _PASSWORD.search(line)
-        if found is not None and not _VARIABLE.fullmatch(found["password"]):
+        if found is not None and not re.fullmatch(_VARIABLE, found["password"]):
             self.exposed.append(at.saying("a password stands in the address", _EXPOSED_HINT))
 
     def _add_local(

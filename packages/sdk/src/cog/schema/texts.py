@@ -19,10 +19,10 @@ EXAMPLES = {
 }
 _CLOCK = r"\d{2}:\d{2}(?::\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}:\d{2})?"
 _FORMS = {
-    "date-time": re.compile(r"\d{4}-\d{2}-\d{2}(?:[Tt ]" + _CLOCK + ")?", re.ASCII),
-    "date": re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII),
-    "time": re.compile(_CLOCK, re.ASCII),
-    "uuid": re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"),
+    "date-time": r"\d{4}-\d{2}-\d{2}(?:[Tt ]" + _CLOCK + ")?",
+    "date": r"\d{4}-\d{2}-\d{2}",
+    "time": _CLOCK,
+    "uuid": r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
 }
 
 
@@ -33,7 +33,7 @@ def reader(form: str) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
         if not isinstance(value, str):
             raise TypeError(expected)
-        match = _FORMS[form].fullmatch(value)
+        match = re.fullmatch(_FORMS[form], value, re.ASCII)
         if match is None:
             raise ValueError(expected)
         try:

@@ -14,7 +14,7 @@ from cogyard.project import RunCommand
 #: Where the archives of system packages lie while they are installed; the layer that holds them is not kept.
 DEBS = "opt/cog/debs"
 #: Shell form would read these as something else than words of the command.
-_NOT_SHELL = re.compile(r"\s*(\[|--)|.*(<<|\\\s*\Z)")
+_NOT_SHELL = r"\s*(\[|--)|.*(<<|\\\s*\Z)"
 #: What an id or a target may not hold: both stand in one word of `--mount`.
 _MOUNT_WORD = re.compile(r"[^\s,\"']+\Z")
 #: Downloads of pip are kept between builds and out of the image.
@@ -145,7 +145,7 @@ def _run(command: RunCommand, *, mounts: bool) -> str:
         f"--mount=type=secret,id={mount.id},target={mount.target},required=true" for mount in command.mounts
     )
     text = command.command.strip()
-    words.append(json.dumps(["/bin/sh", "-c", text]) if _NOT_SHELL.match(text) else text)
+    words.append(json.dumps(["/bin/sh", "-c", text]) if re.match(_NOT_SHELL, text) else text)
     return f"RUN {' '.join(words)}"
 
 

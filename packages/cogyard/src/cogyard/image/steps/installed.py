@@ -17,9 +17,9 @@ from cogyard.image.site import Site
 from cogyard.image.steps.freeze import canonical
 
 _PLACE = re.escape(MODEL_ROOT) + r"/lib/python3\.\d+/site-packages/"
-_RECORD = re.compile(_PLACE + r"(?P<name>[^/]+?)-(?P<version>[^/-]+)\.dist-info/METADATA\Z")
-_REMOVED = re.compile(_PLACE + r"(?:\.wh\.(?P<whole>[^/]+)|(?P<part>[^/]+)/\.wh\.METADATA)\Z")
-_FOLDER = re.compile(r"(?P<name>[^/]+?)-(?P<version>[^/-]+)\.dist-info\Z")
+_RECORD = _PLACE + r"(?P<name>[^/]+?)-(?P<version>[^/-]+)\.dist-info/METADATA\Z"
+_REMOVED = _PLACE + r"(?:\.wh\.(?P<whole>[^/]+)|(?P<part>[^/]+)/\.wh\.METADATA)\Z"
+_FOLDER = r"(?P<name>[^/]+?)-(?P<version>[^/-]+)\.dist-info\Z"
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -53,16 +53,17 @@ def _read(path: Path, title: str) -> dict[str, str | None]:
 
     from cogyard.oci.plain import BROKEN, open_plain  # 20 ms, and most models have no steps
 
+    record, gone = re.compile(_RECORD), re.compile(_REMOVED)
     added: dict[str, str | None] = {}
     removed: set[str] = set()
     try:
         with open_plain(path) as file, tarfile.open(fileobj=file, mode="r|") as layer:
             for member in layer:
                 name = member.name.removeprefix("./").lstrip("/")
-                if member.isreg() and (match := _RECORD.match(name)):
+                if member.isreg() and (match := record.match(name)):
                     added[canonical(match["name"])] = match["version"]
-                elif (match := _REMOVED.match(name)) and (
-                    folder := _FOLDER.match(match["whole"] or match["part"])
+                elif (match := gone.match(name)) and (
+                    folder := re.match(_FOLDER, match["whole"] or match["part"])
                 ):
                     removed.add(canonical(folder["name"]))
     except BROKEN as error:
