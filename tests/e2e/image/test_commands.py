@@ -203,6 +203,16 @@ def test_a_registry_that_refuses_is_asked_before_building(shell: Shell, registry
     assert not (shell.home / "cache" / "layers").exists()
 
 
+def test_a_warning_is_said_once(shell: Shell) -> None:
+    """A push reads the project once: for the name to push to, and to build it."""
+    (shell.folder / "cog.yaml").write_text(
+        CONFIG.replace('"3.11"', '"3.11"\n  python_packages: ["cog==0.9"]')
+    )
+    done = shell.cog("push", "127.0.0.1:1/alice/hello")
+    said(done, "cannot be reached", status=1)
+    assert done.stderr.count("left out") == 1
+
+
 @pytest.mark.network
 @pytest.mark.slow
 def test_the_whole_way_to_a_version(shell: Shell, registry: Running) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cogyard.engine import Client
     from cogyard.image.build import BuiltImage
     from cogyard.oci.layout import ImageStore
+    from cogyard.project import Project
 
 attest_option: Decorator = click.option(
     "--attest/--no-attest",
@@ -119,17 +120,22 @@ def build_image(
     filename: str,
     wish: Wish,
     *,
+    project: Project | None = None,
     allowed: Callable[[], None] = lambda: None,
 ) -> BuiltImage:
-    """Build the project of the current folder, saying how it goes; what `allowed` raises ends it before any work."""
+    """Build the project of the current folder, saying how it goes; what `allowed` raises ends it before any work.
+
+    `project` is that project where it was opened already, with its warnings said.
+    """
     from cogyard.cli.prepare import model_schema, open_project
     from cogyard.image.build import build as build_project
     from cogyard.image.build import default_name
 
-    project = open_project(filename, console)
-    allowed()
+    project = project or open_project(filename, console)
+    if wish.schema_file is not None:
+        allowed()
     name = wish.tag or project.image or default_name(project)
-    schema = _schema(wish.schema_file) or model_schema(project, console)
+    schema = _schema(wish.schema_file) or model_schema(project, console, allowed=allowed)
     with (
         means_of(wish.builder, wish.secrets, wish.engine) as means,
         console.working(f"Building {name}") as step,

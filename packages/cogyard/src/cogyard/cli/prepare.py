@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,19 +40,25 @@ def source_schema(
         return None, error
 
 
-def model_schema(project: Project, console: Console) -> Mapping[str, Any]:
+def model_schema(
+    project: Project, console: Console, *, allowed: Callable[[], None] = lambda: None
+) -> Mapping[str, Any]:
     """Return the document of a project: of its source, or where that does not tell, of its code in its environment.
 
-    Raises ProjectError, PreparingError.
+    `allowed` is called before that environment is made, and before anything is said to be wrong.
+    Raises ProjectError, PreparingError, and what `allowed` raises.
     """
     from cogyard.project import NotInSourceError
-    from cogyard.project.schema import static_schema
 
-    try:
-        return static_schema(project)
-    except NotInSourceError as why:
-        problem = why.problems[0]
-        console.say(f"{problem.place}: {problem.message}; its code is loaded to know")
+    schema, why = source_schema(project)
+    allowed()
+    if schema is not None:
+        return schema
+    if not isinstance(why, NotInSourceError):
+        assert why is not None  # noqa: S101 - there is one of the two
+        raise why
+    problem = why.problems[0]
+    console.say(f"{problem.place}: {problem.message}; its code is loaded to know")
     from cogyard.environment import describe
 
     made = _environment(project, console)

@@ -89,7 +89,8 @@ def push(
             sender.allowed()
         else:
             wish = Wish(tag=name, **asked)
-            reference = build_image(console, store, filename, wish, allowed=sender.allowed).reference
+            built = build_image(console, store, filename, wish, project=project, allowed=sender.allowed)
+            reference = built.reference
         if checked:
             from cogyard.cli.safely import check_examples, check_schema
 
