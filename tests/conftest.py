@@ -18,7 +18,7 @@ settings.load_profile("loaded")
 
 _LONGEST_ID = 200
 
-ONCE = {"docker": "docker", "live_platform": "platform"}
+ONCE = {"docker": "docker", "live_platform": "platform", "built": "built"}
 """What runs once in a session, and the group of the tests that share it: one worker takes them all."""
 ONCE_A_MODULE = "shared_platform"
 """What runs once for each module that has it: those tests of the module are a group."""

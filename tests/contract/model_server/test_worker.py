@@ -190,7 +190,7 @@ async def test_a_stream_is_not_held_back(start: Start) -> None:
     """The first value is there before the model has made the last."""
     async with start("Streaming") as model:
         begun = time.monotonic()
-        async for event in model.predict({"count": 5, "pause": 2.0}):
+        async for event in model.predict({"count": 100, "pause": 0.1}):
             if isinstance(event, Output):
                 assert time.monotonic() - begun < 8
                 break

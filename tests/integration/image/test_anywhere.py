@@ -70,21 +70,24 @@ def test_docker(built: Built, image: StoredImage, docker: Docker, tmp_path: Path
     assert done.stdout.decode().strip() == "hello &lt;you&gt;", done.stderr
 
 
-@pytest.fixture
-def podman(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Give the podman command, with settings that work here."""
+@pytest.fixture(scope="module")
+def podman(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the podman command with settings that work here, which has loaded the image's archive."""
+    archive = tmp_path_factory.mktemp("archive") / "image.tar"
     with (
         tempfile.TemporaryDirectory(prefix="cogyard-podman-") as folder,
-        podman_client(Path(folder), monkeypatch) as it,
+        pytest.MonkeyPatch.context() as patch,
+        podman_client(Path(folder), patch) as it,
     ):
+        with archive.open("wb") as file:
+            write_archive(built.store, built.store.image(built.image.reference), file)
+        output([str(it.program), "load", "--input", str(archive)])
+        archive.unlink()
         yield str(it.program)
 
 
-def test_podman(built: Built, image: StoredImage, podman: str, tmp_path: Path) -> None:
+def test_podman(image: StoredImage, podman: str) -> None:
     """Podman loads the same archive and gives the same prediction."""
-    with (tmp_path / "image.tar").open("wb") as file:
-        write_archive(built.store, image, file)
-    output([podman, "load", "--input", str(tmp_path / "image.tar")])
     assert (
         output([podman, "run", "--rm", "--network", "none", image.name, *asking(image)])
         == "hello &lt;you&gt;"

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,18 +55,14 @@ Engines = Callable[[str], StepEngine]
 
 
 @pytest.fixture
-def engines(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engines]:
+def engines(docker: Docker, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Engines:
     """Give a function from one of ENGINES to an engine, which skips where there is none."""
     monkeypatch.setenv("DOCKER_HOST", docker.host)
     monkeypatch.setenv("DOCKER_CONFIG", str(docker.config))
 
-    stack = ExitStack()
-
     def find(name: str) -> StepEngine:
         if name == "podman":
-            # Not below pytest's folder: what podman mounts there would stay in the way of later runs.
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="cogyard-podman-"))
-            return builder_of(stack.enter_context(podman_client(Path(folder), monkeypatch)), os.environ)
+            return builder_of(request.getfixturevalue("podman_with_store"), os.environ)
         # Debian's own command builds with BuildKit by itself; a newer one first in PATH may lack its plugin.
         program = Path("/usr/bin/docker") if Path("/usr/bin/docker").exists() else shutil.which("docker")
         client = Client(name="docker", program=Path(str(program)))
@@ -75,8 +71,19 @@ def engines(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engines
             pytest.skip("this docker command has no BuildKit")
         return replace(found, network="host")
 
-    with stack:
-        yield find
+    return find
+
+
+@pytest.fixture(scope="module")
+def podman_with_store() -> Iterator[Client]:
+    """Give podman with a store that a module's tests share, as they share docker's: filling one takes seconds."""
+    # Not below pytest's folder: what podman mounts there would stay in the way of later runs.
+    with (
+        tempfile.TemporaryDirectory(prefix="cogyard-podman-") as folder,
+        pytest.MonkeyPatch.context() as patch,
+        podman_client(Path(folder), patch) as client,
+    ):
+        yield client
 
 
 @contextmanager
