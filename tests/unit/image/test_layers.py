@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from cogyard.image.bases.base import Base
 from cogyard.image.download import Downloader
@@ -223,3 +224,19 @@ def test_a_small_file_is_compressed_whatever_it_holds(store: ImageStore, tmp_pat
     noise = NOISE[:40_000]
     layer = make(store, source(*written(tmp_path / "project", {"icon.png": noise + bytes(20_000)})))
     assert layer.descriptor.size < 41_000
+
+
+def test_what_is_there_is_found_without_being_made(store: ImageStore, tmp_path: Path) -> None:
+    """A build looks for layers first, and begins a thread only for those that are to be made."""
+    planned = source(*written(tmp_path / "project", {"predict.py": b"pass\n"}))
+    with Downloader(tmp_path / "downloads") as downloader:
+        maker = LayerMaker(store, tmp_path / "cache", BASE, downloader, lock="", schema=b"{}", epoch=0)
+        assert maker.find(planned) == (False, None)
+        made = maker.make(planned)
+        assert made is not None
+        assert made.made
+        there, found = maker.find(planned)
+        assert there
+        assert found == msgspec.structs.replace(made, made=False)
+        store.path(made.descriptor.digest).unlink()
+        assert maker.find(planned) == (False, None)

@@ -18,7 +18,6 @@ from cogyard.image.download import Downloader
 from cogyard.image.errors import SourceUnreadableError
 from cogyard.image.plan import KIND, LOCK_PATH, SCHEMA_PATH, SOURCE_ROOT, PlannedLayer
 from cogyard.image.wheels import fetch
-from cogyard.image.wheels.selected import Selected
 from cogyard.oci import packable
 from cogyard.oci.descriptor import LAYER_GZIP, Descriptor
 from cogyard.oci.layer import QUICK, THOROUGH, CorruptStreamError, LayerWriter
@@ -75,6 +74,8 @@ class LayerMaker:
         self._store, self._cache, self._base, self._downloader = store, cache, base, downloader
         self._lock, self._schema, self._epoch = lock, schema, epoch
         self._ours: dict[str, fetch.Wheel] = {}
+        #: Of layers that `find` did not find, to ask the disk once what state thousands of files are in.
+        self._keys: dict[int, str] = {}
         self._starting = threading.Lock()
         self._started: list[Compiler] | None = None
 
@@ -86,34 +87,27 @@ class LayerMaker:
         None for bytecode where there is nothing to compile, or no Python here to compile with. Raises ImageError.
         """
         own = self._own(planned)
-        key = self._key(planned, own)
-        remembered = self._cache / "layers" / key
+        remembered = self._cache / "layers" / (self._keys.pop(id(planned), "") or self._key(planned, own))
         known = _recall(remembered)
-        if known is not None and not known.digest:
+        if known is not None and self._there(known, planned):
+            return _layer(known, planned, made=False)
+        if planned.kind == "bytecode" and self._compiler is None:
             return None
-        made = known is None or not self._store.has(_describe(known, planned))
-        if known is None or made:
-            if planned.kind == "bytecode" and self._compiler is None:
-                return None
-            known = self._write(planned, own, on_fetched, known)
-            kept.write(remembered, msgspec.json.encode(known))
-            if not known.digest:
-                return None
-        return MadeLayer(
-            kind=planned.kind,
-            title=planned.title,
-            descriptor=_describe(known, planned),
-            diff_id=known.diff_id,
-            made=made,
-        )
+        known = self._write(planned, own, on_fetched, known)
+        kept.write(remembered, msgspec.json.encode(known))
+        return _layer(known, planned, made=True)
 
-    def missing(self, planned: PlannedLayer) -> tuple[Selected, ...]:
-        """Return the wheels that `make` will need: all of the layer's, or none when it is there."""
-        if not planned.wheels:
-            return ()
-        known = _recall(self._cache / "layers" / self._key(planned, self._own(planned)))
-        there = known is not None and (not known.digest or self._store.has(_describe(known, planned)))
-        return () if there else planned.wheels
+    def find(self, planned: PlannedLayer) -> tuple[bool, MadeLayer | None]:
+        """Say whether `make` has nothing to do, and what it returns then. Raises SourceUnreadableError."""
+        key = self._key(planned, self._own(planned))
+        known = _recall(self._cache / "layers" / key)
+        if known is None or not self._there(known, planned):
+            self._keys[id(planned)] = key
+            return False, None
+        return True, _layer(known, planned, made=False)
+
+    def _there(self, known: _Known, planned: PlannedLayer) -> bool:
+        return not known.digest or self._store.has(_describe(known, planned))
 
     def _own(self, planned: PlannedLayer) -> fetch.Wheel | None:
         if planned.own is None:
@@ -298,6 +292,19 @@ def _folders(paths: Iterable[str]) -> set[str]:
 def _describe(known: _Known, planned: PlannedLayer) -> Descriptor:
     annotations = {KIND: planned.kind, "run.cog.layer.title": _shown(planned.title)}
     return Descriptor(media_type=LAYER_GZIP, digest=known.digest, size=known.size, annotations=annotations)
+
+
+def _layer(known: _Known, planned: PlannedLayer, *, made: bool) -> MadeLayer | None:
+    """Return the layer that is known; None for bytecode of which there is none."""
+    if not known.digest:
+        return None
+    return MadeLayer(
+        kind=planned.kind,
+        title=planned.title,
+        descriptor=_describe(known, planned),
+        diff_id=known.diff_id,
+        made=made,
+    )
 
 
 def _shown(title: str) -> str:

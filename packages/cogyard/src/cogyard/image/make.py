@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -61,15 +61,16 @@ def make_layers(plan: Plan, making: Making, site: Site) -> list[MadeLayer]:
                 return _system(planned, making, site)
             return maker.make(planned, site.progress.detail)
 
-        for wheel in _ahead(plan, maker):
+        def begin(planned: PlannedLayer) -> Future[MadeLayer | None]:
+            return (compiling if planned.kind == "bytecode" else pool).submit(make, planned)
+
+        found = [_found(each, maker) for each in plan.layers]
+        for wheel in _ahead(each for each, there in zip(plan.layers, found, strict=True) if there is None):
             ahead.submit(fetch.fetch_one, wheel, downloader)
-        # The steps wait for their turn; everything else is begun at once.
+        # The steps wait for their turn; everything else that is not there is begun at once.
         begun = [
-            (
-                each,
-                None if each.steps else (compiling if each.kind == "bytecode" else pool).submit(make, each),
-            )
-            for each in plan.layers
+            (each, None if each.steps else there or begin(each))
+            for each, there in zip(plan.layers, found, strict=True)
         ]
         made: list[MadeLayer] = []
         try:
@@ -91,10 +92,22 @@ def make_layers(plan: Plan, making: Making, site: Site) -> list[MadeLayer]:
     return made
 
 
-def _ahead(plan: Plan, maker: LayerMaker) -> list[Selected]:
+def _found(planned: PlannedLayer, maker: LayerMaker) -> Future[MadeLayer | None] | None:
+    """Return a layer that is there already, so that no thread begins for it: finding it takes less time than that."""
+    if planned.steps or planned.kind == "system":
+        return None
+    there, layer = maker.find(planned)
+    if not there:
+        return None
+    done = Future[MadeLayer | None]()
+    done.set_result(layer)
+    return done
+
+
+def _ahead(layers: Iterable[PlannedLayer]) -> list[Selected]:
     """Return the wheels that layers will ask for, the largest first: fetching need not wait for a layer's turn."""
-    missing = {wheel for layer in plan.layers for wheel in maker.missing(layer)}
-    return sorted(missing, key=lambda each: (-(each.size or 0), each.name))
+    wanted = {wheel for layer in layers for wheel in layer.wheels}
+    return sorted(wanted, key=lambda each: (-(each.size or 0), each.name))
 
 
 def _system(planned: PlannedLayer, making: Making, site: Site) -> MadeLayer | None:
