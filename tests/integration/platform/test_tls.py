@@ -14,7 +14,7 @@ from cogyard.compose.certificate import valid_until
 from cogyard.compose.tls import Certificate, CertificateError
 
 
-def _certificate(folder: Path, name: str, *key_options: str) -> tuple[Path, Path]:
+def make_certificate(folder: Path, name: str, *key_options: str) -> tuple[Path, Path]:
     """Make a certificate for this machine and its key."""
     cert, key = folder / f"{name}.crt", folder / f"{name}.key"
     subprocess.run(
@@ -31,7 +31,7 @@ def _certificate(folder: Path, name: str, *key_options: str) -> tuple[Path, Path
 
 def test_everything_works_by_https_and_models_reach_it_inside(stopped: Any, tmp_path: Path) -> None:
     """Pages, the registry, a prediction with a file in and out; the session's cookie is for https alone."""
-    cert, key = _certificate(tmp_path, "one")
+    cert, key = make_certificate(tmp_path, "one")
     trust = ssl.create_default_context(cafile=str(cert))
     told = stopped.start("--tls-cert", str(cert), "--tls-key", str(key), verify=trust)
     assert told["address"].startswith("https://127.0.0.1:")
@@ -48,10 +48,10 @@ def test_everything_works_by_https_and_models_reach_it_inside(stopped: Any, tmp_
 
 def test_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path) -> None:
     """New files are used for the next connection; files that do not fit leave the old ones in use."""
-    cert, key = _certificate(tmp_path, "old")
+    cert, key = make_certificate(tmp_path, "old")
     shown = Certificate.read(cert, key)
     assert not shown.refresh(), "nothing has changed"
-    other = _certificate(tmp_path, "new")
+    other = make_certificate(tmp_path, "new")
     cert.write_bytes(other[0].read_bytes())
     assert not shown.refresh(), "the key is not there yet"
     key.write_bytes(other[1].read_bytes())
@@ -60,9 +60,9 @@ def test_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path) -> Non
 
 def test_what_is_wrong_with_a_certificate_is_said(tmp_path: Path) -> None:
     """Missing, not PEM, another's key, a key with a passphrase: each a message, and nobody is asked on a terminal."""
-    cert, key = _certificate(tmp_path, "one")
-    other = _certificate(tmp_path, "two")[1]
-    closed = _certificate(tmp_path, "three", "-passout", "pass:secret")
+    cert, key = make_certificate(tmp_path, "one")
+    other = make_certificate(tmp_path, "two")[1]
+    closed = make_certificate(tmp_path, "three", "-passout", "pass:secret")
     (tmp_path / "text").write_text("no certificate")
     for first, second, says in (
         (tmp_path / "nowhere", key, "tls_cert, .*nowhere, cannot be read"),
@@ -76,19 +76,25 @@ def test_what_is_wrong_with_a_certificate_is_said(tmp_path: Path) -> None:
 
 
 def test_only_a_trusted_proxy_says_how_the_platform_was_reached(stopped: Any) -> None:
-    """Addresses in answers follow a trusted proxy's headers, and nobody else's."""
-    said = {"x-forwarded-proto": "https", "x-forwarded-host": "models.example"}
+    """Addresses in answers follow a trusted proxy's headers, and nobody else's; so do clients in the log."""
+    said = {
+        "x-forwarded-proto": "https",
+        "x-forwarded-host": "models.example",
+        "x-forwarded-for": "203.0.113.9",
+    }
 
     def upload() -> str:
         answer = stopped.http.post("/v1/files", files={"content": ("a.txt", b"x")}, headers=said)
         place: str = answer.raise_for_status().json()["urls"]["get"]
         return place
 
-    stopped.start("--set", "trusted_proxies=192.0.2.0/24")
+    stopped.start("--set", "trusted_proxies=192.0.2.0/24", "--set", "access_log=true")
     assert upload().startswith("http://127.0.0.1:")
     stopped.end(2)
-    stopped.start("--set", "trusted_proxies=127.0.0.0/8")
+    assert "client=203.0.113.9" not in stopped.log
+    stopped.start("--set", "trusted_proxies=127.0.0.0/8", "--set", "access_log=true")
     assert upload().startswith("https://models.example/v1/files/")
+    stopped.wait_for(lambda: "path=/v1/files status=201 client=203.0.113.9\n" in stopped.log)
 
 
 def test_the_end_of_a_certificate_is_read(tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ class Requests(logging.Filter):
         if isinstance(record.args, tuple) and len(record.args) == 5:
             client, method, target, _, status = record.args
             record.msg, record.args = "request", ()
+            # Of a client that a proxy speaks of no port is known.
+            client = str(client).removesuffix(":0")
             fields = {"method": method, "path": shown_path(str(target)), "status": status, "client": client}
             vars(record).update(fields)
         return True

@@ -25,6 +25,10 @@ from cogyard.compose.zerocopy import ZeroCopy
 #: How long open connections (streams, waiting requests) get once everything else is done, in seconds.
 _LAST_ANSWERS = 3
 
+#: How long a connection may wait for its next request. Proxies keep theirs for later, nginx for a minute and Caddy for
+#: two; whoever closes first must be the proxy, or a request that it sends just then is lost, and answered with 502.
+IDLE_SECONDS = 130
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -132,6 +136,7 @@ def _server(app: ASGIApp, door: Door, *, access_log: bool) -> _Server:
         access_log=access_log,
         proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=_LAST_ANSWERS + 1,
     )
     config.load()

@@ -39,8 +39,9 @@ class ZeroCopy:
             await _send_file(cycle, pump, message)
             await send({"type": "http.response.body", "more_body": message.get("more_body", False)})
 
-        extensions = {**(scope.get("extensions") or {}), NAME: {}}
-        await self._app({**scope, "extensions": extensions}, receive, sending)
+        # In place: the server's log of requests reads there what a proxy said of the client.
+        scope["extensions"] = {**(scope.get("extensions") or {}), NAME: {}}
+        await self._app(scope, receive, sending)
 
 
 def _is_secret(cycle: RequestResponseCycle) -> bool:
