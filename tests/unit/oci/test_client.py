@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -203,6 +204,22 @@ async def test_no_answer_names_the_host_and_what_to_check(caplog: pytest.LogCapt
         assert len(client.waits) == 1  # type: ignore[attr-defined] # set by connect()
     assert "a.b" in caught.value.message
     assert caplog.messages[0].startswith("The registry a.b cannot be reached: ")
+
+
+async def test_a_certificate_that_nobody_trusts_is_not_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    """It stays what it is; what lets one trust it is named, and not how to do without."""
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("no issuer", request=request) from ssl.SSLCertVerificationError("no issuer")
+
+    async with connect(handler) as client:
+        with pytest.raises(RegistryUnreachableError) as caught:
+            await client.run(flows.ping)
+        assert client.waits == []  # type: ignore[attr-defined] # set by connect()
+    assert caught.value.message == "the registry a.b is not trusted: no issuer"
+    assert "SSL_CERT_FILE" in str(caught.value.hint)
+    assert "INSECURE" not in str(caught.value.hint)
+    assert not caplog.messages
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from cogyard.oci.exchange import Answer, Call, Flow
 from cogyard.oci.joined import Joined
 from cogyard.oci.layout import ImageStore
 from cogyard.oci.manifest import MAX_MANIFEST
-from cogyard.oci.network import Body, Network, NetworkError, NoConnectionError, Response
+from cogyard.oci.network import Body, Network, NetworkError, NoConnectionError, Response, UntrustedError
 from cogyard.oci.reference import DEFAULT_HOST
 
 if TYPE_CHECKING:
@@ -178,8 +178,10 @@ class RegistryClient:
 
                 jitter = random.random()  # noqa: S311 - spreads clients, protects nothing
                 wait = retry.pause(count, jitter=jitter, retry_after=error.retry_after)
-                if isinstance(error, _UnreachableError) and count >= 2:
-                    wait = None  # a host that cannot be connected to twice is not there
+                if isinstance(error, _UnreachableError) and (count >= 2 or error.untrusted):
+                    wait = (
+                        None  # a host that cannot be connected to twice is not there, and a certificate stays
+                    )
                 if wait is None:
                     raise self._final(error) from None
                 self._tell(error, wait)
@@ -197,6 +199,9 @@ class RegistryClient:
         _log.warning("The registry %s %s: %s. Trying again in %.1f s.", self.host, what, error, wait)
 
     def _final(self, error: _PassingError) -> Exception:
+        if isinstance(error, _UnreachableError) and error.untrusted:
+            hint = "A CA of your own is trusted when SSL_CERT_FILE names a file with its certificate."
+            return RegistryUnreachableError(f"the registry {self.host} is not trusted: {error}", hint=hint)
         if isinstance(error, _UnreachableError):
             hint = "Is the name right, and is the registry running?"
             if not is_loopback(self.host):
@@ -237,7 +242,7 @@ class RegistryClient:
                     if answer.status == 401 and own and not authorized and self._learn(response, scopes):
                         continue
             except NoConnectionError as error:
-                raise _UnreachableError(str(error)) from None
+                raise _UnreachableError(str(error), untrusted=isinstance(error, UntrustedError)) from None
             except NetworkError as error:
                 raise _PassingError(str(error)) from None
             break
@@ -320,6 +325,10 @@ class _Reader(Protocol):
 
 class _UnreachableError(_PassingError):
     """No connection was made at all."""
+
+    def __init__(self, reason: str, *, untrusted: bool) -> None:
+        super().__init__(reason)
+        self.untrusted = untrusted
 
 
 class _UnauthorizedError(_PassingError):

@@ -9,7 +9,7 @@ from functools import cache
 
 import httpx2
 
-from cogyard.oci.network import Body, NetworkError, NoConnectionError, Response
+from cogyard.oci.network import Body, NetworkError, NoConnectionError, Response, UntrustedError
 
 #: A registry may take minutes to check a large blob before it answers.
 _TIMEOUT = httpx2.Timeout(60, connect=10, read=600)
@@ -71,4 +71,14 @@ class _Answer:
 
 def _translated(error: httpx2.TransportError) -> NetworkError:
     reason = str(error) or type(error).__name__
+    if _is_distrust(error):
+        return UntrustedError(reason)
     return NoConnectionError(reason) if isinstance(error, _NO_CONNECTION) else NetworkError(reason)
+
+
+def _is_distrust(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

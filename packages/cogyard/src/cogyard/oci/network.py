@@ -17,6 +17,10 @@ class NoConnectionError(NetworkError):
     """There was no connection at all."""
 
 
+class UntrustedError(NoConnectionError):
+    """The other side showed a certificate that nobody trusted here has signed, or of another name."""
+
+
 class Response(Protocol):
     """An answer whose body is still to come. Header names are in lower case."""
 
