@@ -12,7 +12,7 @@ from cogyard.domain.ids import new_id
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import Item, numbered, output_item
 from cogyard.domain.values import Prediction, Status
-from cogyard.features.predictions.ports import Asked, Change, Lease, Once, Record, Stages, Ticket
+from cogyard.features.predictions.ports import Asked, Change, Lease, Once, Record, Stages, Taken, Ticket
 
 from tests.contract.store.conftest import NOW, Stores
 
@@ -109,16 +109,32 @@ async def test_the_oldest_waiting_ticket_is_taken(stores: Stores) -> None:
         taken = await stores.predictions.take(
             V, lambda record: msgspec.structs.replace(_lease(record), prediction=record.prediction)
         )
-        assert taken is not None
-        assert taken.prediction == expected
+        assert [change.prediction for change in taken.changes] == [expected]
+        assert taken.more is (expected is first)
         await stores.predictions.change(
             expected.id, lambda record: Change(prediction=record.prediction, ticket=None)
         )
-    assert await stores.predictions.take(V, _lease) is None
+    assert await stores.predictions.take(V, _lease) == Taken(changes=(), more=False)
     assert await stores.predictions.waiting() == {"b" * 64: 1}
     found = await stores.predictions.get(other.id)
     assert found is not None
     assert found.ticket is not None
+
+
+async def test_several_tickets_are_taken_at_once(stores: Stores) -> None:
+    """The oldest first, at most so many, and whether more wait."""
+    made = [await _add(stores, number) for number in range(3)]
+
+    def lease(record: Record) -> Change:
+        own = msgspec.structs.replace(LEASE, token=record.prediction.id)
+        ticket = Ticket(deployable=V, claims=1, lease=own)
+        return Change(prediction=record.prediction, ticket=ticket)
+
+    for most, expected, more in ((2, made[:2], True), (2, made[2:], False)):
+        taken = await stores.predictions.take(V, lease, most)
+        assert [change.prediction for change in taken.changes] == expected
+        assert taken.more is more
+    assert await stores.predictions.waiting() == {}
 
 
 async def test_leases_guard_and_expire(stores: Stores) -> None:

@@ -52,11 +52,22 @@ def _record(state: State, **more: object) -> Record:
 
 def test_a_claim_gives_the_lease_and_counts() -> None:
     """Only what waits is claimed."""
-    change = moves.claim(LEASE)(_record(State.QUEUED))
+    change = moves.claim(lambda: LEASE)(_record(State.QUEUED))
     assert change is not None
     assert change.ticket == Ticket(deployable="v", claims=1, lease=LEASE)
     for state in set(State) - {State.QUEUED}:
-        assert moves.claim(LEASE)(_record(state)) is None
+        assert moves.claim(lambda: LEASE)(_record(state)) is None
+
+
+def test_what_is_given_back_was_never_taken() -> None:
+    """It waits as before, its claim uncounted; only its holder gives it back, and only before the model began."""
+    change = moves.give_back("mine")(_record(State.CLAIMED))
+    assert change is not None
+    assert change.ticket == Ticket(deployable="v", claims=0)
+    assert change.prediction.status is Status.STARTING
+    assert moves.give_back("another's")(_record(State.CLAIMED)) is None
+    for state in set(State) - {State.CLAIMED}:
+        assert moves.give_back("mine")(_record(state)) is None
 
 
 def test_a_start_is_stamped_counted_and_told_once() -> None:
@@ -128,7 +139,7 @@ def test_nothing_changes_what_has_ended(state: State) -> None:
     """Whoever comes late."""
     record = _record(state)
     decisions = (
-        moves.claim(LEASE),
+        moves.claim(lambda: LEASE),
         moves.start("mine", LATER, WORDS),
         moves.finish("mine", Event.SUCCEED, moves.Result(), LATER, WORDS),
         moves.stop(Event.CANCEL, LATER, WORDS),

@@ -27,7 +27,14 @@ pytestmark = pytest.mark.anyio
 class _Stage:
     """A host, its queue and its model."""
 
-    def __init__(self, model: FakeModel, *, lease: float = 30.0, **options: float) -> None:
+    def __init__(
+        self,
+        model: FakeModel,
+        *,
+        lease: float = 30.0,
+        spare: Callable[[], bool] = lambda: False,
+        **options: float,
+    ) -> None:
         self.queue = FakeQueue(lease=lease)
         self.model = model
         self.runtime = FakeRuntime({VERSION: model})
@@ -38,6 +45,7 @@ class _Stage:
             work=Work(source=self.queue, reports=self.queue, cancellations=self.queue),
             options=HostOptions(run=RunOptions(**options), setup_timeout=setup_timeout),
             connect=self.runtime.connect,
+            spare=spare,
         )
 
     async def __aenter__(self) -> Self:
@@ -354,3 +362,86 @@ async def test_logs_without_end_are_cut() -> None:
         entry = await stage.queue.ended(stage.queue.add(VERSION))
         assert len(entry.logs) < 9 << 20
         assert "was dropped" in entry.logs
+
+
+class _Paced:
+    """A model that answers at once, until it is told to wait for its gate."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.seen: list[str] = []
+
+    async def __call__(self, run: Run) -> AsyncIterator[ServerEvent]:
+        """Run it."""
+        self.seen.append(run.id)
+        await self.gate.wait()
+        yield CompletedEvent(status="succeeded", output="done")
+
+
+async def _working_ahead(stage: _Stage, paced: _Paced) -> list[str]:
+    """Let a quick model begin one prediction, and return it with those that its instance claimed ahead."""
+    await stage.queue.ended(stage.queue.add(VERSION))
+    await stage.until_busy(0)
+    paced.gate.clear()
+    made = [stage.queue.add(VERSION) for _ in range(3)]
+    await _until(lambda: all(stage.queue.entries[each].token for each in made))
+    assert len(paced.seen) == 2
+    return made
+
+
+async def test_a_quick_models_next_predictions_are_claimed_ahead() -> None:
+    """They begin as soon as the slot is free, in order, each once."""
+    paced = _Paced()
+    async with _Stage(FakeModel(paced)) as stage:
+        made = await _working_ahead(stage, paced)
+        assert stage.host.view().busy == 1
+        paced.gate.set()
+        for each in made:
+            assert (await stage.queue.ended(each)).claims == 1
+        assert paced.seen[1:] == made
+
+
+@pytest.mark.parametrize("ends", ["drained", "died", "told to stop"])
+async def test_what_was_claimed_ahead_goes_back_when_the_instance_ends(ends: str) -> None:
+    """Another instance may run it at once: the model never saw it, so no lease has to run out for that."""
+    paced = _Paced()
+    async with _Stage(FakeModel(paced)) as stage:
+        first, *ahead = await _working_ahead(stage, paced)
+        match ends:
+            case "drained":
+                stage.host.drain()
+            case "died":
+                stage.runtime.live["fake:i1"].die(-9)
+            case _:
+                stage.life.cancel()
+        await _until(lambda: not any(stage.queue.entries[each].token for each in ahead))
+        assert [stage.queue.entries[each].claims for each in ahead] == [0, 0]
+        paced.gate.set()
+        with suppress(asyncio.CancelledError):
+            await stage.life
+        assert paced.seen[-1] == first
+
+
+async def test_a_run_that_takes_long_gives_back_what_was_claimed_ahead() -> None:
+    """What another instance could begin does not wait for this one's model."""
+    paced = _Paced()
+    async with _Stage(FakeModel(paced)) as stage:
+        _, *ahead = await _working_ahead(stage, paced)
+        await _until(lambda: not any(stage.queue.entries[each].token for each in ahead))
+        assert await stage.queue.waiting() == {VERSION: 2}
+
+
+async def test_nothing_is_claimed_ahead_of_an_instance_that_is_free() -> None:
+    """What another would begin at once is left to it."""
+    paced = _Paced()
+    async with _Stage(FakeModel(paced), spare=lambda: True) as stage:
+        await stage.queue.ended(stage.queue.add(VERSION))
+        await stage.until_busy(0)
+        paced.gate.clear()
+        for _ in range(3):
+            stage.queue.add(VERSION)
+        await stage.until_busy()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert await stage.queue.waiting() == {VERSION: 2}

@@ -50,6 +50,7 @@ class Event(StrEnum):
     STOP = "the instance stops it"
     CANCEL = "somebody cancels it"
     EXPIRE = "its deadline passes"
+    GIVE_BACK = "the instance gives it back unseen"
     REQUEUE = "the instance is lost, and it may run again"
     GIVE_UP = "the instance is lost, and it may not run again"
 
@@ -112,6 +113,7 @@ TABLE: Mapping[tuple[State, Event], Move] = MappingProxyType(
         (State.CLAIMED, Event.STOP): _to(State.CANCELED, *_END),
         (State.CLAIMED, Event.CANCEL): _to(State.CANCELED, *_END, Effect.STOP_RUN),
         (State.CLAIMED, Event.EXPIRE): _to(State.ABORTED, *_END, Effect.STOP_RUN),
+        (State.CLAIMED, Event.GIVE_BACK): _to(State.QUEUED, Effect.WAKE_INSTANCES),
         (State.CLAIMED, Event.REQUEUE): _to(State.QUEUED, Effect.FORGET_RUN, Effect.WAKE_INSTANCES),
         (State.CLAIMED, Event.GIVE_UP): _to(State.FAILED, *_END),
         (State.RUNNING, Event.SUCCEED): _to(State.SUCCEEDED, *_END),

@@ -98,6 +98,7 @@ class LocalFleet:
             connect=self._connect,
             now=self._now,
             changed=lambda: self.changed(),  # noqa: PLW0108 - it may be set after the start
+            spare=lambda: self._spare(deployable),
             grant=Grant(resources=needs, devices=free_devices(self._gpus, taken, needs.gpus)),
         )
         started_at = self._now()
@@ -123,6 +124,11 @@ class LocalFleet:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
         return len(left)
+
+    def _spare(self, deployable: str) -> bool:
+        return any(
+            placed.host.free for placed in self._placed.values() if placed.host.deployable == deployable
+        )
 
     async def _live(self, host: Host, started_at: datetime) -> None:
         ended: Exit | None = None

@@ -2,8 +2,9 @@
 
 Theory of operation: a host owns one model server and as many claims as it has slots. One task claims; each claim
 runs in a task of its own (`run.py`). A slot is free as soon as the model is done with it; the outcome is still
-being stored then. When the server dies by itself, what it ran has failed, with the reason. When *we* are told to
-stop at once (`run` is cancelled), nothing is reported: the leases run out, and the predictions run again.
+being stored then. Where the model is quick, what a slot does next is claimed already (`ahead.py`). When the server
+dies by itself, what it ran has failed, with the reason. When *we* are told to stop at once (`run` is cancelled),
+nothing is reported: the leases run out, and the predictions run again.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cogyard.domain.autoscale import InstanceView, Phase
 from cogyard.domain.capacity import UNCOUNTED, Grant
+from cogyard.instances.ahead import Ahead
 from cogyard.instances.errors import PrepareFailedError, SetupFailedError, SetupKilledError
 from cogyard.instances.run import PredictionRun, RunOptions, Served, Work
 from cogyard.instances.runtime import Exit, Prepared, Running
@@ -62,6 +64,7 @@ class Host:
         now: Callable[[], datetime] = utc_now,
         changed: Callable[[], None] = lambda: None,
         grant: Grant = UNCOUNTED,
+        spare: Callable[[], bool] = lambda: False,
     ) -> None:
         self.id = instance
         #: What it holds of the machine while it lives.
@@ -76,6 +79,9 @@ class Host:
         self._connect = connect
         self._now = now
         self._changed = changed
+        #: Whether another instance would begin at once what this one claims ahead.
+        self._spare = spare
+        self._ahead = Ahead(work.reports, instance=instance)
         self._phase = Phase.STARTING
         self._since = now()
         self._idle_since: datetime | None = None
@@ -86,6 +92,11 @@ class Host:
         self._draining = asyncio.Event()
         self._free: asyncio.Future[None] | None = None
         self._waiting: asyncio.Timeout | None = None
+
+    @property
+    def free(self) -> bool:
+        """Whether it would begin at once what it claims."""
+        return self._phase is Phase.READY and self._busy < self._slots
 
     def view(self) -> InstanceView:
         """Return what the autoscaling policy needs to know."""
@@ -188,21 +199,34 @@ class Host:
     async def _serve(self, served: Served) -> None:
         drain = asyncio.create_task(self._draining.wait())
         served.death.add_done_callback(lambda _death: self._interrupt())
+        heard = True  # What waited before this instance was there.
         try:
             while not (served.death.done() or self._draining.is_set()):
-                if self._busy >= self._slots:
+                if (room := self._room()) <= 0:
                     self._free = asyncio.get_running_loop().create_future()
                     await first(self._free, served.death, drain)
                     continue
-                claim = await self._claim(served)
-                if claim is None:
+                if not heard:
                     await self._wait_for_work(served)
-                    continue
-                self._begin(claim, served)
+                    heard = True
+                    continue  # Much may have happened meanwhile.
+                heard = False
+                for claim in await self._claim(room, served):
+                    if self._busy < self._slots:
+                        self._begin(claim, served)
+                    else:
+                        self._ahead.keep(claim)
+            await self._ahead.close()
             while self._runs:
                 await asyncio.wait(self._runs)
         finally:
+            await self._ahead.close()
             await end(drain)
+
+    def _room(self) -> int:
+        """Return how many may be claimed now: what begins at once, and what no other instance would begin sooner."""
+        free = self._slots - self._busy
+        return min(free, 1) if self._spare() else free + self._ahead.room(self._slots)
 
     async def _wait_for_work(self, served: Served) -> None:
         """Return when there may be work, or nothing to do here any more.
@@ -224,18 +248,19 @@ class Host:
         if self._waiting is not None and not self._waiting.expired():
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
-    async def _claim(self, served: Served) -> Claim | None:
+    async def _claim(self, most: int, served: Served) -> Sequence[Claim]:
         """Claim, again and again while the store fails: that is no reason to end what runs."""
         while not (served.death.done() or self._draining.is_set()):
             try:
-                return await self._work.source.claim(self.deployable, instance=self.id)
+                return await self._work.source.claim_some(self.deployable, instance=self.id, most=most)
             except Exception:  # noqa: BLE001 - whatever it was, the next try says it again
                 _log.exception("claim_failed", extra={"instance": self.id})
             await first(served.death, timeout=_CLAIM_AGAIN)
-        return None
+        return ()
 
     def _begin(self, claim: Claim, served: Served) -> None:
-        slot = _Slot(self._slot_freed)
+        begun = asyncio.get_running_loop().time()
+        slot = _Slot(lambda: self._slot_freed(served, begun))
         self._busy += 1
         self._idle_since = None
         run = PredictionRun(claim, self._work, self._options.run, served, self._now())
@@ -250,8 +275,12 @@ class Host:
             # The prediction is left to its lease: it runs again, or fails by policy.
             _log.error("prediction_run_failed", extra={"instance": self.id}, exc_info=error)
 
-    def _slot_freed(self) -> None:
+    def _slot_freed(self, served: Served, begun: float) -> None:
         self._busy -= 1
+        self._ahead.last_run = asyncio.get_running_loop().time() - begun
+        ends = served.death.done() or self._draining.is_set()
+        if not ends and (claim := self._ahead.next()) is not None:
+            self._begin(claim, served)
         if self._free is not None and not self._free.done():
             self._free.set_result(None)
         if not self._busy:

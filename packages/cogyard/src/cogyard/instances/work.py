@@ -33,6 +33,11 @@ class Claim(Protocol):
         """When it is taken for lost."""
         ...
 
+    @property
+    def held(self) -> bool:
+        """Whether nothing has ended or taken it since, as far as is known without asking."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
@@ -52,8 +57,12 @@ class WorkSource(Protocol):
         """Take the next waiting prediction, or None when there is none."""
         ...
 
+    async def claim_some(self, deployable: str, *, instance: str, most: int) -> Sequence[Claim]:
+        """Take the next waiting predictions, oldest first, at most so many."""
+        ...
+
     async def wait_for_work(self, deployable: str, *, timeout: float) -> None:
-        """Return when there may be work, or after `timeout` seconds."""
+        """Return when there may be work that no claim has seen, or after `timeout` seconds."""
         ...
 
     async def renew(self, prediction_id: str, lease_token: str) -> bool:
@@ -63,6 +72,10 @@ class WorkSource(Protocol):
 
 class Reports(Protocol):
     """What an instance says about a prediction it holds. False means the lease was lost."""
+
+    async def give_back(self, prediction_id: str, lease_token: str) -> bool:
+        """Let what was claimed and not begun wait again, as if it had never been claimed."""
+        ...
 
     async def started(self, prediction_id: str, lease_token: str) -> bool:
         """Say that the model has begun."""

@@ -26,6 +26,7 @@ from cogyard.features.predictions.ports import (
     Once,
     Record,
     Stages,
+    Taken,
     Ticket,
 )
 from cogyard.store import prediction_events as kept
@@ -205,27 +206,20 @@ class SqlPredictions:
         large: bool = False,
     ) -> Change | None:
         """Read, decide and write in one transaction."""
+        return await self.database.write(
+            lambda db: _change(db, prediction_id, decide, events), quick=not large
+        )
 
-        def work(db: sqlite3.Connection) -> Change | None:
-            record = _record(db, "p.id = ?", prediction_id, events)
-            change = None if record is None else decide(record)
-            if record is not None and change is not None:
-                _apply(db, record, change, events)
-            return change
+    async def take(self, deployable: str, decide: Decide, most: int = 1) -> Taken:
+        """Change the oldest tickets of a deployable that have no lease."""
+        oldest = "SELECT prediction_id FROM queue WHERE deployable = ? AND lease_token IS NULL ORDER BY rank LIMIT ?"
 
-        return await self.database.write(work, quick=not large)
-
-    async def take(self, deployable: str, decide: Decide) -> Change | None:
-        """Change the oldest ticket of a deployable that has no lease."""
-        oldest = "SELECT prediction_id FROM queue WHERE deployable = ? AND lease_token IS NULL ORDER BY rank LIMIT 1"
-
-        def work(db: sqlite3.Connection) -> Change | None:
-            found = db.execute(oldest, (deployable,)).fetchone()
-            record = None if found is None else _record(db, "p.id = ?", found[0])
-            change = None if record is None else decide(record)
-            if record is not None and change is not None:
-                _apply(db, record, change, ())
-            return change
+        def work(db: sqlite3.Connection) -> Taken:
+            found = db.execute(oldest, (deployable, most + 1)).fetchall()
+            changes = (_change(db, prediction_id, decide) for (prediction_id,) in found[:most])
+            return Taken(
+                changes=tuple(change for change in changes if change is not None), more=len(found) > most
+            )
 
         return await self.database.write(work, quick=True)
 
@@ -295,6 +289,16 @@ class SqlPredictions:
     async def _ids(self, sql: str, *values: object) -> tuple[str, ...]:
         rows = await self.database.read(lambda db: db.execute(sql, values).fetchall())
         return tuple(row[0] for row in rows)
+
+
+def _change(
+    db: sqlite3.Connection, prediction_id: str, decide: Decide, events: Sequence[StreamEvent] = ()
+) -> Change | None:
+    record = _record(db, "p.id = ?", prediction_id, events)
+    change = None if record is None else decide(record)
+    if record is not None and change is not None:
+        _apply(db, record, change, events)
+    return change
 
 
 def _rows(

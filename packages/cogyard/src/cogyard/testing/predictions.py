@@ -15,7 +15,7 @@ from cogyard.domain.paging import Slice, Window, afford, cut
 from cogyard.domain.stream import StreamEvent, after, gathered
 from cogyard.domain.values import Prediction
 from cogyard.domain.waiting import Place
-from cogyard.features.predictions.ports import Asked, Change, Decide, Message, Once, Record, Ticket
+from cogyard.features.predictions.ports import Asked, Change, Decide, Message, Once, Record, Taken, Ticket
 from cogyard.store.rows import to_json
 
 
@@ -144,14 +144,16 @@ class MemoryPredictions:
             self._apply(prediction_id, change, events)
         return change
 
-    async def take(self, deployable: str, decide: Decide) -> Change | None:
-        """Change the oldest ticket of a deployable that has no lease."""
+    async def take(self, deployable: str, decide: Decide, most: int = 1) -> Taken:
+        """Change the oldest tickets of a deployable that have no lease."""
         waiting = [
             k for k, ticket in self.tickets.items() if ticket.deployable == deployable and not ticket.lease
         ]
-        if not waiting:
-            return None
-        return await self.change(min(waiting, key=lambda k: self.ranks[k]), decide)
+        oldest = sorted(waiting, key=lambda k: self.ranks[k])
+        changes = [await self.change(each, decide) for each in oldest[:most]]
+        return Taken(
+            changes=tuple(change for change in changes if change is not None), more=len(oldest) > most
+        )
 
     async def append(
         self, prediction_id: str, lease_token: str, events: Sequence[StreamEvent], messages: Sequence[Message]

@@ -36,6 +36,12 @@ class FakeClaim:
     prediction: Prediction
     lease_token: str
     expires_at: datetime
+    entry: Entry
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing has ended or taken it since."""
+        return self.entry.outcome is None and self.entry.token == self.lease_token
 
 
 @dataclass
@@ -99,9 +105,19 @@ class FakeQueue:
                 entry.claims += 1
                 entry.outputs, entry.logs = [], ""
                 return FakeClaim(
-                    prediction=entry.prediction, lease_token=entry.token, expires_at=entry.expires_at
+                    prediction=entry.prediction,
+                    lease_token=entry.token,
+                    expires_at=entry.expires_at,
+                    entry=entry,
                 )
         return None
+
+    async def claim_some(self, deployable: str, *, instance: str, most: int) -> Sequence[Claim]:
+        """Take the next waiting predictions, at most so many."""
+        claims: list[Claim] = []
+        while len(claims) < most and (claim := await self.claim(deployable, instance=instance)) is not None:
+            claims.append(claim)
+        return claims
 
     async def wait_for_work(self, deployable: str, *, timeout: float) -> None:
         """Return when there may be work, or after `timeout` seconds."""
@@ -115,6 +131,16 @@ class FakeQueue:
         if entry is not None:
             entry.expires_at = self._now() + self._lease
         return entry is not None
+
+    async def give_back(self, prediction_id: str, lease_token: str) -> bool:
+        """Let what was claimed and not begun wait again."""
+        entry = self._held(prediction_id, lease_token)
+        if entry is None or entry.prediction.status is not Status.STARTING:
+            return False
+        entry.token = entry.expires_at = None
+        entry.claims -= 1
+        self._wake()
+        return True
 
     async def started(self, prediction_id: str, lease_token: str) -> bool:
         """Say that the model has begun."""
@@ -155,7 +181,9 @@ class FakeQueue:
     async def wait_for_any(self, *, timeout: float) -> None:
         """Return when work of any deployable may have arrived, or after `timeout` seconds."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), timeout)
+            # Not wait_for: until Python 3.12 it loses a cancellation that comes with the news.
+            async with asyncio.timeout(timeout):
+                await self._news.wait()
 
     async def recover(self) -> int:
         """Void every lease, and return how many there were."""
@@ -221,6 +249,52 @@ class QueueContract:
         taken = [claim.prediction.id for claim in claims if claim is not None]
         assert len(taken) == len(set(taken)) == 5
 
+    async def test_several_are_claimed_at_once(self, queue: Any, owner: QueueUnderTest) -> None:
+        """Oldest first, at most so many, each by a lease of its own."""
+        ids = [await owner.add(VERSION) for _ in range(3)]
+        claims = await queue.claim_some(VERSION, instance="i", most=2)
+        assert [claim.prediction.id for claim in claims] == ids[:2]
+        assert len({claim.lease_token for claim in claims}) == 2
+        assert all(claim.held for claim in claims)
+        assert [each.prediction.id for each in await queue.claim_some(VERSION, instance="i", most=2)] == ids[
+            2:
+        ]
+        assert not await queue.claim_some(VERSION, instance="i", most=2)
+
+    async def test_what_is_given_back_waits_in_its_place(self, queue: Any, owner: QueueUnderTest) -> None:
+        """It is claimed again before what came after it, by a waiting instance that is woken for it."""
+        ids = [await owner.add(VERSION) for _ in range(2)]
+        claim = await queue.claim(VERSION, instance="i")
+        await queue.claim_some(VERSION, instance="i", most=2)
+        waits = asyncio.create_task(queue.wait_for_work(VERSION, timeout=60))
+        await asyncio.sleep(0.01)
+        assert await queue.give_back(ids[0], claim.lease_token)
+        async with asyncio.timeout(10):
+            await waits
+        assert not claim.held
+        await owner.add(VERSION)
+        again = await queue.claim(VERSION, instance="j")
+        assert again.prediction.id == ids[0]
+        assert not await queue.give_back(ids[0], claim.lease_token)
+        assert again.held
+
+    async def test_what_has_begun_is_not_given_back(self, queue: Any, owner: QueueUnderTest) -> None:
+        """The model has seen it: its run goes on."""
+        prediction = await owner.add(VERSION)
+        claim = await queue.claim(VERSION, instance="i")
+        await queue.started(prediction, claim.lease_token)
+        assert not await queue.give_back(prediction, claim.lease_token)
+        assert claim.held
+        assert await queue.finished(prediction, claim.lease_token, Outcome(status="succeeded"))
+        assert not claim.held
+
+    async def test_a_cancel_is_seen_by_who_holds_it(self, queue: Any, owner: QueueUnderTest) -> None:
+        """A claim that was canceled before it began is no longer held."""
+        prediction = await owner.add(VERSION)
+        claim = await queue.claim(VERSION, instance="i")
+        await owner.cancel(prediction)
+        assert not claim.held
+
     async def test_other_versions_work_is_not_mine(self, queue: Any, owner: QueueUnderTest) -> None:
         """A claim names its version and gets nothing of another."""
         await owner.add(VERSION)
@@ -272,6 +346,7 @@ class QueueContract:
 
     async def test_new_work_wakes_who_waits(self, queue: Any, owner: QueueUnderTest) -> None:
         """A waiting instance and the controller are woken long before their timeouts."""
+        assert await queue.claim(VERSION, instance="i") is None
         waits = [
             asyncio.create_task(queue.wait_for_work(VERSION, timeout=60)),
             asyncio.create_task(queue.wait_for_any(timeout=60)),

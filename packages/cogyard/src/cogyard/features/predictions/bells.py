@@ -1,8 +1,8 @@
 """Who is woken when there may be work.
 
 Theory of operation. A bell that rings while nobody listens must still be heard by whoever looked in vain just
-before. So a bell stays rung until somebody looks: `hush` first, then look, then wait; whoever finds work rings again,
-because there may be more of it than one could take.
+before. So a bell stays rung until somebody looks: `hush` first, then look, then wait; whoever finds more work than it
+takes rings again. A bell that nobody has hushed yet counts as rung.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Bells:
 
     async def wait(self, deployable: str, timeout: float) -> None:
         """Return when the deployable's bell is rung, or after `timeout` seconds."""
-        await _heard(self._bells.setdefault(deployable, asyncio.Event()), timeout)
+        if (bell := self._bells.get(deployable)) is not None:
+            await _heard(bell, timeout)
 
     async def wait_any(self, timeout: float) -> None:
         """Return when any bell was rung since the last call, or after `timeout` seconds."""
@@ -40,6 +41,8 @@ class Bells:
 
 
 async def _heard(bell: asyncio.Event, timeout: float) -> None:
+    if bell.is_set():
+        return
     # Not wait_for, which makes a task for each.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout):

@@ -151,7 +151,7 @@ class Live:
         with ExitStack() as held:
             yield Watch(self, held)
 
-    def hold(self, prediction: Prediction, lease_token: str, last: int) -> None:
+    def hold(self, prediction: Prediction, lease_token: str, last: int) -> Topic:
         """Note that an instance of this process holds a prediction; its next event is `last` + 1."""
         topic = self.topics.setdefault(prediction.id, Topic())
         topic.lease_token = lease_token
@@ -162,6 +162,7 @@ class Live:
             topic.last = last
         topic.spoken = Spoken()
         topic.stopped.clear()
+        return topic
 
     def held(self, prediction_id: str, lease_token: str) -> Topic | None:
         """Return the topic when this lease holds it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -57,13 +57,26 @@ class Words:
         return f"{self.message_id}-{event}" if endpoint == OWN else f"{self.message_id}-{endpoint}-{event}"
 
 
-def claim(lease: Lease) -> Decide:
-    """Give a waiting prediction to an instance."""
+def claim(lease: Callable[[], Lease]) -> Decide:
+    """Give waiting predictions to an instance, each by a lease of its own."""
 
     def decide(record: Record) -> Change | None:
         if move(record.state, Event.CLAIM) is None or record.ticket is None:
             return None
-        ticket = replace(record.ticket, lease=lease, claims=record.ticket.claims + 1)
+        ticket = replace(record.ticket, lease=lease(), claims=record.ticket.claims + 1)
+        return Change(prediction=record.prediction, ticket=ticket)
+
+    return decide
+
+
+def give_back(lease_token: str) -> Decide:
+    """Let a prediction wait again that its instance has taken and not begun; it counts as never taken."""
+
+    def decide(record: Record) -> Change | None:
+        found = move(record.state, Event.GIVE_BACK)
+        if found is None or record.ticket is None or not record.holds(lease_token):
+            return None
+        ticket = replace(record.ticket, lease=None, claims=record.ticket.claims - 1)
         return Change(prediction=record.prediction, ticket=ticket)
 
     return decide

@@ -88,6 +88,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 Decide = Callable[[Record], Change | None]
 
 
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """What the oldest waiting predictions of a deployable became, oldest first."""
+
+    changes: tuple[Change, ...]
+    more: bool
+    """Whether others wait behind them."""
+
+
 class Stages(StrEnum):
     """How far predictions are that a list is about."""
 
@@ -203,8 +211,8 @@ class KeepingStore(Protocol):
 class QueueStore(Protocol):
     """Keeps the queue."""
 
-    async def take(self, deployable: str, decide: Decide) -> Change | None:
-        """Change the oldest ticket of a deployable that has no lease; None when there is none."""
+    async def take(self, deployable: str, decide: Decide, most: int = 1) -> Taken:
+        """Change the oldest tickets of a deployable that have no lease, in one step; at most so many."""
         ...
 
     async def append(

@@ -79,6 +79,12 @@ class Claim:
     prediction: Prediction
     lease_token: str
     expires_at: datetime
+    topic: Topic
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing has ended or taken it since, as far as is known here."""
+        return self.topic.lease_token == self.lease_token
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,21 +106,63 @@ class Queue:
 
     async def claim(self, deployable: str, *, instance: str) -> Claim | None:
         """Take the oldest waiting prediction, or None when there is none."""
+        claims = await self.claim_some(deployable, instance=instance, most=1)
+        return claims[0] if claims else None
+
+    async def claim_some(self, deployable: str, *, instance: str, most: int) -> Sequence[Claim]:
+        """Take the oldest waiting predictions, at most so many."""
         self.bells.hush(deployable)
-        now = self.world.now()
-        token = new_capability(self.world.random(CAPABILITY_RANDOM_BYTES))
-        lease = Lease(token=token, instance=instance, expires_at=now + LEASE_LIFE)
-        change = await self.store.take(deployable, moves.claim(lease))
-        if change is None:
-            return None
-        # There may be more: whoever looked in vain meanwhile must look again.
-        self.bells.ring(deployable)
-        last = 0
-        if change.ticket is not None and change.ticket.claims > 1:
+        expires_at = self.world.now() + LEASE_LIFE
+
+        def lease() -> Lease:
+            token = new_capability(self.world.random(CAPABILITY_RANDOM_BYTES))
+            return Lease(token=token, instance=instance, expires_at=expires_at)
+
+        try:
+            taken = await self.store.take(deployable, moves.claim(lease), most)
+        except BaseException:
+            # What was not taken is still there, for whoever looks next.
+            self.bells.ring(deployable)
+            raise
+        if taken.more:
+            # Whoever looked in vain meanwhile must look again.
+            self.bells.ring(deployable)
+        return [await self._claimed(change) for change in taken.changes]
+
+    async def _claimed(self, change: Change) -> Claim:
+        ticket, last = change.ticket, 0
+        if ticket is None or ticket.lease is None:
+            raise ValueError(f"{change.prediction.id} was claimed and has no lease")
+        if ticket.claims > 1:
             record = await self.store.get(change.prediction.id)
             last = record.streamed.last if record is not None else 0
-        self.live.hold(change.prediction, token, last)
-        return Claim(prediction=change.prediction, lease_token=token, expires_at=lease.expires_at)
+        token = ticket.lease.token
+        topic = self.live.hold(change.prediction, token, last)
+        return Claim(
+            prediction=change.prediction,
+            lease_token=token,
+            expires_at=ticket.lease.expires_at,
+            topic=topic,
+        )
+
+    async def give_back(self, prediction_id: str, lease_token: str) -> bool:
+        """Let a prediction wait again that was claimed and not begun; False when the lease was lost."""
+        change = await self.store.change(prediction_id, moves.give_back(lease_token))
+        if change is None or change.ticket is None:
+            return False
+        self.live.release(prediction_id, 0)
+        self.bells.ring(change.ticket.deployable)
+        return True
+
+    def written(self, deployable: str, prediction_id: str) -> None:
+        """Wake who may take a prediction that was written now, unless it was taken with the same commit."""
+        # A claim of the same commit is answered behind this caller: it is noted by the loop's next pass.
+        asyncio.get_running_loop().call_soon(self._call_for, deployable, prediction_id)
+
+    def _call_for(self, deployable: str, prediction_id: str) -> None:
+        topic = self.live.topics.get(prediction_id)
+        if topic is None or topic.lease_token is None:
+            self.bells.ring(deployable)
 
     async def wait_for_work(self, deployable: str, *, timeout: float) -> None:
         """Return when there may be work, or after `timeout` seconds."""

@@ -186,7 +186,7 @@ class Predictions:
                 if kept.prediction_id != key:
                     # The same request came twice at once, and the other was first.
                     return await self.get(caller, once.matching(kept))
-        self.queue.bells.ring(deployable)
+        self.queue.written(deployable, key)
         return prediction
 
     async def get(self, caller: Account | None, id: str) -> Prediction:

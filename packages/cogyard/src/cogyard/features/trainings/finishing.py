@@ -43,10 +43,15 @@ class TrainingWork:
 
     async def claim(self, deployable: str, *, instance: str) -> Claim | None:
         """Take the oldest waiting prediction or training."""
-        claim = await self.queue.claim(deployable, instance=instance)
-        if claim is not None and is_training(deployable):
-            self._held[claim.lease_token] = claim.prediction
-        return claim
+        claims = await self.claim_some(deployable, instance=instance, most=1)
+        return claims[0] if claims else None
+
+    async def claim_some(self, deployable: str, *, instance: str, most: int) -> Sequence[Claim]:
+        """Take the oldest waiting predictions or trainings."""
+        claims = await self.queue.claim_some(deployable, instance=instance, most=most)
+        if is_training(deployable):
+            self._held.update((claim.lease_token, claim.prediction) for claim in claims)
+        return claims
 
     async def wait_for_work(self, deployable: str, *, timeout: float) -> None:
         """Return when there may be work."""
@@ -58,6 +63,11 @@ class TrainingWork:
         if not held:
             self._held.pop(lease_token, None)
         return held
+
+    async def give_back(self, prediction_id: str, lease_token: str) -> bool:
+        """Let what was claimed and not begun wait again."""
+        self._held.pop(lease_token, None)
+        return await self.queue.give_back(prediction_id, lease_token)
 
     async def started(self, prediction_id: str, lease_token: str) -> bool:
         """Note that the model has begun."""
