@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,50 +68,37 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self.registry.register(_Looked(lambda: self._looked))
         labels = ("part", "operation", "method")
-        self._requests = Histogram(
+        self._requests = self._times(
             "cogyard_http_request_seconds",
             "Time to the end of an answer; of a stream, to its end.",
             (*labels, "status"),
             buckets=_QUICK,
-            registry=self.registry,
         )
         self._open = Gauge("cogyard_http_requests_open", "Requests under way.", registry=self.registry)
-        self._ended = Counter(
-            "cogyard_predictions", "Predictions that ended.", ("model", "status"), registry=self.registry
+        self._ended = self._count("cogyard_predictions", "Predictions that ended.", "model", "status")
+        self._waited = self._times(
+            "cogyard_prediction_wait_seconds", "Time from creation to the start of the run.", ("model",)
         )
-        self._waited = Histogram(
-            "cogyard_prediction_wait_seconds",
-            "Time from creation to the start of the run.",
-            ("model",),
-            buckets=_LONG,
-            registry=self.registry,
+        self._ran = self._times(
+            "cogyard_prediction_run_seconds", "Time from the start of the run to its end.", ("model",)
         )
-        self._ran = Histogram(
-            "cogyard_prediction_run_seconds",
-            "Time from the start of the run to its end.",
-            ("model",),
-            buckets=_LONG,
-            registry=self.registry,
-        )
-        self._starts = Histogram(
+        self._starts = self._times(
             "cogyard_instance_start_seconds",
             "Time from the decision to start an instance until it was ready.",
-            buckets=_LONG,
-            registry=self.registry,
         )
-        self._ends = Counter(
-            "cogyard_instances_ended", "Instances that ended.", ("how",), registry=self.registry
+        self._ends = self._count("cogyard_instances_ended", "Instances that ended.", "how")
+        self._calls = self._times(
+            "cogyard_webhook_call_seconds", "Calls of webhooks.", ("outcome",), buckets=_QUICK
         )
-        self._calls = Histogram(
-            "cogyard_webhook_call_seconds",
-            "Calls of webhooks.",
-            ("outcome",),
-            buckets=_QUICK,
-            registry=self.registry,
-        )
-        self.logged = Counter(
-            "cogyard_log_events", "What was logged at a level.", ("level",), registry=self.registry
-        )
+        self.logged = self._count("cogyard_log_events", "What was logged at a level.", "level")
+
+    def _times(
+        self, name: str, what: str, labels: Sequence[str] = (), *, buckets: Sequence[float] = _LONG
+    ) -> Histogram:
+        return Histogram(name, what, labels, buckets=buckets, registry=self.registry)
+
+    def _count(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(name, what, labels, registry=self.registry)
 
     def begun(self, traceparent: str) -> Mark | None:  # noqa: ARG002 - nothing is followed here
         """Note that a request has come."""
