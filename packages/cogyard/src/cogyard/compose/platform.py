@@ -53,6 +53,7 @@ _log = logging.getLogger("cogyard.platform")
 
 _SWEEP = 60.0
 _AUDIT_PRUNE = 3600.0
+_ALLOCATE = 3600.0
 
 
 class Platform:
@@ -171,6 +172,7 @@ class Platform:
         recovered = await queue.recover()
         self._removing = asyncio.create_task(removed(await self._unpacked.put_aside() or []))
         await self.services.files.sweep()
+        self._background.begin("log", partial(every, _ALLOCATE, self._kept.database.allocate_log))
         self._background.begin("queue", queue.run)
         if self.services.webhooks is not None:
             self._background.begin("webhooks", self.services.webhooks.run)

@@ -12,6 +12,8 @@ APPLICATION_ID = 0x436F6779
 BUSY_TIMEOUT_MS = 10_000
 # 16 MiB of pages a connection; negative means KiB.
 CACHE_KIB = -16 * 1024
+# SQLite's usual page.
+PAGE_BYTES = 4096
 # Pages of the log, 16 MiB, after which they are folded into the file. The same few pages change with every prediction,
 # so folding a quarter as often writes little more than a quarter.
 CHECKPOINT_PAGES = 4000

@@ -12,6 +12,7 @@ from typing import Self, TypeVar, cast
 from cogyard.store.connection import connect
 from cogyard.store.errors import RESTORE, CorruptDatabaseError, DatabaseClosedError, translated
 from cogyard.store.lanes import ReadLane
+from cogyard.store.log import allocate
 from cogyard.store.migrations import Migration, Prepare, migrate, released
 from cogyard.store.turns import WriteLane
 
@@ -108,6 +109,10 @@ class Database:
         """
         self._refuse_when_closed()
         return cast("T", await self._writer.take(work, quick=quick))
+
+    async def allocate_log(self) -> None:
+        """Make room for the write-ahead log at once, so that no commit waits for its file to grow."""
+        await self.write(allocate)
 
     def close(self) -> None:
         """Finish what is in line, then stop; later calls raise DatabaseClosedError."""
