@@ -54,7 +54,7 @@ def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[N
         os.close(handle)
 
 
-def write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write a file whole or not at all."""
     folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
@@ -65,7 +65,7 @@ def write(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        temporary.chmod(0o644)
+        temporary.chmod(mode)
         temporary.replace(path)
     except OSError as error:
         raise CacheError(f"the cache cannot be written: {path}: {error.strerror}", hint=_HINT) from error
@@ -74,7 +74,10 @@ def write(path: Path, data: bytes) -> None:
 
 
 class Memory:
-    """Bytes by name in a folder of the cache. Where the cache cannot be read or written, nothing is remembered."""
+    """Bytes by name in a folder of the cache, for nobody else to read: a project's file may hold a password.
+
+    Where the cache cannot be read or written, nothing is remembered.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -89,7 +92,7 @@ class Memory:
     def keep(self, key: str, data: bytes) -> None:
         """Keep it under a name."""
         with suppress(CacheError):
-            write(self._folder / key, data)
+            write(self._folder / key, data, mode=0o600)
 
 
 def key(*parts: str | bytes) -> str:
