@@ -203,24 +203,20 @@ def test_a_name_may_mean_an_image_for_each_platform(store: ImageStore) -> None:
     assert len(store.images(NAME)) == 3
 
 
+def about(store: ImageStore, image: Descriptor, text: bytes) -> Manifest:
+    """Make a manifest about an image that holds a text."""
+    empty = Descriptor(media_type="application/vnd.oci.empty.v1+json", digest=store.write(b"{}"), size=2)
+    blob = Descriptor(media_type="text/plain", digest=store.write(text), size=len(text))
+    return Manifest(
+        schema_version=2, media_type=MANIFEST, artifact_type="text/plain", config=empty, layers=[blob], subject=image
+    )  # fmt: skip
+
+
 def test_what_is_attached_goes_with_its_image(store: ImageStore) -> None:
     """It is found by the image's digest, replaced as a whole, kept while the image is, and pruned after it."""
     image = put_image(store, NAME)
-    empty = Descriptor(media_type="application/vnd.oci.empty.v1+json", digest=store.write(b"{}"), size=2)
-
-    def about(text: bytes) -> Manifest:
-        blob = Descriptor(media_type="text/plain", digest=store.write(text), size=len(text))
-        return Manifest(
-            schema_version=2,
-            media_type=MANIFEST,
-            artifact_type="text/plain",
-            config=empty,
-            layers=[blob],
-            subject=image,
-        )
-
-    store.attach(image.digest, [about(b"old")])
-    store.attach(image.digest, [about(b"new"), about(b"other")])
+    store.attach(image.digest, [about(store, image, b"old")])
+    store.attach(image.digest, [about(store, image, b"new"), about(store, image, b"other")])
     found = store.referrers(image.digest)
     assert [store.read(manifest.layers[0].digest) for _, manifest in found] == [b"new", b"other"]
     assert all(descriptor.artifact_type == "text/plain" for descriptor, _ in found)
@@ -232,3 +228,33 @@ def test_what_is_attached_goes_with_its_image(store: ImageStore) -> None:
     store.prune()
     assert store.referrers(image.digest) == ()
     assert not store.path(digests.of(b"new")).exists()
+
+
+def test_edits_do_not_make_the_list_of_images_longer(store: ImageStore) -> None:
+    """Every build attaches documents; those of the image that had the name before are forgotten with it."""
+    for number in range(5):
+        image = put_image(store, NAME, b"%d" % number)
+        store.attach(image.digest, [about(store, image, b"about %d" % number)])
+    listed = decode((store.root / "index.json").read_bytes(), Index, what="the index").manifests
+    assert len(listed) == 2
+    assert len(store.referrers(image.digest)) == 1
+
+
+def test_what_is_attached_stays_with_another_name_of_its_image(store: ImageStore) -> None:
+    """By a name of its own, or as one platform's image of an index; naming it again changes nothing."""
+    own, within = put_image(store, NAME, b"one"), put_image(store, Reference.parse("other"), b"two")
+    index, data = describe(Index(schema_version=2, media_type=INDEX, manifests=[within]), INDEX)
+    store.write(data)
+    store.tag(Reference.parse("second"), own)
+    store.tag(Reference.parse("all"), index)
+    for image in (own, within):
+        store.attach(image.digest, [about(store, image, image.digest.encode())])
+    store.tag(NAME, own)
+    put_image(store, NAME, b"three")
+    put_image(store, Reference.parse("other"), b"four")
+    assert len(store.referrers(own.digest)) == len(store.referrers(within.digest)) == 1
+    put_image(store, Reference.parse("all"), b"five")
+    assert len(store.referrers(own.digest)) == 1
+    assert store.referrers(within.digest) == ()
+    put_image(store, Reference.parse("second"), b"six")
+    assert store.referrers(own.digest) == ()

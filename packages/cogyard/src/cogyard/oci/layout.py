@@ -120,12 +120,19 @@ class ImageStore:
                 path.unlink(missing_ok=True)
 
     def tag(self, reference: Reference, descriptor: Descriptor) -> None:
-        """Let a name mean this image from now on."""
+        """Let a name mean this image from now on.
+
+        What is attached to the image that it meant is forgotten, unless that has another name: nobody can ask for it.
+        """
         name = reference.familiar
         entry = msgspec.structs.replace(descriptor, annotations={REF_NAME: name})
         with self._locked():
-            kept = [each for each in self._names() if (each.annotations or {}).get(REF_NAME) != name]
+            names = self._names()
+            kept = [each for each in names if (each.annotations or {}).get(REF_NAME) != name]
+            before = [each for each in names if (each.annotations or {}).get(REF_NAME) == name]
             kept.append(entry)
+            if any(each.digest != entry.digest for each in before):
+                kept = self._without_attached(before, kept)
             kept.sort(key=lambda each: (each.annotations or {}).get(REF_NAME, ""))
             self._replace_index(kept)
 
@@ -270,6 +277,21 @@ class ImageStore:
                 )
                 _remove((self.root / "uploads").glob("*"))
                 return freed + _remove(path for path in self._tmp.iterdir() if path.is_file())
+
+    def _without_attached(self, before: Iterable[Descriptor], kept: list[Descriptor]) -> list[Descriptor]:
+        """Leave out what is attached to images that lost their last name: else the list grows with every edit."""
+        gone = self._meant(before)
+        gone -= self._meant(each for each in kept if REF_NAME in (each.annotations or {}))
+        return [each for each in kept if (each.annotations or {}).get(SUBJECT) not in gone]
+
+    def _meant(self, named: Iterable[Descriptor]) -> set[str]:
+        """Return the digests of images, and of the images in indexes."""
+        found: set[str] = set()
+        for each in named:
+            if each.media_type in media.INDEXES:
+                self._add_used(each, found)
+            found.add(each.digest)
+        return found
 
     def _add_used(self, named: Descriptor, used: set[str]) -> None:
         """Add what an image or an index cannot do without; what cannot be read needs nothing."""
