@@ -93,12 +93,12 @@ class Person:
 
 
 @pytest.fixture(scope="module")
-def person(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator[Person]:
+def person(tmp_path_factory: pytest.TempPathFactory, docker: Docker, cache: Path) -> Iterator[Person]:
     """Give somebody who has built an image."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "cog.yaml").write_text(CONFIG)
     (folder / "predict.py").write_text(SOURCE)
-    found = Person(folder, docker, tmp_path_factory.mktemp("cache"))
+    found = Person(folder, docker, cache)
     built = found.cog("build", "-t", IMAGE, "--no-load")
     if built.returncode:
         pytest.skip(f"an image cannot be built here: {built.stderr[-300:]}")

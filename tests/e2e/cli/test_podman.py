@@ -43,12 +43,12 @@ def podman(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("podman")
-def test_a_model_is_reached_where_no_port_is_published(tmp_path: Path) -> None:
+def test_a_model_is_reached_where_no_port_is_published(tmp_path: Path, cache: Path) -> None:
     """It answers at once, and listens on this machine's loopback alone."""
     (tmp_path / "cog.yaml").write_text('build: {python_version: "3.11"}\npredict: predict.py:Predictor\n')
     (tmp_path / "predict.py").write_text(PREDICT)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COG")}
-    own = {"COGYARD_CACHE_DIR": str(tmp_path / "cache"), "UV_PYTHON_DOWNLOADS": "never"}
+    own = {"COGYARD_CACHE_DIR": str(cache), "UV_PYTHON_DOWNLOADS": "never"}
     built = subprocess.run(
         [COG, "build", "-t", IMAGE, "--no-load"], cwd=tmp_path, env={**kept, **own}, capture_output=True, text=True,
         timeout=240, check=False,

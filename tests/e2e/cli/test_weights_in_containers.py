@@ -19,14 +19,14 @@ TARGET = "/data/net"
 
 
 @pytest.fixture(scope="module")
-def person(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator[Person]:
+def person(tmp_path_factory: pytest.TempPathFactory, docker: Docker, cache: Path) -> Iterator[Person]:
     """Give somebody who has imported weights and built an image, with no project below its weights' place."""
     folder = tmp_path_factory.mktemp("project")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COG")}
     own = {
         "DOCKER_HOST": docker.host,
         "DOCKER_CONFIG": str(docker.config),
-        "COGYARD_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
+        "COGYARD_CACHE_DIR": str(cache),
         "UV_PYTHON_DOWNLOADS": "never",
         "NO_COLOR": "1",
     }

@@ -40,11 +40,12 @@ def test_a_full_disk_refuses_in_words_and_loses_nothing(on_a_small_disk: LivePla
     version = platform.push(model("return text * 3", inputs="text: str"), "small")
     accepted = {platform.run(version, text="warm")["id"]: "warm"}
     ballast = platform.data.root / "ballast"
-    with ballast.open("wb") as file:
+    with ballast.open(
+        "wb", buffering=0
+    ) as file:  # a buffer's rest would meet the full disk again when it is closed
         try:
             while True:
                 file.write(b"x" * 65_536)
-                file.flush()
         except OSError:
             pass  # full, which is what was wanted
     statuses = set[int]()

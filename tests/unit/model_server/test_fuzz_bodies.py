@@ -24,6 +24,8 @@ from cog_server.validation import InputSchema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzzing import examples
+
 ODD_TEXT = st.text(st.characters(codec=None), max_size=12) | st.sampled_from(
     ["²", "٣", "0x1", "1_0", "", "\ud800", "\x00", "a\r\nb: c", "../..", "%00", "NaN", "1e999", "９"]
 )
@@ -67,7 +69,7 @@ def test_a_hostile_body_costs_no_more_than_its_length(body: bytes) -> None:
     assert time.process_time() - begun < 2
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=4), st.data())
 def test_any_body_is_asked_for_or_refused(fields: dict[str, Any], data: st.DataObject) -> None:
     """Whatever stands in a request's fields, also with a byte changed, ends in a prediction or a refusal."""
@@ -159,7 +161,7 @@ MEDIA = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(MEDIA, st.binary(max_size=8), st.booleans()), max_size=4))
 def test_files_of_any_media_type_stay_in_their_folder(
     tmp_path_factory: pytest.TempPathFactory, files: list[tuple[str, bytes, bool]]

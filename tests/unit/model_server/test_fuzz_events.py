@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from replicate.stream import Decoder, ServerSentEvent
 
+from tests.fuzzing import examples
+
 TEXT = st.text(max_size=20) | st.sampled_from(
     ["\n", "\r", "\r\n\r\n", "data: x\n\n", "\u2028", "\x00", "id: 9\n", ": \n"]
 )
@@ -61,7 +63,7 @@ def read(pieces: list[bytes]) -> list[ServerSentEvent]:
     return [event for piece in pieces for event in decoder.feed(piece)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(EVENTS, st.lists(st.integers(0, 10_000), max_size=10), st.integers(0, 12))
 def test_what_is_encoded_is_what_is_read(events: list[Any], places: list[int], seen: int) -> None:
     """Whatever models print and put out, a client reads the same events, from the one it asked for."""
@@ -108,7 +110,7 @@ LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(LINES | st.binary(max_size=10), max_size=20), st.lists(st.integers(0, 10_000), max_size=10))
 def test_any_stream_is_read_the_same_however_it_is_cut(lines: list[bytes], places: list[int]) -> None:
     """A client's decoder takes any bytes a server may send, and the network's cutting changes nothing."""

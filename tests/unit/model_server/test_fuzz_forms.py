@@ -15,6 +15,8 @@ from cog_server.validation import InputSchema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzzing import examples
+
 SCHEMA = InputSchema.compile(
     {"components": {"schemas": {"Input": {"properties": {
         "text": {"type": "string"},
@@ -55,7 +57,7 @@ def part(name: str, content: bytes, *, is_file: bool) -> bytes:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.fixed_dictionaries({}, optional=VALUES))
 def test_a_form_says_what_json_would(values: dict[str, Any]) -> None:
     """Each value reaches the model as if it had been sent as JSON; files byte for byte."""
@@ -115,7 +117,7 @@ HEADS = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(HEADS, st.lists(PIECES | st.binary(max_size=6), max_size=12).map(b"".join), st.binary(max_size=20))
 def test_any_form_is_taken_or_refused(head: bytes, body: bytes, query: bytes) -> None:
     """No bytes under any media type end in anything but JSON that is checked as all JSON is, or a refusal."""

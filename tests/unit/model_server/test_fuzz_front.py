@@ -14,6 +14,8 @@ from cog_server.front.exchange import Exchange
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzzing import examples
+
 MAX_BODY = 2000
 ANSWERS = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n")
 REFUSALS = {400, 413, 431}
@@ -160,7 +162,7 @@ STREAMS = st.lists(REQUESTS | TOKENS | st.binary(max_size=20), min_size=1, max_s
 PLACES = st.lists(st.integers(0, 10_000), max_size=8)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(STREAMS, PLACES)
 def test_any_bytes_are_answered_or_refused_however_they_are_cut(data: bytes, places: list[int]) -> None:
     """No bytes break a connection's code; every answer belongs to a request, and a refusal is the last."""
@@ -171,7 +173,7 @@ def test_any_bytes_are_answered_or_refused_however_they_are_cut(data: bytes, pla
     assert not REFUSALS & set(found[:-1])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(STREAMS, PLACES, PLACES)
 def test_the_cutting_changes_nothing(data: bytes, left: list[int], right: list[int]) -> None:
     """The network may cut bytes anywhere; the requests that are read from them are the same."""
@@ -200,7 +202,7 @@ HEADS = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     HEADS,
     st.lists(

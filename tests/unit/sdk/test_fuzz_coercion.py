@@ -23,6 +23,8 @@ from cog_server.validation import InputSchema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzzing import examples
+
 
 class Color(enum.Enum):
     """Choices by name."""
@@ -175,7 +177,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> OsPath:
     return tmp_path_factory.mktemp("files")
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(kind=st.sampled_from(TYPES), value=JSON)
 def test_what_the_schema_accepts_the_worker_takes(folder: OsPath, kind: Any, value: Any) -> None:
     """The two checks of an input agree: a caller is told 422 at the door, never a failed prediction for its type."""
@@ -195,7 +197,7 @@ def test_what_the_schema_accepts_the_worker_takes(folder: OsPath, kind: Any, val
             assert found == value or math.isclose(found, value)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(kind=st.sampled_from(TYPES), value=JSON)
 def test_any_json_is_an_argument_or_a_named_refusal(kind: Any, value: Any) -> None:
     """Whatever reaches a worker, even past the server's check, is taken or refused by the input's name."""
@@ -206,7 +208,7 @@ def test_any_json_is_an_argument_or_a_named_refusal(kind: Any, value: Any) -> No
         assert "p0" in str(error)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.integers(-(2**80), 2**80), st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_are_exact(whole: int, real: float) -> None:
     """Neither large integers nor the last digit of a float is lost on the way in."""

@@ -9,6 +9,8 @@ from cog_server.errors import ProtocolError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzzing import examples
+
 FRAMES = st.tuples(st.integers(0, 2**32 - 1), st.binary(max_size=40))
 FROM_SERVER = st.lists(st.tuples(st.sampled_from(sorted(server.FROM_SERVER)), FRAMES), max_size=6)
 FROM_WORKER = st.lists(st.tuples(st.sampled_from(sorted(worker.FROM_WORKER)), FRAMES), max_size=6)
@@ -21,7 +23,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     return [data[left:right] for left, right in zip(edges, edges[1:], strict=False)]  # noqa: RUF007 - Python 3.10 has it too
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(FROM_SERVER, FROM_WORKER, PLACES)
 def test_both_sides_write_and_read_the_same_bytes(down: list, up: list, places: list[int]) -> None:  # type: ignore[type-arg]
     """The two codecs live in different packages and must never differ."""
@@ -51,7 +53,7 @@ def test_payloads_mean_the_same_on_both_sides(
     assert server.split_log(line) == (("stdout", "stderr")[source - 1], text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=5), st.booleans())
 def test_garbage_is_frames_or_an_error_of_our_own(pieces: list[bytes], is_worker: bool) -> None:
     """Neither side breaks in any other way, nor waits for more than a frame may be large."""

@@ -13,6 +13,8 @@ from cog_server.validation import InputSchema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzzing import examples
+
 # What the compiler warns of is the author's own.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::SyntaxWarning", "ignore::DeprecationWarning"
@@ -110,7 +112,7 @@ def is_read(folder: Path, source: str) -> None:
     InputSchema.compile(document)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(
     edits=st.lists(
         st.tuples(st.integers(0, len(SOURCE)), st.integers(0, 6), ODD | st.text(max_size=3)),
@@ -126,7 +128,7 @@ def test_a_damaged_source_is_read_or_refused(folder: Path, edits: list[tuple[int
     is_read(folder, source)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(order=st.lists(st.integers(0, len(LINES) - 1), max_size=len(LINES) + 5))
 def test_lines_in_any_order_are_read_or_refused(folder: Path, order: list[int]) -> None:
     """Nor does a source in which names are used before, without or inside their definitions."""

@@ -14,6 +14,8 @@ from cog.schema import openapi, read_object, read_source
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzzing import examples
+
 HEAD = """\
 import datetime, enum, pathlib
 from collections.abc import Sequence
@@ -106,7 +108,7 @@ def read(function: Any) -> tuple[Any, str | None]:
         return None, error.problem.replace("typing.", "").replace("collections.abc.", "")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(ANNOTATIONS, DEFAULTS, RETURNS, st.booleans())
 def test_both_readers_agree_on_any_signature(
     annotation: str, default: str | None, returns: str, late: bool
