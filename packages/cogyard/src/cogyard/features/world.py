@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +18,6 @@ class World:
     """What pure code cannot know: the moment, as an aware datetime, and random bytes that nobody can guess."""
 
     now: Callable[[], datetime] = _now
-    random: Callable[[int], bytes] = secrets.token_bytes
+    random: Callable[[int], bytes] = os.urandom
     elapsed: Callable[[], float] = time.monotonic
     """Seconds that no one can set, and that stand still while the machine sleeps."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cogyard.domain.roles import Membership, Role
@@ -15,6 +15,7 @@ from cogyard.domain.values import Account, ApiToken
 from cogyard.features.accounts.ports import Holder, NameTakenError, NewAccount, NewSession, NewToken
 from cogyard.store.closing import close
 from cogyard.store.database import Database
+from cogyard.store.remembered import Remembered
 from cogyard.store.rows import from_json, run
 from cogyard.store.times import moment, stored
 
@@ -30,6 +31,7 @@ _WHERE_VALID = (
     "JOIN tokens t ON t.account_id = a.id"
     " WHERE t.hash = ? AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?)"
 )
+_HOLDER = f"SELECT {ACCOUNT}, t.scope, t.id AS token_id, t.last_used_at, t.expires_at FROM accounts a {_WHERE_VALID}"
 
 _WHERE_LINKED = (
     "JOIN login_links l ON l.account_id = a.id WHERE l.hash = ? AND l.used_at IS NULL AND l.expires_at > ?"
@@ -42,6 +44,10 @@ class SqlAccounts:
     """The accounts service's store over the platform's database."""
 
     database: Database
+    _holders: Remembered[bytes, tuple[Holder, int | None]] = field(
+        default_factory=lambda: Remembered(most=1024)
+    )
+    """By the token's hash, with when it expires."""
 
     async def add(self, account: NewAccount) -> Account:
         """Keep a new account. Raises NameTakenError."""
@@ -130,22 +136,24 @@ class SqlAccounts:
 
     async def holder_of_token(self, hash: bytes, now: datetime) -> Holder | None:
         """Return whose valid token this is."""
-        sql = f"SELECT {ACCOUNT}, t.scope, t.id AS token_id, t.last_used_at FROM accounts a {_WHERE_VALID}"
-        row = self.database.look(lambda db: db.execute(sql, (hash, stored(now))).fetchone())
-        if row is None:
+        at = stored(now)
+
+        def read(db: sqlite3.Connection) -> tuple[Holder, int | None] | None:
+            row = db.execute(_HOLDER, (hash, at)).fetchone()
+            return None if row is None else (holder_of(row), row["expires_at"])
+
+        found = self.database.look(lambda db: self._holders.find(db, hash, read))
+        if found is None or (found[1] is not None and found[1] <= at):
             return None
-        return Holder(
-            account=account_of(row),
-            scope=Scope(row["scope"]),
-            token_id=row["token_id"],
-            last_used_at=moment(row["last_used_at"]),
-        )
+        return found[0]
 
     async def note_use(self, token_id: int, now: datetime) -> None:
         """Keep when a token was used."""
         await self.database.write(
             run("UPDATE tokens SET last_used_at = ? WHERE id = ?", stored(now), token_id), quick=True
         )
+        # It is no right, so it is not counted as a change.
+        self._holders.forget()
 
     async def tokens(self, account_id: int) -> tuple[ApiToken, ...]:
         """Return an account's tokens that are not revoked, newest first."""
@@ -240,6 +248,16 @@ def insert_account(db: sqlite3.Connection, account: NewAccount) -> Account:
     except sqlite3.IntegrityError as error:
         raise NameTakenError(account.username) from error
     return account_of(row)
+
+
+def holder_of(row: sqlite3.Row) -> Holder:
+    """Make a token's holder of a row of `_HOLDER`."""
+    return Holder(
+        account=account_of(row),
+        scope=Scope(row["scope"]),
+        token_id=row["token_id"],
+        last_used_at=moment(row["last_used_at"]),
+    )
 
 
 def account_of(row: sqlite3.Row) -> Account:

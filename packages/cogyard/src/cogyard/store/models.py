@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
@@ -26,6 +26,7 @@ from cogyard.features.versions.ports import VersionInUseError, WhyKept
 from cogyard.store import removing
 from cogyard.store.database import Database
 from cogyard.store.deployments import STILL_RUNS
+from cogyard.store.remembered import Remembered
 from cogyard.store.removed_images import remove_image
 from cogyard.store.rows import from_json, seek, to_json
 from cogyard.store.times import moment, stored
@@ -64,6 +65,10 @@ class SqlModels:
     """The models' and versions' store over the platform's database."""
 
     database: Database
+    _versions: Remembered[str, tuple[tuple[Model, Version], ...]] = field(
+        default_factory=lambda: Remembered(most=64)
+    )
+    """By the version's id."""
 
     async def add(self, model: NewModel) -> Model:
         """Keep a new model. Raises ModelExistsError."""
@@ -202,15 +207,17 @@ class SqlModels:
         return {row["model_id"]: version_of(row) for row in rows}
 
     async def with_id(self, version_id: str) -> tuple[tuple[Model, Version], ...]:
-        """Return every model that has this version, oldest first."""
+        """Return every model that has this version, oldest first; how often they ran may be as it was a while ago."""
 
-        def work(db: sqlite3.Connection) -> tuple[tuple[Model, Version], ...]:
+        def read(db: sqlite3.Connection) -> tuple[tuple[Model, Version], ...] | None:
             found = db.execute(f"{_VERSION} WHERE v.id = ? ORDER BY v.created_at, v.model_id", (version_id,))
             pairs = [(_by_id(db, row["model_id"]), row) for row in found.fetchall()]
             # A model may have gone between the two looks, and its versions with it.
-            return tuple((model_of(model), version_of(row)) for model, row in pairs if model is not None)
+            return (
+                tuple((model_of(model), version_of(row)) for model, row in pairs if model is not None) or None
+            )
 
-        return self.database.look(work)
+        return self.database.look(lambda db: self._versions.find(db, version_id, read)) or ()
 
     async def delete_version(self, model_id: int, version_id: str, why_kept: WhyKept, now: datetime) -> bool:
         """Delete a version; the newest that remains is the latest. Raises VersionInUseError."""
