@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
@@ -13,6 +13,7 @@ from cogyard.fleet.controller import Controller, ControllerOptions, Overview
 from cogyard.fleet.local import LocalFleet
 from cogyard.instances.host import HostOptions
 from cogyard.instances.run import Work
+from cogyard.instances.work import Claim
 from cogyard.testing.instances import FakeModel, FakeRuntime, echo, forever
 from cogyard.testing.queue import OTHER_VERSION, VERSION, FakeQueue
 
@@ -213,3 +214,30 @@ async def test_stopping_drains_within_its_grace() -> None:
         await stage.until(lambda: sum(view.busy for view in stage.fleet.views()) == 1)
         assert await stage.fleet.stop(grace=0.05) == 1
         assert stage.runtime.live == {}
+
+
+@pytest.mark.parametrize(("instances", "asked"), [(1, 9), (2, 1)])
+async def test_what_a_free_instance_would_begin_is_left_to_it(instances: int, asked: int) -> None:
+    """A free instance claims one beside another free one of its deployable; alone, also what it begins in a moment."""
+    async with _Stage({VERSION: FakeModel(echo), OTHER_VERSION: FakeModel(echo)}) as stage:
+        stage.loop.cancel()  # It would end what is not needed.
+        said: list[int] = []
+        real = stage.queue.claim_some
+
+        async def noted(deployable: str, *, instance: str, most: int) -> Sequence[Claim]:
+            if deployable == VERSION:
+                said.append(most)
+            return await real(deployable, instance=instance, most=most)
+
+        stage.queue.claim_some = noted  # type: ignore[method-assign]  # listened to
+        for _ in range(instances):
+            stage.fleet.start(VERSION)
+        stage.fleet.start(OTHER_VERSION)
+        await stage.until(lambda: all(view.phase is Phase.READY for view in stage.fleet.views()))
+        # Each instance learns how quick the model is.
+        for _ in range(2 * instances):
+            await stage.queue.ended(stage.queue.add(VERSION, {"text": "x"}))
+        await stage.until(lambda: not any(view.busy for view in stage.fleet.views()))
+        said.clear()
+        await stage.queue.ended(stage.queue.add(VERSION, {"text": "x"}))
+        assert set(said) == {asked}

@@ -98,7 +98,7 @@ class LocalFleet:
             connect=self._connect,
             now=self._now,
             changed=lambda: self.changed(),  # noqa: PLW0108 - it may be set after the start
-            spare=lambda: self._spare(deployable),
+            spare=lambda: self._spare(deployable, instance),
             grant=Grant(resources=needs, devices=free_devices(self._gpus, taken, needs.gpus)),
         )
         started_at = self._now()
@@ -125,9 +125,11 @@ class LocalFleet:
         await asyncio.gather(*left, return_exceptions=True)
         return len(left)
 
-    def _spare(self, deployable: str) -> bool:
+    def _spare(self, deployable: str, but: str) -> bool:
         return any(
-            placed.host.free for placed in self._placed.values() if placed.host.deployable == deployable
+            placed.host.free
+            for instance, placed in self._placed.items()
+            if instance != but and placed.host.deployable == deployable
         )
 
     async def _live(self, host: Host, started_at: datetime) -> None:
