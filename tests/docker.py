@@ -1,13 +1,14 @@
 """A Docker engine, once for the whole session: the one that runs, or a dockerd of the tests' own.
 
-Tests that use it belong to the xdist group "docker", so that one worker starts one engine.
+Tests that use it belong to the xdist group "docker" or "images", so that two workers share one engine at most: the
+first is of what runs containers, the second of what makes images, and of all that runs podman, whose stores of one
+machine share their locks.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,8 +20,11 @@ from typing import NoReturn
 
 import pytest
 
+from tests.sharing import TakenError, shared
+
 WAIT_SECONDS = 240
 """For the tests of another run on this machine: there can be one dockerd in a network namespace."""
+NAME = "cogyard-test-dockerd"
 
 
 @dataclass(frozen=True)
@@ -45,24 +49,17 @@ class Docker:
 def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
     """Give the Docker engine that runs, or run one.
 
-    There can be one dockerd in a network namespace, so whoever uses or starts one holds a lock.
+    There can be one dockerd in a network namespace, so one run at a time uses or starts one, with all its workers.
     """
     if shutil.which("docker") is None:
         pytest.skip("the docker command is not installed")
     config = tmp_path_factory.mktemp("docker-config")
-    with _only_one():
-        for host in _engines():
-            if Docker(host, config)("version").returncode == 0:
-                yield Docker(host, config)
-                return
-        if shutil.which("dockerd") is None or os.geteuid() != 0:
-            pytest.skip("no Docker engine runs, and starting one needs dockerd and root")
-        # Unix sockets' paths are short: not below pytest's folder.
-        with (
-            tempfile.TemporaryDirectory(prefix="cogyard-dockerd-", ignore_cleanup_errors=True) as folder,
-            _dockerd(Path(folder), config) as started,
-        ):
-            yield started
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"process {os.getpid()}")
+    try:
+        with shared(NAME, run, lambda: _engine(config), patience=WAIT_SECONDS) as host:
+            yield Docker(host, config)
+    except TakenError:
+        _missing(f"other tests have used Docker for {WAIT_SECONDS} seconds")
 
 
 def _missing(why: str) -> NoReturn:
@@ -73,20 +70,20 @@ def _missing(why: str) -> NoReturn:
 
 
 @contextmanager
-def _only_one() -> Iterator[None]:
-    """Hold a name that only one process of a network namespace can have; whatever ends it gives the name back."""
-    with socket.socket(socket.AF_UNIX) as name:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while True:
-            try:
-                name.bind("\0cogyard-test-dockerd")
-            except OSError:
-                if time.monotonic() > deadline:
-                    _missing(f"other tests have used Docker for {WAIT_SECONDS} seconds")
-                time.sleep(0.2)
-            else:
-                break
-        yield
+def _engine(config: Path) -> Iterator[str]:
+    """Find or start an engine; give its address, and stop what was started."""
+    for host in _engines():
+        if Docker(host, config)("version").returncode == 0:
+            yield host
+            return
+    if shutil.which("dockerd") is None or os.geteuid() != 0:
+        pytest.skip("no Docker engine runs, and starting one needs dockerd and root")
+    # Unix sockets' paths are short: not below pytest's folder.
+    with (
+        tempfile.TemporaryDirectory(prefix="cogyard-dockerd-", ignore_cleanup_errors=True) as folder,
+        _dockerd(Path(folder), config) as started,
+    ):
+        yield started
 
 
 def _engines() -> Iterator[str]:
@@ -106,7 +103,7 @@ def _engines() -> Iterator[str]:
 
 
 @contextmanager
-def _dockerd(folder: Path, config: Path) -> Iterator[Docker]:
+def _dockerd(folder: Path, config: Path) -> Iterator[str]:
     docker = Docker(f"unix://{folder}/d.sock", config)
     command = ["dockerd", "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
     command += ["-H", docker.host, "-p", str(folder / "d.pid"), "--insecure-registry", "127.0.0.0/8"]
@@ -118,7 +115,7 @@ def _dockerd(folder: Path, config: Path) -> Iterator[Docker]:
                     last = (folder / "log").read_text().strip().splitlines()[-1:]
                     _missing(f"dockerd does not start here: {last}")
                 time.sleep(0.3)
-            yield docker
+            yield docker.host
         finally:
             process.terminate()
             process.wait(30)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.image.test_step_engines import podman_client
 
-pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.xdist_group("docker")]
+pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.xdist_group("images")]
 COG = Path(sys.executable).parent / "cog"
 IMAGE = "cogyard-podman-test"
 PREDICT = """\

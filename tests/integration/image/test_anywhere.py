@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.network,
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("docker"),
+    pytest.mark.xdist_group("images"),
 ]
 
 #: Runs inside: start the image's own command beside this, ask for one prediction, and print it.

@@ -33,7 +33,7 @@ from tests.integration.oci.registries import distribution
 
 __all__ = ["distribution"]
 
-pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.xdist_group("docker")]
+pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.xdist_group("images")]
 SITE = PurePosixPath("opt/cog/model/lib/python3.11/site-packages")
 
 

@@ -36,7 +36,7 @@ pytestmark = [
     pytest.mark.network,
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.xdist_group("docker"),
+    pytest.mark.xdist_group("images"),
 ]
 NOBLE = CONFIG.replace('"3.11"', '"3.12"').replace(
     "  python_packages", "  system_packages: [apt, espeak-ng, libsndfile1]\n  python_packages"

@@ -36,7 +36,7 @@ pytestmark = [
     pytest.mark.network,
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("docker"),
+    pytest.mark.xdist_group("images"),
 ]
 
 #: Settings with which podman runs where cgroups are not to be had, as inside another container.

@@ -42,7 +42,7 @@ pytestmark = [
     pytest.mark.network,
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("docker"),
+    pytest.mark.xdist_group("images"),
 ]
 WITH_TOOL = PROJECT.replace("  python_packages", "  system_packages: [tool]\n  python_packages")
 PACKAGES = [
