@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import cast
 
 import pytest
 from cogyard.domain.values import Account, Prediction, Status, Version
 from cogyard.features.files.service import Files
+from cogyard.features.predictions.asking import Asking
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.ports import Record
 from cogyard.features.predictions.queue import Queue
-from cogyard.features.predictions.service import Asking, Predictions
+from cogyard.features.predictions.service import Predictions
 from cogyard.instances.work import Outcome
 from cogyard.testing.predictions import MemoryPredictions
 
@@ -101,3 +102,30 @@ async def test_a_create_that_is_said_again_is_looked_up() -> None:
         again = await scene.predictions.create(ANN, version=ECHO, input={}, once=once, watch=watch)
         assert again.id == first.id
         assert _is_done(await scene.predictions.wait(again.id, 60, watch))
+
+
+@dataclass
+class Noted:
+    """Lets everybody in, and notes who was written."""
+
+    written: dict[str, bool] = field(default_factory=dict)
+
+    async def enter(self, model: str, prediction_id: str) -> None:
+        """Admit it, after a turn in which others come."""
+        await asyncio.sleep(0)
+
+    def entered(self, model: str, prediction_id: str, *, written: bool) -> None:
+        """Note it."""
+        self.written[prediction_id] = written
+
+
+async def test_a_request_that_comes_twice_at_once_is_counted_once() -> None:
+    """Both get the same prediction, and the limits of the model hear of one that was written."""
+    scene, noted, once = Scene(), Noted(), Asking(key="k", fingerprint=b"f")
+    predictions = replace(scene.predictions, admission=noted)
+    made = await asyncio.gather(
+        *(predictions.create(ANN, version=ECHO, input={}, once=once) for _ in range(2))
+    )
+    (only,) = {prediction.id for prediction in made}
+    assert len(noted.written) == 2, "they did not meet"
+    assert [key for key, written in noted.written.items() if written] == [only]

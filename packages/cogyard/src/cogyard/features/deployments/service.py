@@ -31,7 +31,8 @@ from cogyard.features.deployments.ports import (
 from cogyard.features.deployments.rollouts import Rollouts
 from cogyard.features.hardware.service import HardwareList
 from cogyard.features.models import policy as models_policy
-from cogyard.features.predictions.service import Predictions, Through
+from cogyard.features.predictions.asking import Through
+from cogyard.features.predictions.service import Predictions
 from cogyard.features.versions.service import Versions
 from cogyard.features.world import World
 from cogyard.http.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError

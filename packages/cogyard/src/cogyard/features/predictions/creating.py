@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from cogyard.domain.values import Prediction, Status
 from cogyard.features.page import services_of
+from cogyard.features.predictions.asking import Asking
 from cogyard.features.predictions.inline import inlined
-from cogyard.features.predictions.service import Asking
 from cogyard.features.predictions.wire import prediction_json
 from cogyard.http.addresses import Addresses
 from cogyard.http.caller import caller_of

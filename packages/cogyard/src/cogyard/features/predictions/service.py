@@ -25,11 +25,12 @@ from cogyard.domain.values import Account, Kind, Prediction, Status, Version
 from cogyard.domain.waiting import Place, Reason
 from cogyard.domain.webhooks import URL_LIMIT, Targets, chosen_events, events_problem
 from cogyard.features.predictions import policy
+from cogyard.features.predictions.asking import Asking, Through
 from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.inputs import Inputs, outputs_are_files
 from cogyard.features.predictions.live import Watch
 from cogyard.features.predictions.moves import waiting
-from cogyard.features.predictions.ports import Admission, Asked, Once, Record, Stages
+from cogyard.features.predictions.ports import Admission, Asked, Record, Stages
 from cogyard.features.predictions.queue import Queue
 from cogyard.features.predictions.shown import shown
 from cogyard.features.world import World
@@ -41,37 +42,6 @@ QUEUE_LIMIT = 10_000
 COUNT_LIFE = timedelta(seconds=1)
 # Of inputs, outputs and logs in one page of a list, which has at least one prediction however large.
 PAGE_BYTES = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Through:
-    """The deployment that a prediction is asked of."""
-
-    deployment_id: int
-    path: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asking:
-    """A create that may be said again: its key, and a fingerprint of all that was asked."""
-
-    key: str
-    fingerprint: bytes
-
-    def of(self, caller: Account, prediction_id: str) -> Once:
-        """Return what is kept of it."""
-        return Once(
-            account_id=caller.id,
-            key=self.key,
-            fingerprint=self.fingerprint,
-            prediction_id=prediction_id,
-        )
-
-    def matching(self, kept: Once) -> str:
-        """Return the prediction that was created by the same request. Raises ConflictError for another's."""
-        if kept.fingerprint != self.fingerprint:
-            raise ConflictError(f"The Idempotency-Key {self.key!r} was said with another request before.")
-        return kept.prediction_id
 
 
 def _nobody_knows(_deployable: str) -> None:
@@ -92,6 +62,11 @@ class Open:
 class _Counted:
     at: datetime | None = None
     waiting: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Entry:
+    written: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +121,7 @@ class Predictions:
         await self._refuse_when_full(deployable)
         now = self.world.now()
         key = new_id(now, self.world.random(ID_RANDOM_BYTES))
-        async with self._admitted(version.model, key):
+        async with self._admitted(version.model, key) as entry:
             prediction = Prediction(
                 id=key,
                 model=version.model,
@@ -173,19 +148,13 @@ class Predictions:
                 trace=trace,
                 asked_by=policy.asker(caller, account_id),
             )
-            ticket = waiting(deployable, prediction.deadline)
             if watch is not None:
                 watch.begin(key)
-            # An idle instance that hears this claims in the transaction that writes it (decision 0032); who comes too
-            # early for that hears it again below.
-            self.queue.bells.ring(deployable)
-            if once is None:
-                await self.queue.store.add(prediction, ticket)
-            else:
-                kept = await self.queue.store.add_once(prediction, ticket, once.of(caller, key))
-                if kept.prediction_id != key:
-                    # The same request came twice at once, and the other was first.
-                    return await self.get(caller, once.matching(kept))
+            first = await self._add(caller, prediction, deployable, once)
+            entry.written = first == key
+        if not entry.written:
+            # The same request came twice at once, and the other was first.
+            return await self.get(caller, first)
         self.queue.written(deployable, key)
         return prediction
 
@@ -335,16 +304,30 @@ class Predictions:
             kept = replay(record.prediction)
         return after_number(kept, last), record.ticket is None
 
+    async def _add(
+        self, caller: Account, prediction: Prediction, deployable: str, once: Asking | None
+    ) -> str:
+        """Write a new prediction; return its id, or the first one's that was created under the same key."""
+        ticket = waiting(deployable, prediction.deadline)
+        # An idle instance that hears this claims in the transaction that writes it (decision 0032); who comes too
+        # early for that hears it again once it is written.
+        self.queue.bells.ring(deployable)
+        if once is None:
+            await self.queue.store.add(prediction, ticket)
+            return prediction.id
+        return once.matching(
+            await self.queue.store.add_once(prediction, ticket, once.of(caller, prediction.id))
+        )
+
     @asynccontextmanager
-    async def _admitted(self, model: str, key: str) -> AsyncIterator[None]:
-        """Write a prediction in here. Raises BusyError when nobody may enter."""
+    async def _admitted(self, model: str, key: str) -> AsyncIterator[_Entry]:
+        """Write a prediction in here, and say so. Raises BusyError when nobody may enter."""
         await self.admission.enter(model, key)
-        written = False
+        entry = _Entry()
         try:
-            yield
-            written = True
+            yield entry
         finally:
-            self.admission.entered(model, key, written=written)
+            self.admission.entered(model, key, written=entry.written)
 
     async def _said(self, caller: Account, once: Asking) -> Prediction | None:
         """Return what the caller created under a key before. Raises ConflictError when it was something else."""
