@@ -115,6 +115,18 @@ def test_strange_names_and_absolute_links_hold_in_the_image(store: ImageStore, t
     assert (layer.descriptor.annotations or {})["run.cog.layer.title"] == "caf?.bin"
 
 
+def test_an_empty_folder_is_one_whatever_time_it_has(store: ImageStore, tmp_path: Path) -> None:
+    """A folder of the source that holds nothing is in the layer, and is known again when its time changed."""
+    (tmp_path / "outputs").mkdir()
+    folder = SourceFile(path=tmp_path / "outputs", name="outputs", size=0, is_weights=False, is_folder=True)
+    first = make(store, source(folder))
+    os.utime(tmp_path / "outputs", (1, 1))
+    assert make(store, source(folder)).made is False
+    data = gzip.decompress(store.path(first.descriptor.digest).read_bytes())
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        assert archive.getmember("src/outputs").isdir()
+
+
 def test_a_layer_is_made_once(store: ImageStore, tmp_path: Path) -> None:
     """The second time it is found, unless the store has lost it."""
     planned = source(*written(tmp_path / "p", {"a.py": b"1"}))

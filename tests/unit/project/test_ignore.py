@@ -123,6 +123,15 @@ def test_an_exception_brings_a_file_back_from_an_ignored_folder(tmp_path: Path) 
     assert "data/drop.txt" not in names
 
 
+def test_empty_folders_go_in_but_what_is_left_of_a_removed_package_does_not(tmp_path: Path) -> None:
+    """Code finds the folder it writes into, as with Docker; folders of bytecode alone make no package."""
+    for name in ("empty/below", "ignored", "gone/__pycache__"):
+        (tmp_path / name).mkdir(parents=True)
+    project_with(tmp_path, "outputs/*\nignored\n", "outputs/1.png", "stale/x.pyc")
+    folders = [one.name for one in source_files(load_project(tmp_path)) if one.is_folder]
+    assert folders == ["empty/below", "outputs"]
+
+
 def test_links_inside_stay_links_and_links_outside_are_followed(tmp_path: Path) -> None:
     """A link to weights elsewhere on the disk brings the weights; a circle ends."""
     outside, folder = tmp_path / "outside", tmp_path / "project"

@@ -25,7 +25,7 @@ def look(project: Project) -> Seen:
     """Return time and size of every file of the source that may matter to the worker."""
     found = {}
     for file in source_files(project):
-        if file.path.suffix.lower() in _NOT_CODE or file.name.endswith("~"):
+        if file.is_folder or file.path.suffix.lower() in _NOT_CODE or file.name.endswith("~"):
             continue
         try:
             status = file.path.stat()

@@ -224,6 +224,8 @@ class LayerMaker:
                 layer.directory(path)
             elif (file := entries[path]) is None:
                 layer.file(path, self._schema)
+            elif file.is_folder:
+                layer.directory(path)
             elif file.link is not None:
                 layer.symlink(path, _relative(file))
             else:
@@ -272,6 +274,8 @@ def _state(file: SourceFile) -> str:
     """Return what changes when the file does, without reading it."""
     if file.link is not None:
         return f"{file.name} -> {file.link}"
+    if file.is_folder:
+        return f"{file.name}/"
     try:
         state = file.path.stat()
     except OSError as error:

@@ -128,7 +128,11 @@ def make_plan(
     listed = sorted(files, key=lambda each: each.name)
     layers.extend(_weights([each for each in listed if each.is_weights]))
     source = tuple(each for each in listed if not each.is_weights)
-    layers.append(PlannedLayer(kind="source", title=_count(len(source), "file"), files=source))
+    layers.append(
+        PlannedLayer(
+            kind="source", title=_count(sum(not each.is_folder for each in source), "file"), files=source
+        )
+    )
     return Plan(
         layers=tuple(layers),
         env=_environment(project, base),

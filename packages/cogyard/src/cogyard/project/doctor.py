@@ -223,7 +223,7 @@ def _imports(project: Project) -> Iterator[Finding]:
 
     there = set(cog.__all__)
     for file in source_files(project):
-        if file.path.suffix != ".py" or file.link is not None or file.size > 1 << 20:
+        if file.path.suffix != ".py" or file.link is not None or file.is_folder or file.size > 1 << 20:
             continue
         try:
             tree = ast.parse(file.path.read_bytes(), filename=file.name)

@@ -110,13 +110,15 @@ class Rules(Protocol):
 
 
 class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of the source. `name` is relative with `/`; `link` is a symbolic link's text, None for a file."""
+    """One file of the source, or a folder of which nothing goes in. `name` is relative with `/`."""
 
     path: Path
     name: str
     size: int
     is_weights: bool
     link: str | None = None
+    """A symbolic link's text; None for a file."""
+    is_folder: bool = False
 
 
 def left_out(project: Project) -> str | None:
@@ -130,7 +132,10 @@ def left_out(project: Project) -> str | None:
 
 
 def source_files(project: Project) -> Iterator[SourceFile]:
-    """Yield what goes into the image, sorted by name. Links that lead out of the project are followed."""
+    """Yield what goes into the image, sorted by name. Links that lead out of the project are followed.
+
+    A folder that is empty, or of which .dockerignore leaves out all, goes in as one: code writes into it.
+    """
     rules = read_rules(project.root)
     yield from _walk(project.root, "", project.root, rules, frozenset())
 
@@ -244,22 +249,30 @@ def _walk(folder: Path, prefix: str, root: Path, rules: Rules, seen: frozenset[P
     if not os.access(folder, os.R_OK | os.X_OK):
         _refuse_unless_left_out(prefix.rstrip("/"), rules)
         return
+    empty = True
     # A folder that is left out is walked all the same: a later `!folder/keep` may bring a file back.
     for path in sorted(folder.iterdir(), key=lambda one: one.name.encode("utf-8", "surrogateescape")):
         if path.name in ALWAYS_OUT or path.suffix == ".pyc":
+            # What is left of a package that was removed must not be one again.
+            empty = empty and path.name != "__pycache__" and path.suffix != ".pyc"
             continue
         name = f"{prefix}{path.name}"
+        is_left_out = rules.match_file(name)
+        empty = empty and is_left_out
         if path.is_symlink() and path.resolve().is_relative_to(root):
-            if not rules.match_file(name):
+            if not is_left_out:
                 link = str(path.readlink())
                 yield SourceFile(path=path, name=name, size=0, is_weights=False, link=link)
         elif path.is_dir():
             real = path.resolve()
             if real not in seen:
                 yield from _walk(path, f"{name}/", root, rules, seen | {real})
-        elif path.is_file() and not rules.match_file(name):
+        elif path.is_file() and not is_left_out:
             size = path.stat().st_size
             yield SourceFile(path=path, name=name, size=size, is_weights=is_weights(name, size))
+    name = prefix.rstrip("/")
+    if empty and name and not rules.match_file(name):
+        yield SourceFile(path=folder, name=name, size=0, is_weights=False, is_folder=True)
 
 
 def _refuse_unless_left_out(folder: str, rules: Rules) -> None:
