@@ -17,7 +17,8 @@ from cog.worker import frames
 @pytest.mark.parametrize(
     ("source", "ref", "error", "traceback"),
     [
-        ("import no_such_package_at_all", "predict.py:Predictor", "No module named 'no_such_package_at_all'", True),
+        ("import no_such_package_at_all", "predict.py:Predictor",
+         "No module named 'no_such_package_at_all'\n  A package is named in", True),
         ("def f(:", "predict.py:Predictor", "invalid syntax (predict.py, line 1)", True),
         ("class Predictor:\n    def setup(self): raise RuntimeError('no GPU')\n    def predict(self) -> str: ...",
          "predict.py:Predictor", "no GPU", True),

@@ -11,6 +11,10 @@ from types import TracebackType
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _IMPORT = "<frozen importlib"
+_REMEDY = (
+    "A package is named in `python_packages` of cog.yaml or in its requirements file; "
+    "a module of your own stands beside cog.yaml."
+)
 
 
 def print_traceback(error: BaseException) -> None:
@@ -39,6 +43,14 @@ def message(error: BaseException) -> str:
     except Exception:  # noqa: BLE001 - a broken __str__ of the author's must not take the answer away
         text = ""
     return text or type(error).__name__
+
+
+def setup_message(error: BaseException) -> str:
+    """Return what to say of a failed setup: the error's text, and of a module that is not there where to name it."""
+    text = message(error)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"{text}\n  {_REMEDY}"
+    return text
 
 
 def flush() -> None:

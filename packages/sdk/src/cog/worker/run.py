@@ -19,7 +19,7 @@ from cog.worker.channel import Channel, ServerGoneError
 from cog.worker.frames import PROTOCOL, FrameError
 from cog.worker.load import load
 from cog.worker.model import Model, describe_python
-from cog.worker.report import flush, message, print_traceback
+from cog.worker.report import flush, print_traceback, setup_message
 from cog.worker.tracing import configure
 from cog.worker.watch import end_now, watch
 
@@ -147,7 +147,7 @@ def fail_setup(channel: Channel, error: BaseException) -> int:
     else:
         print_traceback(error)
     flush()
-    channel.send(messages.setup_failed(message(error)))
+    channel.send(messages.setup_failed(setup_message(error)))
     return 1
 
 
