@@ -147,3 +147,13 @@ def test_no_document_breaks_the_page(hostile: Any) -> None:
     """Whatever stands where a document should be, there is a form, if only an empty one."""
     assert isinstance(widgets(hostile), tuple)
     assert isinstance(widgets({"components": {"schemas": {"Input": hostile}}}), tuple)
+
+
+def test_what_cog_writes_of_every_choice_is_not_shown() -> None:
+    """A choice without a description has none; words of the author's in its own schema are kept."""
+    for words, shown in (("An enumeration.", ""), ("How it looks", "How it looks")):
+        found = field(
+            {"allOf": [{"$ref": "#/components/schemas/style"}]},
+            style={"type": "string", "enum": ["oil", "ink"], "description": words},
+        )
+        assert found.description == shown

@@ -18,6 +18,8 @@ MAX_REFERENCES = 8
 
 #: Fields shown; a form beyond this is a mistake or an attack, and the JSON tab still takes everything.
 MAX_FIELDS = 200
+#: What a schema of Cog says of every input with choices.
+_CHOICE = "An enumeration."
 
 
 class Kind(StrEnum):
@@ -171,7 +173,7 @@ def _widget(name: str, prop: Mapping[str, Any], document: Mapping[str, Any], *, 
         kind=kind,
         title=_text(prop.get("title")) or name,
         type=_type_name(raw, kind, item),
-        description=_text(prop.get("description") or raw.get("description")),
+        description=_description(prop, raw),
         required=required and not has_default,
         nullable=nullable or prop.get("nullable") is True,
         deprecated=prop.get("deprecated") is True,
@@ -187,6 +189,12 @@ def _widget(name: str, prop: Mapping[str, Any], document: Mapping[str, Any], *, 
         accept=_text(prop.get("x-cog-accept")) or None,
         items=item,
     )
+
+
+def _description(prop: Mapping[str, Any], raw: Mapping[str, Any]) -> str:
+    """Return the author's words; those that Cog writes of every choice say nothing."""
+    own = _text(raw.get("description"))
+    return _text(prop.get("description")) or ("" if own == _CHOICE else own)
 
 
 def _kind(raw: Mapping[str, Any]) -> Kind:
