@@ -177,6 +177,35 @@ def test_refusals_carry_the_platforms_words() -> None:
     assert caught.value.status == 401
 
 
+def test_without_a_token_a_refusal_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever set no token hears where one is set; whoever set a wrong one is not told to set one."""
+    monkeypatch.delenv("REPLICATE_API_TOKEN", raising=False)
+    refusal = httpx2.Response(401, json={"title": "Unauthenticated", "detail": "No token."})
+    script = Script(get_account=[refusal, refusal, refusal])
+    transport = httpx2.MockTransport(script)
+    with pytest.raises(ReplicateError, match=r"No token\. No token is set: set REPLICATE_API_TOKEN"):
+        Client(base_url=BASE, transport=transport).accounts.current()
+    for own in (
+        client_of(script),
+        Client(base_url=BASE, transport=transport, headers={"authorization": "x"}),
+    ):
+        with pytest.raises(ReplicateError, match=r"No token\.\Z"):
+            own.accounts.current()
+
+
+def test_no_answer_names_the_address_and_what_to_check() -> None:
+    """A platform that is not there is told by its whole address, with nothing empty in the sentence."""
+
+    def gone(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("Connection refused", request=request)
+
+    with pytest.raises(ReplicateError) as caught:
+        client_of(gone).predictions.create(model="me/it", input={})
+    assert f"{BASE}/v1/models/me/it/predictions: Connection refused. Check REPLICATE_BASE_URL" in str(
+        caught.value
+    )
+
+
 def test_reads_are_tried_again_and_creates_are_not() -> None:
     """A GET survives a moment's 503; a POST is never sent twice."""
     busy = httpx2.Response(503, headers={"retry-after": "0"})

@@ -62,11 +62,11 @@ def _retry_after(value: str | None) -> float | None:
         return None
 
 
-def unreachable(call: Call, base: str, error: Exception) -> ReplicateError:
+def unreachable(call: Call, error: Exception) -> ReplicateError:
     """Return the error that says the platform gave no answer."""
     return ReplicateError(
         title="No answer from the platform",
-        detail=f"{call.method} {call.url} at {base}: {str(error) or type(error).__name__}. "
+        detail=f"{call.method} {call.url}: {str(error) or type(error).__name__}. "
         "Check REPLICATE_BASE_URL and that the platform is running.",
     )
 
@@ -83,7 +83,7 @@ def send(http: httpx2.Client, call: Call, timeout: httpx2.Timeout) -> Answer:
         except httpx2.TransportError as error:
             pause = pause_before_retry(call, None, {}, attempt)
             if pause is None:
-                raise unreachable(call, str(http.base_url), error) from error
+                raise unreachable(call, error) from error
         time.sleep(pause)
         attempt += 1
 
@@ -100,7 +100,7 @@ async def send_async(http: httpx2.AsyncClient, call: Call, timeout: httpx2.Timeo
         except httpx2.TransportError as error:
             pause = pause_before_retry(call, None, {}, attempt)
             if pause is None:
-                raise unreachable(call, str(http.base_url), error) from error
+                raise unreachable(call, error) from error
         await asyncio.sleep(pause)
         attempt += 1
 

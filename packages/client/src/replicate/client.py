@@ -25,6 +25,7 @@ from replicate.trainings import Trainings
 from replicate.webhook import Webhooks
 
 T = TypeVar("T")
+_WHERE_SET = "No token is set: set REPLICATE_API_TOKEN, or pass api_token to Client."
 TIMEOUT = httpx2.Timeout(connect=5.0, read=30.0, write=60.0, pool=10.0)
 STREAM_TIMEOUT = httpx2.Timeout(connect=5.0, read=None, write=30.0, pool=10.0)
 
@@ -187,8 +188,15 @@ class Client:
 
     def _checked(self, call: Call, answer: Answer) -> Answer:
         if answer.status >= 400 and not call.raw:
-            raise problem(answer)
+            error = problem(answer)
+            if answer.status == 401 and not self._has_token():
+                error.detail = f"{error.detail or 'The platform wants to know who asks.'} {_WHERE_SET}"
+            raise error
         return answer
+
+    def _has_token(self) -> bool:
+        own = any(name.lower() == "authorization" for name in self._headers)
+        return own or bool(self._token or os.environ.get("REPLICATE_API_TOKEN"))
 
     def _events(self, url: str, *, wrap: bool) -> Iterator[ServerSentEvent]:
         decoder, files = Decoder(), wrap and streams_files(url)
@@ -221,7 +229,7 @@ class Client:
                     raise problem(Answer(got.status_code, got.headers, got.read()))
                 yield from got.iter_bytes()
         except httpx2.TransportError as error:
-            raise unreachable(call, self.base_url, error) from error
+            raise unreachable(call, error) from error
 
     async def _download_async(self, url: str, accept: str = "*/*") -> AsyncGenerator[bytes, None]:
         call = self._own(Call("GET", url, headers={"Accept": accept, "Cache-Control": "no-store"}))
@@ -234,7 +242,7 @@ class Client:
                 async for piece in got.aiter_bytes():
                     yield piece
         except httpx2.TransportError as error:
-            raise unreachable(call, self.base_url, error) from error
+            raise unreachable(call, error) from error
 
     def _own(self, call: Call) -> Call:
         """Return `call` with its absolute address, and with the token when that address is the platform's own."""
