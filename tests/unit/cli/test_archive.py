@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from cogyard.cli.archive import save
+from cogyard.cli.archive import load, save
+from cogyard.cli.errors import MisuseError
 from cogyard.oci.config import ImageConfig, RootFs
 from cogyard.oci.descriptor import CONFIG, INDEX, LAYER, MANIFEST, Descriptor, Platform
 from cogyard.oci.digest import of
@@ -69,3 +70,18 @@ def test_a_platform_that_is_not_there_is_told(tmp_path: Path, digests: dict[str,
     """With those that are."""
     done, digest = written(tmp_path, "--platform", "linux/s390x")
     assert (digest, "is not there for linux/s390x" in str(done.exception)) == ("", True)
+
+
+def test_a_file_is_loaded_with_and_without_its_option(
+    digests: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`cog load FILE` is what people type first; it does what `-i FILE` does, and two files are refused."""
+    archive = tmp_path / "both.tar"
+    assert CliRunner().invoke(save, ["both", "--platform", "linux/arm64", "-o", str(archive)]).exit_code == 0
+    monkeypatch.setenv("COGYARD_CACHE_DIR", str(tmp_path / "other"))
+    for arguments in ([str(archive)], ["-i", str(archive)]):
+        taken = CliRunner().invoke(load, [*arguments, "--platform", "linux/arm64"])
+        assert (taken.exit_code, taken.stdout) == (0, "both:latest\n")
+    twice = CliRunner().invoke(load, [str(archive), "-i", str(archive)])
+    assert isinstance(twice.exception, MisuseError)
+    assert "two files" in twice.exception.message

@@ -128,13 +128,14 @@ def _write(store: ImageStore, image: StoredImage, out: IO[bytes], *, weights: bo
 
 
 @click.command(short_help="Take images from a file.")
+@click.argument("archive", required=False, type=click.Path(path_type=Path, dir_okay=False), metavar="[FILE]")
 @click.option(
     "-i", "--input", "source", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Stdin unless given.",
+    help="The same as FILE. Stdin unless one is given.",
 )  # fmt: skip
 @click.option("-t", "--tag", metavar="NAME", help="The image's name, instead of the one in the file.")
 @platform_option
-def load(*, source: Path | None, tag: str | None, platform: str | None) -> None:
+def load(*, archive: Path | None, source: Path | None, tag: str | None, platform: str | None) -> None:
     """Take every image of a tar into the local store: of `cog save`, `docker save`, `podman save`, or an OCI layout.
 
     Weights that an archive of `cog save` has are kept on this machine, ready to run and to be pushed.
@@ -144,6 +145,12 @@ def load(*, source: Path | None, tag: str | None, platform: str | None) -> None:
     from cogyard.oci.reference import Reference
     from cogyard.weights.kept import local_files
 
+    if archive is not None and source is not None:
+        raise MisuseError(
+            f"{archive} and -i {source} are two files, and one is loaded at a time",
+            hint="Load each by itself.",
+        )
+    source = archive or source
     store, name = local_store(), None if tag is None else Reference.parse(tag)
     architecture = _architecture(platform)
     with _opened(source) as file, _naming(source):
@@ -160,7 +167,7 @@ def _opened(source: Path | None) -> Iterator[IO[bytes]]:
     """Open a file, or take what is piped. Raises MisuseError."""
     if source is None:
         if sys.stdin.isatty():
-            raise MisuseError("an image is not typed", hint="Say where from: cog load -i FILE, or pipe it.")
+            raise MisuseError("an image is not typed", hint="Say where from: cog load FILE, or pipe it.")
         yield sys.stdin.buffer
         return
     try:
