@@ -206,6 +206,32 @@ async def test_no_answer_names_the_host_and_what_to_check(caplog: pytest.LogCapt
     assert caplog.messages[0].startswith("The registry a.b cannot be reached: ")
 
 
+async def test_an_unknown_host_is_told_in_words() -> None:
+    """The number of an error of the system is left out of what a person reads."""
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("[Errno -2] Name or service not known", request=request)
+
+    async with connect(handler) as client:
+        with pytest.raises(RegistryUnreachableError) as caught:
+            await client.run(flows.ping)
+    assert caught.value.message == "the registry a.b cannot be reached: Name or service not known"
+
+
+async def test_docker_hub_out_of_reach_says_that_a_name_without_a_host_means_it() -> None:
+    """Whoever forgot the host of their registry learns why docker.io was asked."""
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("connection refused", request=request)
+
+    async with connect(handler, host="docker.io") as client:
+        with pytest.raises(RegistryUnreachableError) as caught:
+            await client.run(flows.ping)
+    assert caught.value.hint is not None
+    assert "write HOST/OWNER/NAME" in caught.value.hint
+    assert "COGYARD_INSECURE_REGISTRIES" not in caught.value.hint
+
+
 async def test_a_certificate_that_nobody_trusts_is_not_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     """It stays what it is; what lets one trust it is named, and not how to do without."""
 

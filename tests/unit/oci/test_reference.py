@@ -109,3 +109,10 @@ def test_any_text_is_a_name_or_refused(text: str) -> None:
     check_repository(reference.repository)
     if reference.tag is not None:
         check_tag(reference.tag)
+
+
+def test_a_short_name_is_corrected_as_it_was_typed() -> None:
+    """Whoever typed `My-Model` is not told of a `library/` that they did not type."""
+    with pytest.raises(InvalidReferenceError, match=r"\A'My-Model' has capital") as caught:
+        Reference.parse("My-Model")
+    assert caught.value.hint == "Did you mean 'my-model'?"

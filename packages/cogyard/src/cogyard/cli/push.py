@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from cogyard.cli.console import Console
 from cogyard.cli.errors import MisuseError
 from cogyard.cli.options import config_file
 from cogyard.cli.sending import sending
+
+if TYPE_CHECKING:
+    from cogyard.oci.reference import Reference
 
 
 @click.command(short_help="Build the image and send it to a registry.")
@@ -79,7 +82,7 @@ def push(
         raise MisuseError(
             "--force says to push what --check would refuse; without --check nothing is refused"
         )
-    target = Reference.parse(name)
+    target = _target(name)
     with Sender(target) as sender:
         from cogyard.image.build import local_store  # while the registry is asked
 
@@ -104,6 +107,22 @@ def push(
     if pushed.page is not None:
         console.say(f"\nRun your model: {pushed.page}")
     click.echo(f"{target.name}@{pushed.digest}")
+
+
+def _target(name: str) -> Reference:
+    """Read where to push to; a name alone, or a host alone, would be one of docker.io's own images."""
+    from cogyard.oci.reference import Reference
+
+    target = Reference.parse(name)
+    if "/" not in name:
+        host = name == "localhost" or (target.tag or "").isdecimal() or "." in name
+        raise MisuseError(
+            f"`{name}` names no owner and no model"
+            if host
+            else f"`{name}` says neither where to nor whose it is",
+            hint=f"Write: cog push {name}/OWNER/NAME" if host else f"Write: cog push HOST/OWNER/{name}",
+        )
+    return target
 
 
 def _refuse_with_stored(context: click.Context) -> None:

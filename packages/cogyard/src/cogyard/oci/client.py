@@ -204,7 +204,9 @@ class RegistryClient:
             return RegistryUnreachableError(f"the registry {self.host} is not trusted: {error}", hint=hint)
         if isinstance(error, _UnreachableError):
             hint = "Is the name right, and is the registry running?"
-            if not is_loopback(self.host):
+            if self.host == DEFAULT_HOST:
+                hint += " A name without a host is one of docker.io's; for another registry write HOST/OWNER/NAME."
+            elif not is_loopback(self.host):
                 hint += f" One that speaks http needs COGYARD_INSECURE_REGISTRIES={self.host}"
             return RegistryUnreachableError(f"the registry {self.host} cannot be reached: {error}", hint=hint)
         return RegistryFailedError(

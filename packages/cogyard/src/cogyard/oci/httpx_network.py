@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from cogyard.oci.network import Body, NetworkError, NoConnectionError, Response,
 
 #: A registry may take minutes to check a large blob before it answers.
 _TIMEOUT = httpx2.Timeout(60, connect=10, read=600)
+_NUMBER = re.compile(r"\A\[Errno -?\d+\] ")
 _NO_CONNECTION = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol)
 
 
@@ -70,7 +72,8 @@ class _Answer:
 
 
 def _translated(error: httpx2.TransportError) -> NetworkError:
-    reason = str(error) or type(error).__name__
+    # `[Errno -2] Name or service not known`: the number says nothing to whoever reads it.
+    reason = _NUMBER.sub("", str(error)) or type(error).__name__
     if _is_distrust(error):
         return UntrustedError(reason)
     return NoConnectionError(reason) if isinstance(error, _NO_CONNECTION) else NetworkError(reason)

@@ -97,9 +97,9 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             check_tag(tag)
         if host in {"index.docker.io", "registry-1.docker.io"}:
             host = DEFAULT_HOST
+        check_repository(repository)  # as it was typed, for the message
         if host == DEFAULT_HOST and "/" not in repository:
             repository = f"library/{repository}"
-        check_repository(repository)
         if len(host) + 1 + len(repository) > MAX_NAME:
             length = len(host) + 1 + len(repository)
             raise InvalidReferenceError(f"the image name has {length} characters, the limit is {MAX_NAME}")
