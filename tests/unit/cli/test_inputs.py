@@ -150,6 +150,8 @@ def test_standard_input_is_read_once_for_all(tmp_path: Path, monkeypatch: pytest
         (["text=a", "image=@nothing.png"], "there is no file nothing.png"),
         (["text=a", "image=@/"], "is a folder"),
         (["text=@nothing"], "there is no file nothing"),
+        (["text=a", "image="], "got nothing"),
+        (["text=a", "image=@"], "the name of a file is missing after the @"),
     ],
 )
 def test_what_does_not_fit_is_explained(tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -194,3 +194,10 @@ def test_a_folder_that_is_not_there_is_said_before_the_model_runs(folder: Path) 
     """A name that ends in a slash is a folder; nothing is written beside it under its name."""
     with pytest.raises(OutputError, match="new"):
         outputs(to="new/")[0].check()
+
+
+def test_the_folder_that_is_missing_is_made_by_what_is_proposed(folder: Path) -> None:
+    """What the hint says makes the folder, also below one that is missing, also with a space in its name."""
+    with pytest.raises(OutputError) as caught:
+        outputs(to="a b/sub/out.txt")[0].check()
+    assert caught.value.hint == "Make it: mkdir -p 'a b/sub'"

@@ -275,11 +275,15 @@ def _file(text: str, standard: Standard) -> Path | str:
         return _existing(text[1:])
     if _ADDRESS.match(text):
         return text
+    if not text:
+        raise ValueProblemError("expected a file (@path) or an http(s) address, got nothing")
     hint = f"Put an @ before the name of a file: @{text}"
     raise ValueProblemError(f"expected a file (@path) or an http(s) address, got `{text}`", hint)
 
 
 def _existing(name: str) -> Path:
+    if not name:
+        raise ValueProblemError("the name of a file is missing after the @")
     path = Path(name).expanduser()
     try:
         if path.is_dir():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import mimetypes
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -54,7 +55,8 @@ class Outputs:
         folder = self._to if self._named_folder and self._to is not None else self._folder()
         if not folder.is_dir():
             raise OutputError(
-                f"the folder {folder} for the output is not there", hint=f"Make it: mkdir {folder}"
+                f"the folder {folder} for the output is not there",
+                hint=f"Make it: mkdir -p {shlex.quote(str(folder))}",
             )
 
     def chunk(self, value: Any, index: int) -> None:
