@@ -66,6 +66,35 @@ def test_ctrl_c_during_setup_ends_at_once(project: Path) -> None:
         assert time.monotonic() - begun < 20
 
 
+#: The server, which gets a signal where what its handler raises is lost, as in the callbacks that imports leave behind.
+LOST = """
+import os, signal, sys, weakref
+import cog_server.serving as serving
+from cog_server.__main__ import main
+
+class Gone:
+    pass
+
+def spawn(*arguments, real=serving.spawn, **more):
+    gone = Gone()
+    kept = weakref.ref(gone, lambda _: os.kill(os.getpid(), signal.{signal}))
+    del gone
+    return real(*arguments, **more)
+
+serving.spawn = spawn
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_that_was_lost_while_starting_still_ends_it(project: Path, name: str) -> None:
+    """It may come while modules are imported, and be raised where nobody hears it."""
+    program = ("-c", LOST.format(signal=name))
+    with serving(project, "predict.py:SlowSetup", ready=False, program=program) as server:
+        assert server.process.wait(40) == 0
+        assert "Exception ignored" in server.log.read_text()
+
+
 def test_post_shutdown_drains(project: Path) -> None:
     """POST /shutdown answers {} and ends the server."""
     with serving(project, "predict.py:Plain", "--await-explicit-shutdown") as server:

@@ -109,12 +109,12 @@ def serve(options: ServerOptions) -> int:
     listener = _listen(options)
     process: WorkerProcess | None = None
     try:
-        with _ended_early():
+        with _ended_early() as early:
             # A Python that cannot be started is told by /health-check, like any other failed setup.
             with contextlib.suppress(OSError):
                 if all_ready(options.weights):
                     process = spawn(commands(options.command(), options.workers, options.gpus)[0])
-            return _run(options, listener, process)
+            return _run(options, listener, process, early)
     except BaseException as exc:
         if process is not None:
             process.kill()
@@ -131,22 +131,35 @@ class _EndedEarlyError(KeyboardInterrupt):
     """A signal came before the loop listens to signals. Event loops let this kind of exception through."""
 
 
+class _Early:
+    """Whether a signal came early.
+
+    What is raised for it can be lost, in a weak reference's callback for one, of which imports have many.
+    """
+
+    came = False
+
+
 @contextlib.contextmanager
-def _ended_early() -> Iterator[None]:
+def _ended_early() -> Iterator[_Early]:
     """Turn a signal that comes while we are still importing into an orderly end; the loop's handlers follow."""
+    early = _Early()
 
     def end(_number: int, _frame: object) -> None:
+        early.came = True
         raise _EndedEarlyError
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield early
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _run(options: ServerOptions, listener: socket.socket, process: WorkerProcess | None) -> int:
+def _run(
+    options: ServerOptions, listener: socket.socket, process: WorkerProcess | None, early: _Early
+) -> int:
     import uvloop
 
     loop = uvloop.new_event_loop()
@@ -154,7 +167,7 @@ def _run(options: ServerOptions, listener: socket.socket, process: WorkerProcess
 
     asyncio.set_event_loop(loop)
     try:
-        return loop.run_until_complete(_serve(options, listener, process))
+        return loop.run_until_complete(_serve(options, listener, process, early))
     finally:
         with contextlib.suppress(RuntimeError):
             loop.run_until_complete(loop.shutdown_asyncgens())
@@ -202,7 +215,9 @@ def address_of(sock: socket.socket) -> str:
     return f"http://{host}:{name[1]}"
 
 
-async def _serve(options: ServerOptions, listener: socket.socket, process: WorkerProcess | None) -> int:
+async def _serve(
+    options: ServerOptions, listener: socket.socket, process: WorkerProcess | None, early: _Early
+) -> int:
     import asyncio
 
     from cog_server import logs
@@ -224,6 +239,8 @@ async def _serve(options: ServerOptions, listener: socket.socket, process: Worke
     try:
         ending.listen_to_signals()
         await runner.start(process)
+        if early.came:
+            ending.hurry()
         reaper = asyncio.get_running_loop().create_task(_reap(runner)) if os.getpid() == 1 else None
         await server.start(listener)
         _settle_garbage()
@@ -309,7 +326,7 @@ class _Ending:
 
     def listen_to_signals(self) -> None:
         self._loop.add_signal_handler(signal.SIGTERM, self._terminated)
-        self._loop.add_signal_handler(signal.SIGINT, self._interrupted)
+        self._loop.add_signal_handler(signal.SIGINT, self.hurry)
         if self._options.exit_on_stdin_close:
             self._stdin_watched = True
             os.set_blocking(0, False)
@@ -341,8 +358,8 @@ class _Ending:
         elif not self._options.await_explicit_shutdown:
             self.drain()
 
-    def _interrupted(self) -> None:
-        """Ctrl-C: someone waits at the keyboard, so what runs is canceled."""
+    def hurry(self) -> None:
+        """End soon, as after Ctrl-C: someone waits at the keyboard, so what runs is canceled."""
         self.hurried = True
         self._runner.cancel_all()
         if self._draining is not None:
