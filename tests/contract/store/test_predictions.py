@@ -12,6 +12,7 @@ from cogyard.domain.ids import new_id
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import Item, numbered, output_item
 from cogyard.domain.values import Prediction, Status
+from cogyard.domain.waiting import Urgency
 from cogyard.features.predictions.ports import Asked, Change, Lease, Once, Record, Stages, Taken, Ticket
 
 from tests.contract.store.conftest import NOW, Stores
@@ -22,9 +23,15 @@ LEASE = Lease(token="lease", instance="i", expires_at=NOW + timedelta(seconds=30
 
 
 async def _add(
-    stores: Stores, number: int = 0, *, version: str = V, deadline: datetime | None = None
+    stores: Stores,
+    number: int = 0,
+    *,
+    version: str = V,
+    deadline: datetime | None = None,
+    of: str = "ann",
+    urgency: Urgency = Urgency.NORMAL,
 ) -> Prediction:
-    account = await stores.accounts.by_username("ann") or await stores.account("ann")
+    account = await stores.accounts.by_username(of) or await stores.account(of)
     moment = NOW + timedelta(seconds=number)
     prediction = Prediction(
         id=new_id(moment, bytes(10)),
@@ -42,8 +49,23 @@ async def _add(
         deadline=deadline,
         source="web" if number % 2 else "api",
     )
-    await stores.predictions.add(prediction, Ticket(deployable=version, deadline=deadline))
+    await stores.predictions.add(prediction, Ticket(deployable=version, deadline=deadline, urgency=urgency))
     return prediction
+
+
+async def _served(stores: Stores, most: int = 1) -> list[str]:
+    """Take so many and let them end; return which they are."""
+
+    def lease(record: Record) -> Change:
+        own = msgspec.structs.replace(LEASE, token=record.prediction.id)
+        return Change(prediction=record.prediction, ticket=Ticket(deployable=V, claims=1, lease=own))
+
+    taken = await stores.predictions.take(V, lease, most)
+    for each in taken.changes:
+        await stores.predictions.change(
+            each.prediction.id, lambda r: Change(prediction=r.prediction, ticket=None)
+        )
+    return [change.prediction.id for change in taken.changes]
 
 
 def _lease(record: Record) -> Change:
@@ -135,6 +157,55 @@ async def test_several_tickets_are_taken_at_once(stores: Stores) -> None:
         assert [change.prediction for change in taken.changes] == expected
         assert taken.more is more
     assert await stores.predictions.waiting() == {}
+
+
+async def test_accounts_take_turns(stores: Stores) -> None:
+    """However much one has waiting, another's next waits for one of its, and each one's own are in order."""
+    ann = [(await _add(stores, number)).id for number in range(5)]
+    assert await _served(stores, 2) == ann[:2]
+    bob = [(await _add(stores, number, of="bob")).id for number in (10, 11)]
+    cid = (await _add(stores, 12, of="cid")).id
+    wanted = [ann[2], bob[0], cid, ann[3], bob[1], ann[4]]
+    for number, each in enumerate(wanted, 1):
+        place = await stores.predictions.position(each)
+        assert place is not None
+        assert (place.position, each) == (number, each)
+    assert await _served(stores, 4) == wanted[:4]
+    later = (await _add(stores, 13, of="cid")).id
+    assert await _served(stores) + await _served(stores, 9) == [bob[1], later, ann[4]]
+
+
+async def test_who_asks_one_at_a_time_waits_for_one_of_each_other(stores: Stores) -> None:
+    """Also when nothing of its own waits when it asks."""
+    ann = [(await _add(stores, number)).id for number in range(4)]
+    for number in range(3):
+        mine = (await _add(stores, 10 + number, of="bob")).id
+        assert await _served(stores, 2) == [ann[number], mine]
+
+
+async def test_the_urgent_goes_first_among_ones_own(stores: Stores) -> None:
+    """It takes the account's next place; nobody else waits longer, and the others keep their order."""
+    low = (await _add(stores, 0, urgency=Urgency.LOW)).id
+    ann = [(await _add(stores, number)).id for number in (1, 2)]
+    bob = [(await _add(stores, number, of="bob")).id for number in (3, 4)]
+    high = (await _add(stores, 5, urgency=Urgency.HIGH)).id
+    wanted = [high, bob[0], ann[0], bob[1], ann[1], low]
+    for number, each in enumerate(wanted, 1):
+        place = await stores.predictions.position(each)
+        assert place is not None
+        assert (place.position, each) == (number, each)
+    assert await _served(stores) + await _served(stores, 9) == wanted
+
+
+async def test_what_is_given_back_keeps_its_turn(stores: Stores) -> None:
+    """It is the next again, before whoever came meanwhile."""
+    first = (await _add(stores, 0)).id
+    await stores.predictions.take(V, _lease)
+    other = (await _add(stores, 1, of="bob")).id
+    await stores.predictions.change(
+        first, lambda r: Change(prediction=r.prediction, ticket=Ticket(deployable=V, claims=0))
+    )
+    assert await _served(stores, 2) == [first, other]
 
 
 async def test_leases_guard_and_expire(stores: Stores) -> None:

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 from cogyard.features.predictions.ports import Stages
-from cogyard.store import limits, outbox, predictions, retention, usage
+from cogyard.store import limits, outbox, places, predictions, retention, usage
 from cogyard.store.database import Database
 
 QUESTIONS = {
-    "the next of a deployable": (
-        "SELECT prediction_id FROM queue WHERE deployable = ? AND lease_token IS NULL ORDER BY rank LIMIT 1",
-        "queue_waiting (deployable=?)",
-    ),
+    "the first place of a deployable": (places.FIRST, "queue_waiting (deployable=?)"),
+    "who takes it": (places.TAKER, "queue_own (deployable=? AND account_id=?)"),
+    "the last round of an account": (places.LAST, "queue_own_turns (deployable=? AND account_id=?)"),
+    "the round that is served": (places.SERVED, "queue_waiting (deployable=?)"),
     "what waits": (
         "SELECT deployable, count(*) FROM queue WHERE lease_token IS NULL GROUP BY deployable",
-        "queue_waiting",
+        "queue_",
     ),
     "expired leases": (
         "SELECT prediction_id FROM queue WHERE lease_token IS NOT NULL AND lease_expires_at <= ? LIMIT 9",

@@ -269,6 +269,35 @@ def test_older_collections_leave_the_rooms_of_others(tmp_path: Path) -> None:
     assert [tuple(row) for row in models] == [("ann.b-best", 1), ("ann.c-d", 1)]
 
 
+def test_what_waited_before_the_upgrade_takes_turns(tmp_path: Path) -> None:
+    """Each account's own in the order in which they came, and one of each in turn."""
+    path = tmp_path / "cogyard.db"
+    _old(path, 99, _PEOPLE + _WAITING)
+    Database.open(path).close()
+    with closing(connect(path)) as connection:
+        found = connection.execute(
+            "SELECT prediction_id, account_id, urgency FROM queue WHERE deployable = 'd' ORDER BY turn, rank"
+        ).fetchall()
+    assert [tuple(row) for row in found] == [
+        ("p1", 2, 1),
+        ("p3", 3, 1),
+        ("p2", 2, 1),
+        ("p5", 3, 1),
+        ("p4", 2, 1),
+    ]
+
+
+_WAITING = """
+INSERT INTO predictions
+  (rank, id, account_id, model, version, status, source, input, logs, created_at, stream_token, origin) VALUES
+  (1, 'p1', 2, 'a/m', 'v', 'starting', 'api', '{}', '', 50, 's1', ''),
+  (2, 'p2', 2, 'a/m', 'v', 'starting', 'api', '{}', '', 51, 's2', ''),
+  (3, 'p3', 3, 'a/m', 'v', 'starting', 'api', '{}', '', 52, 's3', ''),
+  (4, 'p4', 2, 'a/m', 'v', 'starting', 'api', '{}', '', 53, 's4', ''),
+  (5, 'p5', 3, 'a/m', 'v', 'starting', 'api', '{}', '', 54, 's5', '');
+INSERT INTO queue (rank, prediction_id, deployable) VALUES
+  (1, 'p1', 'd'), (2, 'p2', 'd'), (3, 'p3', 'd'), (4, 'p4', 'd'), (5, 'p5', 'd');
+"""
 _PEOPLE = """
 INSERT INTO accounts (id, username, type, name, created_at) VALUES (1, 'acme', 'organization', 'Acme', 10),
   (2, 'ann', 'user', 'Ann', 20), (3, 'ann.b', 'user', 'Ann B', 25), (4, 'gone', 'user', 'Gone', 26);

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from cogyard.domain.waiting import Urgency
 from cogyard.http.errors import BadRequestError, InvalidError
-from cogyard.http.preferences import Wait, cancel_after, wait_preference
+from cogyard.http.preferences import Wait, cancel_after, urgency, wait_preference
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,19 @@ def test_other_durations_are_refused(header: str) -> None:
     """Out of range or unreadable is an error."""
     with pytest.raises(InvalidError):
         cancel_after(header)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [(None, Urgency.NORMAL), ("high", Urgency.HIGH), (" Low ", Urgency.LOW), ("normal", Urgency.NORMAL)],
+)
+def test_priorities_are_read(header: str | None, expected: Urgency) -> None:
+    """One of three words; none is normal."""
+    assert urgency(header) is expected
+
+
+@pytest.mark.parametrize("header", ["", "urgent", "0", "u=1"])
+def test_other_priorities_are_refused(header: str) -> None:
+    """By an error that names the words."""
+    with pytest.raises(BadRequestError, match="high, normal, low"):
+        urgency(header)

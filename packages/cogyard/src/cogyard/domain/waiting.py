@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
+
+
+class Urgency(IntEnum):
+    """Which of an account's own predictions goes first where several wait for the same instances: the least."""
+
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
 
 
 class Cause(StrEnum):

@@ -83,7 +83,7 @@ def reason_for(deployable: str, overview: Overview, max_instances: int) -> Reaso
 def _busy(ready: list[InstanceView]) -> str:
     slots = sum(view.slots for view in ready)
     busy = sum(view.busy for view in ready)
-    return f"{busy} of {slots} slots run something; the next free one takes the oldest that waits."
+    return f"{busy} of {slots} slots run something; the next free one takes what is first in the queue."
 
 
 def _failing(trouble: Trouble) -> Reason:

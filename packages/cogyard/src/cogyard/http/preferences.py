@@ -1,10 +1,11 @@
-"""The headers that say how a prediction is wanted: `Prefer: wait[=n]` and `Cancel-After: 1h30m`."""
+"""The headers that say how a prediction is wanted: `Prefer: wait[=n]`, `Cancel-After: 1h30m`, `Cogyard-Priority`."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from cogyard.domain.waiting import Urgency
 from cogyard.http.errors import BadRequestError, InvalidError
 
 # What official clients may ask for; without a number they mean the longest.
@@ -56,3 +57,15 @@ def cancel_after(header: str | None) -> int | None:
             f"Cancel-After: {header[:20]!r} is {total} seconds; it must be from {MIN_CANCEL_AFTER} seconds to 24 hours."
         )
     return total
+
+
+def urgency(header: str | None) -> Urgency:
+    """Read a Cogyard-Priority header. Raises BadRequestError."""
+    # Not the header Priority: browsers send that by themselves, and mean the answer, not what is asked for.
+    if header is None:
+        return Urgency.NORMAL
+    try:
+        return Urgency[header.strip().upper()]
+    except KeyError:
+        words = ", ".join(each.name.lower() for each in Urgency)
+        raise BadRequestError(f"Cogyard-Priority: {header[:20]!r} is none of {words}.") from None

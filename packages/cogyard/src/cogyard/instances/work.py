@@ -1,6 +1,6 @@
 """The port through which an instance takes work and reports on it.
 
-Theory of operation: an instance of a version *claims* the oldest waiting prediction of its deployable. The
+Theory of operation: an instance of a version *claims* the next waiting prediction of its deployable. The
 claim carries a lease token; every later call names it, and a call whose token is no longer the one in the
 queue changes nothing and answers False: the caller has been overtaken and must drop what it holds.
 """
@@ -58,7 +58,7 @@ class WorkSource(Protocol):
         ...
 
     async def claim_some(self, deployable: str, *, instance: str, most: int) -> Sequence[Claim]:
-        """Take the next waiting predictions, oldest first, at most so many."""
+        """Take the next waiting predictions in their order, at most so many."""
         ...
 
     async def wait_for_work(self, deployable: str, *, timeout: float) -> None:

@@ -147,4 +147,5 @@ def ticket_of(row: sqlite3.Row) -> Ticket | None:
         claims=row["claims"],
         deadline=moment(row["ticket_deadline"]),
         lease=lease,
+        urgency=row["urgency"],
     )

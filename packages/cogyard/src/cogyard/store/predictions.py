@@ -29,6 +29,7 @@ from cogyard.features.predictions.ports import (
     Taken,
     Ticket,
 )
+from cogyard.store import places
 from cogyard.store import prediction_events as kept
 from cogyard.store.database import Database
 from cogyard.store.prediction_rows import (
@@ -44,19 +45,13 @@ from cogyard.store.times import stored
 from cogyard.store.usage import count_end
 
 _RECORD = (
-    "SELECT p.*, q.deployable, q.claims, q.deadline AS ticket_deadline, q.lease_token, q.lease_expires_at, q.instance"
+    "SELECT p.*, q.deployable, q.claims, q.deadline AS ticket_deadline, q.lease_token, q.lease_expires_at, q.instance,"
+    " q.urgency"
     " FROM predictions p LEFT JOIN queue q ON q.prediction_id = p.id"
 )
 _COUNT_RUN = (
     "UPDATE models SET run_count = run_count + 1"
     " WHERE owner_id = (SELECT id FROM accounts WHERE username = ?) AND name = ? RETURNING id"
-)
-
-
-_PLACE = (
-    "SELECT deployable, (SELECT count(*) FROM queue o"
-    " WHERE o.deployable = q.deployable AND o.lease_token IS NULL AND o.rank <= q.rank) AS position"
-    " FROM queue q WHERE q.prediction_id = ? AND q.lease_token IS NULL"
 )
 
 
@@ -153,7 +148,7 @@ class SqlPredictions:
 
     async def position(self, prediction_id: str) -> Place | None:
         """Return where a prediction waits."""
-        row = await self.database.read(lambda db: db.execute(_PLACE, (prediction_id,)).fetchone())
+        row = await self.database.read(lambda db: db.execute(places.POSITION, (prediction_id,)).fetchone())
         return None if row is None else Place(position=row["position"], deployable=row["deployable"])
 
     async def by_lease(self, lease_token: str) -> Record | None:
@@ -211,15 +206,16 @@ class SqlPredictions:
         )
 
     async def take(self, deployable: str, decide: Decide, most: int = 1) -> Taken:
-        """Change the oldest tickets of a deployable that have no lease."""
-        oldest = "SELECT prediction_id FROM queue WHERE deployable = ? AND lease_token IS NULL ORDER BY rank LIMIT ?"
+        """Change the tickets of a deployable that have no lease and whose turn it is."""
 
         def work(db: sqlite3.Connection) -> Taken:
-            found = db.execute(oldest, (deployable, most + 1)).fetchall()
-            changes = (_change(db, prediction_id, decide) for (prediction_id,) in found[:most])
-            return Taken(
-                changes=tuple(change for change in changes if change is not None), more=len(found) > most
-            )
+            changes: list[Change] = []
+            while len(changes) < most and (prediction_id := places.next_of(db, deployable)) is not None:
+                change = _change(db, prediction_id, decide)
+                if change is None:
+                    break
+                changes.append(change)
+            return Taken(changes=tuple(changes), more=len(changes) == most and places.waits(db, deployable))
 
         return await self.database.write(work, quick=True)
 
@@ -305,7 +301,13 @@ def _rows(
     prediction: Prediction, ticket: Ticket
 ) -> tuple[tuple[str, ...], Mapping[str, Any], Mapping[str, Any]]:
     path = tuple(prediction.model.split("/", 1))
-    return path, prediction_columns(prediction), {"prediction_id": prediction.id, **ticket_columns(ticket)}
+    place = {
+        "prediction_id": prediction.id,
+        "account_id": prediction.account_id,
+        "urgency": ticket.urgency,
+        **ticket_columns(ticket),
+    }
+    return path, prediction_columns(prediction), place
 
 
 def _is_small(values: Mapping[str, Any]) -> bool:
@@ -317,7 +319,7 @@ def _add(
 ) -> None:
     model = db.execute(_COUNT_RUN, path).fetchone()
     _insert(db, "predictions", {**values, "model_id": None if model is None else model[0]})
-    _insert(db, "queue", place)
+    _insert(db, "queue", {**place, "turn": places.turn_of(db, place["deployable"], place["account_id"])})
 
 
 def _once(db: sqlite3.Connection, account_id: int, key: str) -> Once | None:

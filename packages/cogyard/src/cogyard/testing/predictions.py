@@ -33,11 +33,16 @@ class MemoryPredictions:
     streams: dict[str, list[StreamEvent]] = field(default_factory=dict)
     outbox: dict[tuple[str, str, str], Message] = field(default_factory=dict)
     ranks: dict[str, int] = field(default_factory=dict)
+    turns: dict[str, int] = field(default_factory=dict)
     said: dict[tuple[int, str], Once] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=itertools.count)
 
     async def add(self, prediction: Prediction, ticket: Ticket) -> None:
         """Keep a new prediction and its ticket."""
+        waiting = self._waiting(ticket.deployable)
+        own = [self.turns[key] for key in waiting if self._account(key) == prediction.account_id]
+        now = min((self.turns[key] for key in waiting), default=0)
+        self.turns[prediction.id] = max(max(own, default=-1) + 1, now)
         self.predictions[prediction.id] = prediction
         self.tickets[prediction.id] = ticket
         self.ranks[prediction.id] = next(self._count)
@@ -88,14 +93,25 @@ class MemoryPredictions:
         mine = self.tickets.get(prediction_id)
         if mine is None or mine.lease is not None:
             return None
-        before = [
-            key
-            for key, ticket in self.tickets.items()
-            if ticket.deployable == mine.deployable
-            and ticket.lease is None
-            and self.ranks[key] <= self.ranks[prediction_id]
+        waiting = self._waiting(mine.deployable)
+        own = [key for key in waiting if self._account(key) == self._account(prediction_id)]
+        nth = sorted(own, key=self._urgency).index(prediction_id)
+        place = self._round(sorted(own, key=self._round)[nth])
+        return Place(position=sum(self._round(key) <= place for key in waiting), deployable=mine.deployable)
+
+    def _waiting(self, deployable: str) -> list[str]:
+        return [
+            k for k, ticket in self.tickets.items() if ticket.deployable == deployable and not ticket.lease
         ]
-        return Place(position=len(before), deployable=mine.deployable)
+
+    def _account(self, key: str) -> int:
+        return self.predictions[key].account_id
+
+    def _round(self, key: str) -> tuple[int, int]:
+        return self.turns[key], self.ranks[key]
+
+    def _urgency(self, key: str) -> tuple[int, int]:
+        return self.tickets[key].urgency, self.ranks[key]
 
     async def by_lease(self, lease_token: str) -> Record | None:
         """Return the prediction that is held by this lease."""
@@ -145,15 +161,18 @@ class MemoryPredictions:
         return change
 
     async def take(self, deployable: str, decide: Decide, most: int = 1) -> Taken:
-        """Change the oldest tickets of a deployable that have no lease."""
-        waiting = [
-            k for k, ticket in self.tickets.items() if ticket.deployable == deployable and not ticket.lease
-        ]
-        oldest = sorted(waiting, key=lambda k: self.ranks[k])
-        changes = [await self.change(each, decide) for each in oldest[:most]]
-        return Taken(
-            changes=tuple(change for change in changes if change is not None), more=len(oldest) > most
-        )
+        """Change the tickets of a deployable that have no lease and whose turn it is."""
+        changes: list[Change] = []
+        while len(changes) < most and (waiting := self._waiting(deployable)):
+            first = min(waiting, key=self._round)
+            own = (key for key in waiting if self._account(key) == self._account(first))
+            taker = min(own, key=self._urgency)
+            self.turns[first], self.turns[taker] = self.turns[taker], self.turns[first]
+            change = await self.change(taker, decide)
+            if change is None:
+                break
+            changes.append(change)
+        return Taken(changes=tuple(changes), more=len(changes) == most and bool(self._waiting(deployable)))
 
     async def append(
         self, prediction_id: str, lease_token: str, events: Sequence[StreamEvent], messages: Sequence[Message]

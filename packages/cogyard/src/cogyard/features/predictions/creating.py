@@ -21,7 +21,7 @@ from cogyard.http.addresses import Addresses
 from cogyard.http.caller import caller_of
 from cogyard.http.endpoints import reply
 from cogyard.http.errors import BadRequestError
-from cogyard.http.preferences import Wait, cancel_after, wait_preference
+from cogyard.http.preferences import Wait, cancel_after, urgency, wait_preference
 from cogyard.http.traces import trace_of
 
 # Clients that know the status "aborted": the second generation, and ours.
@@ -60,6 +60,7 @@ async def created(request: Request, asked: Asked, create: Create) -> Response:
         source="web" if caller_of(request).via == "session" else "api",
         origin=Addresses.of(request).base,
         cancel_after=cancel_after(request.headers.get("cancel-after")),
+        urgency=urgency(request.headers.get("cogyard-priority")),
         once=asking(request, asked),
         trace=trace_of(request),
     )

@@ -13,6 +13,7 @@ from cogyard.domain import retry
 from cogyard.domain.lifecycle import Effect, Event, Move, State, move
 from cogyard.domain.stream import Item, closing, numbered
 from cogyard.domain.values import Prediction
+from cogyard.domain.waiting import Urgency
 from cogyard.domain.webhooks import OWN, Audience, told
 from cogyard.features.predictions.ports import Change, Decide, Lease, Message, Record, Ticket
 
@@ -237,6 +238,6 @@ def _messages(prediction: Prediction, found: Move, now: datetime, words: Words) 
     )
 
 
-def waiting(deployable: str, deadline: datetime | None) -> Ticket:
+def waiting(deployable: str, deadline: datetime | None, urgency: int = Urgency.NORMAL) -> Ticket:
     """Return the ticket of a new prediction."""
-    return Ticket(deployable=deployable, deadline=deadline)
+    return Ticket(deployable=deployable, deadline=deadline, urgency=urgency)

@@ -19,7 +19,7 @@ from cogyard.domain.lifecycle import State, state_of
 from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import Streamed, StreamEvent
 from cogyard.domain.values import Kind, Prediction, Status
-from cogyard.domain.waiting import Place
+from cogyard.domain.waiting import Place, Urgency
 from cogyard.domain.webhooks import OWN
 
 
@@ -38,6 +38,8 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     claims: int = 0
     deadline: datetime | None = None
     lease: Lease | None = None
+    urgency: int = Urgency.NORMAL
+    """Which of an account's own predictions goes first: the least."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,7 +214,10 @@ class QueueStore(Protocol):
     """Keeps the queue."""
 
     async def take(self, deployable: str, decide: Decide, most: int = 1) -> Taken:
-        """Change the oldest tickets of a deployable that have no lease, in one step; at most so many."""
+        """Change the tickets that have no lease and whose turn it is, in one step; at most so many.
+
+        Accounts take turns at a deployable; of an account's own the most urgent goes first, and then the oldest.
+        """
         ...
 
     async def append(

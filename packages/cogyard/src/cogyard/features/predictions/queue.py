@@ -105,12 +105,12 @@ class Queue:
     _pulse: Pulse = field(default_factory=Pulse)
 
     async def claim(self, deployable: str, *, instance: str) -> Claim | None:
-        """Take the oldest waiting prediction, or None when there is none."""
+        """Take the next waiting prediction, or None when there is none."""
         claims = await self.claim_some(deployable, instance=instance, most=1)
         return claims[0] if claims else None
 
     async def claim_some(self, deployable: str, *, instance: str, most: int) -> Sequence[Claim]:
-        """Take the oldest waiting predictions, at most so many."""
+        """Take the next waiting predictions, at most so many."""
         self.bells.hush(deployable)
         expires_at = self.world.now() + LEASE_LIFE
 

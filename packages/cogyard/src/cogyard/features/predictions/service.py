@@ -22,7 +22,7 @@ from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import StreamEvent, replay
 from cogyard.domain.stream import after as after_number
 from cogyard.domain.values import Account, Kind, Prediction, Status, Version
-from cogyard.domain.waiting import Place, Reason
+from cogyard.domain.waiting import Place, Reason, Urgency
 from cogyard.domain.webhooks import URL_LIMIT, Targets, chosen_events, events_problem
 from cogyard.features.predictions import policy
 from cogyard.features.predictions.asking import Asking, Through
@@ -30,7 +30,7 @@ from cogyard.features.predictions.given import Given
 from cogyard.features.predictions.inputs import Inputs, outputs_are_files
 from cogyard.features.predictions.live import Watch
 from cogyard.features.predictions.moves import waiting
-from cogyard.features.predictions.ports import Admission, Asked, Record, Stages
+from cogyard.features.predictions.ports import Admission, Asked, Record, Stages, Ticket
 from cogyard.features.predictions.queue import Queue
 from cogyard.features.predictions.shown import shown
 from cogyard.features.world import World
@@ -102,6 +102,7 @@ class Predictions:
         trace: str = "",
         account_id: int | None = None,
         watch: Watch | None = None,
+        urgency: int = Urgency.NORMAL,
     ) -> Prediction:
         """Ask for a prediction; when this returns it is durable and will end exactly once.
 
@@ -111,6 +112,7 @@ class Predictions:
         `destination` it is a training. Raises InvalidError with every problem of the input, BusyError when too many
         wait or the model's limits say so. With `once` the same request again returns the first one's prediction;
         ConflictError for another request. With `watch`, it can be waited for without another look.
+        Of what an account has waiting at the same instances, that of the least `urgency` goes first.
         """
         if once is not None and (before := await self._said(caller, once)) is not None:
             return before
@@ -150,7 +152,8 @@ class Predictions:
             )
             if watch is not None:
                 watch.begin(key)
-            first = await self._add(caller, prediction, deployable, once)
+            ticket = waiting(deployable, prediction.deadline, urgency)
+            first = await self._add(caller, prediction, ticket, once)
             entry.written = first == key
         if not entry.written:
             # The same request came twice at once, and the other was first.
@@ -304,14 +307,11 @@ class Predictions:
             kept = replay(record.prediction)
         return after_number(kept, last), record.ticket is None
 
-    async def _add(
-        self, caller: Account, prediction: Prediction, deployable: str, once: Asking | None
-    ) -> str:
+    async def _add(self, caller: Account, prediction: Prediction, ticket: Ticket, once: Asking | None) -> str:
         """Write a new prediction; return its id, or the first one's that was created under the same key."""
-        ticket = waiting(deployable, prediction.deadline)
         # An idle instance that hears this claims in the transaction that writes it (decision 0032); who comes too
         # early for that hears it again once it is written.
-        self.queue.bells.ring(deployable)
+        self.queue.bells.ring(ticket.deployable)
         if once is None:
             await self.queue.store.add(prediction, ticket)
             return prediction.id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cogyard.domain.waiting import Urgency
 from cogyard.features.accounts.routes import AskedToken
 from cogyard.features.collections.routes import CollectionTexts
 from cogyard.features.deployments.routes import Back, DeploymentChanges, NewDeployment
@@ -68,6 +69,7 @@ _CREATES: Mapping[str, Schema] = {
     "Prefer": {"type": "string", "pattern": "^wait(=[1-9][0-9]{0,8})?$"},
     "Cancel-After": {"type": "string", "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s?)?$"},
     "Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": 255},
+    "Cogyard-Priority": {"enum": [each.name.lower() for each in Urgency]},
 }
 _ONCE = {"Idempotency-Key": _CREATES["Idempotency-Key"]}
 _BODY = (400, 413, 415, 422)
