@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from cogyard.engine import Client, builder_of
 
 DOCKER = Client(name="docker", program=Path("/nowhere/docker"))
@@ -24,3 +25,15 @@ def test_podman_mounts_by_itself() -> None:
     found = builder_of(podman, {"DOCKER_BUILDKIT": "0", "COGYARD_BUILD_NETWORK": "host"})
     assert (found.mounts, found.name, found.network) == (True, "podman", "host")
     assert not found.variables
+
+
+@pytest.mark.parametrize(("buildkit", "asked"), [("0", True), ("1", False)])
+def test_a_step_that_fails_leaves_no_container(tmp_path: Path, buildkit: str, asked: bool) -> None:
+    """Docker's older builder removes it only where that is asked for."""
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\necho "$@"\n')
+    docker.chmod(0o755)
+    said: list[str] = []
+    builder = builder_of(Client(name="docker", program=docker), {"DOCKER_BUILDKIT": buildkit})
+    builder.build("name", "FROM scratch", secrets={}, fresh=False, on_line=said.append)
+    assert ("--force-rm" in said[0].split()) is asked

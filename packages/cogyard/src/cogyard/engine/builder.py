@@ -65,6 +65,8 @@ class Builder:
             words += ["--network", self.network] if self.network else []
             words += ["--no-cache"] if fresh else []
             words += ["--progress", "plain"] if self.mounts and self.client.name == "docker" else []
+            # Docker's older builder keeps the container of a step that failed; the others do not.
+            words += [] if self.mounts else ["--force-rm"]
             if self.mounts:
                 for secret, path in secrets.items():
                     words += ["--secret", f"id={secret},src={path}"]
