@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from cogyard.environment.conflict import MOST_LINES, Question, explain
+from cogyard.environment.conflict import MOST_LINES, Question, constrained, explain
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -152,3 +152,36 @@ def test_a_wrong_suspicion_is_not_believed() -> None:
         ["torch==2.4.0", "torchvision==0.18.1"], "3.12", FakeOracle(), "torch-x and torch.y"
     ) == said("torch==2.4.0", "torchvision==0.18.1")
     assert explain(["six", "numba"], "3.12", FakeOracle(), "six numba") is None
+
+
+class Constrained(FakeOracle):
+    """Knows of constraints: each a package that solutions may have in these versions only."""
+
+    def __init__(self, *constraints: str) -> None:
+        super().__init__()
+        self._constraints = constraints
+
+    def solve(
+        self, lines: Sequence[str], python: str, *, alone: bool = False, lowest: bool = False
+    ) -> Mapping[str, str] | None:
+        """Return a solution of INDEX that keeps them."""
+        return super().solve([*self._constraints, *lines], python, alone=alone, lowest=lowest)
+
+
+def test_a_constraint_that_leaves_no_version_is_named_and_no_version_is_denied() -> None:
+    """A version that exists is not said to be missing because the project's own constraint forbids it."""
+    constraints = ("torch<2.3", "six<2")
+    oracle, free = Constrained(*constraints), FakeOracle()
+    said = constrained(["torch==2.3.1"], constraints, "3.12", oracle, free, "you require torch<2.3")
+    assert said == (
+        "What is asked for goes together on Python 3.12 but for the constraint torch<2.3: "
+        "without it there is torch==2.3.1."
+    )
+    assert constrained(["torch==2.3.1"], (), "3.12", free, free) is None
+    assert constrained(["torch==9"], constraints, "3.12", oracle, free) is None
+
+
+def test_constraints_are_not_to_blame_for_a_line_that_nobody_reads() -> None:
+    """Where a wheel of the project is what does not fit, no constraint is named."""
+    lines, constraints = ["./mine-1-py3-none-any.whl", "torch==2.3.1"], ("six<2",)
+    assert constrained(lines, constraints, "3.12", Constrained(*constraints), FakeOracle()) is None

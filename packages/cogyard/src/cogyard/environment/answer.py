@@ -7,6 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from cogyard.environment import accelerate, pylock, uv
 from cogyard.environment.asked import Asked
 from cogyard.environment.compiling import NO_SOLUTION, PLAIN, Build, builds, compile_in
@@ -88,11 +90,15 @@ def _way_out(asked: Asked, target: Target, words: str, on_progress: uv.Progress)
     if asked.wish is None or os.environ.get("UV_OFFLINE"):
         # our own packages are tried again in another way; without the network, what is not there may well exist
         return None
-    from cogyard.environment.conflict import explain
+    from cogyard.environment.conflict import constrained, explain
     from cogyard.environment.oracle import UvOracle
 
     on_progress("Looking for what does not fit")
     try:
-        return explain(asked.named_lines, target.python, UvOracle(asked, target), words)
+        python, lines = target.python, asked.named_lines
+        free = UvOracle(msgspec.structs.replace(asked, constraints=()), target)
+        found = constrained(lines, asked.constraints, python, UvOracle(asked, target), free, words)
+        # What does not fit without constraints is not explained by them, nor is what there is of a package.
+        return found or explain(lines, python, free, words)
     except ResolvingFailedError:
         return None

@@ -83,6 +83,37 @@ def explain(lines: Sequence[str], python: str, oracle: Oracle, words: str = "") 
     return _explained(read, python, oracle)
 
 
+def constrained(
+    lines: Sequence[str],
+    constraints: Sequence[str],
+    python: str,
+    oracle: Oracle,
+    free: Oracle,
+    words: str = "",
+) -> str | None:
+    """Return the sentence for lines that have a solution but for constraints; None where it is not for these.
+
+    `free` answers without them; of several, those are named whose names are in `words`.
+    """
+    asked = [one.text for line in lines if (one := _read(line)) is not None]
+    found = free.solve(asked, python) if constraints and asked else None
+    if found is None or oracle.solve(asked, python) is not None:
+        return None
+    read = [one for line in constraints if (one := _read(line)) is not None]
+    named = [one for one in read if _names(words, one)] or read
+    ways = [f"{one.name}=={found[one.key]}" for one in named if one.key in found]
+    told = ", ".join(one.text for one in named) or "of the project"
+    sentence = (
+        f"What is asked for goes together on Python {python} but for the constraint"
+        f"{'s' if len(named) > 1 else ''} {told}"
+    )
+    return (
+        f"{sentence}: without {'them' if len(named) > 1 else 'it'} there is {', '.join(ways)}."
+        if ways
+        else f"{sentence}."
+    )
+
+
 def _explained(read: Sequence[_Line], python: str, oracle: Oracle) -> str | None:
     oracle.expect(Question(lines=(one.text,), python=python, alone=True) for one in read)
     for one in read:
