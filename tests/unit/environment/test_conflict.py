@@ -172,16 +172,20 @@ def test_a_constraint_that_leaves_no_version_is_named_and_no_version_is_denied()
     """A version that exists is not said to be missing because the project's own constraint forbids it."""
     constraints = ("torch<2.3", "six<2")
     oracle, free = Constrained(*constraints), FakeOracle()
-    said = constrained(["torch==2.3.1"], constraints, "3.12", oracle, free, "you require torch<2.3")
+    said = constrained(
+        ["torch==2.3.1"], constraints, "3.12", oracle=oracle, free=free, words="you require torch<2.3"
+    )
     assert said == (
         "What is asked for goes together on Python 3.12 but for the constraint torch<2.3: "
         "without it there is torch==2.3.1."
     )
-    assert constrained(["torch==2.3.1"], (), "3.12", free, free) is None
-    assert constrained(["torch==9"], constraints, "3.12", oracle, free) is None
+    assert constrained(["torch==2.3.1"], (), "3.12", oracle=free, free=free) is None
+    assert constrained(["torch==9"], constraints, "3.12", oracle=oracle, free=free) is None
 
 
 def test_constraints_are_not_to_blame_for_a_line_that_nobody_reads() -> None:
     """Where a wheel of the project is what does not fit, no constraint is named."""
     lines, constraints = ["./mine-1-py3-none-any.whl", "torch==2.3.1"], ("six<2",)
-    assert constrained(lines, constraints, "3.12", Constrained(*constraints), FakeOracle()) is None
+    assert (
+        constrained(lines, constraints, "3.12", oracle=Constrained(*constraints), free=FakeOracle()) is None
+    )

@@ -97,7 +97,9 @@ def _way_out(asked: Asked, target: Target, words: str, on_progress: uv.Progress)
     try:
         python, lines = target.python, asked.named_lines
         free = UvOracle(msgspec.structs.replace(asked, constraints=()), target)
-        found = constrained(lines, asked.constraints, python, UvOracle(asked, target), free, words)
+        found = constrained(
+            lines, asked.constraints, python, oracle=UvOracle(asked, target), free=free, words=words
+        )
         # What does not fit without constraints is not explained by them, nor is what there is of a package.
         return found or explain(lines, python, free, words)
     except ResolvingFailedError:

@@ -87,6 +87,7 @@ def constrained(
     lines: Sequence[str],
     constraints: Sequence[str],
     python: str,
+    *,
     oracle: Oracle,
     free: Oracle,
     words: str = "",
