@@ -170,6 +170,10 @@ def test_commands_say_what_stands_in_the_way(yard: Yard) -> None:
     for arguments, words in (
         (("organization", "remove-member", "acme", "ann"), "nobody else owns the organization"),
         (("organization", "set-member", "acme", "ann", "--role", "reader"), "nobody else owns"),
+        (
+            ("organization", "set-member", "acme", "zoe", "--role", "reader"),
+            "`cogyard account list` shows those",
+        ),
         (("organization", "set-member", "acme", "nobody", "--role", "reader"), "nobody"),
         (("organization", "remove-member", "acme", "eve"), "eve is no member"),
         (("organization", "members", "absent"), "there is no organization absent"),

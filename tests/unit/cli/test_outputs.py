@@ -201,3 +201,11 @@ def test_the_folder_that_is_missing_is_made_by_what_is_proposed(folder: Path) ->
     with pytest.raises(OutputError) as caught:
         outputs(to="a b/sub/out.txt")[0].check()
     assert caught.value.hint == "Make it: mkdir -p 'a b/sub'"
+
+
+def test_a_file_is_no_folder(folder: Path) -> None:
+    """Where a file has the name of the wanted folder, that is said: making it would fail."""
+    (folder / "out").write_text("")
+    for to in ("out/", "out/result.txt"):
+        with pytest.raises(OutputError, match="out is a file"):
+            outputs(to=to)[0].check()

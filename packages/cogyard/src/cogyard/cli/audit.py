@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from cogyard.cli.console import plain
+from cogyard.cli.console import Console, plain
 from cogyard.cli.errors import MisuseError
 from cogyard.cli.folder import data_dir, open_folder
 
@@ -63,6 +63,8 @@ def audit(
         words = (one.actor or "somebody", one.via, one.action, outcome, one.subject, one.client)
         shown = "  ".join(plain(word) for word in words if word)
         click.echo(f"{one.at:%Y-%m-%d %H:%M:%S}  {shown}")
+    if not entries:
+        Console().say("Nothing is in the log of what was asked for.")
 
 
 def _moment(text: str | None) -> datetime | None:

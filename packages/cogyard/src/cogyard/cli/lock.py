@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cogyard.cli.console import Console
-from cogyard.cli.errors import CommandError, SilentExitError
+from cogyard.cli.errors import CommandError, MisuseError, SilentExitError
 from cogyard.cli.options import config_file
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def lock(
     from cogyard.environment import LockInvalidError, lock_path, read_lock
 
     console = Console()
+    _refuse_platforms(platforms)
     project = open_project(filename, console)
     path = lock_path(project)
     try:
@@ -72,6 +73,7 @@ def lock(
         _check(project, previous, platforms, console)
         return
     made = _make(project, previous, platforms, console, upgrade=upgrade, names=names, base=base)
+    tell_of_unknown(names, [str(one["name"]) for one in made.packages], console)
     text = made.text
     if previous is not None and path.read_text("utf-8") == text:
         console.done(f"{path.name} is up to date: {_summary(made)}")
@@ -83,6 +85,29 @@ def lock(
     for line in changed(previous.packages if previous else (), made.packages):
         console.say(f"  {line}")
     console.done(f"Wrote {path.name}: {_summary(made)}")
+
+
+def _refuse_platforms(platforms: Sequence[str]) -> None:
+    """Refuse a platform that no image is made for before anything is asked of an index or a registry."""
+    from cogyard.environment.target import PLATFORMS
+    from cogyard.project.suggest import did_you_mean
+
+    for each in platforms:
+        if each not in PLATFORMS:
+            raise MisuseError(
+                f"--platform is one of {', '.join(PLATFORMS)}, not `{each}`",
+                hint=did_you_mean(each, PLATFORMS),
+            )
+
+
+def tell_of_unknown(names: Sequence[str], there: Sequence[str], console: Console) -> None:
+    """Say of a package to upgrade that the model has none of that name: it is most often misspelt."""
+    from cogyard.environment.reasons import canonical
+    from cogyard.project.suggest import did_you_mean
+
+    for name in names:
+        if canonical(name) not in there:
+            console.warn(f"`{name}` is not among the model's packages", did_you_mean(canonical(name), there))
 
 
 def changed(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> list[str]:

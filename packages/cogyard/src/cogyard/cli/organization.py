@@ -85,10 +85,12 @@ def members(organization: str, *, data_dir: Path | None) -> None:
 @data_dir
 def set_member(organization: str, username: str, *, role: str, data_dir: Path | None) -> None:
     """Make USERNAME a member of ORGANIZATION, or change what the member may do."""
-    from cogyard.compose.administration import operator, organizations_in, record
+    from cogyard.compose.administration import accounts_in, operator, organizations_in, record
     from cogyard.domain.roles import Role
 
     folder = open_folder(data_dir)
+    with accounts_in(folder) as accounts:
+        find(accounts, username)
     with organizations_in(folder) as organizations, _named(organization):
         made = asyncio.run(
             organizations.put_member(operator(), organization, username, Role(role), at_once=True)

@@ -53,6 +53,10 @@ class Outputs:
     def check(self) -> None:
         """Raise OutputError when the destination can never be written, before the model is started."""
         folder = self._to if self._named_folder and self._to is not None else self._folder()
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(
+                f"{folder} is a file, and the output would be written into a folder of that name"
+            )
         if not folder.is_dir():
             raise OutputError(
                 f"the folder {folder} for the output is not there",

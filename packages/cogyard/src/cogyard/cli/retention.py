@@ -62,7 +62,9 @@ def set_one(scope: str, name: str, keep: str, *, data_dir: Path | None) -> None:
     with keeps_in(folder) as keeps:
         known = asyncio.run(keeps.set(Scope(scope), name, wanted))
     if not known:
-        raise CommandError(f"there is no {scope} {name}")
+        written = scope == "account" or "/" in name
+        hint = None if written else f"Write OWNER/NAME: cogyard retention set {scope} OWNER/{name} {keep}"
+        raise CommandError(f"there is no {scope} {name}", hint=hint)
     record(folder, "retention.set", f"{scope}s/{name}: {keep}")
     until = "as long as the less specific setting says" if wanted is None else str(wanted)
     Console().done(f"Predictions of the {scope} {name} hold their data {until}.")

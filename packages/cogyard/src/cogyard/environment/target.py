@@ -12,7 +12,7 @@ from cogyard.environment.machine import MACHINES, Machine
 GLIBC = "2_36"
 """The C library of the oldest base image we build on (Debian 12); newer ones run the same wheels."""
 
-_PLATFORMS = {
+PLATFORMS = {
     "linux/amd64": f"x86_64-manylinux_{GLIBC}",
     "linux/arm64": f"aarch64-manylinux_{GLIBC}",
 }
@@ -30,9 +30,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         if self.platform is None:
             return None
         try:
-            return _PLATFORMS[self.platform]
+            return PLATFORMS[self.platform]
         except KeyError as error:
-            known = ", ".join(_PLATFORMS)
+            known = ", ".join(PLATFORMS)
             raise UnresolvableError(
                 f"the platform {self.platform} is not one of those we build for: {known}"
             ) from error
