@@ -98,3 +98,14 @@ def test_secrets_are_hidden() -> None:
     secretive = prediction(input={"key": "hunter2", "text": "hi"}, secret_inputs=("key",))
     assert shown_input(secretive) == {"key": HIDDEN, "text": "hi"}
     assert brief(secretive) == "hi"
+
+
+def test_a_start_that_was_noted_late_makes_no_parts_that_exceed_the_whole() -> None:
+    """What the model ran is measured beside it; the rest of the whole is the most that it was queued."""
+    ended = prediction(
+        created_at=NOW,
+        started_at=NOW + timedelta(milliseconds=111),
+        completed_at=NOW + timedelta(milliseconds=540),
+        metrics={"predict_time": 0.508},
+    )
+    assert timings(ended) == (("queued", "32 ms"), ("ran", "508 ms"), ("in all", "540 ms"))

@@ -30,3 +30,9 @@ def test_strings_and_keywords_are_marked() -> None:
 def test_text_is_left_whole() -> None:
     """A secret is one word, whatever in it looks like a number or a comment."""
     assert highlight("whsec_a+12/b//c #<", "text") == "whsec_a+12/b//c #&lt;"
+
+
+def test_an_address_in_a_command_has_one_colour() -> None:
+    """Its parts are no numbers, whatever they look like; a number in code is one."""
+    assert highlight("cog login 127.0.0.1:8070", "shell") == "cog login 127.0.0.1:8070"
+    assert "t-number" in highlight("size = 256", "python")

@@ -68,13 +68,19 @@ def made_version(prediction: Prediction) -> str:
 def timings(prediction: Prediction) -> tuple[tuple[str, str], ...]:
     """Return (label, duration) of what is known: time in the queue, time running, time in all."""
     found: list[tuple[str, str]] = []
-    if prediction.started_at is not None:
-        found.append(("queued", seconds((prediction.started_at - prediction.created_at).total_seconds())))
-    predict_time = prediction.metrics.get("predict_time")
-    if isinstance(predict_time, int | float):
-        found.append(("ran", seconds(predict_time)))
-    if prediction.completed_at is not None:
-        found.append(("in all", seconds((prediction.completed_at - prediction.created_at).total_seconds())))
+    created, started, completed = prediction.created_at, prediction.started_at, prediction.completed_at
+    ran = prediction.metrics.get("predict_time")
+    whole = None if completed is None else (completed - created).total_seconds()
+    if started is not None:
+        queued = (started - created).total_seconds()
+        if whole is not None and isinstance(ran, int | float):
+            # The start is noted when the news of it arrives, a moment late: the parts are no more than the whole.
+            queued = min(queued, whole - ran)
+        found.append(("queued", seconds(queued)))
+    if isinstance(ran, int | float):
+        found.append(("ran", seconds(ran)))
+    if whole is not None:
+        found.append(("in all", seconds(whole)))
     return tuple(found)
 
 

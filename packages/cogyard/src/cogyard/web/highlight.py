@@ -22,6 +22,8 @@ _KEYWORDS = {
     "shell": frozenset({"curl", "export", "pip", "npm", "install"}),
     "json": frozenset({"true", "false", "null"}),
 }
+#: Addresses, ports and versions are the numbers of a command; parts of them in colour are noise.
+_NOT_TOKENS = {("comment", "json"), ("number", "shell")}
 
 
 def highlight(code: str, language: str) -> Markup:
@@ -34,7 +36,7 @@ def highlight(code: str, language: str) -> Markup:
     for match in _TOKEN.finditer(code):
         kind = match.lastgroup or ""
         text = match.group()
-        if (kind == "word" and text not in keywords) or (kind == "comment" and language == "json"):
+        if (kind == "word" and text not in keywords) or (kind, language) in _NOT_TOKENS:
             continue
         parts += [
             escape(code[end : match.start()]),
