@@ -163,6 +163,7 @@ async def test_accounts_take_turns(stores: Stores) -> None:
     """However much one has waiting, another's next waits for one of its, and each one's own are in order."""
     ann = [(await _add(stores, number)).id for number in range(5)]
     assert await _served(stores, 2) == ann[:2]
+    assert list((await stores.predictions.waiting_by_account()).values()) == [3]
     bob = [(await _add(stores, number, of="bob")).id for number in (10, 11)]
     cid = (await _add(stores, 12, of="cid")).id
     wanted = [ann[2], bob[0], cid, ann[3], bob[1], ann[4]]
@@ -170,6 +171,7 @@ async def test_accounts_take_turns(stores: Stores) -> None:
         place = await stores.predictions.position(each)
         assert place is not None
         assert (place.position, each) == (number, each)
+    assert sorted((await stores.predictions.waiting_by_account()).values()) == [1, 2, 3]
     assert await _served(stores, 4) == wanted[:4]
     later = (await _add(stores, 13, of="cid")).id
     assert await _served(stores) + await _served(stores, 9) == [bob[1], later, ann[4]]

@@ -55,3 +55,21 @@ async def test_another_word_is_refused(tmp_path: Path) -> None:
         assert refused.status_code == 400
         assert "high, normal, low" in refused.json()["detail"]
         documented.check("predictions.create", refused)
+
+
+async def test_a_full_queue_is_full_for_who_filled_it(tmp_path: Path) -> None:
+    """Another account may still ask."""
+    async with (
+        ApiPlatform.open(tmp_path) as platform,
+        platform.client() as client,
+        platform.client("other") as other,
+    ):
+        predictions = platform.services.predictions
+        for _ in range(2):
+            await _ask(client, platform)
+        predictions._counted.at = None
+        object.__setattr__(predictions, "queue_limit", 2)
+        body = {"version": platform.version.id, "input": {"text": "x"}}
+        refused = await client.post("/v1/predictions", json=body)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+        await _ask(other, platform)

@@ -22,6 +22,10 @@ QUESTIONS = {
         "SELECT deployable, count(*) FROM queue WHERE lease_token IS NULL GROUP BY deployable",
         "queue_",
     ),
+    "what waits of each account": (
+        "SELECT deployable, account_id, count(*) FROM queue WHERE lease_token IS NULL GROUP BY deployable, account_id",
+        "queue_own_turns",
+    ),
     "expired leases": (
         "SELECT prediction_id FROM queue WHERE lease_token IS NOT NULL AND lease_expires_at <= ? LIMIT 9",
         "queue_leases (lease_expires_at<?)",

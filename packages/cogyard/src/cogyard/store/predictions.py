@@ -264,6 +264,15 @@ class SqlPredictions:
         rows = await self.database.read(lambda db: db.execute(sql).fetchall())
         return {row[0]: row[1] for row in rows}
 
+    async def waiting_by_account(self) -> Mapping[tuple[str, int], int]:
+        """Return how many tickets have no lease, by deployable and account."""
+        sql = (
+            "SELECT deployable, account_id, count(*) FROM queue WHERE lease_token IS NULL"
+            " GROUP BY deployable, account_id"
+        )
+        rows = await self.database.read(lambda db: db.execute(sql).fetchall())
+        return {(row[0], row[1]): row[2] for row in rows}
+
     async def asked_since(self, moment: datetime) -> Mapping[int, int]:
         """Return how many predictions and trainings were made since then, by account."""
         sql = "SELECT account_id, count(*) FROM predictions WHERE id >= ? GROUP BY account_id"

@@ -213,6 +213,14 @@ class MemoryPredictions:
         found = [(t.deadline, key) for key, t in self.tickets.items() if t.deadline and t.deadline <= now]
         return tuple(key for _, key in sorted(found)[:limit])
 
+    async def waiting_by_account(self) -> Mapping[tuple[str, int], int]:
+        """Return how many tickets have no lease, by deployable and account."""
+        return Counter(
+            (ticket.deployable, self._account(key))
+            for key, ticket in self.tickets.items()
+            if ticket.lease is None
+        )
+
     async def waiting(self) -> Mapping[str, int]:
         """Return how many tickets have no lease, by deployable."""
         counts: dict[str, int] = {}

@@ -246,6 +246,10 @@ class QueueStore(Protocol):
         """Return how many tickets have no lease, by deployable."""
         ...
 
+    async def waiting_by_account(self) -> Mapping[tuple[str, int], int]:
+        """Return how many tickets have no lease, by deployable and account."""
+        ...
+
     async def asked_since(self, moment: datetime) -> Mapping[int, int]:
         """Return how many predictions and trainings were made since then, by account; none is not in it."""
         ...

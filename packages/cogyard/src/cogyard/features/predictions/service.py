@@ -61,7 +61,7 @@ class Open:
 @dataclass
 class _Counted:
     at: datetime | None = None
-    waiting: Mapping[str, int] = field(default_factory=dict)
+    waiting: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class Predictions:
         secrets = await self.inputs.check_any(version, input, kind)
         events = self._webhook_events(webhook, webhook_events)
         deployable = _deployable(version, kind, through)
-        await self._refuse_when_full(deployable)
+        await self._refuse_when_full(deployable, account_id or caller.id)
         now = self.world.now()
         key = new_id(now, self.world.random(ID_RANDOM_BYTES))
         async with self._admitted(version.model, key) as entry:
@@ -358,16 +358,16 @@ class Predictions:
             raise InvalidError(f"webhook_events_filter: {what}", problems=[("webhook_events_filter", what)])
         return chosen_events(wanted)
 
-    async def _refuse_when_full(self, deployable: str) -> None:
+    async def _refuse_when_full(self, deployable: str, account_id: int) -> None:
         now = self.world.now()
         counted = self._counted
         if counted.at is None or not now - COUNT_LIFE < counted.at <= now:
             counted.at = now
-            counted.waiting = await self.queue.waiting()
-        waits = counted.waiting.get(deployable, 0)
+            counted.waiting = await self.queue.store.waiting_by_account()
+        waits = counted.waiting.get((deployable, account_id), 0)
         if waits >= self.queue_limit:
             raise BusyError(
-                f"{waits} predictions wait for the same instances already; at most {self.queue_limit} may.",
+                f"{waits} of your predictions wait for the same instances already; at most {self.queue_limit} may.",
                 retry_after=5,
             )
 
