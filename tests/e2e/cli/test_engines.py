@@ -151,6 +151,7 @@ def test_a_project_runs_in_the_engine_when_asked(person: Person) -> None:
         "exec", "--engine", "docker", "-e", "A=b", "python", "-c", script + "; raise SystemExit(3)"
     )
     assert (ran.returncode, ran.stdout) == (3, "/src green b True\n")
+    assert "Tini" not in ran.stderr  # ours in the image says nothing of not being the first process
 
 
 def test_ctrl_c_ends_the_container(person: Person) -> None:

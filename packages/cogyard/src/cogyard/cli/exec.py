@@ -137,7 +137,8 @@ def _contained(
     inside = below.relative_to(project.root) if below.is_relative_to(project.root) else Path()
     line = [str(client.program), "run", "--rm", "--interactive"]
     if client.name == "docker":
-        line.append("--init")  # podman often comes without the program it needs for this
+        # podman often comes without the program it needs for --init; the tini of an image may then stand second.
+        line += ["--init", "--env", "TINI_SUBREAPER=1"]
     if sys.stdin.isatty() and sys.stdout.isatty():
         line.append("--tty")
     line += ["--volume", f"{project.root}:/src", "--workdir", (Path("/src") / inside).as_posix()]

@@ -252,7 +252,9 @@ def _show_plan(importer: Importer, wishes: Sequence[Wishes], *, verbose: bool) -
     for each in wishes:
         files = importer.look(each)
         known = sum(file.size or 0 for file in files)
-        click.echo(f"{each.name} -> {each.target}: {len(files)} files, {size(known)}")
+        click.echo(
+            f"{each.name} -> {each.target}: {len(files)} {'file' if len(files) == 1 else 'files'}, {size(known)}"
+        )
         if verbose:
             for file in files:
                 click.echo(f"  {file.path}  {'?' if file.size is None else size(file.size)}")

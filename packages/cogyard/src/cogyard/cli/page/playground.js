@@ -106,6 +106,7 @@ function complete(data) {
   const took = data.metrics?.predict_time;
   phase(data.status + (took === undefined ? "" : ` in ${took < 1 ? `${Math.round(took * 1000)} ms` : `${took.toFixed(1)} s`}`));
   if (data.error) fail(data.error);
+  if (data.status === "failed") part("log-fold").open = true;
   const place = part("output");
   const text = Array.isArray(data.output) && place.dataset.texts !== undefined ? data.output.join("") : data.output;
   if (data.status === "succeeded" || data.output !== null) place.replaceChildren(view(text));
