@@ -246,7 +246,7 @@ def test_a_wrong_key_is_explained(tmp_path: Path, extra: str, said: str) -> None
         ("  run: [echo: hi]\n", "has no `command`"),
         ('  run: ["a\\nb"]\n', "must be one line"),
         ("  run: [{command: a, mounts: [{type: cache, id: x, target: /y}]}]\n", "must be `secret`"),
-        ("  run: [{command: a, mounts: [{type: secret}]}]\n", "id and target is missing"),
+        ("  run: [{command: a, mounts: [{type: secret}]}]\n", "id and target are missing"),
         ("  run: echo\n", "must be a list"),
         ("  cuda: '10.2'\n", "11.0 or newer"),
         ("  cudnn: eight\n", "such as 9 or 8.9.7"),

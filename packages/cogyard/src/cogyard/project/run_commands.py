@@ -40,7 +40,8 @@ def _mount(reader: Reader, node: yaml.Node) -> SecretMount | None:
     values = {name: reader.text(keys[name], name) for name in keys}
     missing = [name for name in ("type", "id", "target") if name not in keys]
     if missing:
-        reader.problem(node, f"a mount needs type, id and target; {' and '.join(missing)} is missing")
+        told = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+        reader.problem(node, f"a mount needs type, id and target; {told}")
         return None
     if values["type"] != "secret":
         kind = shorten(values["type"] or "")

@@ -35,7 +35,8 @@ def _one(reader: Reader, node: yaml.Node) -> Weights | None:
     keys = reader.mapping(node, "weights", ("name", "target", "source"))
     missing = [name for name in ("name", "target") if name not in keys]
     if missing and isinstance(node, yaml.MappingNode):
-        reader.problem(node, f"weights need a name and a target; {' and '.join(missing)} is missing")
+        told = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+        reader.problem(node, f"weights need a name and a target; {told}")
     # Each is looked at, whatever is wrong with another: all problems are told at once.
     name = _name(reader, keys["name"]) if "name" in keys else None
     target = _target(reader, keys["target"]) if "target" in keys else None
