@@ -106,6 +106,7 @@ def said(done: subprocess.CompletedProcess[str], *words: str, status: int) -> No
         (["build", "--secret", "token"], CONFIG, ["id=NAME,src=FILE"], 2),
         (["build", "--secret", "id=a,src=/nowhere/x"], CONFIG, ["/nowhere/x"], 2),
         (["build", "--secret", "id=a,env=NOT_SET_ANYWHERE"], CONFIG, ["NOT_SET_ANYWHERE"], 2),
+        (["build", "-t", ""], CONFIG, ["this has 0"], 2),
         (["build", "-t", "Bad Name"], CONFIG, ["Bad Name"], 2),
         (["build", "-t", "a.b/Me/model"], CONFIG, ["capital letters", "me/model"], 2),
         (["build", "--base", "./none.tar"], CONFIG, ["no such file"], 1),

@@ -206,6 +206,24 @@ async def test_no_answer_names_the_host_and_what_to_check(caplog: pytest.LogCapt
     assert caplog.messages[0].startswith("The registry a.b cannot be reached: ")
 
 
+async def test_a_registry_that_is_started_again_is_waited_for() -> None:
+    """A push goes on when the registry that answered it cannot be connected to for some seconds."""
+    down = iter([False, True, True, True, False])
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if next(down, True):
+            raise httpx2.ConnectError("connection refused", request=request)
+        return httpx2.Response(200)
+
+    async with connect(handler) as client:
+        await client.run(flows.ping)
+        await client.run(flows.ping)
+        assert len(client.waits) == 3  # type: ignore[attr-defined] # set by connect()
+        with pytest.raises(RegistryUnreachableError, match="can no longer be reached") as caught:
+            await client.run(flows.ping)
+    assert "not sent again" in str(caught.value.hint)
+
+
 async def test_an_unknown_host_is_told_in_words() -> None:
     """The number of an error of the system is left out of what a person reads."""
 

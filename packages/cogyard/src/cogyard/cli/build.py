@@ -134,7 +134,7 @@ def build_image(
     project = project or open_project(filename, console)
     if wish.schema_file is not None:
         allowed()
-    name = wish.tag or project.image or default_name(project)
+    name = wish.tag if wish.tag is not None else project.image or default_name(project)
     schema = _schema(wish.schema_file) or model_schema(project, console, allowed=allowed)
     with (
         means_of(wish.builder, wish.secrets, wish.engine) as means,

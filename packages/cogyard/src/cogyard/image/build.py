@@ -105,7 +105,7 @@ def build(
     runs what only a container engine can; `attest` attaches an SPDX document and provenance. Raises CogyardError
     subclasses; nothing is named then.
     """
-    reference = Reference.parse(tag or project.image or default_name(project))
+    reference = Reference.parse(tag if tag is not None else project.image or default_name(project))
     means = means or Means()
     platforms = read_platforms(platform)
     _refuse_passwords(project)

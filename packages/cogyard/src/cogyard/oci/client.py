@@ -81,6 +81,7 @@ class RegistryClient:
         self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
         self._sleep = sleep
         self._pausing = 0
+        self._answered = False
         self._network = _network(host, transport)
 
     async def __aenter__(self) -> Self:
@@ -150,6 +151,7 @@ class RegistryClient:
             headers["Range"] = f"bytes={start}-"
         try:
             async with self._network.send("GET", self.base + url, headers, follow=True) as response:
+                self._answered = True
                 if response.status == 401 and self._learn(response, scopes):
                     raise _UnauthorizedError("authorization was needed")
                 if response.status in retry.PASSING:
@@ -178,10 +180,12 @@ class RegistryClient:
 
                 jitter = random.random()  # noqa: S311 - spreads clients, protects nothing
                 wait = retry.pause(count, jitter=jitter, retry_after=error.retry_after)
-                if isinstance(error, _UnreachableError) and (count >= 2 or error.untrusted):
-                    wait = (
-                        None  # a host that cannot be connected to twice is not there, and a certificate stays
-                    )
+                if isinstance(error, _UnreachableError) and (
+                    error.untrusted or (count >= 2 and not self._answered)
+                ):
+                    # A certificate stays what it is, and a host that cannot be connected to twice is not there;
+                    # but one that has answered is being started again.
+                    wait = None
                 if wait is None:
                     raise self._final(error) from None
                 self._tell(error, wait)
@@ -202,6 +206,11 @@ class RegistryClient:
         if isinstance(error, _UnreachableError) and error.untrusted:
             hint = "A CA of your own is trusted when SSL_CERT_FILE names a file with its certificate."
             return RegistryUnreachableError(f"the registry {self.host} is not trusted: {error}", hint=hint)
+        if isinstance(error, _UnreachableError) and self._answered:
+            hint = "It answered before. Run the same again later: what it has by then is not sent again."
+            return RegistryUnreachableError(
+                f"the registry {self.host} can no longer be reached: {error}", hint=hint
+            )
         if isinstance(error, _UnreachableError):
             hint = "Is the name right, and is the registry running?"
             if self.host == DEFAULT_HOST:
@@ -240,6 +249,7 @@ class RegistryClient:
                     _content(call, on_sent),
                     follow=call.method in {"GET", "HEAD"},
                 ) as response:
+                    self._answered = True
                     answer = await _answer(response)
                     if answer.status == 401 and own and not authorized and self._learn(response, scopes):
                         continue
