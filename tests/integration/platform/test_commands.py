@@ -167,6 +167,24 @@ def test_accounts_and_tokens_with_the_platform_running(platform: Any) -> None:
     assert _cogyard("link", *place).stdout.startswith("http://127.0.0.1:")
 
 
+def test_a_link_is_the_first_administrators_after_a_start_that_named_nobody(stopped: Any) -> None:
+    """`up --admin NAME` once, `up` alone later: `link` goes on being for NAME, whoever else has an account."""
+    stopped.start()
+    stopped.end(signal.SIGINT)
+    place = ("--data-dir", stopped.data.root)
+    assert _cogyard("account", "add", "alice", *place).returncode == 0
+    assert _cogyard("account", "add", "bea", "--admin", *place).returncode == 0
+    lock = stopped.data.root / "platform.lock"
+    told = json.loads(lock.read_text("utf-8"))
+    lock.write_text(
+        json.dumps({**told, "administrator": None}), "utf-8"
+    )  # as a start without --admin leaves it
+    done = _cogyard("link", *place)
+    assert done.returncode == 0, done.stderr
+    newest = json.loads(_cogyard("audit", "--action", "signin", "--json", *place).stdout.splitlines()[0])
+    assert newest["subject"] == "tester"
+
+
 def test_status_of_a_running_and_of_a_stopped_platform(platform: Any) -> None:
     """Address, instances and what waits; exit status 3 when it does not run."""
     version = platform.push(make_image(python=platform.python), "hello")
