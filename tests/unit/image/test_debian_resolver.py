@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cogyard.image.bases.debian import dpkg
 from cogyard.image.bases.debian.index import Relation, Universe
-from cogyard.image.bases.debian.resolver import Installed, resolve
+from cogyard.image.bases.debian.resolver import Installed, needed_by, resolve
 from cogyard.image.errors import DebianError
 
 
@@ -138,3 +138,19 @@ def test_a_name_that_there_is_not_brings_those_like_it() -> None:
     assert hints[0].startswith("Did you mean libsndfile1")
     assert hints[1] == "Newer releases have libgl1 in its place."
     assert hints[2].startswith("Check the spelling")
+
+
+def test_who_needs_a_package_is_told_from_the_wish_on() -> None:
+    """Whoever asked for `a` learns why a package they never named is in the way, also through what is provided."""
+    archive = universe(
+        "a; Depends: b, mail", "b; Depends: c", "c", "postfix; Provides: mail; Depends: d", "d"
+    )
+    packages = resolve(["a"], archive)
+    told = {name: needed_by(name, ["a=1.0"], packages) for name in ("a", "b", "c", "d", "gone")}
+    assert told == {
+        "a": "",
+        "b": ", which a needs",
+        "c": ", which b needs (a → b)",
+        "d": ", which postfix needs (a → postfix)",
+        "gone": "",
+    }

@@ -16,7 +16,7 @@ from cogyard.image.bases.debian.archive import fetch, sha256_of
 from cogyard.image.bases.debian.deb import open_deb
 from cogyard.image.bases.debian.index import Package, Universe
 from cogyard.image.bases.debian.releases import UBUNTU_RELEASES
-from cogyard.image.bases.debian.resolver import resolve
+from cogyard.image.bases.debian.resolver import needed_by, resolve
 from cogyard.image.bases.debian.reviewed import REVIEWED, UBUNTU_REVIEWED
 from cogyard.image.bases.debian.tree import Tree
 from cogyard.image.download import Downloader
@@ -118,9 +118,10 @@ def assemble_system(
             with open_deb(files[package.name], package.name) as deb:
                 effect = scripts.effects(deb.records, reviewed=package.name in reviewed)
                 if effect.unknown is not None:
+                    needed = needed_by(package.name, wishes, packages)
                     raise NeedsScriptsError(
-                        f"the system package {package.name} sets itself up by a script "
-                        f"({effect.unknown!r}), which the direct builder does not run",
+                        f"the system package {package.name}{needed}{',' if needed else ''} "
+                        f"sets itself up by a script ({effect.unknown!r}), which the direct builder does not run",
                         hint="A container engine runs it: start Docker or podman, or say --builder docker. Or use "
                         "another package, or a base image that has it (--base).",
                     )

@@ -7,6 +7,7 @@ finds what apt finds. What it cannot meet it reports with the chain of who wante
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -79,8 +80,7 @@ def _choose(
             if _satisfies(package, relation):
                 return package
     wanted = " | ".join(map(str, alternatives))
-    needed = f", which {chain[-1]} needs" if chain else ""
-    path = f" ({' → '.join(chain)})" if len(chain) > 1 else ""
+    needed, path = _told(chain)
     if taken is not None:
         version = have.versions.get(taken) or chosen[taken].version
         raise DebianError(f"{wanted}{needed} does not go with {taken} {version}, which is there{path}")
@@ -91,6 +91,32 @@ def _choose(
             or "Check the spelling in build.system_packages; packages of other archives are not available.",
         )
     raise DebianError(f"{universe.name} has nothing for {wanted}{needed}{path}")
+
+
+def needed_by(name: str, wishes: Iterable[str], packages: Iterable[Package]) -> str:
+    """Say who needs a package of those that were chosen, as ", which a needs"; nothing for a wish itself."""
+    known = {each.name: each for each in packages}
+    waiting: deque[tuple[str, tuple[str, ...]]] = deque((wish.partition("=")[0], ()) for wish in wishes)
+    seen: set[str] = set()
+    while waiting:
+        current, chain = waiting.popleft()
+        if current == name:
+            return "".join(_told(chain))
+        if current in seen or current not in known:
+            continue
+        seen.add(current)
+        below = {each.name for group in known[current].depends for each in group}
+        provided = {each.name for each in known.values() for one in each.provides if one.name in below}
+        waiting.extend((each, (*chain, current)) for each in sorted(below | provided))
+    return ""
+
+
+def _told(chain: tuple[str, ...]) -> tuple[str, str]:
+    """Return words for who needs something, and for the way from the wish to it."""
+    return (
+        f", which {chain[-1]} needs" if chain else "",
+        f" ({' → '.join(chain)})" if len(chain) > 1 else "",
+    )
 
 
 def _guess(name: str, universe: Universe) -> str | None:
