@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -197,3 +201,26 @@ def test_a_folder_that_may_not_be_looked_into(
     with pytest.raises(ProjectError, match="closed: the folder cannot be read") as caught:
         list(source_files(project))
     assert caught.value.hint == "Make it readable, or name it in .dockerignore."
+
+
+def test_names_are_those_of_utf_8_in_any_locale(tmp_path: Path) -> None:
+    """Where the locale knows ASCII alone, the same folder makes the same image, and .dockerignore means the same."""
+    project_with(tmp_path, "été.bin\n", "été.bin", "modèle.bin")
+    (tmp_path / "lien").symlink_to("modèle.bin")
+    told = (
+        "from pathlib import Path; from cogyard.project import load_project; "
+        "from cogyard.project.ignore import source_files; "
+        "[print(ascii((each.name, each.link))) for each in source_files(load_project(Path()))]"
+    )
+    locale = {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    found = subprocess.run(
+        [sys.executable, "-c", told],
+        cwd=tmp_path,
+        env={**os.environ, **locale},
+        capture_output=True,
+        check=True,
+    )
+    names = [ast.literal_eval(line) for line in found.stdout.decode().splitlines()]
+    assert ("lien", "modèle.bin") in names
+    assert ("modèle.bin", None) in names
+    assert len(names) == 5

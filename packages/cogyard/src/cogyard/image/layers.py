@@ -22,7 +22,7 @@ from cogyard.oci import packable
 from cogyard.oci.descriptor import LAYER_GZIP, Descriptor
 from cogyard.oci.layer import QUICK, THOROUGH, CorruptStreamError, LayerWriter
 from cogyard.oci.layout import ImageStore
-from cogyard.project.ignore import SourceFile
+from cogyard.project.ignore import SourceFile, named
 
 if TYPE_CHECKING:
     from cogyard.image.wheels.bytecode import Compiler
@@ -261,7 +261,7 @@ def _relative(file: SourceFile) -> str:
     target = file.link or ""
     if not target.startswith("/"):
         return target
-    return os.path.relpath(file.path.resolve(), file.path.parent.resolve())
+    return named(os.path.relpath(file.path.resolve(), file.path.parent.resolve()))
 
 
 def _read(path: Path) -> Iterator[bytes]:

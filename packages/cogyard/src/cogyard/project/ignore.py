@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -140,6 +141,13 @@ def source_files(project: Project) -> Iterator[SourceFile]:
     yield from _walk(project.root, "", project.root, rules, frozenset())
 
 
+def named(text: str) -> str:
+    """Return a file's name as it is in UTF-8, whatever the locale takes its bytes for: images know only these."""
+    if sys.getfilesystemencoding() == "utf-8":
+        return text
+    return os.fsencode(text).decode("utf-8", "surrogateescape")
+
+
 def read_rules(root: Path) -> Rules:
     """Return .dockerignore's rules; nothing is ignored when there is none."""
     try:
@@ -251,17 +259,17 @@ def _walk(folder: Path, prefix: str, root: Path, rules: Rules, seen: frozenset[P
         return
     empty = True
     # A folder that is left out is walked all the same: a later `!folder/keep` may bring a file back.
-    for path in sorted(folder.iterdir(), key=lambda one: one.name.encode("utf-8", "surrogateescape")):
+    for path in sorted(folder.iterdir(), key=lambda one: named(one.name).encode("utf-8", "surrogateescape")):
         if path.name in ALWAYS_OUT or path.suffix == ".pyc":
             # What is left of a package that was removed must not be one again.
             empty = empty and path.name != "__pycache__" and path.suffix != ".pyc"
             continue
-        name = f"{prefix}{path.name}"
+        name = f"{prefix}{named(path.name)}"
         is_left_out = rules.match_file(name)
         empty = empty and is_left_out
         if path.is_symlink() and path.resolve().is_relative_to(root):
             if not is_left_out:
-                link = str(path.readlink())
+                link = named(str(path.readlink()))
                 yield SourceFile(path=path, name=name, size=0, is_weights=False, link=link)
         elif path.is_dir():
             real = path.resolve()
