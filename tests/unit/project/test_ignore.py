@@ -203,6 +203,15 @@ def test_a_folder_that_may_not_be_looked_into(
     assert caught.value.hint == "Make it readable, or name it in .dockerignore."
 
 
+def test_links_in_a_circle_stay_links(tmp_path: Path) -> None:
+    """They lead nowhere, here as in the image, and end no build."""
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    project_with(tmp_path, "")
+    links = {one.name: one.link for one in source_files(load_project(tmp_path)) if one.link is not None}
+    assert links == {"a": "b", "b": "a"}
+
+
 def test_names_are_those_of_utf_8_in_any_locale(tmp_path: Path) -> None:
     """Where the locale knows ASCII alone, the same folder makes the same image, and .dockerignore means the same."""
     project_with(tmp_path, "été.bin\n", "été.bin", "modèle.bin")

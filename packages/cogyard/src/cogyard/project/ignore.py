@@ -267,7 +267,7 @@ def _walk(folder: Path, prefix: str, root: Path, rules: Rules, seen: frozenset[P
         name = f"{prefix}{named(path.name)}"
         is_left_out = rules.match_file(name)
         empty = empty and is_left_out
-        if path.is_symlink() and path.resolve().is_relative_to(root):
+        if path.is_symlink() and _leads_inside(path, root):
             if not is_left_out:
                 link = named(str(path.readlink()))
                 yield SourceFile(path=path, name=name, size=0, is_weights=False, link=link)
@@ -281,6 +281,14 @@ def _walk(folder: Path, prefix: str, root: Path, rules: Rules, seen: frozenset[P
     name = prefix.rstrip("/")
     if empty and name and not rules.match_file(name):
         yield SourceFile(path=folder, name=name, size=0, is_weights=False, is_folder=True)
+
+
+def _leads_inside(link: Path, root: Path) -> bool:
+    """Whether a link leads to somewhere in the project. One of a circle does where it names no place outside."""
+    try:
+        return link.resolve().is_relative_to(root)
+    except (RuntimeError, OSError):  # which of them, if any, differs between releases of Python
+        return not link.readlink().is_absolute()
 
 
 def _refuse_unless_left_out(folder: str, rules: Rules) -> None:
