@@ -203,6 +203,16 @@ def test_a_folder_that_may_not_be_looked_into(
     assert caught.value.hint == "Make it readable, or name it in .dockerignore."
 
 
+@pytest.mark.parametrize("target", [".dockerignore", "gone"])
+def test_rules_that_cannot_be_read_are_told(tmp_path: Path, target: str) -> None:
+    """Nothing is packed as if there were no rules: a password might stand in what they leave out."""
+    project_with(tmp_path, "")
+    (tmp_path / ".dockerignore").unlink()
+    (tmp_path / ".dockerignore").symlink_to(target)
+    with pytest.raises(ProjectError, match=r"\.dockerignore: is no file, nor a link to one"):
+        list(source_files(load_project(tmp_path)))
+
+
 def test_links_in_a_circle_stay_links(tmp_path: Path) -> None:
     """They lead nowhere, here as in the image, and end no build."""
     (tmp_path / "a").symlink_to("b")

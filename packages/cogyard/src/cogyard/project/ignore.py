@@ -149,12 +149,25 @@ def named(text: str) -> str:
 
 
 def read_rules(root: Path) -> Rules:
-    """Return .dockerignore's rules; nothing is ignored when there is none."""
+    """Return .dockerignore's rules; nothing is ignored when there is none.
+
+    Raises ProjectError where it cannot be read: without it, files would go in that must not.
+    """
+    path = root / IGNORE_NAME
     try:
-        text = (root / IGNORE_NAME).read_text("utf-8-sig", errors="surrogateescape")
-    except (FileNotFoundError, IsADirectoryError):
-        text = ""
-    return compile_rules(text)
+        if path.is_file():
+            return compile_rules(path.read_text("utf-8-sig", errors="surrogateescape"))
+    except OSError as error:
+        raise _unreadable(f"cannot be read: {error.strerror}") from None
+    if os.path.lexists(path) and not path.is_dir():
+        raise _unreadable("is no file, nor a link to one")
+    return compile_rules("")
+
+
+def _unreadable(what: str) -> ProjectError:
+    return ProjectError(
+        [Problem(file=IGNORE_NAME, message=what)], hint="Mend it, or remove it to leave nothing out."
+    )
 
 
 def compile_rules(text: str) -> Rules:
