@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import py_compile
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from cogyard.cli.reload import Watcher, difference, look
+from cogyard.cli.reload import Watcher, difference, forget_bytecode, look
 from cogyard.project import Project, load_project
 
 
@@ -56,3 +60,28 @@ def test_a_watcher_tells_once_and_then_stops(project: Project) -> None:
     assert told.get(timeout=10) == ["predict.py"]
     watcher.stop()
     assert told.empty()
+
+
+def test_an_edit_of_the_same_second_and_size_is_compiled_anew(tmp_path: Path) -> None:
+    """Python itself would run the old one; what other files compiled to is kept."""
+    sources = {name: tmp_path / "pack[1]" / name for name in ("words.py", "words_more.py")}
+    for source in sources.values():
+        source.parent.mkdir(exist_ok=True)
+        source.write_text("WORD = 'one'\n")
+        os.utime(source, (10**9, 10**9))
+        py_compile.compile(str(source))
+    changed = sources["words.py"]
+    changed.write_text("WORD = 'two'\n")
+    os.utime(changed, (10**9, 10**9))
+    command = [sys.executable, "-c", "import words; print(words.WORD)"]
+
+    def word() -> str:
+        return subprocess.run(
+            command, cwd=changed.parent, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    assert word() == "one"
+    forget_bytecode(tmp_path, ["pack[1]/words.py", "notes.txt", "gone/words.py"])
+    assert word() == "two"
+    (kept,) = changed.parent.glob("__pycache__/words_more.*.pyc")
+    assert kept.exists()

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import pytest
+from cogyard.image.build import steps_name
 from cogyard.image.errors import EngineArchiveError
 from cogyard.image.site import Site
 from cogyard.image.steps.dockerfile import Steps
 from cogyard.image.steps.layers import Below, StepLayer, run_steps
 from cogyard.oci.layout import ImageStore
-from cogyard.project import RunCommand
+from cogyard.oci.reference import Reference
+from cogyard.project import RunCommand, load_project
 from cogyard.testing.steps import FakeStepEngine, layer_below
+from msgspec.structs import replace
 
 STEPS = Steps(commands=(RunCommand(command="echo one > /first"),))
 NAME = "localhost/cogyard/x"
@@ -108,3 +113,43 @@ def test_the_archives_of_system_packages_are_not_kept(site: Site, below: Below, 
     layers, _ = run_steps(NAME, ground, steps, Dpkg(), site, secrets={})
     assert "opt/cog/debs/tool.deb" in seen
     assert len(layers) == 1
+
+
+def test_builds_of_one_name_take_turns(site: Site, below: Below) -> None:
+    """The engine's images have that name, so two at once would take each other's; who waited finds what was made."""
+    inside, most = list[str](), list[int]()
+
+    @dataclass
+    class Watched(FakeStepEngine):
+        """An engine that notes who is in it."""
+
+        def build(self, name: str, dockerfile: str, **options: object) -> None:
+            """Stay for a moment."""
+            inside.append(name)
+            most.append(len(inside))
+            time.sleep(0.02)
+            super().build(name, dockerfile, **options)  # type: ignore[arg-type] # as above
+            inside.remove(name)
+
+    engine = Watched()
+    others = replace(STEPS, commands=(RunCommand(command="echo two > /second"),))
+    with ThreadPoolExecutor() as pool:
+        asked = [
+            pool.submit(run_steps, NAME, below, steps, engine, site, secrets={})
+            for steps in (STEPS, others, STEPS)
+        ]
+        first, second, again = (each.result()[0] for each in asked)
+    assert first == again != second
+    assert most == [1, 1]
+
+
+def test_folders_of_one_name_have_images_of_their_own(tmp_path: Path) -> None:
+    """Two projects called the same never meet in the engine; one folder's images are named the same each time."""
+    names = []
+    for parent in ("a", "b", "a"):
+        folder = tmp_path / parent / "model"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "cog.yaml").write_text('build: {python_version: "3.11"}\n')
+        names.append(steps_name(load_project(folder)))
+    assert names[0] == names[2] != names[1]
+    assert Reference.parse(f"{names[0]}:below").tag == "below"

@@ -6,9 +6,12 @@ thousand files takes some milliseconds, and happens in a thread of its own.
 
 from __future__ import annotations
 
+import glob
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cogyard.project import Project, ProjectError
 from cogyard.project.ignore import source_files
@@ -40,6 +43,20 @@ def difference(before: Seen, after: Seen) -> list[str]:
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
+def forget_bytecode(root: Path, names: Iterable[str]) -> None:
+    """Remove what any Python has compiled of changed files.
+
+    Python takes it for the source's while that has the same size and the same second of change, and an edit by a
+    program may have both.
+    """
+    for name in names:
+        source = root / name
+        if source.suffix == ".py":
+            for compiled in source.parent.glob(f"__pycache__/{glob.escape(source.stem)}.*.pyc"):
+                with suppress(OSError):
+                    compiled.unlink()
+
+
 @dataclass(kw_only=True)
 class Watcher:
     """Watch a project in a thread; `on_change` is told, there, which files changed."""
@@ -69,4 +86,5 @@ class Watcher:
             changed = [name for name in difference(seen, now) if name not in self.ignored]
             seen = now
             if changed:
+                forget_bytecode(self.project.root, changed)
                 self.on_change(changed)

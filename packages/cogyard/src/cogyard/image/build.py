@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,12 @@ def default_name(project: Project) -> str:
     )
     name = "-".join(part for part in "".join(letters).split("-") if part)[:26].strip("-")
     return f"cog-{name or 'model'}"
+
+
+def steps_name(project: Project) -> str:
+    """Return what an engine's images of half a build are called: of this folder, not of another of the same name."""
+    place = hashlib.sha256(os.fsencode(project.root)).hexdigest()[:8]
+    return f"{_STEPS}/{default_name(project)}-{place}"
 
 
 def build(
@@ -179,7 +186,7 @@ def _build(order: Order, site: Site) -> PlatformImage:
     making = Making(
         base=ready.base, lock=ready.lock.text, schema=order.schema, epoch=epoch, refresh=order.refresh,
         login=ready.lock.credentials.find,
-        engine=order.engine, steps_name=f"{_STEPS}/{default_name(order.project)}", secrets=order.means.secrets,
+        engine=order.engine, steps_name=steps_name(order.project), secrets=order.means.secrets,
     )  # fmt: skip
     try:
         layers = make_layers(ready.plan, making, site)

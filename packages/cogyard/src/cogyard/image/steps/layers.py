@@ -71,7 +71,8 @@ def run_steps(
 ) -> tuple[tuple[StepLayer, ...], bool]:
     """Return the layers of the steps, lowest first, and whether they were made now.
 
-    `name` is what the engine's images are called. Raises EngineArchiveError, or the engine's own error.
+    `name` is what the engine's images are called: who builds under one name waits for whoever does. Raises
+    EngineArchiveError, or the engine's own error.
     """
     diff_ids = [diff_id for _, diff_id in below.layers]
     question = [_RECIPE, below.architecture, *below.env, *diff_ids, steps_dockerfile("", steps, mounts=True)]
@@ -79,10 +80,32 @@ def run_steps(
     record = site.cache / "steps" / f"{hashlib.sha256(chr(0).join(question).encode()).hexdigest()[:32]}.json"
     if not refresh and (found := _recall(record, site.store)) is not None:
         return found, False
+    lock = record.with_name(f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock")
+    with kept.locked(lock, lambda: site.progress.detail(f"waiting for other steps in {engine.name}")):
+        # Whoever was waited for may have made the same.
+        if not refresh and (found := _recall(record, site.store)) is not None:
+            return found, False
+        made = _make(name, below, steps, engine, site, secrets=secrets, fresh=refresh)
+        if made:
+            kept.write(record, msgspec.json.encode(made))
+    return made, bool(made)
+
+
+def _make(
+    name: str,
+    below: Below,
+    steps: Steps,
+    engine: StepEngine,
+    site: Site,
+    *,
+    secrets: Mapping[str, Path],
+    fresh: bool,
+) -> tuple[StepLayer, ...]:
+    """Run the steps; nobody else may use the engine's images of this name meanwhile."""
     debs = below.debs()
     steps = steps if debs else msgspec.structs.replace(steps, dpkg=())  # the base has them all
     if not steps.titles():
-        return (), False
+        return ()
     stack = [*below.layers, *([_debs_layer(debs, site.store)] if debs else [])]
     config = ImageConfig(
         architecture=below.architecture,
@@ -96,12 +119,10 @@ def run_steps(
     image = _image(f"{name}:below", config, [layer for layer, _ in stack], site.store)
     site.progress.detail(f"giving what lies below the steps to {engine.name}")
     engine.load(image.name, image.manifest.config.digest, lambda out: write_archive(site.store, image, out))
-    engine.build(f"{name}:steps", dockerfile, secrets=secrets, fresh=refresh, on_line=site.progress.detail)
+    engine.build(f"{name}:steps", dockerfile, secrets=secrets, fresh=fresh, on_line=site.progress.detail)
     site.progress.detail(f"taking what the steps changed from {engine.name}")
     with engine.save(f"{name}:steps") as archive:
-        made = _take_in(archive, config.rootfs.diff_ids, steps, engine.name, site)
-    kept.write(record, msgspec.json.encode(made))
-    return made, True
+        return _take_in(archive, config.rootfs.diff_ids, steps, engine.name, site)
 
 
 def _debs_layer(debs: Mapping[str, Path], store: ImageStore) -> tuple[Descriptor, str]:
