@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
 import subprocess
 from datetime import UTC, datetime
@@ -44,6 +45,16 @@ def test_everything_works_by_https_and_models_reach_it_inside(stopped: Any, tmp_
     assert stopped.http.get(done["output"]).text == "HI"
     with pytest.raises(httpx2.HTTPError):
         httpx2.get(told["address"].replace("https", "http"))
+
+
+def test_a_client_that_keeps_its_connection_does_not_hold_up_the_end(stopped: Any, tmp_path: Path) -> None:
+    """By TLS both sides say that they have ended; a pool's idle connection says nothing."""
+    cert, key = make_certificate(tmp_path, "one")
+    trust = ssl.create_default_context(cafile=str(cert))
+    stopped.start("--tls-cert", str(cert), "--tls-key", str(key), verify=trust)
+    assert stopped.http.get("/healthz").status_code == 200
+    assert stopped.end(signal.SIGTERM) == 0
+    assert "graceful shutdown exceeded" not in stopped.log
 
 
 def test_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path) -> None:

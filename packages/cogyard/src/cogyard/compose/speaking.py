@@ -18,6 +18,10 @@ from cogyard.compose.taking import LEAST, Taking, hang_up
 #: Looks in a row at which an answer was stuck: who reads may stop to think for longer than who asks.
 LOOKS_STUCK = 3
 
+#: Seconds between looks whether a connection that ends is over. By TLS both sides say so; a client that keeps it for
+#: later reads nothing, says nothing, and would hold up the end of the platform.
+FAREWELL = 0.25
+
 
 class Speaking(HttpToolsProtocol):
     """One connection. Nothing is upgraded here: a request that offers it is answered as it stands, with its body."""
@@ -31,6 +35,7 @@ class Speaking(HttpToolsProtocol):
     _heard = 0
     _stuck = 0
     _look: asyncio.TimerHandle | None = None
+    _leaving: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Start, and look again later."""
@@ -40,14 +45,26 @@ class Speaking(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
-        if self._look is not None:
-            self._look.cancel()
+        for timer in (self._look, self._leaving):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
         self._heard += len(data)
         super().data_received(data if self._inside else without_offer(data))
+
+    def shutdown(self) -> None:
+        """End once what is asked is answered, whether or not the client says that it has heard it."""
+        super().shutdown()
+        self._leaving = self.loop.call_later(FAREWELL, self._leave)
+
+    def _leave(self) -> None:
+        if self.transport.is_closing() and self.transport.get_write_buffer_size() == 0:
+            self.transport.abort()
+        else:
+            self._leaving = self.loop.call_later(FAREWELL, self._leave)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
