@@ -100,7 +100,7 @@ def test_weights_are_imported_and_found_by_the_model(person: Person, tmp_path: P
     assert "`words` of cog.yaml: their declaration is not in weights.lock" in said
     assert "cog weights import words" in said
     assert "pending" in person.cog("weights", "status").stdout
-    assert person.done("weights", "import", "--dry-run") == "words -> /src/net: 1 files, 13 bytes\n"
+    assert person.done("weights", "import", "--dry-run") == "words -> /src/net: 1 file, 13 bytes\n"
     assert not (person.folder / "weights.lock").exists()
     name, digest = person.done("weights", "import").split()
     lock = json.loads((person.folder / "weights.lock").read_text())["weights"][0]
