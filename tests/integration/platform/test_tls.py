@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import ssl
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,31 @@ def test_everything_works_by_https_and_models_reach_it_inside(stopped: Any, tmp_
     assert stopped.http.get(done["output"]).text == "HI"
     with pytest.raises(httpx2.HTTPError):
         httpx2.get(told["address"].replace("https", "http"))
+
+
+def test_the_command_line_reaches_it_on_this_machine(stopped: Any, tmp_path: Path) -> None:
+    """`cog` speaks http to this machine until that is not answered; a CA of one's own counts there too."""
+    cert, key = make_certificate(tmp_path, "one")
+    trust = ssl.create_default_context(cafile=str(cert))
+    told = stopped.start("--tls-cert", str(cert), "--tls-key", str(key), verify=trust)
+    host = told["address"].removeprefix("https://")
+    command = [str(Path(sys.executable).with_name("cog")), "login", host, "--token-stdin"]
+    home = {"HOME": str(tmp_path), "DOCKER_CONFIG": str(tmp_path / "docker")}
+
+    def login(**more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            input=told["token"],
+            env={**os.environ, **home, **more},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    refused, done = login(), login(SSL_CERT_FILE=str(cert))
+    assert refused.returncode == 1
+    assert "is not trusted" in refused.stderr
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_client_that_keeps_its_connection_does_not_hold_up_the_end(stopped: Any, tmp_path: Path) -> None:

@@ -224,6 +224,29 @@ async def test_a_registry_that_is_started_again_is_waited_for() -> None:
     assert "not sent again" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("by_https", [True, False])
+async def test_this_machine_is_spoken_to_by_https_where_http_is_not_answered(by_https: bool) -> None:
+    """Once, at the beginning; where that is no answer either, it is http that failed."""
+    seen: list[str] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.url.scheme)
+        if by_https and request.url.scheme == "https":
+            return httpx2.Response(200)
+        raise httpx2.RemoteProtocolError("closed", request=request)
+
+    async with connect(handler, host="localhost:5000") as client:
+        if by_https:
+            await client.run(flows.ping)
+            await client.run(flows.ping)
+            assert seen == ["http", "https", "https"]
+            return
+        with pytest.raises(RegistryFailedError, match="localhost:5000 failed"):
+            await client.run(flows.ping)
+    assert seen[:3] == ["http", "https", "http"]
+    assert seen.count("https") == 1
+
+
 async def test_an_unknown_host_is_told_in_words() -> None:
     """The number of an error of the system is left out of what a person reads."""
 

@@ -73,9 +73,14 @@ class RegistryClient:
         transport: httpx2.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`host` is HOST[:PORT]. http is spoken to this machine, and where `insecure` says so; https otherwise."""
+        """`host` is HOST[:PORT].
+
+        http is spoken where `insecure` says so, and to this machine unless what listens there does not answer it;
+        https otherwise.
+        """
         self.host = host
         self.base = f"{'http' if insecure or is_loopback(host) else 'https'}://{_HOSTS.get(host, host)}"
+        self._guessed = is_loopback(host) and not insecure
         self.credential = credential
         self._challenge: Challenge | None = None
         self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
@@ -256,6 +261,8 @@ class RegistryClient:
             except NoConnectionError as error:
                 raise _UnreachableError(str(error), untrusted=isinstance(error, UntrustedError)) from None
             except NetworkError as error:
+                if (by_https := await self._by_https(call, scopes, on_sent)) is not None:
+                    return by_https
                 raise _PassingError(str(error)) from None
             break
         if answer.status in retry.PASSING:
@@ -265,6 +272,24 @@ class RegistryClient:
         if answer.status >= 400 and not call.refusals:
             refusals.refuse(answer, call.what or call.url, self.host, self.credential)
         return answer
+
+    async def _by_https(
+        self, call: Call, scopes: tuple[Scope, ...], on_sent: Callable[[int], None] | None
+    ) -> Answer | None:
+        """Try https, once, where http was a guess and was not answered; None where that is no answer either."""
+        if self._answered or not self._guessed:
+            return None
+        self._guessed, by_http = False, self.base
+        self.base = by_http.replace("http:", "https:", 1)
+        try:
+            return await self._send(call, scopes, on_sent)
+        except _UnreachableError as error:
+            if error.untrusted:
+                raise
+        except _PassingError:
+            pass
+        self.base = by_http
+        return None
 
     def _resolve(self, url: str) -> tuple[str, bool]:
         """Return the whole address, and whether it is the registry's own, which may see our token."""

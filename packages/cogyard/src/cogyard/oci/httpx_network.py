@@ -19,20 +19,20 @@ _NO_CONNECTION = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.Unsupported
 
 
 @cache
-def _certificates(*, trust_env: bool) -> ssl.SSLContext:
+def _certificates() -> ssl.SSLContext:
     """Read the trusted certificates once: a push makes two clients, and this is a good part of what one costs."""
-    return httpx2.create_ssl_context(trust_env=trust_env)
+    return httpx2.create_ssl_context()
 
 
 class HttpxNetwork:
     """A Network over httpx2. `transport` stands for the real one in tests."""
 
     def __init__(self, *, trust_env: bool, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        """`trust_env` says whether proxies and certificates that the environment names are used."""
+        """`trust_env` says whether proxies that the environment names are used; certificates always are."""
         self._http = httpx2.AsyncClient(
             timeout=_TIMEOUT,
             transport=transport,
-            verify=True if transport is not None else _certificates(trust_env=trust_env),
+            verify=True if transport is not None else _certificates(),
             headers={"Accept-Encoding": "identity"},
             trust_env=trust_env,
         )
