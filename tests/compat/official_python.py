@@ -174,7 +174,9 @@ except ReplicateError as error:
     out["missing collection"] = error.status
 learned = replicate.models.get(f"{owner}/learned")
 # The API answers 202, of which this client says False though it worked (wire gotcha 11).
-out["version deleted"] = learned.versions.delete(training.output["version"].split(":")[1])
-out["versions left"] = len(learned.versions.list().results)
+gone = training.output["version"].split(":")[1]
+out["version deleted"] = learned.versions.delete(gone)
+# The training that was stopped may have been quicker, and made another.
+out["versions left"] = sum(version.id == gone for version in learned.versions.list().results)
 
 print(json.dumps(out))
