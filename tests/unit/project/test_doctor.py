@@ -134,6 +134,19 @@ def test_packages_in_the_configuration_are_pinned_there(project: Path) -> None:
     assert '    - pillow==9  # x\n    - "numpy==9"\n    - a==1\n' in text
 
 
+def test_cogs_own_package_in_the_list_is_told(project: Path) -> None:
+    """Where it stands, with what to do; an edit of a list is left to its author."""
+    (project / "cog.yaml").write_text(
+        CONFIG.replace(
+            "python_requirements: requirements.txt", 'python_packages: ["numpy==2.1.0", "cog>=0.9"]'
+        )
+    )
+    (finding,) = found(project)
+    assert (finding.check, finding.level, finding.mendable) == ("requirements", "warning", False)
+    assert (finding.problem.line, finding.problem.column) == (3, 37)
+    assert finding.problem.message.startswith("`cog>=0.9` is left out")
+
+
 def test_cogs_own_packages_are_taken_out(project: Path) -> None:
     """They are replaced anyway."""
     (project / "requirements.txt").write_text("cog>=0.9  # sdk\npillow==1\n")

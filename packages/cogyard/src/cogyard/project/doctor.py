@@ -114,14 +114,16 @@ def unpinned(project: Project) -> list[Unpinned]:
     found = []
     for path in project.requirement_files:
         found += [one for one in _lines_of(path, project.root) if not _is_exact(one.line)]
-    build = _section(project.config_file, "build")
-    packages = build.get("python_packages")
-    if isinstance(packages, yaml.SequenceNode):
-        name = project.config_file.name
-        for node in packages.value:
-            if isinstance(node, yaml.ScalarNode) and (one := _package(node, project.config_file, name)):
-                found.append(one)
+    name = project.config_file.name
+    found += [one for node in _packages(project) if (one := _package(node, project.config_file, name))]
     return [one for one in found if _canonical(one.name) not in OWN]
+
+
+def _packages(project: Project) -> list[yaml.ScalarNode]:
+    """Return what stands in python_packages."""
+    packages = _section(project.config_file, "build").get("python_packages")
+    listed = packages.value if isinstance(packages, yaml.SequenceNode) else ()
+    return [node for node in listed if isinstance(node, yaml.ScalarNode)]
 
 
 def _other(project: Project) -> list[Problem]:
@@ -181,6 +183,9 @@ def _removal(
     return Edit(path=path, start=start, end=end, old=text[start:end], text="")
 
 
+_LEFT_OUT = "`{}` is left out: the SDK of this release is put in its place"
+
+
 def _own_requirements(project: Project) -> Iterator[Finding]:
     """Tell requirements that are replaced by our own SDK."""
     for path in project.requirement_files:
@@ -189,11 +194,15 @@ def _own_requirements(project: Project) -> Iterator[Finding]:
             newline = text.find("\n", one.end)
             end = len(text) if newline < 0 else newline + 1
             start = text.rfind("\n", 0, one.start) + 1
-            problem = one.problem.saying(
-                f"`{one.line}` is left out: the SDK of this release is put in its place", "Take the line out."
-            )
+            problem = one.problem.saying(_LEFT_OUT.format(one.line), "Take the line out.")
             edit = Edit(path=path, start=start, end=end, old=text[start:end], text="")
             yield _finding("requirements", Level.WARNING, problem, edit)
+    for node in _packages(project):
+        line = str(node.value).strip()
+        found = _LINE_NAME.match(line)
+        if found is not None and _canonical(found["name"]) in OWN:
+            problem = _at(project.config_file.name, node, _LEFT_OUT.format(line), "Take it out of the list.")
+            yield _finding("requirements", Level.WARNING, problem)
 
 
 def _schemas(project: Project) -> Iterator[Finding]:
