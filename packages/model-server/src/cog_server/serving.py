@@ -11,12 +11,13 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cog_server.early import Early, EndedEarlyError, ended_early
 from cog_server.errors import ServerError, StartError
 from cog_server.expected import Expected, all_ready, arrive
 from cog_server.workers.devices import commands
@@ -109,7 +110,7 @@ def serve(options: ServerOptions) -> int:
     listener = _listen(options)
     process: WorkerProcess | None = None
     try:
-        with _ended_early() as early:
+        with ended_early() as early:
             # A Python that cannot be started is told by /health-check, like any other failed setup.
             with contextlib.suppress(OSError):
                 if all_ready(options.weights):
@@ -118,7 +119,7 @@ def serve(options: ServerOptions) -> int:
     except BaseException as exc:
         if process is not None:
             process.kill()
-        if isinstance(exc, _EndedEarlyError):
+        if isinstance(exc, EndedEarlyError):
             return 0
         raise
     finally:
@@ -127,39 +128,7 @@ def serve(options: ServerOptions) -> int:
             options.uds.unlink(missing_ok=True)
 
 
-class _EndedEarlyError(KeyboardInterrupt):
-    """A signal came before the loop listens to signals. Event loops let this kind of exception through."""
-
-
-class _Early:
-    """Whether a signal came early.
-
-    What is raised for it can be lost, in a weak reference's callback for one, of which imports have many.
-    """
-
-    came = False
-
-
-@contextlib.contextmanager
-def _ended_early() -> Iterator[_Early]:
-    """Turn a signal that comes while we are still importing into an orderly end; the loop's handlers follow."""
-    early = _Early()
-
-    def end(_number: int, _frame: object) -> None:
-        early.came = True
-        raise _EndedEarlyError
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield early
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _run(
-    options: ServerOptions, listener: socket.socket, process: WorkerProcess | None, early: _Early
-) -> int:
+def _run(options: ServerOptions, listener: socket.socket, process: WorkerProcess | None, early: Early) -> int:
     import uvloop
 
     loop = uvloop.new_event_loop()
@@ -216,7 +185,7 @@ def address_of(sock: socket.socket) -> str:
 
 
 async def _serve(
-    options: ServerOptions, listener: socket.socket, process: WorkerProcess | None, early: _Early
+    options: ServerOptions, listener: socket.socket, process: WorkerProcess | None, early: Early
 ) -> int:
     import asyncio
 
