@@ -34,3 +34,9 @@ def select(db: sqlite3.Connection, prediction_id: str, after: int) -> tuple[Stre
         for place, item in enumerate(from_json(row["items"]))
         if (event := StreamEvent(row["first"] + place, Item(item[0], item[1], len(item) > 2))).id > after
     )
+
+
+def drop_held(db: sqlite3.Connection, prediction_id: str, now: datetime) -> None:
+    """Drop a prediction's stream, and let its files expire: their contents go with the next sweep of files."""
+    db.execute("DELETE FROM prediction_events WHERE prediction_id = ?", (prediction_id,))
+    db.execute("UPDATE files SET expires_at = ? WHERE prediction_id = ?", (stored(now), prediction_id))

@@ -117,7 +117,7 @@ class SqlPredictions:
         def work(db: sqlite3.Connection) -> bool:
             if db.execute(sql, (prediction_id,)).rowcount == 0:
                 return False
-            drop_held(db, prediction_id, now)
+            kept.drop_held(db, prediction_id, now)
             return True
 
         return await self.database.write(work)
@@ -342,12 +342,6 @@ def _once(db: sqlite3.Connection, account_id: int, key: str) -> Once | None:
         fingerprint=row["fingerprint"],
         prediction_id=row["prediction_id"],
     )
-
-
-def drop_held(db: sqlite3.Connection, prediction_id: str, now: datetime) -> None:
-    """Drop a prediction's stream, and let its files expire: their contents go with the next sweep of files."""
-    db.execute("DELETE FROM prediction_events WHERE prediction_id = ?", (prediction_id,))
-    db.execute("UPDATE files SET expires_at = ? WHERE prediction_id = ?", (stored(now), prediction_id))
 
 
 def _record(

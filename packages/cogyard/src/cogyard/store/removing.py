@@ -13,7 +13,7 @@ from cogyard.features.versions.policy import Uses
 from cogyard.features.versions.ports import Removal
 from cogyard.store.database import Database
 from cogyard.store.deployments import STILL_RUNS
-from cogyard.store.predictions import drop_held
+from cogyard.store.prediction_events import drop_held
 from cogyard.store.rows import run
 from cogyard.store.times import stored
 

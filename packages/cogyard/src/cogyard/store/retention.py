@@ -13,7 +13,7 @@ from datetime import datetime
 from cogyard.domain.retention import FOREVER, Keep, Scope, Setting, Subject
 from cogyard.features.retention.ports import Held, Place
 from cogyard.store.database import Database
-from cogyard.store.predictions import drop_held
+from cogyard.store.prediction_events import drop_held
 from cogyard.store.times import moment
 
 _FOREVER = -1
