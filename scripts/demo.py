@@ -273,7 +273,16 @@ def call(demo: Demo, told: Mapping[str, str]) -> None:
         return
     folder = HOME / "node"
     folder.mkdir()
-    demo.run("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), OFFICIAL_NODE)
+    demo.run(
+        "npm",
+        "install",
+        "--loglevel=error",
+        "--no-audit",
+        "--no-fund",
+        "--prefix",
+        str(folder),
+        OFFICIAL_NODE,
+    )
     (folder / "call.mjs").write_text(JAVASCRIPT.replace("VERSION", version))
     (folder / "larger.png").unlink(missing_ok=True)
     said = demo.run("node", "call.mjs", cwd=folder)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from cogyard.cli.inputs import InputsError, Standard, example, from_arguments, from_json
+from cogyard.cli.inputting import empty_files
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -259,3 +260,12 @@ def test_the_example_can_be_typed(tmp_path: Path) -> None:
         "words": {"type": "array", "default": ["a"]},
     }
     assert example(properties).endswith("-i tile=true -i language=… -i words='[\"a\"]'")
+
+
+def test_files_with_nothing_in_them_are_found(tmp_path: Path) -> None:
+    """Wherever in the input they stand, so that a failure can name them."""
+    empty, full = tmp_path / "empty.png", tmp_path / "full.png"
+    empty.touch()
+    full.write_bytes(b"png")
+    assert empty_files({"image": empty, "more": [full, empty], "text": ""}) == ["empty.png", "empty.png"]
+    assert empty_files({"image": full, "address": "https://x/empty.png"}) == []

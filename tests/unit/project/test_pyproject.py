@@ -45,6 +45,14 @@ def test_packages_that_only_poetry_reads_are_told(tmp_path: Path) -> None:
     assert load(tmp_path, CONFIG, "[tool.").warnings == ()
 
 
+def test_a_uv_lock_alone_is_told(tmp_path: Path) -> None:
+    """It names packages, and without its pyproject.toml nothing reads it; whoever names packages elsewhere knows."""
+    (warning,) = load(tmp_path, CONFIG, None, lock=True).warnings
+    assert (warning.file, "without the pyproject.toml" in warning.message) == ("uv.lock", True)
+    none = CONFIG.replace("predict:", "  python_packages: []\npredict:")
+    assert load(tmp_path, none, None, lock=True).warnings == ()
+
+
 def test_dynamic_dependencies_are_uvs_to_tell(tmp_path: Path) -> None:
     """A uv.lock has them."""
     project = load(tmp_path, CONFIG, '[project]\nname = "m"\ndynamic = ["dependencies"]\n', lock=True)

@@ -53,3 +53,11 @@ def misfit(error: InputInvalidError) -> InputsError:
     lines = [f"{'.'.join(str(part) for part in one.loc[2:])}: {one.message}" for one in error.problems]
     listed = lines[0] if len(lines) == 1 else "".join(f"\n  - {line}" for line in lines)
     return InputsError(f"the input does not fit the model: {listed}")
+
+
+def empty_files(value: Any) -> list[str]:
+    """Return the names of the files in an input that have nothing in them."""
+    if isinstance(value, Path):
+        return [value.name] if value.is_file() and not value.stat().st_size else []
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return [name for item in items for name in empty_files(item)]

@@ -143,14 +143,41 @@ async def _run(request: Request, ready: ReadyModel, values: dict[str, Any] | Non
         # The generator holds the output files: it is closed when they are written, not when it is collected.
         predicting = cast("AsyncGenerator[Event]", model.predict(values, context=request.context))
         async with aclosing(predicting) as events:
-            await _show(request, events, outputs, console)
+            output = await _show(request, events, outputs, console, hint=_on_empty(values))
+        _tell_departures(output, model.schema, request, console)
 
 
-async def _show(request: Request, events: AsyncIterator[Event], outputs: Outputs, console: Console) -> None:
-    """Show a prediction's events; with --json, print the complete answer at the end instead."""
+def _tell_departures(
+    output: Any, document: Mapping[str, Any] | None, request: Request, console: Console
+) -> None:
+    """Say where the output is not what the model's annotation promises to those who call it."""
+    from cogyard.cli.promised import departures
+
+    found = departures(output, document or {}, training=request.wish.training)
+    if output is None or not found:
+        return
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    console.warn(
+        f"the output is not what the return annotation promises: {found[0]}{more}",
+        "Callers go by the annotation: it is in the model's schema. Change it, or what is returned.",
+    )
+
+
+def _on_empty(values: Mapping[str, Any]) -> str | None:
+    """Return what to say of a failure when a file it was given has nothing in it: models rarely say that."""
+    from cogyard.cli.inputting import empty_files
+
+    empty = empty_files(values)
+    return f"{' and '.join(empty)} {'is' if len(empty) == 1 else 'are'} empty (0 bytes)." if empty else None
+
+
+async def _show(
+    request: Request, events: AsyncIterator[Event], outputs: Outputs, console: Console, *, hint: str | None
+) -> Any:
+    """Show a prediction's events, and return its output; with --json, print the complete answer at the end instead."""
     from cog_server.embedded import Completed, Log, Output
 
-    whole = request.json is not None
+    whole, output = request.json is not None, None
     async for event in events:
         if isinstance(event, Output) and not whole:
             outputs.chunk(event.chunk, event.index)
@@ -161,10 +188,12 @@ async def _show(request: Request, events: AsyncIterator[Event], outputs: Outputs
                 outputs.whole(answer(event))
             if event.status != "succeeded":
                 raise PredictionFailedError(
-                    f"the {request.noun} {event.status}: {event.error or 'no reason given'}"
+                    f"the {request.noun} {event.status}: {event.error or 'no reason given'}", hint=hint
                 )
             if not whole:
                 outputs.finish(event.output)
+            output = event.output
+    return output
 
 
 def answer(event: Any) -> Mapping[str, Any]:

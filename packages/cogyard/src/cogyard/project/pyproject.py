@@ -65,7 +65,12 @@ def names_packages(path: Path) -> bool:
 
 
 def passed_over(path: Path) -> Problem | None:
-    """Return a warning for a pyproject.toml that names packages where only Poetry looks for them."""
+    """Return a warning for what names packages and is not read: what only Poetry looks at, and a lone uv.lock."""
+    lock = path.with_name(UV_LOCK_NAME)
+    if not path.exists() and lock.is_file():
+        message = f"is not read without the {path.name} it was made from: the model gets none of its packages"
+        hint = f"Put {path.name} beside it. Or say that the model needs none: python_packages: []"
+        return Problem(file=lock.name, message=message, hint=hint)
     try:
         document = _document(path) if path.is_file() else {}
     except ProjectError:

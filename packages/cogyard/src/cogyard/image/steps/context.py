@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from cogyard.image.assemble import PORT
 from cogyard.image.errors import BuildNotPossibleError
+from cogyard.image.layers import MadeLayer
 from cogyard.image.make import Making, make_layers
 from cogyard.image.plan import KINDS, SOURCE_ROOT, PlannedLayer
 from cogyard.image.prepare import Order, Prepared
@@ -46,14 +49,18 @@ def describe(order: Order, ready: Prepared, *, mounts: bool) -> str:
 
 
 def write_context(folder: Path, text: str, ready: Prepared, making: Making, site: Site) -> None:
-    """Write the Dockerfile and every archive that it adds into a folder.
+    """Write the Dockerfile and every archive that it adds into a folder; where that fails, no new folder stays.
 
     Raises ImageError, OSError.
     """
     planned = _packed(ready)
-    layers = folder / "layers"
-    layers.mkdir(parents=True, exist_ok=True)
     made = deque(make_layers(msgspec.structs.replace(ready.plan, layers=planned), making, site))
+    with have_folder(folder), have_folder(folder / "layers"):
+        _fill(folder, text, ready, made, site)
+
+
+def _fill(folder: Path, text: str, ready: Prepared, made: deque[MadeLayer], site: Site) -> None:
+    planned = _packed(ready)
     if ready.base.digest is None:
         shutil.copyfile(
             site.store.path(ready.base.layers[0].descriptor.digest), folder / "layers/00-base.tar.gz"
@@ -66,6 +73,19 @@ def write_context(folder: Path, text: str, ready: Prepared, making: Making, site
         else:  # there is nothing in it
             lines = [line for line in lines if f'"{name}"' not in line]
     (folder / "Dockerfile").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+
+@contextmanager
+def have_folder(folder: Path) -> Iterator[None]:
+    """Have a folder; take it away again when the block fails, unless it was there before."""
+    first = next((each for each in [*reversed(folder.parents), folder] if not each.exists()), None)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        if first is not None:
+            shutil.rmtree(first, ignore_errors=True)
+        raise
 
 
 def _packed(ready: Prepared) -> tuple[PlannedLayer, ...]:
