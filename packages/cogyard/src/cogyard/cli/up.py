@@ -14,6 +14,7 @@ from cogyard.cli.console import BOLD, Console
 from cogyard.cli.errors import CommandError, MisuseError, SilentExitError
 
 if TYPE_CHECKING:
+    from cogyard.compose.running import Start
     from cogyard.compose.settings import Settings
     from cogyard.compose.welcome import Welcome
 
@@ -94,7 +95,7 @@ def up(
     The first start makes an administrator and prints a link that signs in once, and a token.
     """
     from cogyard.compose.logs import configure
-    from cogyard.compose.running import Start, run
+    from cogyard.compose.running import run
     from cogyard.compose.settings import load, misspelt_variables
 
     console = Console()
@@ -115,6 +116,26 @@ def up(
     if ready_file is not None:
         _check(ready_file)
 
+    start = _start(console, settings, ready_file, administrator=admin, print_token=print_token)
+    whole = run(settings, start)
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)
+    console.say("Stopped.")
+    if not whole:
+        raise SilentExitError(_INTERRUPTED)
+
+
+def _start(
+    console: Console,
+    settings: Settings,
+    ready_file: Path | None,
+    *,
+    administrator: str | None,
+    print_token: bool,
+) -> Start:
+    """Return what is said and written as the platform starts and stops."""
+    from cogyard.compose.running import Start
+
     def taken() -> None:
         # Not before: the file may be that of a platform that runs, and holds its token.
         if ready_file is not None:
@@ -132,13 +153,9 @@ def up(
                 f"Waiting for {running} running prediction{'s' * (running > 1)}; Ctrl-C again stops at once."
             )
 
-    start = Start(administrator=admin, print_token=print_token, taken=taken, ready=ready, stopping=stopping)
-    whole = run(settings, start)
-    if ready_file is not None:
-        ready_file.unlink(missing_ok=True)
-    console.say("Stopped.")
-    if not whole:
-        raise SilentExitError(_INTERRUPTED)
+    return Start(
+        administrator=administrator, print_token=print_token, taken=taken, ready=ready, stopping=stopping
+    )
 
 
 def _pairs(given: tuple[str, ...]) -> dict[str, str]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from cogyard.oci import refusals, retry
+from cogyard.oci import bodies, refusals, retry
+from cogyard.oci.attempts import Attempts, PassingError, UnauthorizedError, UnreachableError
 from cogyard.oci.authorization import (
     Challenge,
     Credential,
@@ -27,14 +26,10 @@ from cogyard.oci.descriptor import Descriptor
 from cogyard.oci.errors import (
     DigestMismatchError,
     NotARegistryError,
-    RegistryFailedError,
-    RegistryUnreachableError,
 )
 from cogyard.oci.exchange import Answer, Call, Flow
-from cogyard.oci.joined import Joined
 from cogyard.oci.layout import ImageStore
-from cogyard.oci.manifest import MAX_MANIFEST
-from cogyard.oci.network import Body, Network, NetworkError, NoConnectionError, Response, UntrustedError
+from cogyard.oci.network import Network, NetworkError, NoConnectionError, Response, UntrustedError
 from cogyard.oci.reference import DEFAULT_HOST
 
 if TYPE_CHECKING:
@@ -42,23 +37,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Commands show its warnings on stderr, above a moving line; a platform writes them to its log.
-_log = logging.getLogger("cogyard.network")
-_CHUNK = 1 << 20
-#: Answers of a registry that are kept in memory: manifests and errors.
-_MAX_BODY = MAX_MANIFEST + 1
 #: A token is asked for anew this many seconds before it ends.
 _MARGIN = 10.0
 _PORTS = {"http": 80, "https": 443}
 _HOSTS = {DEFAULT_HOST: "registry-1.docker.io"}
-
-
-class _PassingError(Exception):
-    """This attempt failed in a way the next may not."""
-
-    def __init__(self, reason: str, retry_after: str | None = None) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
 
 
 class RegistryClient:
@@ -84,9 +66,7 @@ class RegistryClient:
         self.credential = credential
         self._challenge: Challenge | None = None
         self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
-        self._sleep = sleep
-        self._pausing = 0
-        self._answered = False
+        self._attempts = Attempts(host, sleep)
         self._network = _network(host, transport)
 
     async def __aenter__(self) -> Self:
@@ -114,7 +94,7 @@ class RegistryClient:
         `on_sent` hears how many bytes of a file have been handed to the network, counted from the file's beginning.
         Raises RegistryError subclasses.
         """
-        return await self._retrying(lambda: self._drive(flow(), scopes, on_sent))
+        return await self._attempts.run(lambda: self._drive(flow(), scopes, on_sent))
 
     async def pull_blob(self, repository: str, blob: Descriptor, store: ImageStore) -> None:
         """Fetch a blob into the store, whole and checked; nothing happens when it is there.
@@ -138,9 +118,9 @@ class RegistryClient:
                     digest.update(chunk)
                     writer.file.write(chunk)
                 if done < blob.size:
-                    raise _PassingError(f"only {done} of {blob.size} bytes came")
+                    raise PassingError(f"only {done} of {blob.size} bytes came")
 
-            await self._retrying(attempt)
+            await self._attempts.run(attempt)
             if f"sha256:{digest.hexdigest()}" != blob.digest:
                 raise DigestMismatchError(
                     f"the registry sent sha256:{digest.hexdigest()} where {blob.digest} was asked for",
@@ -156,13 +136,13 @@ class RegistryClient:
             headers["Range"] = f"bytes={start}-"
         try:
             async with self._network.send("GET", self.base + url, headers, follow=True) as response:
-                self._answered = True
+                self._attempts.answered = True
                 if response.status == 401 and self._learn(response, scopes):
-                    raise _UnauthorizedError("authorization was needed")
+                    raise UnauthorizedError("authorization was needed")
                 if response.status in retry.PASSING:
-                    raise _PassingError(f"it answered {response.status}", response.headers.get("retry-after"))
+                    raise PassingError(f"it answered {response.status}", response.headers.get("retry-after"))
                 if response.status not in {200, 206}:
-                    answer = await _answer(response)
+                    answer = await bodies.answer(response)
                     refusals.refuse(answer, f"blob {blob.digest} of {repository}", self.host, self.credential)
                 skip = start if response.status == 200 else 0
                 async for chunk in response.chunks():
@@ -172,60 +152,7 @@ class RegistryClient:
                     yield chunk[skip:]
                     skip = 0
         except NetworkError as error:
-            raise _PassingError(str(error)) from None
-
-    async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        count = 0
-        while True:
-            count += 1
-            try:
-                return await attempt()
-            except _PassingError as error:
-                import random
-
-                jitter = random.random()  # noqa: S311 - spreads clients, protects nothing
-                wait = retry.pause(count, jitter=jitter, retry_after=error.retry_after)
-                if isinstance(error, _UnreachableError) and (
-                    error.untrusted or (count >= 2 and not self._answered)
-                ):
-                    # A certificate stays what it is, and a host that cannot be connected to twice is not there;
-                    # but one that has answered is being started again.
-                    wait = None
-                if wait is None:
-                    raise self._final(error) from None
-                self._tell(error, wait)
-                self._pausing += 1
-                try:
-                    await self._sleep(wait)
-                finally:
-                    self._pausing -= 1
-
-    def _tell(self, error: _PassingError, wait: float) -> None:
-        """Say that we wait, and why; once for all that wait at the same time."""
-        if self._pausing or isinstance(error, _UnauthorizedError):
-            return
-        what = "cannot be reached" if isinstance(error, _UnreachableError) else "failed"
-        _log.warning("The registry %s %s: %s. Trying again in %.1f s.", self.host, what, error, wait)
-
-    def _final(self, error: _PassingError) -> Exception:
-        if isinstance(error, _UnreachableError) and error.untrusted:
-            hint = "A CA of your own is trusted when SSL_CERT_FILE names a file with its certificate."
-            return RegistryUnreachableError(f"the registry {self.host} is not trusted: {error}", hint=hint)
-        if isinstance(error, _UnreachableError) and self._answered:
-            hint = "It answered before. Run the same again later: what it has by then is not sent again."
-            return RegistryUnreachableError(
-                f"the registry {self.host} can no longer be reached: {error}", hint=hint
-            )
-        if isinstance(error, _UnreachableError):
-            hint = "Is the name right, and is the registry running?"
-            if self.host == DEFAULT_HOST:
-                hint += " A name without a host is one of docker.io's; for another registry write HOST/OWNER/NAME."
-            elif not is_loopback(self.host):
-                hint += f" One that speaks http needs COGYARD_INSECURE_REGISTRIES={self.host}"
-            return RegistryUnreachableError(f"the registry {self.host} cannot be reached: {error}", hint=hint)
-        return RegistryFailedError(
-            f"the registry {self.host} failed {retry.ATTEMPTS} times: {error}", hint="Try again later."
-        )
+            raise PassingError(str(error)) from None
 
     async def _drive(
         self, flow: Flow[T], scopes: tuple[Scope, ...], on_sent: Callable[[int], None] | None
@@ -251,22 +178,22 @@ class RegistryClient:
                     call.method,
                     url,
                     headers,
-                    _content(call, on_sent),
+                    bodies.content(call, on_sent),
                     follow=call.method in {"GET", "HEAD"},
                 ) as response:
-                    self._answered = True
-                    answer = await _answer(response)
+                    self._attempts.answered = True
+                    answer = await bodies.answer(response)
                     if answer.status == 401 and own and not authorized and self._learn(response, scopes):
                         continue
             except NoConnectionError as error:
-                raise _UnreachableError(str(error), untrusted=isinstance(error, UntrustedError)) from None
+                raise UnreachableError(str(error), untrusted=isinstance(error, UntrustedError)) from None
             except NetworkError as error:
                 if (by_https := await self._by_https(call, scopes, on_sent)) is not None:
                     return by_https
-                raise _PassingError(str(error)) from None
+                raise PassingError(str(error)) from None
             break
         if answer.status in retry.PASSING:
-            raise _PassingError(
+            raise PassingError(
                 f"it answered {answer.status}{refusals.said(answer)}", answer.headers.get("retry-after")
             )
         if answer.status >= 400 and not call.refusals:
@@ -277,16 +204,16 @@ class RegistryClient:
         self, call: Call, scopes: tuple[Scope, ...], on_sent: Callable[[int], None] | None
     ) -> Answer | None:
         """Try https, once, where http was a guess and was not answered; None where that is no answer either."""
-        if self._answered or not self._guessed:
+        if self._attempts.answered or not self._guessed:
             return None
         self._guessed, by_http = False, self.base
         self.base = by_http.replace("http:", "https:", 1)
         try:
             return await self._send(call, scopes, on_sent)
-        except _UnreachableError as error:
+        except UnreachableError as error:
             if error.untrusted:
                 raise
-        except _PassingError:
+        except PassingError:
             pass
         self.base = by_http
         return None
@@ -335,11 +262,11 @@ class RegistryClient:
         headers = {"Authorization": self.credential.basic} if self.credential else {}
         try:
             async with self._network.send("GET", url, headers) as response:
-                answer = await _answer(response)
+                answer = await bodies.answer(response)
         except NetworkError as error:
-            raise _PassingError(str(error)) from None
+            raise PassingError(str(error)) from None
         if answer.status in retry.PASSING:
-            raise _PassingError(
+            raise PassingError(
                 f"its token endpoint answered {answer.status}", answer.headers.get("retry-after")
             )
         if answer.status != 200:
@@ -348,28 +275,6 @@ class RegistryClient:
         token, lifetime = read_token(answer.body)
         self._tokens[tuple(map(str, scopes))] = (token, time.monotonic() + max(0.0, lifetime - _MARGIN))
         return token
-
-
-class _Reader(Protocol):
-    """What a file's content is read through."""
-
-    def seek(self, position: int, /) -> int: ...
-
-    def read(self, size: int, /) -> bytes: ...
-
-    def close(self) -> None: ...
-
-
-class _UnreachableError(_PassingError):
-    """No connection was made at all."""
-
-    def __init__(self, reason: str, *, untrusted: bool) -> None:
-        super().__init__(reason)
-        self.untrusted = untrusted
-
-
-class _UnauthorizedError(_PassingError):
-    """The registry asked who we are: nothing failed."""
 
 
 def _network(host: str, transport: httpx2.AsyncBaseTransport | None) -> Network:
@@ -392,35 +297,3 @@ def _place(parts: SplitResult) -> tuple[str, int | None]:
     """Return host and port; no port where it is the scheme's own."""
     port = parts.port
     return (parts.hostname or "", None if port == _PORTS.get(parts.scheme) else port)
-
-
-async def _answer(response: Response) -> Answer:
-    body = bytearray()
-    async for chunk in response.chunks():
-        body += chunk
-        if len(body) > _MAX_BODY:
-            break
-    return Answer(status=response.status, headers=response.headers, body=bytes(body), url=response.url)
-
-
-def _content(call: Call, on_sent: Callable[[int], None] | None) -> Body:
-    if isinstance(call.body, bytes):
-        return call.body
-    return _read(call.body, call.start, call.stop, on_sent)
-
-
-async def _read(
-    path: Path | Joined, start: int, stop: int | None, on_sent: Callable[[int], None] | None
-) -> AsyncGenerator[bytes, None]:
-    file: _Reader = await asyncio.to_thread(path.open, "rb")
-    try:
-        position = file.seek(start)
-        while chunk := await asyncio.to_thread(
-            file.read, _CHUNK if stop is None else min(_CHUNK, stop - position)
-        ):
-            yield chunk
-            position += len(chunk)
-            if on_sent is not None:
-                on_sent(position)
-    finally:
-        file.close()

@@ -70,6 +70,33 @@ class TestVersions:
         return image.manifest, json.loads(image.config)
 
 
+class _Layers:
+    """The layers of an image, as they are made."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+        self.diff_ids: list[str] = []
+        self.descriptors: list[Descriptor] = []
+
+    def add(self, kind: str, files: Mapping[str, bytes]) -> None:
+        """Put a layer of these files on top."""
+        sink = io.BytesIO()
+        writer = LayerWriter(sink)
+        for path, data in files.items():
+            writer.file(path, data)
+        summary = writer.finish()
+        self.blobs[summary.digest] = sink.getvalue()
+        self.diff_ids.append(summary.diff_id)
+        self.descriptors.append(
+            Descriptor(
+                media_type=media.LAYER_GZIP,
+                digest=summary.digest,
+                size=summary.size,
+                annotations={"run.cog.layer": kind},
+            )
+        )
+
+
 def make_image(
     predict: str = HELLO,
     *,
@@ -84,34 +111,16 @@ def make_image(
 
     `expects` is what it says of weights beside it.
     """
-    blobs: dict[str, bytes] = {}
-    diff_ids: list[str] = []
-    layers: list[Descriptor] = []
-
-    def add(kind: str, files: Mapping[str, bytes]) -> None:
-        sink = io.BytesIO()
-        writer = LayerWriter(sink)
-        for path, data in files.items():
-            writer.file(path, data)
-        summary = writer.finish()
-        blobs[summary.digest] = sink.getvalue()
-        diff_ids.append(summary.diff_id)
-        layers.append(
-            Descriptor(
-                media_type=media.LAYER_GZIP,
-                digest=summary.digest,
-                size=summary.size,
-                annotations={"run.cog.layer": kind},
-            )
-        )
-
+    layers = _Layers()
     if lock is not None:
         documents = {} if expects is None else {".cog/weights.json": expects}
-        add("lock", {**documents, "opt/cog/pylock.toml": lock.encode()})
+        layers.add("lock", {**documents, "opt/cog/pylock.toml": lock.encode()})
     if weights:
-        add("weights", {f"src/{name}": data for name, data in weights.items()})
+        layers.add("weights", {f"src/{name}": data for name, data in weights.items()})
     schema = json.dumps(schema_of(predict, (cog or {}).get("train")))
-    add("source", {"src/.cog/openapi_schema.json": schema.encode(), "src/predict.py": predict.encode()})
+    layers.add(
+        "source", {"src/.cog/openapi_schema.json": schema.encode(), "src/predict.py": predict.encode()}
+    )
     described: dict[str, Any] = {
         "build": {"python_version": python},
         "predict": "predict.py:Predictor",
@@ -126,12 +135,14 @@ def make_image(
     config = ImageConfig(
         architecture="amd64",
         os="linux",
-        rootfs=RootFs(diff_ids=diff_ids),
+        rootfs=RootFs(diff_ids=layers.diff_ids),
         config=RunConfig(labels=labels, env=list(env), working_dir="/src"),
     )
     descriptor, config_bytes = describe(config, media.CONFIG)
-    blobs[descriptor.digest] = config_bytes
-    manifest = Manifest(schema_version=2, media_type=media.MANIFEST, config=descriptor, layers=layers)
+    blobs = {**layers.blobs, descriptor.digest: config_bytes}
+    manifest = Manifest(
+        schema_version=2, media_type=media.MANIFEST, config=descriptor, layers=layers.descriptors
+    )
     named, manifest_bytes = describe(manifest, media.MANIFEST)
     assert manifest_bytes == encode(manifest)  # noqa: S101 - the digest is of these very bytes
     return TestImage(manifest=manifest_bytes, config=config_bytes, digest=named.digest, blobs=blobs)
