@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 
 from tests.integration.faults.servers import started
 from tests.integration.model_server.live import Server
+from tests.small_disk import small_disk as mounted
 
 SIZE = 2 << 20
 NODES = 40
@@ -20,17 +19,8 @@ NODES = 40
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Return a folder on a disk of two megabytes and forty entries."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE},nr_inodes={NODES}", "none", str(folder)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    try:
+    with mounted(tmp_path / "disk", f"size={SIZE},nr_inodes={NODES}") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def data_url(size: int) -> str:

@@ -30,6 +30,7 @@ from cogyard.oci.reference import Reference
 from tests.docker import Docker
 from tests.integration.image.conftest import Built
 from tests.integration.oci.registries import distribution
+from tests.small_disk import small_disk
 
 __all__ = ["distribution"]
 
@@ -287,14 +288,7 @@ def test_system_packages_are_a_layer(built: Built) -> None:
 
 def test_a_full_disk_ends_the_build_cleanly(built: Built, tmp_path: Path) -> None:
     """No room is named as that, no half-written file stays, and with room the same build works."""
-    small = tmp_path / "small"
-    small.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(small)], check=False, capture_output=True
-    )
-    if mounted.returncode != 0:
-        pytest.skip("a small file system cannot be mounted here")
-    try:
+    with small_disk(tmp_path / "small", "size=24m") as small:
         for name in ("downloads", "locks"):
             shutil.copytree(built.cache / name, small / name)
         with pytest.raises(StoreFullError) as caught:
@@ -303,5 +297,3 @@ def test_a_full_disk_ends_the_build_cleanly(built: Built, tmp_path: Path) -> Non
         assert ImageStore(small / "images").names() == {}
         assert list(small.rglob("*.part")) == []
         assert list((small / "images" / "tmp").iterdir()) == []
-    finally:
-        subprocess.run(["umount", str(small)], check=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.platform.conftest import LivePlatform
+from tests.small_disk import small_disk
 
 #: Unpacking a model keeps 512 MiB free, so a disk must be a little larger to be full of something else.
 _DISK = 640 << 20
@@ -20,17 +19,10 @@ _DISK = 640 << 20
 @pytest.fixture
 def on_a_small_disk(tmp_path: Path) -> Iterator[LivePlatform]:
     """Give a platform whose data folder is on a disk of 640 MiB, not started."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk")
-    place = tmp_path / "data"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "none", str(place)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    platform = LivePlatform(tmp_path)
-    yield platform
-    platform.close()
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with small_disk(tmp_path / "data", f"size={_DISK}"):
+        platform = LivePlatform(tmp_path)
+        yield platform
+        platform.close()
 
 
 def test_a_full_disk_refuses_in_words_and_loses_nothing(on_a_small_disk: LivePlatform, model: Any) -> None:

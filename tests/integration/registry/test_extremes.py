@@ -6,7 +6,6 @@ import asyncio
 import http.client
 import json
 import os
-import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from cogyard.testing.blobs import digest_of
 from cogyard.testing.pushing import IMAGE, small_image
 
 from tests.integration.registry.conftest import Running, running
+from tests.small_disk import small_disk as mounted
 
 TAGS = 10_000
 ALICE = httpx2.BasicAuth("alice", "cyd_alice")
@@ -69,17 +69,8 @@ def test_ten_thousand_tags_are_listed_found_and_deleted(registry: Running, clien
 @pytest.fixture
 def full(tmp_path: Path) -> Iterator[Path]:
     """Return a folder on a disk of six megabytes."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=6m", "none", str(folder)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    try:
+    with mounted(tmp_path / "disk", "size=6m") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_full_disk_refuses_and_harms_nothing(full: Path) -> None:

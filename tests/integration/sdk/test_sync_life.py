@@ -8,18 +8,7 @@ from typing import Any
 import pytest
 from cog.worker import frames
 
-HELLO = """
-from cog import BasePredictor, Input
-
-class Predictor(BasePredictor):
-    def setup(self):
-        print("setting up")
-        self.greeting = "hello "
-
-    def predict(self, text: str, times: int = Input(default=1, ge=1), factor: float = 1) -> str:
-        assert type(factor) is float
-        return self.greeting + text * times
-"""
+from tests.integration.sdk.predictors import HELLO
 
 
 def test_shutdown_finishes_what_runs_and_tears_down(start: Any) -> None:
