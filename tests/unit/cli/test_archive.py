@@ -85,3 +85,17 @@ def test_a_file_is_loaded_with_and_without_its_option(
     twice = CliRunner().invoke(load, [str(archive), "-i", str(archive)])
     assert isinstance(twice.exception, MisuseError)
     assert "two files" in twice.exception.message
+
+
+def test_an_image_that_is_named_twice_is_written_once(tmp_path: Path, digests: dict[str, str]) -> None:
+    """And one that is not there ends it before a file is begun."""
+    path = tmp_path / "images.tar"
+    done = CliRunner().invoke(save, ["both", "both:latest", "--platform", "linux/arm64", "-o", str(path)])
+    assert done.exit_code == 0
+    with tarfile.open(path) as archive:
+        file = archive.extractfile("index.json")
+        assert file is not None
+        assert [each["digest"] for each in json.load(file)["manifests"]] == [digests["arm64"]]
+    path.unlink()
+    assert CliRunner().invoke(save, ["both", "neither", "-o", str(path)]).exit_code != 0
+    assert not path.exists()

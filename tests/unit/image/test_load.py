@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cogyard.image.archive import write_archive
+from cogyard.image.archive import write_archive, write_archive_of
+from cogyard.image.carried import Beside
 from cogyard.image.contents import ArchiveError
 from cogyard.image.errors import ImageError
 from cogyard.image.load import load
@@ -215,3 +216,24 @@ def test_a_layout_s_sizes_are_held_to(store: ImageStore, tmp_path: Path) -> None
         take(other, tar(*(files | {"index.json": json.dumps(index).encode()}).items()))
     with pytest.raises(ArchiveError, match="the limit is"):
         take(other, tar(*(files | {"index.json": b" " * (5 << 20)}).items()))
+
+
+def test_several_images_come_out_of_one_archive(store: ImageStore, tmp_path: Path) -> None:
+    """`cog save A B`: each under its own name, and a layer that they share stands in the file once."""
+    names = ["alice/one:latest", "alice/two:v2", "alice/same:latest"]
+    for name, content in zip(names, [b"one", b"two", b"one"], strict=True):
+        put_image(store, name, content)
+    images = [(store.image(Reference.parse(name)), Beside()) for name in names]
+    out = io.BytesIO()
+    write_archive_of(store, images, out)
+    with tarfile.open(fileobj=io.BytesIO(out.getvalue())) as archive:
+        members = archive.getnames()
+        docker = json.load(archive.extractfile("manifest.json"))  # type: ignore[arg-type]  # it is a file
+    assert len(members) == len(set(members))
+    assert [each["RepoTags"] for each in docker] == [[name] for name in names]
+    other = ImageStore(tmp_path / "other")
+    loaded = load(other, io.BytesIO(out.getvalue()), architecture="amd64")
+    assert [each.reference.familiar for each in loaded] == names
+    for name in names:
+        reference = Reference.parse(name)
+        assert other.image(reference).descriptor.digest == store.image(reference).descriptor.digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -49,8 +49,8 @@ def pull(*, image: str, platform: str | None) -> None:
     click.echo(found.descriptor.digest)
 
 
-@click.command(short_help="Write an image into a file.")
-@click.argument("image")
+@click.command(short_help="Write images into a file.")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option(
     "-o",
     "--output",
@@ -64,17 +64,18 @@ def pull(*, image: str, platform: str | None) -> None:
     metavar="OS/ARCH",
     help="Of an image for several platforms, this one; this machine's unless given.",
 )
-def save(*, image: str, output: Path | None, weights: bool, platform: str | None) -> None:
-    """Write an image as a tar that `cog load`, `docker load`, podman, skopeo and containerd read.
+def save(*, images: tuple[str, ...], output: Path | None, weights: bool, platform: str | None) -> None:
+    """Write images as a tar that `cog load`, `docker load`, podman, skopeo and containerd read.
 
-    It is a docker archive and an OCI layout at once. Weights that come beside the image are in it, and what is attached
-    to it; only `cog load` gives them back.
+    It is a docker archive and an OCI layout at once; layers that several images share are in it once. Weights that come
+    beside an image are in it, and what is attached to it; only `cog load` gives them back.
     """
     from cogyard.image.build import local_store
     from cogyard.oci.reference import Reference
 
     store = local_store()
-    found = _chosen(store, Reference.parse(image), platform)
+    references = dict.fromkeys(Reference.parse(image) for image in images)
+    found = [_chosen(store, reference, platform) for reference in references]
     if output is not None:
         write(store, found, output, weights=weights)
         return
@@ -102,28 +103,32 @@ def _chosen(store: ImageStore, reference: Reference, platform: str | None) -> St
     return found
 
 
-def write(store: ImageStore, image: StoredImage, output: Path, *, weights: bool = True) -> None:
-    """Write an image into a file, whole or not at all, and say so."""
+def write(store: ImageStore, images: Sequence[StoredImage], output: Path, *, weights: bool = True) -> None:
+    """Write images into a file, whole or not at all, and say so."""
     try:
         with whole(output) as file:
-            beside = _write(store, image, file, weights=weights)
+            beside = _write(store, images, file, weights=weights)
     except BrokenPipeError:
         raise  # who reads the pipe has gone, as behind `| head`
     except OSError as error:
         kind = CommandError if error.errno in {errno.ENOSPC, errno.EDQUOT} else MisuseError
         raise kind(f"{output} cannot be written: {error.strerror}") from None
     word = "with" if weights else "without"
-    names = [f"{each.name} ({size(each.size)})" for each in beside.weights]
+    sets = {each.set_digest: each for one in beside for each in one.weights}
+    names = [f"{each.name} ({size(each.size)})" for each in sets.values()]
     Console().done(f"Written {output}" + (f", {word} the weights {', '.join(names)}" if names else ""))
 
 
-def _write(store: ImageStore, image: StoredImage, out: IO[bytes], *, weights: bool) -> Beside:
-    from cogyard.image.archive import write_archive
+def _write(
+    store: ImageStore, images: Sequence[StoredImage], out: IO[bytes], *, weights: bool
+) -> list[Beside]:
+    from cogyard.image.archive import write_archive_of
     from cogyard.image.carried import Beside
     from cogyard.weights.kept import local_files
 
-    beside = Beside.of(store, image, local_files() if weights else None)
-    write_archive(store, image, out, beside=beside)
+    files = local_files() if weights else None
+    beside = [Beside.of(store, image, files) for image in images]
+    write_archive_of(store, list(zip(images, beside, strict=True)), out)
     return beside
 
 

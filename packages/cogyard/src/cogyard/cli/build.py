@@ -25,7 +25,7 @@ attest_option: Decorator = click.option(
     "--attest/--no-attest",
     default=True,
     show_default=True,
-    help="Attach the image's contents (SPDX) and what it was built from (SLSA provenance).",
+    help="Attach the image's contents (SPDX) and what it was built from (SLSA provenance); neither is signed.",
 )
 base_option: Decorator = click.option(
     "--base",
@@ -93,7 +93,7 @@ def build(
     if output is not None:
         from cogyard.cli.archive import write
 
-        write(store, store.image(built.reference), output)
+        write(store, [store.image(built.reference)], output)
     if load is not False:
         _load(console, store, built, wanted=load is True)
     click.echo(built.digest)

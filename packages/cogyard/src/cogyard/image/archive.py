@@ -1,4 +1,4 @@
-"""An image as one tar that `docker load`, podman, skopeo and containerd all read.
+"""Images as one tar that `docker load`, podman, skopeo and containerd all read.
 
 It is an OCI layout and a docker archive at once: both describe the same files under blobs/. Weights are in the layout
 only; what reads docker archives passes over them.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, Self, cast
 
 import msgspec
 
@@ -36,50 +37,88 @@ def write_archive(
 
     Raises FilesMissingError for weights of `beside` that are not here, and the store's errors.
     """
-    beside = beside or Beside()
-    reference = Reference.parse(image.name)
-    manifest = image.manifest
-    name = f"{reference.name}:{reference.tag}" if reference.host != "docker.io" else reference.familiar
-    own = Descriptor(
-        media_type=image.descriptor.media_type, digest=image.descriptor.digest, size=image.descriptor.size
-    )
-    named = own
-    if beside.weights:
-        where = Platform(os=image.config.os, architecture=image.config.architecture)
-        named = index_of(store, own, where, keep(store, beside.weights), there=image.index)
-    entry = {
-        "mediaType": named.media_type,
-        "digest": named.digest,
-        "size": named.size,
-        "annotations": {REF_NAME: reference.tag or "latest", "io.containerd.image.name": str(reference)},
-    }
+    write_archive_of(store, [(image, beside or Beside())], out, without=without)
+
+
+def write_archive_of(
+    store: ImageStore,
+    images: Sequence[tuple[StoredImage, Beside]],
+    out: IO[bytes],
+    *,
+    without: Container[str] = (),
+) -> None:
+    """Write several images into `out`, with what stands beside each; what they share is in it once.
+
+    Raises as `write_archive` does.
+    """
+    entries = [_Entry.of(store, image, beside) for image, beside in images]
     documents: dict[str, Any] = {
         "oci-layout": {"imageLayoutVersion": "1.0.0"},
-        "index.json": {"schemaVersion": 2, "manifests": [entry]},
-        "manifest.json": [
-            {
-                "Config": _blob(manifest.config.digest),
-                "RepoTags": [name],
-                "Layers": [_blob(layer.digest) for layer in manifest.layers],
-            }
-        ],
+        "index.json": {"schemaVersion": 2, "manifests": [each.in_layout() for each in entries]},
+        "manifest.json": [each.in_docker() for each in entries],
     }
-    if beside.attached:
-        listed = [msgspec.structs.replace(each, annotations=None) for each in beside.attached]
+    attached = {one.digest: one for each in entries for one in each.beside.attached}
+    if attached:
+        listed = [msgspec.structs.replace(each, annotations=None) for each in attached.values()]
         list_of = Index(schema_version=2, media_type=INDEX, manifests=listed)
         documents[REFERRERS] = json.loads(encode(list_of))
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         for path, document in documents.items():
             _bytes(archive, path, json.dumps(document, separators=(",", ":")).encode())
         seen: set[str] = set()
-        for each in [*_documents(store, named, beside), own, manifest.config, *manifest.layers]:
-            if each.digest in seen or each.digest in without:
-                continue
-            seen.add(each.digest)
-            _file(archive, store, each)
-        for each, content in beside.layers(store):
-            if each.digest not in seen:
-                _add(archive, each, content)
+        for entry in entries:
+            manifest = entry.image.manifest
+            small = _documents(store, entry.named, entry.beside)
+            for each in [*small, entry.own, manifest.config, *manifest.layers]:
+                if each.digest not in seen and each.digest not in without:
+                    seen.add(each.digest)
+                    _file(archive, store, each)
+        for entry in entries:
+            for each, content in entry.beside.layers(store):
+                if each.digest not in seen:
+                    seen.add(each.digest)
+                    _add(archive, each, content)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Entry:
+    """One image of an archive. `named` is its index where weights stand beside it, and otherwise its own manifest."""
+
+    image: StoredImage
+    beside: Beside
+    own: Descriptor
+    named: Descriptor
+
+    @classmethod
+    def of(cls, store: ImageStore, image: StoredImage, beside: Beside) -> Self:
+        found = image.descriptor
+        own = Descriptor(media_type=found.media_type, digest=found.digest, size=found.size)
+        named = own
+        if beside.weights:
+            where = Platform(os=image.config.os, architecture=image.config.architecture)
+            named = index_of(store, own, where, keep(store, beside.weights), there=image.index)
+        return cls(image=image, beside=beside, own=own, named=named)
+
+    def in_layout(self) -> dict[str, Any]:
+        reference = Reference.parse(self.image.name)
+        return {
+            "mediaType": self.named.media_type,
+            "digest": self.named.digest,
+            "size": self.named.size,
+            "annotations": {
+                REF_NAME: reference.tag or "latest",
+                "io.containerd.image.name": str(reference),
+            },
+        }
+
+    def in_docker(self) -> dict[str, Any]:
+        reference, manifest = Reference.parse(self.image.name), self.image.manifest
+        name = f"{reference.name}:{reference.tag}" if reference.host != "docker.io" else reference.familiar
+        return {
+            "Config": _blob(manifest.config.digest),
+            "RepoTags": [name],
+            "Layers": [_blob(layer.digest) for layer in manifest.layers],
+        }
 
 
 def _documents(store: ImageStore, named: Descriptor, beside: Beside) -> Iterator[Descriptor]:
