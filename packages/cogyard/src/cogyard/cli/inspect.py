@@ -25,7 +25,9 @@ _LONG = 72
 @click.option("--json", "as_json", is_flag=True, help="Print manifest and configuration as JSON.")
 @click.option("--schema", "as_schema", is_flag=True, help="Print the model's OpenAPI document only.")
 @click.option("--sbom", is_flag=True, help="Print what it holds, as SPDX.")
-@click.option("--provenance", is_flag=True, help="Print what it was built from, as an in-toto statement (unsigned).")
+@click.option(
+    "--provenance", is_flag=True, help="Print what it was built from, as an in-toto statement (unsigned)."
+)
 @click.option("--remote", is_flag=True, help="Look in the image's registry, not on this machine.")
 def inspect(
     *, image: str | None, as_json: bool, as_schema: bool, sbom: bool, provenance: bool, remote: bool
