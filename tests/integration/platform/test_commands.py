@@ -111,6 +111,65 @@ def test_a_database_that_is_none_is_left_alone_and_said(tmp_path: Path) -> None:
     assert (data / "cogyard.db").read_bytes() == b"not a database " * 1000
 
 
+def test_where_logs_are_json_all_that_is_told_is(stopped: Any) -> None:
+    """Start, way in, stop and what ends it: an object a line, and no token that nobody asked for."""
+    place = ("--data-dir", stopped.data.root)
+    port = _free_port()
+    command = [
+        str(COGYARD),
+        "up",
+        "--admin",
+        "tester",
+        *map(str, place),
+        "--port",
+        port,
+        "--log-format",
+        "json",
+    ]
+    with subprocess.Popen([*command, "--runtime", "process"], stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        lines = [next(running.stderr) for _ in range(3)]
+        again = _cogyard(*command[1:])
+        running.send_signal(signal.SIGINT)
+        lines += running.stderr.readlines()
+    events = {each["event"]: each for each in map(json.loads, lines)}
+    assert running.returncode == 0
+    assert {
+        "way_in",
+        "platform_started",
+        "models_not_isolated",
+        "platform_stopping",
+        "platform_stopped",
+    } <= set(events)
+    assert events["way_in"]["link"].startswith(events["platform_started"]["address"])
+    assert "cyd_" not in "".join(lines)
+    assert _cogyard("token", "list", "tester", *place).stdout == ""
+    (failed,) = map(json.loads, again.stderr.splitlines())
+    assert (again.returncode, failed["event"], failed["code"]) == (1, "platform_failed", "platform_running")
+
+
+def test_one_settings_file_speaks_to_every_command(platform: Any, tmp_path: Path) -> None:
+    """By `--config` or COGYARD_CONFIG; an argument wins; what cannot be read or is wrong is said."""
+    file = tmp_path / "cogyard.toml"
+    file.write_text(f'data_dir = "{platform.data.root}"\nport = 1\n')
+    assert _cogyard("status", "--config", file).returncode == 0
+    kept = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "COGYARD_CONFIG": str(file)}
+    listed = subprocess.run(
+        [COGYARD, "account", "list"], env=kept, capture_output=True, text=True, check=False
+    )
+    assert "tester" in listed.stdout
+    elsewhere = _cogyard("status", "--config", file, "--data-dir", tmp_path)
+    assert f"no platform in {tmp_path}" in elsewhere.stderr
+    file.write_text("hots = 1\n")
+    wrong = _cogyard("audit", "--config", file)
+    assert (wrong.returncode, "line 1: hots is not a setting" in wrong.stderr) == (2, True)
+
+
+def _free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return str(taken.getsockname()[1])
+
+
 @pytest.mark.parametrize("host", ["::1", "localhost", "0.0.0.0"])
 def test_it_listens_where_it_is_told(stopped: Any, host: str) -> None:
     """IPv6, a name, everywhere: the address it prints answers, and models reach it to fetch and send files."""

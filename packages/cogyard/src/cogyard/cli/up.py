@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cogyard.cli.console import BOLD, Console
-from cogyard.cli.errors import CommandError, MisuseError, SilentExitError
+from cogyard.cli.errors import MisuseError, SilentExitError
+from cogyard.cli.ready_file import ReadyFile
+from cogyard.errors import CogyardError
 
 if TYPE_CHECKING:
-    from cogyard.compose.running import Start
-    from cogyard.compose.settings import Settings
     from cogyard.compose.welcome import Welcome
 
 _INTERRUPTED = 130
@@ -94,12 +93,7 @@ def up(
 
     The first start makes an administrator and prints a link that signs in once, and a token.
     """
-    from cogyard.compose.logs import configure
-    from cogyard.compose.running import run
-    from cogyard.compose.settings import load, misspelt_variables
-
-    console = Console()
-    arguments: dict[str, Any] = {
+    arguments = {
         "port": port,
         "host": host,
         "data_dir": data_dir,
@@ -109,53 +103,55 @@ def up(
         "log_format": log_format,
         "runtime": runtime,
     }
+    _run(arguments, config, pairs, Wished(admin, print_token=print_token, ready=ReadyFile(ready_file)))
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """What a start is to do besides its settings."""
+
+    admin: str | None
+    print_token: bool
+    ready: ReadyFile
+
+
+def _run(arguments: Mapping[str, Any], config: Path | None, pairs: tuple[str, ...], wished: Wished) -> None:
+    from cogyard.cli.telling import Events, telling
+    from cogyard.compose.logs import configure
+    from cogyard.compose.running import Start, run
+    from cogyard.compose.settings import load, misspelt_variables
+
     settings = load(arguments, os.environ, config, pairs=_pairs(pairs))
-    for line in misspelt_variables(os.environ):
-        console.warn(line)
     configure(level=settings.log_level, style=settings.log_format, access_log=settings.access_log)
-    if ready_file is not None:
-        _check(ready_file)
-
-    start = _start(console, settings, ready_file, administrator=admin, print_token=print_token)
-    whole = run(settings, start)
-    if ready_file is not None:
-        ready_file.unlink(missing_ok=True)
-    console.say("Stopped.")
-    if not whole:
-        raise SilentExitError(_INTERRUPTED)
-
-
-def _start(
-    console: Console,
-    settings: Settings,
-    ready_file: Path | None,
-    *,
-    administrator: str | None,
-    print_token: bool,
-) -> Start:
-    """Return what is said and written as the platform starts and stops."""
-    from cogyard.compose.running import Start
-
-    def taken() -> None:
-        # Not before: the file may be that of a platform that runs, and holds its token.
-        if ready_file is not None:
-            ready_file.unlink(missing_ok=True)
+    tell = telling(settings)
+    for line in misspelt_variables(os.environ):
+        tell.doubt(line)
+    wished.ready.check()
 
     def ready(welcome: Welcome) -> None:
-        _greet(console, settings, welcome)
-        if ready_file is not None:
-            _write(ready_file, welcome)
+        tell.ready(welcome)
+        wished.ready.write(welcome)
 
-    def stopping(running: int) -> None:
-        console.say()
-        if running:
-            console.say(
-                f"Waiting for {running} running prediction{'s' * (running > 1)}; Ctrl-C again stops at once."
-            )
-
-    return Start(
-        administrator=administrator, print_token=print_token, taken=taken, ready=ready, stopping=stopping
+    start = Start(
+        administrator=wished.admin,
+        print_token=wished.print_token,
+        # Logs are kept and read by many: a token gets there only when somebody asks for it.
+        first_token=not isinstance(tell, Events) or wished.ready.path is not None,
+        taken=wished.ready.remove,
+        ready=ready,
+        stopping=tell.stopping,
     )
+    try:
+        whole = run(settings, start)
+    except CogyardError as error:
+        if not isinstance(tell, Events):
+            raise
+        tell.failed(error)
+        raise SilentExitError(error.exit_status) from error
+    wished.ready.remove()
+    tell.stopped()
+    if not whole:
+        raise SilentExitError(_INTERRUPTED)
 
 
 def _pairs(given: tuple[str, ...]) -> dict[str, str]:
@@ -166,55 +162,3 @@ def _pairs(given: tuple[str, ...]) -> dict[str, str]:
             raise MisuseError(f"--set {text}: the form is NAME=VALUE")
         pairs[name.strip().replace("-", "_")] = value
     return pairs
-
-
-def _greet(console: Console, settings: Settings, welcome: Welcome) -> None:
-    console.done(f"Cogyard is running at {console.paint(welcome.public_address, BOLD)}")
-    if welcome.first_start:
-        console.say(f"\nThe administrator {welcome.administrator} was made.")
-    if welcome.link:
-        console.say(f"  Sign in, once, within an hour:  {welcome.link}")
-    if welcome.token:
-        console.say(f"  API token, shown only now:      {welcome.token}")
-    if welcome.first_start:
-        console.say(f"  Everything is kept in:          {settings.data_dir}")
-    console.say(f"\n{_how_models_run(welcome)}")
-    if welcome.recovered:
-        console.say(f"{welcome.recovered} interrupted predictions run again.")
-    console.say("\nCtrl-C stops it.\n")
-
-
-def _how_models_run(welcome: Welcome) -> str:
-    if welcome.isolated:
-        return f"Models run isolated ({welcome.runtime})."
-    better = [f"{name}: {reason}" for name, reason in welcome.passed_over.items()]
-    why = f" An isolated runtime is not to be had here ({'; '.join(better)})." if better else ""
-    return f"Models run as your own user, not isolated: host only models that you trust.{why}"
-
-
-def _check(path: Path) -> None:
-    """See before anything starts that the ready file can be written."""
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            return
-    except OSError as error:
-        raise CommandError(f"the ready file {path} cannot be written: {error.strerror}") from error
-
-
-def _write(path: Path, welcome: Welcome) -> None:
-    """Write the ready file whole, readable by its owner alone: there is a token in it."""
-    content = {
-        "address": welcome.address,
-        "public_address": welcome.public_address,
-        "administrator": welcome.administrator,
-        "token": welcome.token,
-        "link": welcome.link,
-        "pid": os.getpid(),
-    }
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w") as file:
-            json.dump(content, file)
-        Path(name).replace(path)
-    except OSError as error:
-        raise CommandError(f"the ready file {path} cannot be written: {error.strerror}") from error

@@ -39,6 +39,8 @@ class Start:
     administrator: str | None = None
     #: Make a new token and link although it is not the first start.
     print_token: bool = False
+    #: Make a token at the first start, which is told; without it a link alone.
+    first_token: bool = True
     #: Called once nothing stands in the way: the folder and the port are ours.
     taken: Callable[[], None] = lambda: None
     #: Called once requests are answered.
@@ -122,10 +124,13 @@ async def _main(settings: Settings, start: Start, hold: Hold, doors: _Open) -> b
 
 async def _welcome(platform: Platform, settings: Settings, start: Start, address: str) -> Welcome:
     account, first_start, told = await admit(
-        platform.services.accounts, named=start.administrator, print_token=start.print_token
+        platform.services.accounts,
+        named=start.administrator,
+        print_token=start.print_token,
+        first_token=start.first_token,
     )
     if account is not None and told is not None and (audit := platform.services.audit) is not None:
-        for action, subject in noted(account, first_start=first_start).items():
+        for action, subject in noted(account, first_start=first_start, token=told[0] is not None).items():
             await audit.note(actor=system_user(), via="command", action=action, subject=subject)
     public_address = settings.public_url or address
     return Welcome(

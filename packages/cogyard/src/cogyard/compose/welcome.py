@@ -40,9 +40,11 @@ class Welcome:
 
 
 async def admit(
-    accounts: Accounts, *, named: str | None, print_token: bool
-) -> tuple[Account | None, bool, tuple[str, str] | None]:
+    accounts: Accounts, *, named: str | None, print_token: bool, first_token: bool
+) -> tuple[Account | None, bool, tuple[str | None, str] | None]:
     """Make the administrator at the first start; return (account, first start, (token, link secret) if told).
+
+    A first start makes no token without `first_token`, unless it is to be printed.
 
     Raises InvalidError for a name that can't be one, NoAdministratorError for somebody who is not there.
     """
@@ -59,15 +61,16 @@ async def admit(
         )
     if account is None or not (first_start or print_token):
         return account, False, None
-    token = await accounts.create_token(account, _TOKEN_NAME)
+    token = await accounts.create_token(account, _TOKEN_NAME) if print_token or first_token else None
     return account, first_start, (token, await accounts.create_login_link(account))
 
 
-def noted(account: Account, *, first_start: bool) -> Mapping[str, str]:
+def noted(account: Account, *, first_start: bool, token: bool) -> Mapping[str, str]:
     """Return what the audit log says of a start that told a way in: actions, and what each was done to."""
     made = {"accounts.create": f"{account.username}, an administrator"} if first_start else {}
+    tokens = {"tokens.create": f"{account.username}: {_TOKEN_NAME}"} if token else {}
     return {
         **made,
-        "tokens.create": f"{account.username}: {_TOKEN_NAME}",
+        **tokens,
         "signin.link.create": account.username,
     }
