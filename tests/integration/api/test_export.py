@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cogyard.compose import export_folder
 from cogyard.compose.archives import AccountArchives
+from cogyard.compose.backup import copy_verified
 from cogyard.compose.datadir import DataDir
-from cogyard.compose.export import export
+from cogyard.compose.export_folder import ExportError, export, is_unfinished
 from cogyard.domain.values import Account
 from cogyard.features.audit.ports import Wanted
 from cogyard.features.exports import service
@@ -69,6 +71,44 @@ async def test_an_account_takes_all_that_is_its_own(tmp_path: Path) -> None:
     tokens = [json.loads(line) for line in members["owner/tokens.jsonl"].splitlines()]
     assert {"tests", "revoked"} < {each["name"] for each in tokens}
     assert all("hash" not in each for each in tokens)
+
+
+async def test_an_export_that_broke_off_is_finished(
+    platform: ApiPlatform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was copied stays, what is gone since goes, rows are of now; nobody else's goes on in that folder."""
+    async with platform.client("owner") as client:
+        ids = [
+            (await client.post("/v1/files", files={"content": ("a", text)})).json()["id"]
+            for text in (b"first", b"second", b"third")
+        ]
+    root, target = DataDir(platform.database.path.parent), tmp_path / "folder"
+    # Nothing else ends a copy between two files without waiting for real time.
+    copied: list[Path] = []
+
+    def broken(source: Path, place: Path, digest: str) -> bool:
+        if len(copied) == 2:
+            raise KeyboardInterrupt
+        copied.append(place)
+        return copy_verified(source, place, digest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(export_folder, "copy_verified", broken)
+        with pytest.raises(KeyboardInterrupt):
+            export(root, "owner", target)
+    assert is_unfinished(target)
+    with pytest.raises(ExportError, match="an export of owner that broke off"):
+        export(root, "other", target)
+    async with platform.client("owner") as client:
+        assert (await client.delete(f"/v1/files/{copied[0].name}")).status_code == 204
+    done = export(root, "owner", target)
+    left = set(ids) - {copied[0].name}
+    assert ({path.name for path in (target / "files").iterdir()} & set(ids), done.kept) == (left, 1)
+    rows = [json.loads(line) for line in (target / "files.jsonl").read_text().splitlines()]
+    assert {each["id"] for each in rows} & set(ids) == left
+    assert not is_unfinished(target)
+    with pytest.raises(ExportError, match="has something in it"):
+        export(root, "owner", target)
 
 
 async def test_a_file_that_is_gone_is_named(platform: ApiPlatform, tmp_path: Path) -> None:

@@ -207,6 +207,29 @@ def test_a_backup_never_removes_what_is_not_its_own(small: tuple[DataDir, Path],
     assert not stale.exists()
 
 
+def test_only_a_backup_is_noted_as_one(small: tuple[DataDir, Path], tmp_path: Path) -> None:
+    """One that was refused has copied nothing; one that broke off is called that."""
+    folder, _ = small
+    place = ("--data-dir", folder.root)
+    noted = len(_noted(folder, "backup"))
+    assert _cogyard("backup", folder.root / "inside", *place).returncode == 1
+    (tmp_path / "diary").mkdir()
+    (tmp_path / "diary" / "monday").write_text("rain")
+    assert _cogyard("backup", tmp_path / "diary", *place).returncode == 1
+    assert len(_noted(folder, "backup")) == noted
+    assert _cogyard("backup", tmp_path / "good", *place).returncode == 0
+    blocked = tmp_path / "blocked"
+    (blocked / "secret").mkdir(parents=True)  # A folder where a file must be.
+    assert _cogyard("backup", blocked, *place).returncode == 1
+    good, broken = (f"{tmp_path / 'good'}", f"{blocked}")
+    assert _noted(folder, "backup")[: -noted or None] == [("backup.broken_off", broken), ("backup", good)]
+
+
+def _noted(folder: DataDir, action: str) -> list[tuple[str, str]]:
+    lines = _cogyard("audit", "--json", "--action", action, "--data-dir", folder.root).stdout.splitlines()
+    return [(each["action"], each["subject"]) for each in map(json.loads, lines)]
+
+
 def test_what_is_missing_on_the_disk_is_said(small: tuple[DataDir, Path], tmp_path: Path) -> None:
     """A blob that is gone or altered does not stop the backup; it is named, and the exit status says so."""
     folder, _ = small

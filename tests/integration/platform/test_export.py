@@ -67,6 +67,8 @@ def test_what_cannot_be_exported_is_said(platform: Any, tmp_path: Path) -> None:
     assert "There is no account nobody" in nobody.stderr
     (tmp_path / "thesis.txt").write_text("years")
     assert "has something in it" in _cogyard("export", "tester", tmp_path, *data).stderr
+    nowhere = _cogyard("export", "tester", "/proc/nowhere", *data)
+    assert (nowhere.returncode, "/proc/nowhere cannot be written" in nowhere.stderr) == (1, True)
 
 
 def test_images_leave_as_a_layout_that_others_read(platform: Any, model: Any, tmp_path: Path) -> None:

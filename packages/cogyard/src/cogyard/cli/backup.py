@@ -22,14 +22,14 @@ def backup(target: Path, *, data_dir: Path | None) -> None:
     is not copied again. Whoever reads it can act for every account: keep it as safe as the platform itself. Ends with 1
     when bytes that the database speaks of are missing or damaged on the platform's disk; the rest is kept all the same.
     """
-    from cogyard.compose.administration import NeverStartedError, record
-    from cogyard.compose.backup import take
+    from cogyard.compose.administration import NeverStartedError, noting
+    from cogyard.compose.backup import BackupError, take
 
     folder, console = open_folder(data_dir), Console()
     if not folder.exists():
         raise NeverStartedError(folder)
-    record(folder, "backup", str(target.absolute()))
-    with console.working("Copying") as step:
+    noted = noting(folder, "backup", str(target.absolute()), refusal=BackupError)
+    with console.working("Copying") as step, noted:
         taken = take(folder, target.absolute(), progress=step.detail)
     contents = taken.contents
     console.done(

@@ -22,18 +22,28 @@ def export(username: str, target: Path, *, images: bool, data_dir: Path | None) 
     """Write what is USERNAME's to a new FOLDER: models, versions, predictions, files, a line of JSON for each thing.
 
     As of one moment; the platform may run. Passwords, tokens and secrets stay behind. With --images FOLDER/images is an
-    OCI image layout that skopeo, crane and podman read; without, any of them copies images from the registry. Ends with
-    1 when bytes of files or layers are missing; the rest is written.
+    OCI image layout that skopeo, crane and podman read; without, any of them copies images from the registry. An export
+    that broke off has `unfinished.json` in its folder; the same command goes on with it. Ends with 1 when bytes of
+    files or layers are missing; the rest is written.
     """
-    from cogyard.compose import export as exporting
-    from cogyard.compose.administration import NeverStartedError, record
+    from cogyard.compose import export_folder as exporting
+    from cogyard.compose.administration import NeverStartedError, noting
 
-    folder, console = open_folder(data_dir), Console()
+    folder, console, place = open_folder(data_dir), Console(), target.absolute()
     if not folder.exists():
         raise NeverStartedError(folder)
-    with console.working("Exporting"):
-        done = exporting.export(folder, username, target.absolute(), images=images)
-    record(folder, "export", f"{username}: {target.absolute()}")
+    noted = noting(folder, "export", f"{username}: {place}", refusal=exporting.ExportError)
+    try:
+        with console.working("Exporting"), noted:
+            done = exporting.export(folder, username, place, images=images)
+    except exporting.ExportError:
+        raise
+    except BaseException:
+        if exporting.is_unfinished(place):
+            console.warn(f"{target} is not whole; the same command goes on where it broke off.")
+        raise
+    if done.kept:
+        console.say(f"{done.kept} files and layers were there already.")
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(done.rows.items()) if kind != "account")
     more = "" if done.images is None else f", {done.images} images"
     console.done(f"{target} holds {username}: {counts or 'nothing but the account'}{more}.")

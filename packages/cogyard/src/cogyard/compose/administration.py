@@ -14,6 +14,7 @@ from cogyard.compose.datadir import DataDir, DataDirError, read_holder
 from cogyard.compose.upgrade import open_beside
 from cogyard.domain.names import username_problem
 from cogyard.domain.values import Account
+from cogyard.errors import CogyardError
 from cogyard.features.accounts.service import Accounts
 from cogyard.features.audit.service import Audit
 from cogyard.features.organizations.service import Organizations
@@ -75,6 +76,19 @@ def record(folder: DataDir, action: str, subject: str = "") -> None:
     """Note what a command did, under the name of the system's user."""
     with audit_in(folder) as audit:
         asyncio.run(audit.note(actor=system_user(), via="command", action=action, subject=subject))
+
+
+@contextmanager
+def noting(folder: DataDir, action: str, subject: str, *, refusal: type[CogyardError]) -> Iterator[None]:
+    """Note what a command does once it has done it, or that it broke off; a `refusal` has done nothing."""
+    try:
+        yield
+    except refusal:
+        raise
+    except BaseException:
+        record(folder, f"{action}.broken_off", subject)
+        raise
+    record(folder, action, subject)
 
 
 def address_of(folder: DataDir) -> str:
