@@ -45,11 +45,15 @@ def test_one_platform_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    """A file in the way, or a folder of somebody else, is a message with what to do."""
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DataDirError, match="cannot be written") as refused:
-        DataDir(tmp_path / "file" / "data").make()
-    assert "--data-dir" in (refused.value.hint or "")
+    """A file in the way, there or further up, is called one, and what is to be done is said."""
+    file = tmp_path / "file"
+    file.write_text("")
+    for root in (file, file / "data", file / "far" / "down"):
+        with pytest.raises(DataDirError, match=f"{file} is a file, not a folder") as refused:
+            DataDir(root).make()
+        assert "--data-dir" in (refused.value.hint or "")
+    with pytest.raises(DataDirError, match="cannot be written"):
+        DataDir(Path("/proc/nowhere")).make()
 
 
 def test_the_folder_is_the_operators_alone(tmp_path: Path) -> None:

@@ -34,6 +34,16 @@ def test_the_file_may_be_named_by_the_environment(tmp_path: Path) -> None:
     )
 
 
+def test_a_file_may_come_from_windows(tmp_path: Path) -> None:
+    """Line ends of two characters, and a mark before the first line, change nothing, nor do they shift lines."""
+    file = tmp_path / "s.toml"
+    file.write_bytes(b'\xef\xbb\xbfport = 1\r\nhost = "h"\r\n')
+    assert (load({}, {}, file).port, load({}, {}, file).host) == (1, "h")
+    file.write_bytes(b"\xef\xbb\xbfport = 1\r\nhots = 2\r\n")
+    with pytest.raises(SettingsError, match="line 2: hots is not a setting"):
+        load({}, {}, file)
+
+
 def test_defaults_listen_on_loopback_only(tmp_path: Path) -> None:
     """Nothing set: this machine alone can reach it."""
     settings = load({"data_dir": str(tmp_path)}, {})

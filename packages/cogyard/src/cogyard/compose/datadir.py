@@ -135,6 +135,12 @@ class DataDir:
             with tempfile.TemporaryFile(dir=self.root):
                 return self
         except OSError as error:
+            # What the system says of a file in the way ("File exists") names neither the file nor what is wrong.
+            if (in_the_way := _file_above(self.root)) is not None:
+                raise DataDirError(
+                    f"The data folder {self.root} cannot be made: {in_the_way} is a file, not a folder.",
+                    hint="Name a folder with --data-dir, or move the file away.",
+                ) from error
             raise DataDirError(
                 f"The data folder {self.root} cannot be written: {error.strerror}.",
                 hint="Name another one with --data-dir, or change its owner.",
@@ -213,6 +219,14 @@ def is_held(folder: DataDir) -> bool:
         return not _lock(handle)
     finally:
         os.close(handle)
+
+
+def _file_above(path: Path) -> Path | None:
+    """Return what is no folder, of a path and those above it; None when it is not that."""
+    try:
+        return next((each for each in (path, *path.parents) if each.exists() and not each.is_dir()), None)
+    except OSError:  # We may not look there.
+        return None
 
 
 def _lock(handle: int) -> bool:

@@ -289,7 +289,8 @@ def misspelt_variables(environ: Mapping[str, str]) -> list[str]:
 
 def _text_of(file: Path) -> str:
     try:
-        return file.read_text("utf-8")
+        # Editors of Windows put a mark before the first character, which TOML does not know.
+        return file.read_text("utf-8-sig")
     except OSError as error:
         raise SettingsError(f"The settings file {file} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
