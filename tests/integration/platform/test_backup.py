@@ -219,7 +219,7 @@ def test_only_a_backup_is_noted_as_one(small: tuple[DataDir, Path], tmp_path: Pa
     assert len(_noted(folder, "backup")) == noted
     assert _cogyard("backup", tmp_path / "good", *place).returncode == 0
     blocked = tmp_path / "blocked"
-    (blocked / "secret").mkdir(parents=True)  # A folder where a file must be.
+    (blocked / "database.unfinished").mkdir(parents=True)  # A folder where a file must be.
     assert _cogyard("backup", blocked, *place).returncode == 1
     good, broken = (f"{tmp_path / 'good'}", f"{blocked}")
     assert _noted(folder, "backup")[: -noted or None] == [("backup.broken_off", broken), ("backup", good)]
