@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -133,6 +134,21 @@ def test_what_is_not_served_is_refused_and_closed(server: Server, data: bytes, s
         assert json.loads(body)["detail"]
         assert closed(sock)
     assert server.health()["status"] == "READY"
+
+
+@pytest.mark.parametrize(
+    "end", ["X: ", "\r\n1\r\na\r\n0\r\nX: ", "\r\n1\r\na\r\n1;"], ids=["header", "trailer", "extension"]
+)
+def test_a_head_without_an_end_is_refused_while_it_comes(server: Server, end: str) -> None:
+    """Long before it costs memory: a header, a trailer or a chunk's extension that goes on and on."""
+    with server.raw() as sock:
+        head = "POST /predictions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        sock.sendall((head + end).encode())
+        with contextlib.suppress(ConnectionError):  # it is closed a moment after it has been answered
+            for _ in range(8):
+                sock.sendall(b"y" * 65_536)
+        ((status, headers, _),) = answers(sock, 1)
+    assert (status, headers["connection"]) == (431, "close")
 
 
 def test_a_body_beyond_the_limit_is_refused_while_it_comes(server: Server) -> None:

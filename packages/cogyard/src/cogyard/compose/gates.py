@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from cogyard.compose.heads import Bounded
 from cogyard.instances.gate import Gate
 
 #: Of one instance at once: a model that opens more keeps itself from its files, nobody else.
@@ -60,8 +60,8 @@ class UnixGates:
         return close
 
 
-def _connection(config: uvicorn.Config, state: ServerState) -> HttpToolsProtocol:
-    made = HttpToolsProtocol(config=config, server_state=state, app_state={})
+def _connection(config: uvicorn.Config, state: ServerState) -> Bounded:
+    made = Bounded(config=config, server_state=state, app_state={})
     made.access_log = False  # addresses behind a gate are secrets, and its callers are our own
     return made
 

@@ -11,8 +11,8 @@ import asyncio
 from typing import Any, ClassVar
 
 from cog_server.front.upgrades import without_offer
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from cogyard.compose.heads import Bounded
 from cogyard.compose.taking import LEAST, Taking, hang_up
 
 #: Looks in a row at which an answer was stuck: who reads may stop to think for longer than who asks.
@@ -23,7 +23,7 @@ LOOKS_STUCK = 3
 FAREWELL = 0.25
 
 
-class Speaking(HttpToolsProtocol):
+class Speaking(Bounded):
     """One connection. Nothing is upgraded here: a request that offers it is answered as it stands, with its body."""
 
     patience: ClassVar[float] = 45.0

@@ -47,6 +47,8 @@ class Connection(asyncio.Protocol):
         self._headers: Headers = []
         self._body: list[bytes] = []
         self._head_size = 0
+        self._silent = 0
+        self._moved = False
         self._body_size = 0
         self._begun = 0.0
         self._expects = False
@@ -90,6 +92,7 @@ class Connection(asyncio.Protocol):
         else:
             if self._size and self._open and not self._refused:
                 self._read_large()
+            self._bound(len(data))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's own signature
         """End: nobody reads the answers any more."""
@@ -147,6 +150,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Decide whether the body is wanted."""
+        self._moved = True
         if len(self._headers) > MAX_HEADERS:
             self._refused = 431
         if self._refused:
@@ -156,6 +160,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
+        self._moved = True
         if self._refused:
             return
         self._body.append(body)
@@ -293,6 +298,15 @@ class Connection(asyncio.Protocol):
         self._head_size += size
         if self._head_size > MAX_HEAD:
             self._refused = 431
+
+    def _bound(self, size: int) -> None:
+        """Refuse what goes on without an end of its head or a byte of a body: it is in the parser, unseen."""
+        self._silent = 0 if self._moved else self._silent + size
+        self._moved = False
+        if self._silent > MAX_HEAD:
+            self._refused = self._refused or 431
+        if self._refused and not self._closing:
+            self._refuse_for_size()
 
     def _refuse_for_size(self) -> None:
         if self._refused == 413:
