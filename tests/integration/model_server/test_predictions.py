@@ -216,6 +216,23 @@ def test_put_is_idempotent(project: Path) -> None:
         assert asynchronous.json()["status"] == "succeeded"
 
 
+def test_a_put_is_for_one_id(project: Path) -> None:
+    """Only `/predictions/{id}` takes a PUT; the answer has the address's id, and one that cannot be is refused."""
+    with serving(project, "predict.py:Plain") as server:
+        found = server.client.put("/predictions/one", json={"input": {"mode": "echo"}})
+        assert (found.status_code, found.json()["id"]) == (200, "one")
+        again = server.client.put("/predictions/one", json={"input": {"mode": "echo"}})
+        assert again.json() == found.json()
+        for path, status in (
+            ("/predictions/a%20b", 422),
+            ("/predictions/a.b", 422),
+            ("/predictions/a/b", 404),
+            ("/predictions/", 405),
+            ("/predictions", 405),
+        ):
+            assert server.client.put(path, json={"input": {"mode": "echo"}}).status_code == status, path
+
+
 def test_a_full_queue_refuses(project: Path) -> None:
     """Beyond slots and queue the answer is 429 with Retry-After; what was accepted all runs."""
     with serving(project, "predict.py:Plain", "--queue", "2") as server:

@@ -22,6 +22,34 @@ def test_events_come_as_they_happen(project: Path) -> None:
         assert outputs[-1] - outputs[0] > 0.6
 
 
+def test_the_start_is_told_while_the_model_works(project: Path) -> None:
+    """The first event waits for company only for a moment, not for whatever the model says next."""
+    with serving(project, "predict.py:Plain") as server:
+        body = {"input": {"mode": "sleep", "value": "1"}}
+        begun = time.monotonic()
+        with server.client.stream("PUT", "/predictions/s", json=body, headers=SSE) as response:
+            arrived = [(name, time.monotonic() - begun) for _, name, _ in iterate_events(response)]
+        assert [name for name, _ in arrived] == ["start", "completed"]
+        assert arrived[1][1] - arrived[0][1] > 0.7
+
+
+def test_a_quick_prediction_is_one_piece(project: Path) -> None:
+    """The head of the answer, its start and its end come together: their reader wakes once."""
+    with serving(project, "predict.py:Plain") as server, server.raw() as connection:
+        body = b'{"input":{"mode":"echo"}}'
+        head = b"PUT /predictions/%d HTTP/1.1\r\nhost: m\r\naccept: text/event-stream\r\n"
+        rest = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+        whole = 0
+        for number in range(20):
+            connection.sendall(head % number + rest)
+            first = answer = connection.recv(1 << 16)
+            while not answer.endswith(b"0\r\n\r\n"):
+                answer += connection.recv(1 << 16)
+            whole += first == answer
+        # A machine that is busy elsewhere can let one wait for longer than the moment.
+        assert whole > 10
+
+
 def test_a_stream_is_taken_up_where_it_broke(project: Path) -> None:
     """Last-Event-ID goes on after what was seen: by PUT while it runs, by GET after its end. Nothing twice."""
     with serving(project, "predict.py:Streaming") as server:

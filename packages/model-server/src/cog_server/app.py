@@ -155,15 +155,22 @@ class App:
     # Predictions.
 
     def quick(self, exchange: Exchange) -> bool:
-        """Take a plain `POST /predictions` without a task of its own; leave everything else to the ASGI call."""
-        if exchange.path != "/predictions" or exchange.method != "POST" or self._guard is not None:
+        """Take a plain request for a prediction without a task of its own; leave everything else to the ASGI call."""
+        if self._guard is not None:
+            return False
+        url_id: str | None = None
+        if exchange.method == "PUT":
+            url_id = _only_id(exchange.path)
+            if url_id is None:
+                return False
+        elif exchange.path != "/predictions" or exchange.method != "POST":
             return False
         wants = self._wants(exchange.headers)
         if wants.special or not wants.is_json:
             return False
         name = _name(wants.origin)
         try:
-            prediction, created = self._accept(self._runner.predictions, wants, exchange.take_body(), None)
+            prediction, created = self._accept(self._runner.predictions, wants, exchange.take_body(), url_id)
         except ServerError as exc:
             status, body, headers = self._refusal(exc)
             lines = [*headers, (b"x-request-id", name)]
@@ -357,6 +364,12 @@ class App:
         elif not isinstance(exc, (ConflictError, UnknownPredictionError)):
             log.error("request failed code=%s", exc.code)
         return status, _encode({"detail": exc.message}), headers
+
+
+def _only_id(path: str) -> str | None:
+    """Return the id of `/predictions/{id}`; None for every other path, and for one with anything to decode."""
+    room, _, last = path.rpartition("/")
+    return last if room == "/predictions" and last and "%" not in last else None
 
 
 def _again(kind: Kind, asked: Asked) -> Prediction | None:

@@ -2,7 +2,8 @@
 
 The first event after a pause leaves at once, in the middle of the turn of the event loop that brought it; whatever else
 this turn brings leaves together in one write, and so on until a turn brings nothing. So a token is never late, and a
-flood of them costs a few writes.
+flood of them costs a few writes. The word alone that the model has begun waits a moment for what follows: a quick
+prediction is one write, and one wake-up of its reader.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from collections.abc import Callable
 from cog_server import sse
 from cog_server.front.exchange import Exchange, Headers
 from cog_server.prediction import Prediction
+
+COMPANY_SECONDS = 0.005
+"""How long the first event waits for others, unless it is the last."""
 
 
 class EventStream:
@@ -42,9 +46,10 @@ class EventStream:
         exchange.begin(200, headers)
         exchange.on_gone = self._left
         prediction.taps.append(self._changed)
-        self._write()
+        if prediction.over or len(prediction.events) > seen + 1:
+            self._write()
         if not self._over:
-            self._quiet = self._loop.call_later(keep_alive, self._nothing_happened)
+            self._quiet = self._loop.call_later(COMPANY_SECONDS, self._waited_for_company)
 
     def _changed(self) -> None:
         """Hear that there is an event."""
@@ -84,6 +89,11 @@ class EventStream:
     def _goes_on(self, _future: asyncio.Future[None]) -> None:
         self._held = False
         self._write()
+
+    def _waited_for_company(self) -> None:
+        self._write()
+        if not self._over:
+            self._quiet = self._loop.call_later(self._pause, self._nothing_happened)
 
     def _nothing_happened(self) -> None:
         """Say that the stream is alive when it has been quiet for long."""
