@@ -63,6 +63,9 @@ def test_addresses_that_are_called() -> None:
         ("::ffff:10.0.0.1", False),
         ("2002:0a00:0001::1", False),
         ("64:ff9b::a00:1", False),
+        ("64:ff9b::5db8:d822", True),
+        ("::127.0.0.1", False),
+        ("::ffff:0:127.0.0.1", False),
         ("not an address", False),
     ],
 )

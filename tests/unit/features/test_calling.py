@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx2
 import pytest
 from cogyard.domain.webhooks import Targets
@@ -78,3 +80,44 @@ async def test_what_is_no_address_on_the_wire_is_a_failed_call(url: str) -> None
     """Not an error of ours, after which it would be called again at once."""
     with pytest.raises(CallFailedError):
         await _caller(["93.184.216.34"], []).post(url, b"{}", {})
+
+
+async def test_a_call_has_an_end_however_its_target_spends_the_time() -> None:
+    """One that answers a byte at a time, for ever, is as slow as one that answers nothing."""
+
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async def never(_request: httpx2.Request) -> httpx2.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    caller = HttpCaller(
+        targets=Targets(allow_private=True, allow_http=True),
+        resolve=resolve,
+        transport=httpx2.MockTransport(never),
+        seconds=0.001,
+    )
+    with pytest.raises(CallFailedError, match="did not answer within"):
+        await caller.post("http://127.0.0.1/", b"", {})
+    await caller.close()
+
+
+async def test_the_next_address_is_tried_where_one_cannot_be_reached() -> None:
+    """A name may stand for one that this machine has no way to; what was heard by one is told to no other."""
+    asked: list[str] = []
+
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return ["2606:2800:220:1::1", "93.184.216.34", "93.184.216.35"]
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.host)
+        if ":" in request.url.host:
+            raise httpx2.ConnectError("no way")
+        raise httpx2.ReadError("gone")
+
+    caller = HttpCaller(targets=Targets(), resolve=resolve, transport=httpx2.MockTransport(answer))
+    with pytest.raises(CallFailedError, match="broke off: gone"):
+        await caller.post("https://example.com/", b"", {})
+    assert asked == ["2606:2800:220:1::1", "93.184.216.34"]
+    await caller.close()

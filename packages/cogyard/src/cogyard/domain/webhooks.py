@@ -107,9 +107,10 @@ def is_public(address: str) -> bool:
         inner = ip.ipv4_mapped or ip.sixtofour
         if ip in _NAT64:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None and not is_public(str(inner)):
-            return False
-    return ip.is_global and not ip.is_multicast
+        if inner is not None:
+            return is_public(str(inner))
+    # What is reserved holds more ways to write an address of a machine's own, such as `::127.0.0.1`.
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,6 +20,8 @@ from cog_server.names import name_from_url
 from cog_server.threads import in_thread
 
 if TYPE_CHECKING:
+    import ssl
+
     from cog_server.http_client import httpx
 
 MAX_BYTES = 10 << 30
@@ -50,8 +52,17 @@ async def resolve(host: str, port: int) -> list[str]:
 class Fetcher:
     """Fetch files; one for a server. The HTTP library is loaded when the first URL is seen."""
 
-    def __init__(self, rule: AddressRule, *, max_bytes: int = MAX_BYTES, resolver: Resolve = resolve) -> None:
+    def __init__(
+        self,
+        rule: AddressRule,
+        *,
+        max_bytes: int = MAX_BYTES,
+        resolver: Resolve = resolve,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        """`trust` stands for the usual certificates in tests."""
         self._rule = rule
+        self._trust = trust
         self._max_bytes = max_bytes
         self._resolve = resolver
         self._agent = os.environ.get("COG_USER_AGENT") or "cog-server"
@@ -92,7 +103,9 @@ class Fetcher:
         if self._client is None:
             # No proxy and no credentials from the environment: a caller's URL is none of the operator's.
             timeout = httpx.Timeout(IDLE_SECONDS)
-            self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout)
+            self._client = httpx.AsyncClient(
+                trust_env=False, follow_redirects=False, timeout=timeout, verify=self._trust or True
+            )
         for attempt in range(ATTEMPTS):
             address = addresses[attempt % len(addresses)]
             request = self._request(self._client, url, where, address)
@@ -129,13 +142,18 @@ class Fetcher:
         except httpx.InvalidURL as exc:
             raise InputFetchError(f"{where.host} is asked for with a URL that is malformed: {exc}") from exc
         host_header = parsed.netloc.decode("ascii")
-        extensions: dict[str, Any] = {"sni_hostname": where.host} if where.scheme == "https" else {}
+        secure = where.scheme == "https"
+        extensions: dict[str, Any] = {"sni_hostname": where.host} if secure else {}
         headers = {
             "Host": host_header,
             "User-Agent": self._agent,
             "Accept": "*/*",
             "Accept-Encoding": "identity",
         }
+        if secure:
+            # Kept connections are found by address: the next host there would be asked on one where the certificate
+            # of this one was looked at, and its own never.
+            headers["Connection"] = "close"
         return client.build_request(
             "GET", parsed.copy_with(host=address), headers=headers, extensions=extensions
         )
