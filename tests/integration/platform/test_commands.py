@@ -82,7 +82,7 @@ def test_what_stands_in_the_way_is_said(platform: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     unwritable = _cogyard("up", "--data-dir", tmp_path / "file" / "data")
     assert unwritable.returncode == 1
-    assert "cannot be written" in unwritable.stderr
+    assert "is a file, not a folder" in unwritable.stderr
     wrong = _cogyard("up", "--port", "ninety", "--set", "colour=blue")
     assert wrong.returncode == 2
     assert "--port must be a whole number" in wrong.stderr

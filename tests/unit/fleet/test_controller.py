@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
@@ -20,10 +21,23 @@ from cogyard.testing.queue import OTHER_VERSION, VERSION, FakeQueue
 pytestmark = pytest.mark.anyio
 
 
+@dataclass(frozen=True)
+class _Own:
+    """Scales as deployments have them."""
+
+    found: Mapping[str, Scale]
+
+    async def scales(self) -> Mapping[str, Scale]:
+        """Return them."""
+        return self.found
+
+
 class _Stage:
     """A platform without a store or a web: only what decides and runs."""
 
-    def __init__(self, models: dict[str, FakeModel], *, room: int = 4) -> None:
+    def __init__(
+        self, models: dict[str, FakeModel], *, room: int = 4, own: Mapping[str, Scale] | None = None
+    ) -> None:
         self.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
         self.queue = FakeQueue(now=self._clock, lease=3600)
         self.runtime = FakeRuntime(models)
@@ -45,6 +59,7 @@ class _Stage:
                 scale=Scale(idle_timeout=timedelta(seconds=60)),
                 rest=0.001,
             ),
+            scales=_Own(own or {}),
             now=self._clock,
             observe=self._observe,
         )
@@ -140,6 +155,36 @@ async def test_a_crash_loop_is_stopped() -> None:
         assert stage.runtime.models[VERSION].starts == 5
         assert entry.outcome is not None
         assert "5 times in a row" in (entry.outcome.error or "")
+
+
+async def test_what_keeps_crashing_unasked_is_not_kept_warm() -> None:
+    """Ready and dead five times in a row: not started again for ten minutes, unless work comes; the reason is kept."""
+    async with _Stage({VERSION: FakeModel(echo)}, own={VERSION: Scale(min_instances=1)}) as stage:
+        model = stage.runtime.models[VERSION]
+        for number in range(1, 6):
+            await stage.until(lambda: any(view.phase is Phase.READY for view in stage.fleet.views()))
+            next(iter(stage.runtime.live.values())).die(-9)
+            await stage.until(lambda: stage.fleet.views() == [])
+            assert model.starts == number
+            await stage.later(61)
+        assert (model.starts, stage.fleet.views()) == (5, [])
+        assert stage.overview.troubles[VERSION].failures == 5
+        assert (await stage.queue.ended(stage.queue.add(VERSION))).prediction.status == "succeeded"
+        assert model.starts == 6
+
+
+async def test_many_that_share_a_little_become_one() -> None:
+    """After a burst, a request now and then keeps one instance, whichever of them answers it."""
+    own = {VERSION: Scale(max_instances=3, idle_timeout=timedelta(seconds=60))}
+    async with _Stage({VERSION: FakeModel(echo)}, own=own) as stage:
+        for _ in range(3):
+            stage.fleet.start(VERSION)
+        await stage.until(lambda: all(view.phase is Phase.READY for view in stage.fleet.views()))
+        for _ in range(14):
+            await stage.queue.ended(stage.queue.add(VERSION, {"text": "x"}))
+            await stage.until(lambda: not any(view.busy for view in stage.fleet.views()))
+            await stage.later(5)
+        await stage.until(lambda: len(stage.fleet.views()) == 1)
 
 
 async def test_a_version_that_cannot_run_says_why() -> None:

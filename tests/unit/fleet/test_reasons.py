@@ -14,7 +14,9 @@ from cogyard.fleet.reasons import Lookout, reason_for
 from cogyard.fleet.trouble import Trouble
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-TROUBLE = Trouble(failures=3, reason="no", logs="", not_before=NOW, give_up=False, stopped=False)
+TROUBLE = Trouble(
+    failures=3, reason="no", logs="", not_before=NOW, unasked_before=NOW, give_up=False, stopped=False
+)
 
 
 def _view(deployable: str, phase: Phase) -> InstanceView:

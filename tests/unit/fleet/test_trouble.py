@@ -55,3 +55,10 @@ def test_crashes_of_a_ready_model_never_stop_it() -> None:
     assert not trouble.stopped
     assert not trouble.give_up
     assert trouble.not_before == NOW + timedelta(minutes=1)
+
+
+def test_what_keeps_crashing_is_not_kept_warm() -> None:
+    """After the limit only work starts it, for as long as a stopped one pauses; before, both are tried as soon."""
+    few, many = _failed(LIMIT - 1, Fault.CRASH), _failed(LIMIT, Fault.CRASH)
+    assert few.unasked_before == few.not_before
+    assert many.unasked_before == NOW + PAUSE > many.not_before

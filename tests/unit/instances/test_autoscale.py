@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -85,6 +86,33 @@ def test_idle_past_its_timeout_is_drained() -> None:
     """Scale to zero: an instance idle for its timeout drains, one second before it does not."""
     assert decide({}, [_ready("1", "a", idle=300)], LIMITS, NOW) == [Drain(instance="1", reason="idle")]
     assert decide({}, [_ready("1", "a", idle=299)], LIMITS, NOW) == []
+
+
+def test_many_that_share_what_one_could_do_become_one() -> None:
+    """None of them is ever idle for long; where one was enough for all of the idle timeout, the others drain."""
+    views = [
+        _ready(str(number), "a", busy=number == 2, idle=None if number == 2 else 3, since=400)
+        for number in range(3)
+    ]
+    shared = Scale(max_instances=3)
+    spare = decide({"a": Demand(scale=shared, peak=1)}, views, LIMITS, NOW)
+    assert spare == [Drain(instance="0", reason="spare"), Drain(instance="1", reason="spare")]
+    for demand in (
+        Demand(scale=shared, peak=3),
+        Demand(scale=Scale(min_instances=3, max_instances=3), peak=1),
+        Demand(scale=shared, peak=None),
+        _waits(scale=shared, peak=1),
+    ):
+        assert not [
+            action for action in decide({"a": demand}, views, LIMITS, NOW) if isinstance(action, Drain)
+        ]
+    assert decide({"a": Demand(scale=shared, peak=0)}, views, LIMITS, NOW) == spare, (
+        "the last one by its idleness alone"
+    )
+    new = [replace(view, since=_ago(299)) for view in views]
+    assert decide({"a": Demand(scale=shared, peak=1)}, new, LIMITS, NOW) == [], (
+        "a burst may have just made them"
+    )
 
 
 def test_minimum_is_kept_warm() -> None:

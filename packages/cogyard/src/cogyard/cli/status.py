@@ -60,7 +60,9 @@ def _show(console: Console, holder: dict[str, Any], state: dict[str, Any]) -> No
         console.say(f"  {version[:12]}  {count} waiting  {console.paint(plain(why), DIM)}".rstrip())
     for version, trouble in state.get("troubles", {}).items():
         first = plain(str(trouble["reason"]).partition("\n")[0])
-        console.warn(f"{version[:12]} failed {trouble['failures']} times: {first}")
+        until = datetime.fromisoformat(str(trouble.get("unasked_before", trouble["not_before"])))
+        next_try = f" (not started unasked before {until:%H:%M:%S} UTC)" if until > now else ""
+        console.warn(f"{version[:12]} failed {trouble['failures']} times: {first}{next_try}")
 
 
 def _ago(now: datetime, since: str) -> str:

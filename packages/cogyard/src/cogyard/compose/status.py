@@ -71,6 +71,7 @@ def describe(overview: Overview, max_instances: int) -> dict[str, Any]:
                 "failures": trouble.failures,
                 "reason": trouble.reason,
                 "not_before": trouble.not_before.isoformat(),
+                "unasked_before": trouble.unasked_before.isoformat(),
                 "stopped": trouble.stopped,
             }
             for name, trouble in overview.troubles.items()

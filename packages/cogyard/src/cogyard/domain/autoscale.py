@@ -5,6 +5,9 @@ looks at the whole machine, because versions compete for the same places. The or
 serve what waits longest, make room by stopping what is idle longest, and only when something has waited for
 `Limits.patience` while everything is busy, ask the instance that has had its turn longest to drain. Draining
 finishes what runs and claims nothing more, so no request is ever dropped: it waits in the queue.
+
+Growing is immediate; shrinking takes the whole idle timeout, in which fewer must have been enough at every look. So an
+instance goes when it was idle that long, and also when many share what few could do and none of them is ever idle.
 """
 
 from __future__ import annotations
@@ -53,6 +56,8 @@ class Demand:
     waiting_since: datetime | None = None
     not_before: datetime | None = None
     scale: Scale = Scale()
+    #: The most instances that its load has wanted within the idle timeout; None when nobody has looked.
+    peak: int | None = None
     #: What one instance holds of the machine while it lives.
     needs: Resources = NOTHING
 
@@ -125,9 +130,14 @@ def decide(
 
 def wanted(demand: Demand, instances: Sequence[InstanceView]) -> int:
     """Say how many instances of one deployable there should be, idle timeouts aside."""
+    needed = loaded(demand.waiting, instances)
+    return min(max(demand.scale.min_instances, needed), demand.scale.max_instances)
+
+
+def loaded(waiting: int, instances: Sequence[InstanceView]) -> int:
+    """Say how many instances are needed for what waits and what runs."""
     slots = max((instance.slots for instance in instances), default=1)
-    load = demand.waiting + sum(instance.busy for instance in instances)
-    return min(max(demand.scale.min_instances, ceil(load / slots)), demand.scale.max_instances)
+    return ceil((waiting + sum(instance.busy for instance in instances)) / slots)
 
 
 def next_change(
@@ -166,7 +176,23 @@ def _retire(demands: Mapping[str, Demand], alive: Sequence[InstanceView], now: d
             for instance in sorted(idle, key=lambda i: i.idle_since or now)[: max(spare, 0)]
             if now - (instance.idle_since or now) >= demand.scale.idle_timeout
         ]
+        retired += _spared(
+            demand, [i for i in mine if i.id not in {drain.instance for drain in retired}], now
+        )
     return retired
+
+
+def _spared(demand: Demand, mine: Sequence[InstanceView], now: datetime) -> list[Drain]:
+    """Drain what was not needed at any time of the last idle timeout, though each has had something to do."""
+    if demand.peak is None:
+        return []
+    spare = len(mine) - max(demand.peak, demand.scale.min_instances, 1)
+    # One that is new has not been looked at for long enough to say that it is not needed.
+    known = [i for i in mine if i.phase is Phase.READY and now - i.since >= demand.scale.idle_timeout]
+    return [
+        Drain(instance=instance.id, reason="spare")
+        for instance in sorted(known, key=_least_missed)[: max(spare, 0)]
+    ]
 
 
 def _least_missed(instance: InstanceView) -> tuple[bool, int, datetime, str]:

@@ -22,10 +22,12 @@ from cogyard.domain.autoscale import (
     Scale,
     Start,
     decide,
+    loaded,
     next_change,
 )
 from cogyard.domain.capacity import NOTHING, Resources
 from cogyard.domain.deployments import RETIRED, scale_of
+from cogyard.domain.peaks import Peak
 from cogyard.fleet.local import Ended
 from cogyard.fleet.trouble import Fault, Trouble, after_failure, explain
 from cogyard.instances.errors import ImageRefusedError, SetupFailedError, SetupKilledError
@@ -142,6 +144,7 @@ class Controller:
         self._changed = asyncio.Event()
         self._since: dict[str, datetime] = {}
         self._troubles: dict[str, Trouble] = {}
+        self._peaks: dict[str, Peak] = {}
         fleet.ended = self._on_ended
         fleet.changed = self._changed.set
 
@@ -218,14 +221,24 @@ class Controller:
         self._since = {name: self._since.get(name, now) for name in waiting if name not in served}
         kept = {name for name, scale in own.items() if scale.min_instances}
         names = {*waiting, *(view.deployable for view in views), *kept}
+        scales = {name: scale_of(name, own, self._options.scale, self._options.training) for name in names}
+        self._peaks = {
+            name: self._peaks.get(name, Peak()).with_(
+                loaded(waiting.get(name, 0), [view for view in views if view.deployable == name]),
+                now,
+                scale.idle_timeout,
+            )
+            for name, scale in scales.items()
+        }
         return {
             name: Demand(
                 waiting=waiting.get(name, 0),
                 waiting_since=self._since.get(name),
-                not_before=self._not_before(name),
-                scale=scale_of(name, own, self._options.scale, self._options.training),
+                not_before=self._not_before(name, asked=name in waiting),
+                scale=scale,
+                peak=self._peaks[name].most,
             )
-            for name in names
+            for name, scale in scales.items()
         }
 
     async def _with_needs(self, demands: Mapping[str, Demand]) -> dict[str, Demand]:
@@ -237,9 +250,11 @@ class Controller:
         ready = {view.deployable for view in views if view.phase is Phase.READY}
         return {name: trouble for name, trouble in self._troubles.items() if name not in ready}
 
-    def _not_before(self, deployable: str) -> datetime | None:
+    def _not_before(self, deployable: str, *, asked: bool) -> datetime | None:
         trouble = self._troubles.get(deployable)
-        return trouble.not_before if trouble is not None else None
+        if trouble is None:
+            return None
+        return trouble.not_before if asked else trouble.unasked_before
 
     def _on_ended(self, ended: Ended) -> None:
         self._record(ended)

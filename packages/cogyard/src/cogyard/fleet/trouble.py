@@ -3,7 +3,9 @@
 Theory of operation: trouble is counted per version, from the last time it became ready. What the author must change
 (a refused image, a setup that raises) fails the predictions that wait, at once: they would only wait to fail.
 What we may overcome by trying again (no disk, no package index) lets them wait a few times. After `LIMIT` failures
-in a row nothing is started for `PAUSE`, and what arrives meanwhile fails with the kept reason.
+in a row nothing is started for `PAUSE`, and what arrives meanwhile fails with the kept reason. One that was ready and
+died is never stopped so, since some inputs may kill a model and others not; but after as many it is no longer kept
+warm: only work starts it, until `PAUSE` is over.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ class Trouble:
     reason: str
     logs: str
     not_before: datetime
+    #: No start is tried before, where nothing waits that wants it.
+    unasked_before: datetime
     #: Waiting predictions are to be failed with `reason` now.
     give_up: bool
     #: No start is tried before `not_before`, and what arrives meanwhile fails too.
@@ -56,6 +60,7 @@ def after_failure(before: Trouble | None, fault: Fault, *, reason: str, logs: st
         reason=reason,
         logs=logs,
         not_before=now + (PAUSE if stopped else backoff),
+        unasked_before=now + (PAUSE if failures >= LIMIT else backoff),
         give_up=stopped or fault is Fault.MODEL or (fault is Fault.MACHINE and failures >= PATIENCE),
         stopped=stopped,
     )
