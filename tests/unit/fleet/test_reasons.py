@@ -73,5 +73,6 @@ def test_what_lives_and_what_went_wrong_is_said_of_each() -> None:
     lookout.observe(_overview(troubles={"b": replace(TROUBLE, failures=1)}))
     reason = lookout.trouble("b")
     assert reason is not None
-    assert reason.detail == "Instances could not start once; the next try is after 12:00:00 UTC."
+    again = "They are tried again when something waits, from 12:00:00 UTC on."
+    assert reason.detail == f"Instances could not start once. {again}"
     assert lookout.trouble("a") is None

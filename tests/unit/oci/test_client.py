@@ -290,10 +290,15 @@ async def test_a_certificate_that_nobody_trusts_is_not_tried_again(caplog: pytes
 
 
 @pytest.mark.parametrize(
-    ("detail", "hint"), [({"held": 5, "quota": 9}, None), ({"name": "me/m"}, "under your own account")]
+    ("detail", "hint"),
+    [
+        ({"held": 5, "quota": 9}, None),
+        ({"name": "me/m", "account": "me"}, None),
+        ({"name": "me/m"}, "under your own account"),
+    ],
 )
 async def test_no_room_is_not_told_as_the_wrong_account(detail: dict[str, object], hint: str | None) -> None:
-    """Pushing to a name under one's own account does not help who has filled it."""
+    """Pushing under one's own name does not help who has filled it, nor whom a platform of ours told what is wrong."""
     answer = {"errors": [{"code": "DENIED", "message": "No.", "detail": detail}]}
     async with connect(lambda _: httpx2.Response(403, json=answer)) as client:
         with pytest.raises(RegistryDeniedError) as caught:

@@ -109,3 +109,10 @@ def test_a_start_that_was_noted_late_makes_no_parts_that_exceed_the_whole() -> N
         metrics={"predict_time": 0.508},
     )
     assert timings(ended) == (("queued", "32 ms"), ("ran", "508 ms"), ("in all", "540 ms"))
+
+
+def test_a_failure_tells_whether_the_model_ran() -> None:
+    """It may come before the start was noted; how long it ran is known all the same."""
+    assert not prediction(status=Status.FAILED).began
+    assert prediction(status=Status.FAILED, started_at=NOW).began
+    assert prediction(status=Status.FAILED, metrics={"predict_time": 0.001}).began

@@ -55,6 +55,16 @@ async def admit(
         account = await accounts.create(name, name=name, is_admin=True)
     else:
         account = await accounts.get(name)
+    if account is None and named is None and print_token:
+        administrators = [each for each in await accounts.all() if each.is_admin]
+        if len(administrators) == 1:
+            account = administrators[0]
+        elif administrators:
+            names = " or ".join(each.username for each in administrators)
+            raise NoAdministratorError(
+                f"There is no account {name}, and --print-token does not say whose token.",
+                hint=f"Name the administrator: --admin {names}",
+            )
     if account is None and (named is not None or print_token):
         raise NoAdministratorError(
             f"There is no account {name}.", hint=f"`cogyard account add {name} --admin` makes it."

@@ -200,6 +200,11 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     trace: str = ""
     """The trace that it is part of: `traceparent`, and after a space `tracestate`; it is handed on and never shown."""
 
+    @property
+    def began(self) -> bool:
+        """Whether the model ran; one may end before its start was noted, and then its time alone tells."""
+        return self.started_at is not None or "predict_time" in self.metrics
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredFile:

@@ -54,7 +54,11 @@ class Lookout:
     def trouble(self, deployable: str) -> Reason | None:
         """Say why none could be started lately; None when nothing is wrong."""
         trouble = None if self._overview is None else self._overview.troubles.get(deployable)
-        return None if trouble is None else _failing(trouble)
+        if trouble is None:
+            return None
+        # Nothing need be waiting, so there may be no next try, and its time may have passed long ago.
+        again = f"They are tried again when something waits, from {trouble.not_before:%H:%M:%S} UTC on."
+        return Reason(cause=Cause.FAILING, detail=f"Instances could not start {_times(trouble)}. {again}")
 
 
 def reason_for(deployable: str, overview: Overview, max_instances: int) -> Reason:
@@ -87,8 +91,9 @@ def _busy(ready: list[InstanceView]) -> str:
 
 
 def _failing(trouble: Trouble) -> Reason:
-    times = "once" if trouble.failures == 1 else f"{trouble.failures} times"
-    return Reason(
-        cause=Cause.FAILING,
-        detail=f"Instances could not start {times}; the next try is after {trouble.not_before:%H:%M:%S} UTC.",
-    )
+    when = f"the next try is after {trouble.not_before:%H:%M:%S} UTC."
+    return Reason(cause=Cause.FAILING, detail=f"Instances could not start {_times(trouble)}; {when}")
+
+
+def _times(trouble: Trouble) -> str:
+    return "once" if trouble.failures == 1 else f"{trouble.failures} times"

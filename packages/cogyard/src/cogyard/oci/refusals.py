@@ -56,7 +56,7 @@ def refuse(answer: Answer, what: str, host: str, credential: Credential | None) 
     if answer.status == 403:
         raise RegistryDeniedError(
             f"the registry {host} does not allow this for {what}{words}",
-            hint=None if _is_quota(answer) else "Push to a name under your own account, or ask its owner.",
+            hint=None if _says_enough(answer) else "Push to a name under your own account, or ask its owner.",
             status=403,
         )
     if answer.status == 404:
@@ -97,9 +97,10 @@ def _errors(answer: Answer) -> list[_Error]:
         return []
 
 
-def _is_quota(answer: Answer) -> bool:
-    """Whether it is refused for want of room, of which the registry's own words say enough."""
-    return any(isinstance(each.detail, dict) and "quota" in each.detail for each in _errors(answer))
+def _says_enough(answer: Answer) -> bool:
+    """Whether its own words name what to do: of a quota, and of a platform of ours that names whom it refuses."""
+    details = [each.detail for each in _errors(answer) if isinstance(each.detail, dict)]
+    return any("quota" in each or "account" in each for each in details)
 
 
 def is_protocol(answer: Answer) -> bool:

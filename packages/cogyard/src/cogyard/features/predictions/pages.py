@@ -132,7 +132,7 @@ async def card_values(
 async def _instances_of(request: Request, prediction: Prediction) -> str:
     """Return where the caller sees the instances that a prediction waits for or failed by, or nothing."""
     account = caller_of(request).account
-    unstarted = prediction.started_at is None and prediction.status in {Status.STARTING, Status.FAILED}
+    unstarted = not prediction.began and prediction.status in {Status.STARTING, Status.FAILED}
     if account is None or not unstarted:
         return ""
     if prediction.deployment is not None:
