@@ -56,15 +56,7 @@ async def admit(
     else:
         account = await accounts.get(name)
     if account is None and named is None and print_token:
-        administrators = [each for each in await accounts.all() if each.is_admin]
-        if len(administrators) == 1:
-            account = administrators[0]
-        elif administrators:
-            names = " or ".join(each.username for each in administrators)
-            raise NoAdministratorError(
-                f"There is no account {name}, and --print-token does not say whose token.",
-                hint=f"Name the administrator: --admin {names}",
-            )
+        account = await _only_administrator(accounts)
     if account is None and (named is not None or print_token):
         raise NoAdministratorError(
             f"There is no account {name}.", hint=f"`cogyard account add {name} --admin` makes it."
@@ -73,6 +65,18 @@ async def admit(
         return account, False, None
     token = await accounts.create_token(account, _TOKEN_NAME) if print_token or first_token else None
     return account, first_start, (token, await accounts.create_login_link(account))
+
+
+async def _only_administrator(accounts: Accounts) -> Account | None:
+    """Return the administrator whom nobody named; none where there is none. Raises NoAdministratorError for several."""
+    found = [each for each in await accounts.all() if each.is_admin]
+    if len(found) < 2:
+        return found[0] if found else None
+    names = " or ".join(each.username for each in found)
+    raise NoAdministratorError(
+        "--print-token does not say whose token, and there are several administrators.",
+        hint=f"Name one: --admin {names}",
+    )
 
 
 def noted(account: Account, *, first_start: bool, token: bool) -> Mapping[str, str]:
