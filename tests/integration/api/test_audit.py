@@ -83,6 +83,28 @@ async def test_refused_changes_are_noted_with_their_status(platform: ApiPlatform
     assert {one.client for one in found} == {"203.0.113.9"}
 
 
+async def test_what_is_refused_at_the_door_is_noted_too(platform: ApiPlatform) -> None:
+    """Another site's form that came with a session, and who acts for an organization without being a member of it."""
+    owner, name = platform.model.path.split("/")
+    link = await platform.services.accounts.create_login_link(platform.accounts["owner"])
+    async with _client(platform) as page, _client(platform, platform.tokens["other"]) as other:
+        assert (await page.post(f"/signin/link/{link}", data={"skip": "1"})).status_code == 303
+        before = len(await _entries(platform))
+        elsewhere = {"sec-fetch-site": "cross-site"}
+        assert (await page.post(f"/{owner}/{name}/delete", headers=elsewhere)).status_code == 403
+        assert (await page.delete(f"/v1/models/{owner}/{name}", headers=elsewhere)).status_code == 403
+        acting = {"Cogyard-Account": "nobody-knows"}
+        assert (await other.patch(f"/v1/models/{owner}/{name}", json={}, headers=acting)).status_code == 403
+        assert (await other.get(f"/v1/models/{owner}/{name}", headers=acting)).status_code == 403
+        assert (await page.get("/p/x", headers=elsewhere)).status_code == 404
+    found = list(reversed(await _entries(platform)))[before:]
+    assert [(one.actor, one.via, one.action, one.subject, one.refused) for one in found] == [
+        ("owner", "session", "models.delete", f"{owner}/{name}", 403),
+        ("owner", "session", "models.delete", f"{owner}/{name}", 403),
+        ("other", "token", "models.update", f"{owner}/{name}", 403),
+    ]
+
+
 async def test_refusals_of_one_account_are_few(
     platform: ApiPlatform, caplog: pytest.LogCaptureFixture
 ) -> None:

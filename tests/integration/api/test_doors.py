@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,52 @@ async def test_other_sites_may_call_with_a_token_and_never_with_cookies(platform
         answer = await client.get("/v1/account")
         assert answer.headers["access-control-allow-origin"] == "*"
         assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("base", ["/v1", "/v1/v1", ""])
+async def test_a_browser_may_ask_before_it_calls_at_every_base(platform: ApiPlatform, base: str) -> None:
+    """Its question has no token, and says that the call will have one; what asks for less is a page's matter."""
+    asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
+    async with platform.client(None, headers=asked) as browser:
+        answer = await browser.options(
+            f"{base}/predictions", headers={"Access-Control-Request-Headers": "Authorization, x-other"}
+        )
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == "*"
+        page = await browser.options("/predictions", headers={"Access-Control-Request-Headers": "x-other"})
+        assert "access-control-allow-origin" not in page.headers
+
+
+async def test_pages_of_others_may_read_files(platform: ApiPlatform) -> None:
+    """Also a part, what the headers say of it, and that there is none; but not leave anything there."""
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"0123456789"
+
+    owner = platform.accounts["owner"]
+    file = await platform.services.files.create(owner, "a.txt", "text/plain", content(), prediction_id="p")
+    path = f"/delivery/{file.token}/a.txt"
+    async with platform.client(None, headers={"Origin": "https://app.example"}) as browser:
+        asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "range,x-any"}
+        assert (await browser.options(path, headers=asked)).status_code == 200
+        found = await browser.get(path, headers={"Range": "bytes=-3"})
+        assert (found.status_code, found.content) == (206, b"789")
+        assert found.headers["access-control-allow-origin"] == "*"
+        readable = found.headers["access-control-expose-headers"]
+        assert {"Content-Range", "ETag", "Accept-Ranges"} <= set(readable.split(", "))
+        missing = await browser.get(f"/delivery/{file.token}/b.txt")
+        assert (missing.status_code, missing.headers["access-control-allow-origin"]) == (404, "*")
+        wanted = {"Access-Control-Request-Method": "PUT"}
+        assert (await browser.options("/internal/outputs/x/y", headers=wanted)).status_code == 400
+
+
+async def test_pages_say_once_what_they_depend_on(platform: ApiPlatform) -> None:
+    """`Vary: Cookie`, signed in or not, also of errors."""
+    for cookies in (None, await session_of(platform, "owner")):
+        async with platform.client(None, cookies=cookies) as browser:
+            for path in ("/", "/explore", "/owner/none", "/signin"):
+                answer = await browser.get(path)
+                assert answer.headers["vary"] == "Cookie", path
 
 
 @pytest.mark.parametrize(

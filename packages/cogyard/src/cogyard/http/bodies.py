@@ -58,13 +58,21 @@ async def read_text(request: Request, limit: int) -> str:
         raise BadRequestError(f"The body is not UTF-8: {error.reason} at byte {error.start}.") from error
 
 
-async def read_json(request: Request, type: type[T], *, limit: int = JSON_LIMIT) -> T:
-    """Return the JSON body as `type`. Raises BadRequestError, InvalidError, TooLargeError, UnsupportedMediaError."""
+async def read_json(
+    request: Request, type: type[T], *, limit: int = JSON_LIMIT, absent: T | None = None
+) -> T:
+    """Return the JSON body as `type`; `absent` where there is no body at all.
+
+    Raises BadRequestError, InvalidError, TooLargeError, UnsupportedMediaError.
+    """
     content_type = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
+    body = b"" if absent is None else await read_body(request, limit)
+    if absent is not None and not body:
+        return absent
     # A browser form can send text/plain or a form without asking first: those never count as JSON.
     if content_type != "application/json" and not content_type.endswith("+json"):
         raise UnsupportedMediaError(f"The body must be application/json, not {content_type[:80]}.")
-    body = await read_body(request, limit)
+    body = body or await read_body(request, limit)
     if _too_many(body):
         # Before they are made: each needs a hundred bytes of memory, and time in which nobody else is answered.
         raise TooLargeError(

@@ -1,4 +1,7 @@
-"""What a request is about and who sent it, where only its handler knows: said once, for the audit log."""
+"""What a request is about and who sent it, where only its handler knows: said once, for the audit log.
+
+Also what is said before anybody knows which handler it will be: that a request is refused, whatever it asks for.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from starlette.requests import HTTPConnection
 
 from cogyard.domain.values import Account
 
-SUBJECT, ACTOR = "subject", "actor"
+SUBJECT, ACTOR, VIA, REFUSAL = "subject", "actor", "via", "refusal"
 
 
 def concerns(request: HTTPConnection, subject: str | None = None, *, actor: Account | None = None) -> None:
@@ -16,3 +19,15 @@ def concerns(request: HTTPConnection, subject: str | None = None, *, actor: Acco
         state[SUBJECT] = subject
     if actor is not None:
         state[ACTOR] = actor
+
+
+def refuse(request: HTTPConnection, error: Exception, *, actor: Account | None, via: str) -> None:
+    """Say that whoever answers must refuse: where the request leads is not known yet, and the audit log wants it."""
+    state = request.scope.setdefault("state", {})
+    state[REFUSAL], state[ACTOR], state[VIA] = error, actor, via
+
+
+def refusal_of(request: HTTPConnection) -> Exception | None:
+    """Return what a request is to be refused with, if it is."""
+    error = request.scope.get("state", {}).get(REFUSAL)
+    return error if isinstance(error, Exception) else None

@@ -21,6 +21,7 @@ from cogyard.domain.roles import Role
 from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Account
 from cogyard.http.caller import caller_of, require_account
+from cogyard.http.concerns import refusal_of
 from cogyard.http.errors import ForbiddenError
 from cogyard.http.problems import problem_of
 from cogyard.http.rates import Rates
@@ -96,6 +97,8 @@ class _Answer:
         endpoint = self._endpoint
         request.state.operation, request.state.params = endpoint.operation, request.path_params
         try:
+            if (refused := refusal_of(request)) is not None:
+                raise refused  # noqa: TRY301 - it is answered as all others
             if endpoint.access is Access.ACCOUNT:
                 account = require_account(request)
                 _require_scope(caller_of(request).scope, endpoint.needs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -62,6 +64,7 @@ API: tuple[Endpoint, ...] = (*_FEATURES, endpoint_for(_FEATURES, CAPABILITIES))
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY")
 _READABLE = (
     *("Location", "Preference-Applied", "Retry-After", "Content-Range", "ETag", "X-Request-Id"),
+    *("Accept-Ranges", "Content-Disposition"),
     *("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"),
 )
 
@@ -72,28 +75,34 @@ def create_api() -> ASGIApp:
     Browsers of other sites may call it with a token: the permission is for everybody and never for cookies. Any header
     may come with it: official clients send their own (`User-Agent`, `X-Stainless-…`), tracing sends more.
     """
-    rooms = _Rooms(API)
+    return _for_pages_of_others(_Rooms(API), METHODS)
+
+
+def create_capabilities() -> ASGIApp:
+    """Return what is reached by addresses that nobody can guess, at the root of the host.
+
+    Browsers of other sites may read there: a page that shows an output may want a part of it, or its length.
+    """
+    return _for_pages_of_others(_Rooms(CAPABILITIES), ("GET", "HEAD"))
+
+
+def _for_pages_of_others(rooms: ASGIApp, methods: Sequence[str]) -> ASGIApp:
     plain = _Plain(rooms, vary=b"Origin")
     cors = CORSMiddleware(
         _Plain(rooms),
         allow_origins=["*"],
-        allow_methods=METHODS,
+        allow_methods=methods,
         allow_headers=["*"],
         expose_headers=_READABLE,
         max_age=86400,
     )
 
-    async def api(scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         # What has no Origin comes from no page, and needs nothing but to be told from what does.
         foreign = any(name == b"origin" for name, _ in scope["headers"])
         await (cors if foreign else plain)(scope, receive, send)
 
-    return api
-
-
-def create_capabilities() -> ASGIApp:
-    """Return what is reached by addresses that nobody can guess, at the root of the host."""
-    return _Plain(_Rooms(CAPABILITIES))
+    return answer
 
 
 class _Rooms:

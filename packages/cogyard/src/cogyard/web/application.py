@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cogyard.features.accounts.service import SESSION_LIFE
 from cogyard.features.services import Services
+from cogyard.http.concerns import refusal_of
 from cogyard.http.problems import problem_of
 from cogyard.registry.answers import error_response, translated
 from cogyard.web.api import create_api, create_capabilities
@@ -33,6 +35,8 @@ _API = re.compile(r"(/v1(?:/v1)?)(/.*)?")
 # Where the hosted service has it too, beside the one below /v1.
 DOCUMENT = "/openapi.json"
 _CAPABILITY = re.compile(r"/(?:delivery|internal)/")
+# Whose doors look by themselves whether a request is to be refused, and know then what it would have done.
+_REFUSING = frozenset({"api", "files", "pages"})
 _REGISTRY = re.compile(r"/(?:v2|registry|cog/v1)(?:/.*)?")
 
 
@@ -76,6 +80,7 @@ def create_application(
                 capabilities=create_capabilities(),
                 registry=registry,
                 metrics=MetricsDoor(meter, settings.metrics_token) if meter is not None else None,
+                refusal=refusal,
             ),
         ],
     )
@@ -111,8 +116,11 @@ class Switch:
         capabilities: ASGIApp,
         registry: ASGIApp | None,
         metrics: ASGIApp | None = None,
+        refusal: Callable[[Request, Exception], Response],
     ) -> None:
+        """Send on; `refusal` says for parts that know no callers that one is refused."""
         self.pages = app
+        self.refusal = refusal
         self.api = api
         self._parts = {"api": api, "files": capabilities, "registry": registry, "metrics": metrics}
 
@@ -123,6 +131,10 @@ class Switch:
             return
         part, app = self._part(scope)
         scope.setdefault("state", {})["part"] = part
+        refused = refusal_of(Request(scope)) if part not in _REFUSING else None
+        if refused is not None:
+            await self.refusal(Request(scope), refused)(scope, receive, send)
+            return
         await app(scope, receive, send)
 
     def _part(self, scope: Scope) -> tuple[str, ASGIApp]:
@@ -149,12 +161,20 @@ def part_of(scope: Scope) -> str:
         return "registry"
     if path == METRICS:
         return "metrics"
-    return "api" if path == DOCUMENT or (path != "/healthz" and _has_token(scope)) else "pages"
+    if path == DOCUMENT or (path != "/healthz" and _has_token(scope)):
+        return "api"
+    return "api" if scope["method"] == "OPTIONS" and _will_have_token(scope) else "pages"
 
 
 def _has_token(scope: Scope) -> bool:
     said = next((value for name, value in scope["headers"] if name == b"authorization"), None)
     return said is not None and token_of(said.decode("latin-1")) is not None
+
+
+def _will_have_token(scope: Scope) -> bool:
+    """Whether a browser asks, before it sends a token to the API without /v1, whether it may."""
+    said = [value.lower() for name, value in scope["headers"] if name == b"access-control-request-headers"]
+    return any(b"authorization" in {word.strip() for word in value.split(b",")} for value in said)
 
 
 def _below(scope: Scope, base: str) -> Scope:

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cogyard.domain.values import Account
 from cogyard.http.caller import caller_of
-from cogyard.http.concerns import ACTOR, SUBJECT
+from cogyard.http.concerns import ACTOR, SUBJECT, VIA
 from cogyard.web.origin import SAFE_METHODS
 
 #: Operations of the API that change something and are not noted.
@@ -221,7 +221,7 @@ class Audited:
         request = Request(scope)
         caller = caller_of(request)
         actor: Account | None = scope["state"].get(ACTOR, caller.person or caller.account)
-        via = what.via or caller.via or ""
+        via = what.via or caller.via or str(scope["state"].get(VIA, ""))
         if caller.person is not None and caller.account is not None:
             via = f"{via} for {caller.account.username}"
         await self.note(

@@ -13,6 +13,7 @@ from cogyard.domain.roles import Membership, Role
 from cogyard.features.services import Services
 from cogyard.http.addresses import Addresses
 from cogyard.http.caller import ACCOUNT_HEADER, ACTING_KEY, NOBODY, SESSION_KEY, Caller
+from cogyard.http.concerns import refuse
 from cogyard.http.errors import ForbiddenError
 from cogyard.web.origin import SAFE_METHODS, is_same_origin
 
@@ -51,14 +52,26 @@ class Identity:
             return
         connection = HTTPConnection(scope)
         try:
-            caller = await self._acting(connection, await self._caller(connection))
-            if caller.via == "session" and scope["method"] not in SAFE_METHODS and not _from_us(connection):
-                raise ForbiddenError("This request did not come from a page of this platform.")  # noqa: TRY301
+            caller = await self._admitted(connection, await self._caller(connection))
         except Exception as error:  # noqa: BLE001 - whatever it was, it is said to the client
             await self.refusal(Request(scope), error)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
         await self.app(scope, receive, send)
+
+    async def _admitted(self, connection: HTTPConnection, caller: Caller) -> Caller:
+        """Return whom the request acts for; nobody, when it is to be refused by whoever answers it.
+
+        Not here: what was asked for is known there, and the audit log is between.
+        """
+        try:
+            acting = await self._acting(connection, caller)
+            if caller.via == "session" and connection.scope["method"] not in SAFE_METHODS:
+                _require_us(connection)
+        except ForbiddenError as error:
+            refuse(connection, error, actor=caller.account, via=caller.via or "")
+            return NOBODY
+        return acting
 
     async def _caller(self, connection: HTTPConnection) -> Caller:
         token = token_of(connection.headers.get("authorization"))
@@ -99,7 +112,8 @@ class Identity:
         return caller
 
 
-def _from_us(connection: HTTPConnection) -> bool:
+def _require_us(connection: HTTPConnection) -> None:
     host = connection.headers.get("host", "")
     bases = frozenset({Addresses.of(connection).base, f"{connection.url.scheme}://{host}"})
-    return is_same_origin(connection.headers, bases=bases)
+    if not is_same_origin(connection.headers, bases=bases):
+        raise ForbiddenError("This request did not come from a page of this platform.")

@@ -34,6 +34,7 @@ from cogyard.features.trainings import pages as trainings
 from cogyard.features.versions import pages as versions
 from cogyard.features.webhooks import pages as webhooks
 from cogyard.http import Addresses, ApiError, ForbiddenError, UnauthenticatedError, caller_of
+from cogyard.http.concerns import refusal_of
 from cogyard.http.endpoints import admitted
 from cogyard.http.faults import HEADER, broke
 from cogyard.web.assets import Assets
@@ -158,8 +159,8 @@ class Pages:
 
     def _endpoint(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            if request.method not in SAFE_METHODS and not _from_us(request):
-                return self.refusal(request, 403, "This request did not come from a page of this platform.")
+            if (refused := refusal_of(request) or _foreign(request)) is not None:
+                return self.error(request, refused)
             try:
                 _require_role(request)
                 if getattr(request.scope.get("route"), "path", "") in MAKE_WORK and request.method == "POST":
@@ -247,10 +248,13 @@ def _require_role(request: Request) -> None:
         raise ForbiddenError(f"As a {account.role} of {account.username} you may not do this; a writer may.")
 
 
-def _from_us(request: Request) -> bool:
+def _foreign(request: Request) -> ForbiddenError | None:
+    """Return what a change is refused with that no page of ours asked for, whoever sent it."""
     host = request.headers.get("host", "")
     bases = frozenset({Addresses.of(request).base, f"{request.url.scheme}://{host}"})
-    return is_same_origin(request.headers, bases=bases)
+    if request.method in SAFE_METHODS or is_same_origin(request.headers, bases=bases):
+        return None
+    return ForbiddenError("This request did not come from a page of this platform.")
 
 
 def _to_sign_in(request: Request) -> Response:

@@ -48,7 +48,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     # A page is one person's view: kept by nobody between, and asked for again on the way back.
     "Cache-Control": "private, no-store",
-    "Vary": "Cookie",
+    # `Vary: Cookie` is said by whoever reads the cookie.
 }
 
 

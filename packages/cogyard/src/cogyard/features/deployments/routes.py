@@ -111,7 +111,7 @@ async def update(request: Request) -> Response:
 
 async def roll_back(request: Request) -> Response:
     """Make a release that is as an earlier one was."""
-    body = await read_json(request, Back, limit=BODY_LIMIT)
+    body = await read_json(request, Back, limit=BODY_LIMIT, absent=Back())
     made = await services_of(request).deployments.roll_back(
         require_account(request), *_path(request), body.release
     )

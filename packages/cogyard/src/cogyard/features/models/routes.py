@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -28,6 +29,8 @@ QUERY_LIMIT = 10_000
 # In bytes; the limit in characters is the service's.
 README_LIMIT = 1024 * 1024
 SEARCH_LIMIT, SEARCH_DEFAULT = 50, 20
+# The hosted service writes descriptions and scores; nobody here does, and its keys are there all the same.
+_METADATA: Mapping[str, Any] = {"generated_description": None, "score": None, "tags": []}
 _WHOLE = re.compile(r"-?[0-9]{1,400}")
 
 
@@ -118,7 +121,7 @@ async def search_all(request: Request) -> Response:
         caller_of(request).account, query, limit=min(max(limit, 1), SEARCH_LIMIT)
     )
     shaped = (await shaped_models(request, found.items)).values()
-    models = [{"model": model, "metadata": {"tags": []}} for model in shaped]
+    models = [{"model": model, "metadata": _METADATA} for model in shaped]
     collections = [
         {
             "name": each.name,

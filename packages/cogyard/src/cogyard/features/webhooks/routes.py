@@ -87,7 +87,7 @@ async def pending(request: Request) -> Response:
 
 async def replay(request: Request) -> Response:
     """Tell an event of a prediction once more."""
-    body = await read_json(request, Replay, limit=BODY_LIMIT)
+    body = await read_json(request, Replay, limit=BODY_LIMIT, absent=Replay())
     letter = await services_of(request).calls.replay(
         require_account(request), request.path_params["id"], body.event, body.endpoint
     )

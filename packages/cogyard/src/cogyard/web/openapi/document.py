@@ -89,7 +89,7 @@ def _operation(endpoint: Endpoint, said: Operation) -> dict[str, Any]:
     if not closed:
         shaped["security"] = []
     if said.body is not None:
-        shaped["requestBody"] = _body({JSON: ref(said.body.__name__)})
+        shaped["requestBody"] = {**_body({JSON: ref(said.body.__name__)}), "required": said.needs_body}
     elif said.content:
         shaped["requestBody"] = {**_body(said.content), "required": said.needs_body}
     return shaped

@@ -131,7 +131,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "webhooks.endpoints.delete": Operation(answers={204: None}, refuses=(404,)),
     "webhooks.endpoints.secret.rotate": _get(ref("WebhookSecret")),
     "predictions.webhooks.replay": Operation(
-        answers={202: record({"id": TEXT, "event": TEXT})}, refuses=(*_BODY, 404, 409), body=Replay
+        answers={202: record({"id": TEXT, "event": TEXT})},
+        refuses=(*_BODY, 404, 409),
+        body=Replay,
+        needs_body=False,
     ),
     "account.retention.get": Operation(answers={200: ref("Retention")}),
     "account.retention.update": _retain(),
@@ -237,7 +240,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "deployments.predictions.create": _predict(404),
     "deployments.predictions.list": _list(_PREDICTION, refuses=(404,)),
     "deployments.releases.list": _list(ref("Release"), refuses=(404,)),
-    "deployments.rollback": Operation(answers={200: _DEPLOYMENT}, refuses=(*_BODY, 404), body=Back),
+    "deployments.rollback": Operation(
+        answers={200: _DEPLOYMENT}, refuses=(*_BODY, 404), body=Back, needs_body=False
+    ),
     "files.list": _list(ref("File")),
     "files.create": Operation(
         answers={201: ref("File")},

@@ -112,6 +112,10 @@ _CONFIGURATION = record(
     {"split": record({"version": VERSION_ID, "percent": NUMBER})},
 )
 
+_FOUND = record(
+    {"generated_description": maybe(TEXT), "score": maybe({"type": "number"}), "tags": array(TEXT)}
+)
+
 ANSWERS: Mapping[str, Schema] = {
     "Problem": record(
         {"detail": TEXT, "status": NUMBER},
@@ -258,7 +262,7 @@ ANSWERS: Mapping[str, Schema] = {
     "SearchResult": record(
         {
             "query": TEXT,
-            "models": array(record({"model": ref("Model"), "metadata": record({"tags": array(TEXT)})})),
+            "models": array(record({"model": ref("Model"), "metadata": _FOUND})),
             "collections": array(record({**_COLLECTION, "models": array(TEXT)})),
             "pages": array(OBJECT),
         }
