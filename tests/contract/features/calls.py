@@ -29,6 +29,7 @@ from cogyard.store.predictions import SqlPredictions
 from cogyard.testing.accounts import MemoryAccounts
 from cogyard.testing.database import open_database
 from cogyard.testing.endpoints import MemoryEndpoints
+from cogyard.testing.handovers import FakeHandovers, Ground
 from cogyard.testing.outbox import MemoryDeliveryLog, MemoryOutbox
 from cogyard.testing.predictions import MemoryPredictions
 
@@ -167,6 +168,7 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             world=world,
         )
         queue = Queue(
+            handovers=FakeHandovers(Ground(begun=True)),
             store=predictions,
             world=world,
             on_message=deliveries.ring,

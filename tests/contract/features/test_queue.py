@@ -15,6 +15,7 @@ from cogyard.features.predictions.moves import waiting
 from cogyard.features.predictions.queue import Queue
 from cogyard.store.predictions import SqlPredictions
 from cogyard.testing.database import open_database
+from cogyard.testing.handovers import FakeHandovers, Ground
 from cogyard.testing.predictions import MemoryPredictions
 from cogyard.testing.queue import QueueContract
 
@@ -62,7 +63,7 @@ class Owner:
 def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Queue]:
     """Return an empty queue."""
     if request.param == "memory":
-        yield Queue(store=MemoryPredictions())
+        yield Queue(store=MemoryPredictions(), handovers=FakeHandovers(Ground(begun=True)))
         return
     with open_database(tmp_path / "cogyard.db") as database:
         account = (
@@ -71,7 +72,7 @@ def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Queue]:
         with sqlite3.connect(tmp_path / "cogyard.db") as connection:
             connection.execute(account)
         connection.close()
-        yield Queue(store=SqlPredictions(database))
+        yield Queue(store=SqlPredictions(database), handovers=FakeHandovers(Ground(begun=True)))
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from cogyard.store.accounts import SqlAccounts
 from cogyard.store.database import Database
 from cogyard.store.predictions import SqlPredictions
 from cogyard.testing.database import open_database
+from cogyard.testing.handovers import FakeHandovers, Ground
 from cogyard.testing.queue import FakeQueue, QueueContract, QueueUnderTest
 
 pytestmark = pytest.mark.anyio
@@ -89,7 +90,7 @@ class TestPlatformQueue(QueueContract):
     @pytest.fixture
     async def queue(self, database: Database) -> AsyncIterator[Queue]:
         """Make the real one."""
-        yield Queue(store=SqlPredictions(database))
+        yield Queue(store=SqlPredictions(database), handovers=FakeHandovers(Ground(begun=True)))
         database.close()
 
     @pytest.fixture

@@ -30,6 +30,7 @@ async def _add(
     deadline: datetime | None = None,
     of: str = "ann",
     urgency: Urgency = Urgency.NORMAL,
+    idempotent: bool = False,
 ) -> Prediction:
     account = await stores.accounts.by_username(of) or await stores.account(of)
     moment = NOW + timedelta(seconds=number)
@@ -49,7 +50,8 @@ async def _add(
         deadline=deadline,
         source="web" if number % 2 else "api",
     )
-    await stores.predictions.add(prediction, Ticket(deployable=version, deadline=deadline, urgency=urgency))
+    ticket = Ticket(deployable=version, deadline=deadline, urgency=urgency, idempotent=idempotent)
+    await stores.predictions.add(prediction, ticket)
     return prediction
 
 
@@ -81,6 +83,9 @@ async def test_a_prediction_comes_back_whole(stores: Stores) -> None:
     made = await _add(stores)
     found = await stores.predictions.get(made.id)
     assert found == Record(prediction=made, ticket=Ticket(deployable=V))
+    again = await _add(stores, 1, idempotent=True)
+    kept = await stores.predictions.get(again.id)
+    assert kept == Record(prediction=again, ticket=Ticket(deployable=V, idempotent=True))
     assert await stores.predictions.by_stream_token("stream-0") == found
     assert await stores.predictions.get("0" * 26) is None
     assert await stores.predictions.by_stream_token("x") is None

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from cogyard.domain.retry import Recovery
 from cogyard.instances.work import Outcome
 from cogyard.testing.api import BASE, ApiPlatform, add_version
 
@@ -166,15 +167,16 @@ async def test_a_watcher_who_saw_more_than_was_kept_misses_nothing_of_the_next_r
     platform: ApiPlatform,
 ) -> None:
     """A killed platform has told events that it had not written: their numbers are not given again."""
-    created = await _create(platform, input={"text": "x"})
+    version = (await platform.idempotent()).id
+    created = await _create(platform, version=version, input={"text": "x"})
     queue = platform.services.predictions.queue
-    claim = await platform.instance().claim()
+    claim = await platform.instance(version).claim()
     await queue.started(claim.prediction.id, claim.lease_token)
     await queue.progress(claim.prediction.id, claim.lease_token, outputs=["lost"])
     await queue.flush()
     queue.live.topics.clear()  # what was told after that died with the process: say, up to number 30
-    assert await queue.recover() == 1
-    await platform.instance().run(chunks=("a", "b"))
+    assert await queue.recover() == Recovery(again=1)
+    await platform.instance(version).run(chunks=("a", "b"))
     again = await _watch(platform, created["urls"]["stream"], **{"Last-Event-ID": "30"})
     events = [(name, data) for name, _, data in events_of(again.text)]
     assert [name for name, _ in events] == ["logs", "output", "output", "done"]
@@ -184,15 +186,16 @@ async def test_a_watcher_who_saw_more_than_was_kept_misses_nothing_of_the_next_r
 
 async def test_a_watcher_survives_the_loss_of_an_instance(platform: ApiPlatform) -> None:
     """The run begins again, the log says so, numbers go on rising, and the stream ends once."""
-    created = await _create(platform, input={"text": "x"})
+    version = (await platform.idempotent()).id
+    created = await _create(platform, version=version, input={"text": "x"})
     queue = platform.services.predictions.queue
-    claim = await platform.instance().claim()
+    claim = await platform.instance(version).claim()
     await queue.started(claim.prediction.id, claim.lease_token)
     await queue.progress(claim.prediction.id, claim.lease_token, outputs=["lost"])
     watching = asyncio.create_task(_watch(platform, created["urls"]["stream"]))
     await queue.flush()
-    assert await queue.recover() == 1
-    await platform.instance().run(chunks=("a", "b"))
+    assert await queue.recover() == Recovery(again=1)
+    await platform.instance(version).run(chunks=("a", "b"))
     events = events_of((await asyncio.wait_for(watching, 30)).text)
     ids = [int(number) for _, number, _ in events]
     assert ids == sorted(set(ids))

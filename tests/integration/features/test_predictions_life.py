@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cogyard.domain.retry import MAX_ATTEMPTS, MAX_CLAIMS
-from cogyard.domain.values import Prediction, Status
+from cogyard.domain.retry import MAX_ATTEMPTS, MAX_CLAIMS, Recovery
+from cogyard.domain.values import Prediction, Status, Version
 from cogyard.features.predictions.queue import LEASE_LIFE, Claim
 from cogyard.features.world import World
 from cogyard.instances.work import Outcome
@@ -42,10 +42,12 @@ class Clock:
         self.slept += time
 
 
-async def _ask(platform: ApiPlatform, text: str = "x", **more: float) -> Prediction:
+async def _ask(
+    platform: ApiPlatform, text: str = "x", version: Version | None = None, **more: float
+) -> Prediction:
     return await platform.services.predictions.create(
         platform.accounts["owner"],
-        version=platform.version,
+        version=version or platform.version,
         input={"text": text},
         cancel_after=more.get("cancel_after"),
     )
@@ -108,18 +110,94 @@ async def test_nobody_is_late_because_the_machine_slept(tmp_path: Path) -> None:
 
 
 async def test_a_prediction_that_keeps_losing_its_instances_fails(tmp_path: Path) -> None:
-    """Three interruptions while running; the reason says so."""
+    """Three interruptions while an idempotent model runs it; the reason says so."""
     async with ApiPlatform.open(tmp_path) as platform:
-        queue = platform.services.predictions.queue
-        prediction = await _ask(platform)
+        queue, version = platform.services.predictions.queue, await platform.idempotent()
+        prediction = await _ask(platform, version=version)
         for _ in range(MAX_ATTEMPTS):
-            claim = await platform.instance().claim()
+            claim = await platform.instance(version.id).claim()
             assert await queue.started(prediction.id, claim.lease_token)
-            assert await queue.recover() == 1
+            recovery = await queue.recover()
+            assert recovery.again + recovery.failed == 1
         ended = await _now(platform, prediction)
         assert ended.status is Status.FAILED
         assert f"interrupted {MAX_ATTEMPTS} times" in (ended.error or "")
         assert await queue.waiting() == {}
+
+
+@pytest.mark.parametrize("reported", [True, False])
+async def test_what_a_model_has_seen_is_not_run_again(tmp_path: Path, reported: bool) -> None:
+    """Unless its author declared it idempotent: it fails, says why, and keeps what it streamed."""
+    async with ApiPlatform.open(tmp_path) as platform:
+        queue, version = platform.services.predictions.queue, await platform.idempotent()
+        plain, repeatable = await _ask(platform), await _ask(platform, version=version)
+        for prediction, ran in ((plain, platform.version.id), (repeatable, version.id)):
+            claim = await platform.instance(ran).claim()
+            queue.handovers.note(claim.lease_token)
+            if reported:
+                await queue.started(prediction.id, claim.lease_token)
+            await queue.progress(prediction.id, claim.lease_token, outputs=["a"], logs="l")
+        await queue.flush()
+    async with ApiPlatform.open(tmp_path) as platform:
+        queue = platform.services.predictions.queue
+        assert await queue.recover() == Recovery(again=1, failed=1)
+        ended, waits = await _now(platform, plain), await _now(platform, repeatable)
+        assert ended.status is Status.FAILED
+        assert "@cog.idempotent" in (ended.error or "")
+        assert (ended.output, ended.logs) == (["a"], "l")
+        assert (waits.status, waits.output, waits.attempts) == (Status.STARTING, None, 1)
+        assert await queue.waiting() == {version.id: 1}
+
+
+async def test_a_run_that_somebody_killed_goes_on_where_that_is_safe(tmp_path: Path) -> None:
+    """Its instance says that it was killed: an idempotent prediction waits again, up to three times; another fails."""
+    async with ApiPlatform.open(tmp_path) as platform:
+        queue, version = platform.services.predictions.queue, await platform.idempotent()
+        plain, repeatable = await _ask(platform), await _ask(platform, version=version)
+        killed = Outcome(status="failed", streamed=True, error="It was killed.", interrupted=True)
+        claim = await platform.instance().claim()
+        assert await queue.finished(plain.id, claim.lease_token, killed)
+        assert (await _now(platform, plain)).error == "It was killed."
+        for attempt in range(1, MAX_ATTEMPTS):
+            claim = await platform.instance(version.id).claim()
+            await queue.started(repeatable.id, claim.lease_token)
+            await queue.progress(repeatable.id, claim.lease_token, outputs=["a"])
+            assert await queue.finished(repeatable.id, claim.lease_token, killed)
+            waits = await _now(platform, repeatable)
+            assert (waits.status, waits.attempts, waits.output) == (Status.STARTING, attempt, None)
+            assert "It was killed. Running again." in waits.logs
+            assert not await queue.renew(repeatable.id, claim.lease_token)
+        claim = await platform.instance(version.id).claim()
+        await queue.started(repeatable.id, claim.lease_token)
+        assert await queue.finished(repeatable.id, claim.lease_token, killed)
+        ended = await _now(platform, repeatable)
+        assert (ended.status, ended.error) == (Status.FAILED, "It was killed.")
+
+
+async def test_what_was_claimed_ahead_is_not_lost_with_what_ran(tmp_path: Path) -> None:
+    """A killed platform knows which of an instance's claims its model had seen."""
+    async with ApiPlatform.open(tmp_path) as platform:
+        queue = platform.services.predictions.queue
+        made = [await _ask(platform, str(number)) for number in range(4)]
+        claims = [await platform.instance().claim() for _ in made]
+        queue.handovers.note(claims[0].lease_token)
+    async with ApiPlatform.open(tmp_path) as platform:
+        assert await platform.services.predictions.queue.recover() == Recovery(again=3, failed=1)
+        found = [(await _now(platform, prediction)).status for prediction in made]
+        assert found == [Status.FAILED, *[Status.STARTING] * 3]
+
+
+async def test_without_its_notes_a_platform_runs_nothing_twice(tmp_path: Path) -> None:
+    """Where nobody knows what a model saw, what was claimed counts as seen."""
+    async with ApiPlatform.open(tmp_path) as platform:
+        prediction = await _ask(platform)
+        await platform.instance().claim()
+    (tmp_path / "handovers").write_bytes(b"")
+    async with ApiPlatform.open(tmp_path) as platform:
+        await platform.services.predictions.queue.recover()
+        ended = await _now(platform, prediction)
+        assert ended.status is Status.FAILED
+        assert "perhaps" in (ended.error or "")
 
 
 async def test_a_prediction_that_no_instance_can_start_fails(tmp_path: Path) -> None:
@@ -205,11 +283,11 @@ async def test_waiters_hear_of_the_end_whoever_brings_it(tmp_path: Path) -> None
 
 
 async def test_what_is_streamed_is_durable_within_a_moment(tmp_path: Path) -> None:
-    """A killed platform knows what was flushed; the rest of the run is run again."""
+    """A killed platform knows what was flushed; an idempotent run is run again."""
     async with ApiPlatform.open(tmp_path) as platform:
-        queue = platform.services.predictions.queue
-        prediction = await _ask(platform)
-        claim: Claim = await platform.instance().claim()
+        queue, version = platform.services.predictions.queue, await platform.idempotent()
+        prediction = await _ask(platform, version=version)
+        claim: Claim = await platform.instance(version.id).claim()
         await queue.started(prediction.id, claim.lease_token)
         await queue.progress(prediction.id, claim.lease_token, outputs=["a", "b"], logs="l")
         await queue.flush()
@@ -217,8 +295,8 @@ async def test_what_is_streamed_is_durable_within_a_moment(tmp_path: Path) -> No
         shown = await platform.services.predictions.get(platform.accounts["owner"], prediction.id)
         assert shown.output == ["a", "b"]
         assert shown.logs == "l"
-        assert await platform.services.predictions.queue.recover() == 1
-        await platform.instance().run("again")
+        assert await platform.services.predictions.queue.recover() == Recovery(again=1)
+        await platform.instance(version.id).run("again")
         assert (await _now(platform, prediction)).output == "again"
 
 
@@ -245,6 +323,8 @@ async def main():
             instance = platform.instance()
             while True:
                 claim = await instance.claim()
+                queue.handovers.note(claim.lease_token)
+                print("seen", claim.prediction.id, flush=True)
                 await queue.started(claim.prediction.id, claim.lease_token)
                 await queue.progress(claim.prediction.id, claim.lease_token, outputs=["x"])
                 if await queue.finished(
@@ -271,7 +351,7 @@ def _run_until_killed(folder: Path, lines: int) -> list[tuple[str, str]]:
 
 
 async def test_kill_9_loses_no_prediction_and_ends_none_twice(tmp_path: Path) -> None:
-    """Three kills under load: what was accepted is there, what had ended stays, and the rest runs to its end."""
+    """Three kills under load: what was accepted ends once, what had ended stays, and no model sees one twice."""
     said: list[tuple[str, str]] = []
     for lines in (50, 150, 300):
         said += await asyncio.to_thread(_run_until_killed, tmp_path, lines)
@@ -279,20 +359,26 @@ async def test_kill_9_loses_no_prediction_and_ends_none_twice(tmp_path: Path) ->
     ended = [key for word, key in said if word == "ended"]
     assert len(made) > 100
     assert len(ended) == len(set(ended))
+    seen = [key for word, key in said if word == "seen"]
+    assert len(seen) == len(set(seen))
     async with ApiPlatform.open(tmp_path) as platform:
         queue, owner = platform.services.predictions.queue, platform.accounts["owner"]
         await queue.recover()
+        interrupted = 0
         for key in ended:
             assert (await platform.services.predictions.get(owner, key)).status is Status.SUCCEEDED
         instance = platform.instance()
         while (claim := await queue.claim(instance.version, instance="last")) is not None:
             outcome = Outcome(status="succeeded", output=["x"])
             assert await queue.finished(claim.prediction.id, claim.lease_token, outcome)
-            assert claim.prediction.id not in ended
+            assert claim.prediction.id not in seen
         for key in made:
             final = await platform.services.predictions.get(owner, key)
-            assert final.status is Status.SUCCEEDED
-            assert final.output == ["x"]
+            # Three instances ran one each at each of three kills.
+            interrupted += final.status is Status.FAILED
+            assert final.status is Status.SUCCEEDED or "@cog.idempotent" in (final.error or "")
+            assert final.status is Status.FAILED or final.output == ["x"]
+        assert interrupted <= 9
     with open_database(tmp_path / "cogyard.db") as database:
         assert await database.check() == ()
 

@@ -76,10 +76,10 @@ class LivePlatform:
         return told
 
     @staticmethod
-    def file_model() -> TestImage:
+    def file_model(*, idempotent: bool = False) -> TestImage:
         """Make a model that gives a text file back in capitals."""
         body = "out = Path('result.txt')\nout.write_text(image.read_text().upper())\nreturn out"
-        return _model(body, inputs="image: Path", output="Path")
+        return _model(body, inputs="image: Path", output="Path", idempotent=idempotent)
 
     def wait_for(self, condition: Callable[[], object]) -> None:
         """Return once a condition holds; fail after a long time, with the log."""
@@ -177,20 +177,30 @@ def wait_for(condition: Callable[[], object], explain: Callable[[], str] = lambd
 
 
 def _model(
-    body: str, *, output: str = "str", inputs: str = "", setup: str = "pass", **image: Any
+    body: str,
+    *,
+    output: str = "str",
+    inputs: str = "",
+    setup: str = "pass",
+    idempotent: bool = False,
+    **image: Any,
 ) -> TestImage:
     """Make an image whose predict() has this body; `inputs` are its parameters, as in Python."""
-    return make_image(source_of(body, output=output, inputs=inputs, setup=setup), python=PYTHON, **image)
+    source = source_of(body, output=output, inputs=inputs, setup=setup, idempotent=idempotent)
+    return make_image(source, python=PYTHON, **image)
 
 
-def source_of(body: str, *, output: str = "str", inputs: str = "", setup: str = "pass") -> str:
+def source_of(
+    body: str, *, output: str = "str", inputs: str = "", setup: str = "pass", idempotent: bool = False
+) -> str:
     """Write a predict.py."""
     source = [
         "import os, signal, subprocess, sys, time",
-        "from cog import BasePredictor, Input, Path, ConcatenateIterator",
+        "from cog import BasePredictor, Input, Path, ConcatenateIterator, idempotent",
         "class Predictor(BasePredictor):",
         "    def setup(self):",
         *(f"        {line}" for line in setup.splitlines()),
+        *(["    @idempotent"] if idempotent else []),
         f"    def predict(self, {inputs}) -> {output}:",
         *(f"        {line}" for line in body.splitlines()),
     ]

@@ -232,7 +232,9 @@ class Verdict:
     doubled: list[str] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
     told_again: int = 0
-    #: Failed in a run; the others failed because no instance could be had.
+    #: What failed, by its text: why, and how often a model had seen it.
+    failed: dict[str, tuple[str, int]] = field(default_factory=dict)
+    #: Failed in a run whose start was stored.
     ran: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
@@ -257,7 +259,7 @@ def judge(
     """Compare what was accepted and told with what is kept; `good` says whether a text may have that output."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
         rows = db.execute(
-            "SELECT id, status, input, output, error, completed_at, started_at FROM predictions"
+            "SELECT id, status, input, output, error, completed_at, started_at, attempts FROM predictions"
         ).fetchall()
         queued = {row[0] for row in db.execute("SELECT prediction_id FROM queue")}
     verdict = Verdict(predictions=len(rows), accepted=len(accepted))
@@ -269,7 +271,7 @@ def judge(
         ids.setdefault(prediction, set()).add(message)
         statuses.setdefault(prediction, set()).add(status)
     verdict.told_again = len(told) - sum(len(found) for found in ids.values())
-    for name, status, given, output, error, completed, started in rows:
+    for name, status, given, output, error, completed, started, attempts in rows:
         verdict.statuses[status] += 1
         text = json.loads(given)["text"]
         if status not in TERMINAL or completed is None or name in queued:
@@ -280,6 +282,7 @@ def judge(
             verdict.wrong.append(name)
         if status == "failed":
             verdict.reasons[str(error).splitlines()[0][:90]] += 1
+            verdict.failed[text] = (str(error), attempts)
             verdict.ran += started is not None
         if len(ids.get(name, ())) > 1 or len(statuses.get(name, ())) > 1:
             verdict.doubled.append(name)

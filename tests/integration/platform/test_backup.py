@@ -82,8 +82,11 @@ class _Load:
 
 
 def test_a_backup_taken_under_load_restores(platform: Any, elsewhere: LivePlatform, tmp_path: Path) -> None:
-    """Every prediction accepted before it was begun is there, ends, and every byte of its files is right."""
-    version = platform.push(platform.file_model(), "shout")
+    """Every prediction accepted before it was begun is there, ends, and every byte of its files is right.
+
+    What ran while it was taken runs again in the restored platform, since its author has declared it idempotent.
+    """
+    version = platform.push(platform.file_model(idempotent=True), "shout")
     target = tmp_path / "backup"
     with _Load(platform, version) as load:
         platform.wait_for(lambda: len(load.accepted) > 20)
@@ -127,6 +130,7 @@ def test_a_damaged_database_is_refused_and_the_backup_takes_its_place(small: tup
     content = bytearray(folder.database.read_bytes())
     content[4096:40960] = os.urandom(36864)
     folder.database.write_bytes(content)
+    folder.handovers.write_bytes(b"of the damaged one")
     refused = _cogyard("up", "--data-dir", folder.root, "--port", "0")
     assert refused.returncode == 1
     assert "is damaged" in refused.stderr
@@ -136,6 +140,7 @@ def test_a_damaged_database_is_refused_and_the_backup_takes_its_place(small: tup
     )
     assert _cogyard("restore", backup, "--data-dir", folder.root, "--replace").returncode == 0
     assert "ada" in _cogyard("account", "list", "--data-dir", folder.root).stdout
+    assert not folder.handovers.exists(), "what it says of leases is not the backup's"
     (aside,) = folder.root.glob("replaced-*")
     assert (aside / "cogyard.db").read_bytes() == bytes(content)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -15,21 +16,22 @@ pytestmark = pytest.mark.slow
 Model = Callable[..., TestImage]
 
 
-def _counting(model: Model, record: Path, seconds: float) -> TestImage:
+def _counting(model: Model, record: Path, seconds: float, *, idempotent: bool = False) -> TestImage:
     """Make a model that writes down when it begins and ends a run."""
     body = (
         f"record = open({str(record)!r}, 'a')\nprint('begin', file=record, flush=True)\n"
         f"for n in range(3):\n    yield str(n)\n    time.sleep({seconds} / 3)\nprint('end', file=record, flush=True)"
     )
-    return model(body, output="ConcatenateIterator[str]")
+    return model(body, output="ConcatenateIterator[str]", idempotent=idempotent)
 
 
-def test_killed_in_the_middle_it_runs_again_and_completes_once(
-    platform: Any, model: Model, tmp_path: Path
+@pytest.mark.parametrize("idempotent", [True, False])
+def test_killed_in_the_middle_it_runs_again_only_where_that_is_safe(
+    platform: Any, model: Model, tmp_path: Path, idempotent: bool
 ) -> None:
-    """Kill -9 in the middle of a prediction, then a start: the prediction runs again, to one end, with one output."""
+    """Kill -9 in the middle, then a start: an idempotent prediction runs again, another fails; what waited runs."""
     record = tmp_path / "record"
-    version = platform.push(_counting(model, record, 3), "count")
+    version = platform.push(_counting(model, record, 3, idempotent=idempotent), "count")
     created = platform.create(version)
     waiting = platform.create(version)
     platform.until(created["id"], "processing")
@@ -42,9 +44,52 @@ def test_killed_in_the_middle_it_runs_again_and_completes_once(
     assert record.read_text().split() == ["begin"]
     platform.start()
     done, later = platform.until(created["id"]), platform.until(waiting["id"])
-    assert (done["status"], done["output"]) == ("succeeded", ["0", "1", "2"])
     assert (later["status"], later["output"]) == ("succeeded", ["0", "1", "2"])
-    assert record.read_text().split() == ["begin", "begin", "end", "begin", "end"]
+    if idempotent:
+        assert (done["status"], done["output"]) == ("succeeded", ["0", "1", "2"])
+        assert record.read_text().split() == ["begin", "begin", "end", "begin", "end"]
+    else:
+        assert (done["status"], "@cog.idempotent" in done["error"]) == ("failed", True)
+        assert record.read_text().split() == ["begin", "begin", "end"]
+
+
+def test_killed_in_its_first_moment_it_was_seen_all_the_same(
+    platform: Any, model: Model, tmp_path: Path
+) -> None:
+    """A model that had begun when the platform was killed, before its start was stored, does not begin again."""
+    record = tmp_path / "record"
+    body = f"with open({str(record)!r}, 'a') as file:\n    print('begin', file=file)\ntime.sleep(seconds)\nreturn ''"
+    version = platform.push(model(body, inputs="seconds: float"), "quick")
+    assert platform.run(version, seconds=0)["status"] == "succeeded"
+    record.write_text("")
+    created = platform.create(version, seconds=5)
+    platform.wait_for(record.read_text)
+    platform.end(signal.SIGKILL)
+    platform.start()
+    assert platform.until(created["id"])["status"] == "failed"
+    assert record.read_text().split() == ["begin"]
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+@pytest.mark.parametrize("victim", ["server", "worker"])
+def test_a_model_that_somebody_kills_runs_again_only_where_that_is_safe(
+    platform: Any, model: Model, tmp_path: Path, victim: str, idempotent: bool
+) -> None:
+    """Kill -9 of the model server, or of the model's own process, in the middle of a prediction."""
+    record = tmp_path / "record"
+    version = platform.push(_counting(model, record, 3, idempotent=idempotent), "count")
+    created = platform.create(version)
+    platform.until(created["id"], "processing")
+    server, *workers = sorted(platform.instances())
+    os.kill(server if victim == "server" else workers[-1], signal.SIGKILL)
+    done = platform.until(created["id"])
+    if idempotent:
+        assert (done["status"], done["output"]) == ("succeeded", ["0", "1", "2"])
+        assert "signal 9" in done["logs"]
+        assert record.read_text().split() == ["begin", "begin", "end"]
+    else:
+        assert (done["status"], "signal 9" in done["error"]) == ("failed", True)
+        assert record.read_text().split() == ["begin"]
 
 
 def test_killed_while_an_instance_starts_nothing_is_lost(platform: Any, model: Model) -> None:
@@ -69,9 +114,10 @@ def test_one_signal_lets_what_runs_finish(platform: Any, model: Model, tmp_path:
     assert platform.get(created["id"])["status"] == "succeeded"
 
 
-def test_two_signals_stop_at_once(platform: Any, model: Model, tmp_path: Path) -> None:
-    """Ctrl-C twice: it ends with 130 before the prediction does, and what ran runs again at the next start."""
-    version = platform.push(_counting(model, tmp_path / "record", 6), "count")
+@pytest.mark.parametrize("idempotent", [True, False])
+def test_two_signals_stop_at_once(platform: Any, model: Model, tmp_path: Path, idempotent: bool) -> None:
+    """Ctrl-C twice: it ends with 130 before the prediction does; the next start says what became of what ran."""
+    version = platform.push(_counting(model, tmp_path / "record", 6, idempotent=idempotent), "count")
     created = platform.create(version)
     platform.until(created["id"], "processing")
     platform.process.send_signal(signal.SIGINT)
@@ -79,8 +125,15 @@ def test_two_signals_stop_at_once(platform: Any, model: Model, tmp_path: Path) -
     assert platform.end(signal.SIGINT) == 130
     assert platform.instances() == []
     platform.start()
-    assert platform.until(created["id"])["output"] == ["0", "1", "2"]
-    assert (tmp_path / "record").read_text().split() == ["begin", "begin", "end"]
+    begun = (tmp_path / "record").read_text
+    if idempotent:
+        assert "Predictions of the last time that will run: 1." in platform.log
+        assert platform.until(created["id"])["output"] == ["0", "1", "2"]
+        assert begun().split() == ["begin", "begin", "end"]
+    else:
+        assert "Predictions that failed because they were interrupted: 1" in platform.log
+        assert platform.until(created["id"])["status"] == "failed"
+        assert begun().split() == ["begin"]
 
 
 def test_files_reach_us_while_it_drains(platform: Any, model: Model) -> None:

@@ -24,9 +24,10 @@ class Predictor(BasePredictor):
 
 SLOW = """
 import time
-from cog import BasePredictor
+from cog import BasePredictor, idempotent
 
 class Predictor(BasePredictor):
+    @idempotent
     def predict(self, seconds: float) -> str:
         time.sleep(seconds)
         return "done"
@@ -65,7 +66,7 @@ def test_an_image_without_a_base_is_refused_with_the_reason(sandboxed: Any) -> N
 
 
 def test_a_killed_platform_leaves_no_sandbox(sandboxed: Any) -> None:
-    """Everything ends with the platform; the next start runs what was interrupted."""
+    """Everything ends with the platform; the next start runs what was interrupted, where that is safe."""
     sandboxed.start()
     version = sandboxed.push(make_whole_image(SLOW), "slow")
     running = sandboxed.create(version, seconds=3)

@@ -21,6 +21,7 @@ from cogyard.instances.work import Outcome
 from cogyard.store.accounts import SqlAccounts
 from cogyard.store.predictions import SqlPredictions
 from cogyard.testing.database import open_database
+from cogyard.testing.handovers import FakeHandovers
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -87,7 +88,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         account = await SqlAccounts(database).add(new)
         store = Watched(database)
         object.__setattr__(store, "inline", [])
-        yield Scene(queue=Queue(store=store), store=store, account_id=account.id)
+        yield Scene(queue=Queue(store=store, handovers=FakeHandovers()), store=store, account_id=account.id)
 
 
 async def test_a_small_end_is_written_at_once(scene: Scene) -> None:
@@ -115,5 +116,5 @@ async def test_what_another_process_held_is_ended_beside_the_loop(scene: Scene) 
         status=Status.STARTING, input={}, created_at=NOW, stream_token="t" * 32,
     )  # fmt: skip
     await scene.queue.store.add(prediction, waiting(VERSION, None))
-    assert await Queue(store=scene.store).cancel(prediction.id) is not None
+    assert await Queue(store=scene.store, handovers=FakeHandovers()).cancel(prediction.id) is not None
     assert scene.store.inline == [False]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cogyard.domain.lifecycle import Event, State
-from cogyard.domain.retry import MAX_ATTEMPTS
+from cogyard.domain.retry import MAX_ATTEMPTS, Seen
 from cogyard.domain.stream import Streamed
 from cogyard.domain.values import Prediction, Status
 from cogyard.features.predictions import moves
@@ -34,7 +34,12 @@ def _prediction(**more: object) -> Prediction:
     return replace(made, **more)
 
 
-def _record(state: State, **more: object) -> Record:
+def unknown(_lease_token: str) -> Seen:
+    """Know of no lease."""
+    return Seen.UNKNOWN
+
+
+def _record(state: State, *, idempotent: bool = False, **more: object) -> Record:
     held = state in {State.CLAIMED, State.RUNNING}
     prediction = _prediction(
         status=state.status,
@@ -45,7 +50,7 @@ def _record(state: State, **more: object) -> Record:
         prediction=prediction,
         ticket=None
         if state.terminal
-        else Ticket(deployable="v", claims=int(held), lease=LEASE if held else None),
+        else Ticket(deployable="v", claims=int(held), lease=LEASE if held else None, idempotent=idempotent),
     )
     return replace(record, **more)
 
@@ -143,7 +148,7 @@ def test_nothing_changes_what_has_ended(state: State) -> None:
         moves.start("mine", LATER, WORDS),
         moves.finish("mine", Event.SUCCEED, moves.Result(), LATER, WORDS),
         moves.stop(Event.CANCEL, LATER, WORDS),
-        moves.lose(LATER, WORDS, void=True),
+        moves.lose(LATER, WORDS, unknown, void=True),
     )
     assert [decide(record) for decide in decisions] == [None] * 5
 
@@ -151,7 +156,8 @@ def test_nothing_changes_what_has_ended(state: State) -> None:
 def test_a_lost_prediction_waits_again_without_what_it_left() -> None:
     """Its start is forgotten, its attempts are not, and the log says what happened."""
     streamed = Streamed(outputs=("a",), logs="l", last=5)
-    change = moves.lose(LATER, WORDS, void=True)(_record(State.RUNNING, streamed=streamed))
+    record = _record(State.RUNNING, idempotent=True, streamed=streamed)
+    change = moves.lose(LATER, WORDS, unknown, void=True)(record)
     assert change is not None
     assert change.prediction.status is Status.STARTING
     assert change.prediction.started_at is None
@@ -163,17 +169,57 @@ def test_a_lost_prediction_waits_again_without_what_it_left() -> None:
     assert change.messages == ()
 
 
+def test_what_runs_needs_no_note_of_its_handover() -> None:
+    """A start that was reported is in the record; the error says what happened, and what was streamed is kept."""
+    streamed = Streamed(outputs=("a",), logs="l", last=5)
+    change = moves.lose(LATER, WORDS, lambda _token: Seen.NO, void=True)(
+        _record(State.RUNNING, streamed=streamed)
+    )
+    assert change is not None
+    assert change.prediction.status is Status.FAILED
+    assert "@cog.idempotent" in (change.prediction.error or "")
+    assert (change.prediction.output, change.prediction.logs) == (["a"], "l")
+    assert [message.event for message in change.messages] == ["completed"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "idempotent", "status", "attempts"),
+    [
+        (Seen.NO, False, Status.STARTING, 0),
+        (Seen.NO, True, Status.STARTING, 0),
+        (Seen.YES, False, Status.FAILED, 1),
+        (Seen.YES, True, Status.STARTING, 1),
+        (Seen.UNKNOWN, False, Status.FAILED, 1),
+        (Seen.UNKNOWN, True, Status.STARTING, 1),
+    ],
+)
+def test_a_claim_whose_start_was_not_reported(
+    seen: Seen, idempotent: bool, status: Status, attempts: int
+) -> None:
+    """Whether a model saw it decides; what it may have seen counts as an attempt."""
+    asked: list[str] = []
+
+    def noted(lease_token: str) -> Seen:
+        asked.append(lease_token)
+        return seen
+
+    change = moves.lose(LATER, WORDS, noted, void=True)(_record(State.CLAIMED, idempotent=idempotent))
+    assert change is not None
+    assert (change.prediction.status, change.prediction.attempts) == (status, attempts)
+    assert asked == ["mine"]
+
+
 def test_a_lease_that_holds_is_not_lost() -> None:
     """Renewed in time means alive."""
-    assert moves.lose(LATER, WORDS)(_record(State.RUNNING)) is None
-    assert moves.lose(LEASE.expires_at, WORDS)(_record(State.RUNNING)) is not None
+    assert moves.lose(LATER, WORDS, unknown)(_record(State.RUNNING)) is None
+    assert moves.lose(LEASE.expires_at, WORDS, unknown)(_record(State.RUNNING)) is not None
 
 
 def test_the_last_interruption_is_a_failure_with_its_reason() -> None:
     """And it is told like any end."""
-    record = _record(State.RUNNING)
+    record = _record(State.RUNNING, idempotent=True)
     record = replace(record, prediction=replace(record.prediction, attempts=MAX_ATTEMPTS))
-    change = moves.lose(LATER, WORDS, void=True)(record)
+    change = moves.lose(LATER, WORDS, unknown, void=True)(record)
     assert change is not None
     assert change.prediction.status is Status.FAILED
     assert "interrupted" in (change.prediction.error or "")

@@ -16,6 +16,7 @@ from cogyard.features.trainings.finishing import TrainingWork
 from cogyard.features.trainings.output import shown, weights_of
 from cogyard.features.trainings.ports import CannotMakeVersionError, Weights
 from cogyard.instances.work import Outcome
+from cogyard.testing.handovers import FakeHandovers
 from cogyard.testing.predictions import MemoryPredictions
 
 pytestmark = pytest.mark.anyio
@@ -55,7 +56,7 @@ class Maker:
 
 async def _ended(maker: Maker, outcome: Outcome, training: Prediction = TRAINING) -> Prediction:
     store = MemoryPredictions()
-    work = TrainingWork(queue=Queue(store=store), maker=maker)
+    work = TrainingWork(queue=Queue(store=store, handovers=FakeHandovers()), maker=maker)
     deployable = of_training(BASE) if training.kind is Kind.TRAINING else BASE
     await store.add(training, waiting(deployable, None))
     claim = await work.claim(deployable, instance="i")

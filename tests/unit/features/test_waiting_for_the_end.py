@@ -16,6 +16,7 @@ from cogyard.features.predictions.ports import Record
 from cogyard.features.predictions.queue import Queue
 from cogyard.features.predictions.service import Predictions
 from cogyard.instances.work import Outcome
+from cogyard.testing.handovers import FakeHandovers
 from cogyard.testing.predictions import MemoryPredictions
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +46,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         """Put it together."""
-        self.queue = Queue(store=self.store)
+        self.queue = Queue(store=self.store, handovers=FakeHandovers())
         # No file is named by any input here.
         self.predictions = Predictions(queue=self.queue, given=Given(files=cast("Files", None)))
 

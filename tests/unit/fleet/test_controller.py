@@ -15,6 +15,7 @@ from cogyard.fleet.local import LocalFleet
 from cogyard.instances.host import HostOptions
 from cogyard.instances.run import Work
 from cogyard.instances.work import Claim
+from cogyard.testing.handovers import FakeHandovers
 from cogyard.testing.instances import FakeModel, FakeRuntime, echo, forever
 from cogyard.testing.queue import OTHER_VERSION, VERSION, FakeQueue
 
@@ -41,7 +42,9 @@ class _Stage:
         self.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
         self.queue = FakeQueue(now=self._clock, lease=3600)
         self.runtime = FakeRuntime(models)
-        work = Work(source=self.queue, reports=self.queue, cancellations=self.queue)
+        work = Work(
+            source=self.queue, reports=self.queue, cancellations=self.queue, handovers=FakeHandovers()
+        )
         self.fleet = LocalFleet(
             runtime=self.runtime,
             work=work,

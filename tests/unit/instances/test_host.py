@@ -3,74 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Self
 
 import pytest
 from cogyard.domain.autoscale import Phase
+from cogyard.domain.retry import Recovery, Seen
 from cogyard.domain.values import Status
 from cogyard.instances.errors import SetupFailedError
 from cogyard.instances.events import CompletedEvent, LogEvent, ServerEvent
-from cogyard.instances.host import Host, HostOptions
-from cogyard.instances.run import RunOptions, Work
 from cogyard.instances.runtime import Exit
 from cogyard.instances.server import Run
 from cogyard.instances.work import Claim, Outcome
-from cogyard.testing.instances import FakeModel, FakeRuntime, count, echo, forever
-from cogyard.testing.queue import VERSION, FakeQueue
+from cogyard.testing.instances import FakeModel, count, echo, forever
+from cogyard.testing.queue import VERSION
+from msgspec.structs import replace
+
+from tests.unit.instances.stage import Stage, until
 
 pytestmark = pytest.mark.anyio
 
 
-class _Stage:
-    """A host, its queue and its model."""
-
-    def __init__(
-        self,
-        model: FakeModel,
-        *,
-        lease: float = 30.0,
-        spare: Callable[[], bool] = lambda: False,
-        **options: float,
-    ) -> None:
-        self.queue = FakeQueue(lease=lease)
-        self.model = model
-        self.runtime = FakeRuntime({VERSION: model})
-        setup_timeout = options.pop("setup_timeout", 5.0)
-        self.host = Host(
-            instance="i1",
-            deployable=VERSION,
-            work=Work(source=self.queue, reports=self.queue, cancellations=self.queue),
-            options=HostOptions(run=RunOptions(**options), setup_timeout=setup_timeout),
-            connect=self.runtime.connect,
-            spare=spare,
-        )
-
-    async def __aenter__(self) -> Self:
-        prepared = await self.runtime.prepare(VERSION)
-        self.life = asyncio.create_task(self.host.run(prepared))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.life.cancel()
-        with suppress(asyncio.CancelledError, SetupFailedError):
-            await self.life
-
-    async def until_busy(self, busy: int = 1) -> None:
-        await _until(lambda: self.host.view().busy == busy)
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event, and needs none but here
-            await asyncio.sleep(0.001)
-
-
 async def test_a_prediction_goes_through() -> None:
     """What waits is claimed, run, and its output, status and metrics stored."""
-    async with _Stage(FakeModel(echo)) as stage:
+    async with Stage(FakeModel(echo)) as stage:
         entry = await stage.queue.ended(stage.queue.add(VERSION, {"text": "Alice"}))
         assert entry.outcome is not None
         assert (entry.outcome.status, entry.outcome.output) == ("succeeded", "hello Alice")
@@ -78,7 +35,7 @@ async def test_a_prediction_goes_through() -> None:
 
 async def test_streamed_outputs_are_the_output() -> None:
     """Streamed values are reported in order, and the outcome says that they are the output."""
-    async with _Stage(FakeModel(count)) as stage:
+    async with Stage(FakeModel(count)) as stage:
         entry = await stage.queue.ended(stage.queue.add(VERSION, {"n": 5}))
         assert entry.outputs == [0, 1, 2, 3, 4]
         assert entry.outcome is not None
@@ -87,7 +44,7 @@ async def test_streamed_outputs_are_the_output() -> None:
 
 async def test_an_iterator_without_values_gives_the_empty_list() -> None:
     """Nothing streamed: the whole output stands in the outcome."""
-    async with _Stage(FakeModel(count)) as stage:
+    async with Stage(FakeModel(count)) as stage:
         entry = await stage.queue.ended(stage.queue.add(VERSION, {"n": 0}))
         assert entry.outcome is not None
         assert (entry.outcome.streamed, entry.outcome.output) == (False, [])
@@ -100,7 +57,7 @@ async def test_a_model_that_fails_says_why() -> None:
         yield LogEvent(text="Traceback …\n")
         yield CompletedEvent(status="failed", error="no such colour")
 
-    async with _Stage(FakeModel(fail)) as stage:
+    async with Stage(FakeModel(fail)) as stage:
         entry = await stage.queue.ended(stage.queue.add(VERSION))
         assert entry.outcome is not None
         assert (entry.outcome.status, entry.outcome.error) == ("failed", "no such colour")
@@ -109,7 +66,7 @@ async def test_a_model_that_fails_says_why() -> None:
 
 async def test_slots_bound_what_runs_at_once() -> None:
     """Two slots run two predictions, and the third waits in the queue."""
-    async with _Stage(FakeModel(forever, slots=2)) as stage:
+    async with Stage(FakeModel(forever, slots=2)) as stage:
         for _ in range(3):
             stage.queue.add(VERSION)
         await stage.until_busy(2)
@@ -118,7 +75,7 @@ async def test_slots_bound_what_runs_at_once() -> None:
 
 async def test_a_server_tells_how_many_it_runs() -> None:
     """What the author said in the code counts, whatever the image says."""
-    async with _Stage(FakeModel(forever, slots=1, slots_told=3)) as stage:
+    async with Stage(FakeModel(forever, slots=1, slots_told=3)) as stage:
         for _ in range(4):
             stage.queue.add(VERSION)
         await stage.until_busy(3)
@@ -127,18 +84,18 @@ async def test_a_server_tells_how_many_it_runs() -> None:
 
 async def test_a_cancel_frees_the_slot() -> None:
     """A canceled prediction stops in the model, and the next one runs."""
-    async with _Stage(FakeModel(forever)) as stage:
+    async with Stage(FakeModel(forever)) as stage:
         first = stage.queue.add(VERSION)
         await stage.until_busy()
         second = stage.queue.add(VERSION)
         stage.queue.cancel(first)
-        await _until(lambda: bool(stage.queue.entries[second].outputs))
+        await until(lambda: bool(stage.queue.entries[second].outputs))
         assert stage.queue.entries[first].prediction.status is Status.CANCELED
 
 
 async def test_a_model_that_ignores_cancel_is_ended() -> None:
     """After the grace the instance is stopped, so the slot is never lost for good."""
-    async with _Stage(FakeModel(forever, obeys_cancel=False), cancel_grace=0.1) as stage:
+    async with Stage(FakeModel(forever, obeys_cancel=False), cancel_grace=0.1) as stage:
         prediction = stage.queue.add(VERSION)
         await stage.until_busy()
         stage.queue.cancel(prediction)
@@ -154,7 +111,7 @@ async def test_draining_finishes_what_runs_and_claims_no_more() -> None:
         await gate.wait()
         yield CompletedEvent(status="succeeded", output="done")
 
-    async with _Stage(FakeModel(wait)) as stage:
+    async with Stage(FakeModel(wait)) as stage:
         first = stage.queue.add(VERSION)
         await stage.until_busy()
         stage.host.drain()
@@ -169,7 +126,7 @@ async def test_draining_finishes_what_runs_and_claims_no_more() -> None:
 
 async def test_draining_while_starting_ends_at_once() -> None:
     """An instance that is no longer wanted doesn't finish a long setup first."""
-    async with _Stage(FakeModel(setup="hang")) as stage:
+    async with Stage(FakeModel(setup="hang")) as stage:
         await asyncio.sleep(0)
         stage.host.drain()
         async with asyncio.timeout(5):
@@ -179,9 +136,9 @@ async def test_draining_while_starting_ends_at_once() -> None:
 @pytest.mark.parametrize("died", [False, True], ids=["drained", "died"])
 async def test_an_idle_instance_ends_at_once(died: bool) -> None:
     """However long it would wait for work, a drain and the end of its server are heard."""
-    async with _Stage(FakeModel(echo)) as stage:
+    async with Stage(FakeModel(echo)) as stage:
         await stage.queue.ended(stage.queue.add(VERSION))
-        await _until(lambda: stage.host.view().idle_since is not None)
+        await until(lambda: stage.host.view().idle_since is not None)
         for _ in range(20):
             await asyncio.sleep(0)
         if died:
@@ -194,7 +151,7 @@ async def test_an_idle_instance_ends_at_once(died: bool) -> None:
 
 async def test_the_death_of_the_server_fails_what_ran() -> None:
     """A prediction whose server dies fails with how it died, and the instance's life ends."""
-    async with _Stage(FakeModel(forever)) as stage:
+    async with Stage(FakeModel(forever)) as stage:
         prediction = stage.queue.add(VERSION)
         await stage.until_busy()
         stage.runtime.live["fake:i1"].die(-9)
@@ -202,12 +159,43 @@ async def test_the_death_of_the_server_fails_what_ran() -> None:
         assert entry.outcome is not None
         assert entry.outcome.status == "failed"
         assert "was killed (signal 9" in (entry.outcome.error or "")
+        assert entry.outcome.interrupted
         assert await stage.life == Exit(code=-9)
+
+
+@pytest.mark.parametrize(("number", "interrupted"), [(9, True), (11, False), (None, False)])
+async def test_only_a_kill_from_outside_is_an_interruption(number: int | None, interrupted: bool) -> None:
+    """A model that crashes, or raises, does so again; one that somebody killed may end otherwise the next time."""
+
+    async def die(_run: Run) -> AsyncIterator[ServerEvent]:
+        yield CompletedEvent(status="failed", error="it died", signal=number)
+
+    async with Stage(FakeModel(die)) as stage:
+        entry = await stage.queue.ended(stage.queue.add(VERSION))
+        assert entry.outcome is not None
+        assert (entry.outcome.error, entry.outcome.interrupted) == ("it died", interrupted)
+
+
+async def test_another_run_has_another_name() -> None:
+    """A model server remembers what it has run by name, and would give the end of the first run for the second."""
+    names: list[str] = []
+
+    async def note(run: Run) -> AsyncIterator[ServerEvent]:
+        names.append(run.id)
+        yield CompletedEvent(status="succeeded", output=1)
+
+    async with Stage(FakeModel(note)) as stage:
+        for attempts in (0, 1, 2):
+            prediction = stage.queue.add(VERSION)
+            entry = stage.queue.entries[prediction]
+            entry.prediction = replace(entry.prediction, attempts=attempts)
+            await stage.queue.ended(prediction)
+    assert names == ["p1", "p2-2", "p3-3"]
 
 
 async def test_a_server_that_restarts_its_model_is_waited_for() -> None:
     """While setup() runs again after a crash, a claimed prediction is kept, and run once the model is ready."""
-    async with _Stage(FakeModel(echo), accept_wait=0.1) as stage:
+    async with Stage(FakeModel(echo), accept_wait=0.1) as stage:
         await stage.queue.ended(stage.queue.add(VERSION))
         stage.model.setup = "hang"
         prediction = stage.queue.add(VERSION)
@@ -220,7 +208,7 @@ async def test_a_server_that_restarts_its_model_is_waited_for() -> None:
 
 async def test_a_server_that_gave_up_is_ended() -> None:
     """A model whose restarts keep failing takes no more: the instance ends, the prediction is left to its lease."""
-    async with _Stage(FakeModel(echo)) as stage:
+    async with Stage(FakeModel(echo)) as stage:
         await stage.queue.ended(stage.queue.add(VERSION))
         stage.model.setup = "fail"
         prediction = stage.queue.add(VERSION)
@@ -230,32 +218,35 @@ async def test_a_server_that_gave_up_is_ended() -> None:
 
 
 async def test_being_told_to_stop_reports_nothing() -> None:
-    """An instance cancelled from outside leaves its prediction to the lease, so that it runs again."""
-    async with _Stage(FakeModel(forever)) as stage:
+    """An instance cancelled from outside leaves its prediction to the lease, and that the model saw it stays known."""
+    async with Stage(FakeModel(forever)) as stage:
         prediction = stage.queue.add(VERSION)
         await stage.until_busy()
     assert stage.queue.entries[prediction].outcome is None
-    assert await stage.queue.recover() == 1
+    token = stage.queue.entries[prediction].token
+    assert token is not None
+    assert stage.handovers.seen(token) is Seen.YES
+    assert await stage.queue.recover() == Recovery(again=1)
     assert stage.runtime.live == {}
 
 
 async def test_a_lost_lease_drops_the_prediction() -> None:
     """Overtaken, the instance stops the model's run, reports nothing more and goes on."""
-    async with _Stage(FakeModel(forever), lease=0.3) as stage:
+    async with Stage(FakeModel(forever), lease=0.3) as stage:
         prediction = stage.queue.add(VERSION)
         await stage.until_busy()
         stage.queue.entries[prediction].token = "someone else"
         stage.queue.entries[prediction].expires_at = datetime.now(UTC) + timedelta(hours=1)
-        await _until(lambda: not stage.host.view().busy)
+        await until(lambda: not stage.host.view().busy)
         assert stage.queue.entries[prediction].outcome is None
         assert not stage.life.done()
 
 
 async def test_leases_are_renewed_while_the_model_works() -> None:
     """A prediction longer than its lease keeps it."""
-    async with _Stage(FakeModel(forever), lease=0.3) as stage:
+    async with Stage(FakeModel(forever), lease=0.3) as stage:
         prediction = stage.queue.add(VERSION)
-        await _until(lambda: stage.queue.renewals >= 4)
+        await until(lambda: stage.queue.renewals >= 4)
         assert stage.queue.entries[prediction].claims == 1
 
 
@@ -271,7 +262,7 @@ async def test_leases_are_renewed_while_the_model_works() -> None:
 )
 async def test_a_setup_that_fails_keeps_reason_and_logs(setup: str, reason: str) -> None:
     """Raised, dead or too slow: the error says which, with what setup printed."""
-    stage = _Stage(FakeModel(setup=setup), setup_timeout=0.05)
+    stage = Stage(FakeModel(setup=setup), setup_timeout=0.05)
     async with stage:
         with pytest.raises(SetupFailedError, match=reason.replace("(", r"\(").replace(")", r"\)")) as failed:
             await stage.life
@@ -281,7 +272,7 @@ async def test_a_setup_that_fails_keeps_reason_and_logs(setup: str, reason: str)
 
 async def test_a_store_that_fails_for_a_moment_loses_no_outcome() -> None:
     """What the model made is stored once the store takes it again; nothing is run twice for that."""
-    async with _Stage(FakeModel(echo)) as stage:
+    async with Stage(FakeModel(echo)) as stage:
         real = stage.queue.finished
         failures: list[str] = []
 
@@ -299,7 +290,7 @@ async def test_a_store_that_fails_for_a_moment_loses_no_outcome() -> None:
 
 async def test_a_claim_that_fails_is_tried_again() -> None:
     """An instance does not end because the store failed to hand out work for a moment."""
-    async with _Stage(FakeModel(echo)) as stage:
+    async with Stage(FakeModel(echo)) as stage:
         real = stage.queue.claim
         failures: list[str] = []
 
@@ -324,7 +315,7 @@ async def test_a_store_that_fails_cancels_nothing() -> None:
         await gate.wait()
         yield CompletedEvent(status="succeeded", output="done")
 
-    async with _Stage(FakeModel(wait)) as stage:
+    async with Stage(FakeModel(wait)) as stage:
         asked: list[str] = []
 
         async def fails(prediction_id: str) -> None:
@@ -333,7 +324,7 @@ async def test_a_store_that_fails_cancels_nothing() -> None:
 
         stage.queue.wait_canceled = fails  # type: ignore[method-assign]  # a fault, injected
         prediction = stage.queue.add(VERSION)
-        await _until(lambda: bool(asked))
+        await until(lambda: bool(asked))
         gate.set()
         entry = await stage.queue.ended(prediction)
         assert entry.prediction.status is Status.SUCCEEDED
@@ -341,7 +332,7 @@ async def test_a_store_that_fails_cancels_nothing() -> None:
 
 async def test_idle_time_counts_from_the_last_prediction() -> None:
     """A busy instance is not idle; a ready one without work is, since its work ended."""
-    async with _Stage(FakeModel(echo)) as stage:
+    async with Stage(FakeModel(echo)) as stage:
         await stage.queue.ended(stage.queue.add(VERSION))
         await stage.until_busy(0)
         view = stage.host.view()
@@ -358,7 +349,7 @@ async def test_logs_without_end_are_cut() -> None:
             yield LogEvent(text="x" * (1 << 20))
         yield CompletedEvent(status="succeeded")
 
-    async with _Stage(FakeModel(shout)) as stage:
+    async with Stage(FakeModel(shout)) as stage:
         entry = await stage.queue.ended(stage.queue.add(VERSION))
         assert len(entry.logs) < 9 << 20
         assert "was dropped" in entry.logs
@@ -379,13 +370,13 @@ class _Paced:
         yield CompletedEvent(status="succeeded", output="done")
 
 
-async def _working_ahead(stage: _Stage, paced: _Paced) -> list[str]:
+async def _working_ahead(stage: Stage, paced: _Paced) -> list[str]:
     """Let a quick model begin one prediction, and return it with those that its instance claimed ahead."""
     await stage.queue.ended(stage.queue.add(VERSION))
     await stage.until_busy(0)
     paced.gate.clear()
     made = [stage.queue.add(VERSION) for _ in range(3)]
-    await _until(lambda: all(stage.queue.entries[each].token for each in made))
+    await until(lambda: all(stage.queue.entries[each].token for each in made))
     assert len(paced.seen) == 2
     return made
 
@@ -393,7 +384,7 @@ async def _working_ahead(stage: _Stage, paced: _Paced) -> list[str]:
 async def test_a_quick_models_next_predictions_are_claimed_ahead() -> None:
     """They begin as soon as the slot is free, in order, each once."""
     paced = _Paced()
-    async with _Stage(FakeModel(paced)) as stage:
+    async with Stage(FakeModel(paced)) as stage:
         made = await _working_ahead(stage, paced)
         assert stage.host.view().busy == 1
         paced.gate.set()
@@ -406,7 +397,7 @@ async def test_a_quick_models_next_predictions_are_claimed_ahead() -> None:
 async def test_what_was_claimed_ahead_goes_back_when_the_instance_ends(ends: str) -> None:
     """Another instance may run it at once: the model never saw it, so no lease has to run out for that."""
     paced = _Paced()
-    async with _Stage(FakeModel(paced)) as stage:
+    async with Stage(FakeModel(paced)) as stage:
         first, *ahead = await _working_ahead(stage, paced)
         match ends:
             case "drained":
@@ -415,7 +406,7 @@ async def test_what_was_claimed_ahead_goes_back_when_the_instance_ends(ends: str
                 stage.runtime.live["fake:i1"].die(-9)
             case _:
                 stage.life.cancel()
-        await _until(lambda: not any(stage.queue.entries[each].token for each in ahead))
+        await until(lambda: not any(stage.queue.entries[each].token for each in ahead))
         assert [stage.queue.entries[each].claims for each in ahead] == [0, 0]
         paced.gate.set()
         with suppress(asyncio.CancelledError):
@@ -426,16 +417,16 @@ async def test_what_was_claimed_ahead_goes_back_when_the_instance_ends(ends: str
 async def test_a_run_that_takes_long_gives_back_what_was_claimed_ahead() -> None:
     """What another instance could begin does not wait for this one's model."""
     paced = _Paced()
-    async with _Stage(FakeModel(paced)) as stage:
+    async with Stage(FakeModel(paced)) as stage:
         _, *ahead = await _working_ahead(stage, paced)
-        await _until(lambda: not any(stage.queue.entries[each].token for each in ahead))
+        await until(lambda: not any(stage.queue.entries[each].token for each in ahead))
         assert await stage.queue.waiting() == {VERSION: 2}
 
 
 async def test_nothing_is_claimed_ahead_of_an_instance_that_is_free() -> None:
     """What another would begin at once is left to it."""
     paced = _Paced()
-    async with _Stage(FakeModel(paced), spare=lambda: True) as stage:
+    async with Stage(FakeModel(paced), spare=lambda: True) as stage:
         await stage.queue.ended(stage.queue.add(VERSION))
         await stage.until_busy(0)
         paced.gate.clear()

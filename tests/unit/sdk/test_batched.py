@@ -49,7 +49,11 @@ def test_a_sum_of_traits() -> None:
         return a
 
     signature = read_object(predict)
-    assert (signature.batched, signature.concurrency, signature.output) == (True, 3, t.INTEGER)
+    assert (signature.traits.batched, signature.traits.concurrency, signature.output) == (
+        True,
+        3,
+        t.INTEGER,
+    )
 
 
 @pytest.mark.parametrize(("size", "wait"), [(0, 0.1), (1, -1.0), (1, float("nan")), (1, 61.0)])

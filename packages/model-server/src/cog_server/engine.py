@@ -228,12 +228,12 @@ class Engine(Performer):
         elif self._on_log is not None:
             self._on_log(source, text)
 
-    def worker_gone(self, lane: Lane, why: str) -> None:
+    def worker_gone(self, lane: Lane, why: str, signal: int | None) -> None:
         """End what ran on the dead worker; what waits goes on waiting for another."""
         self._look_ready()
         for prediction in list(lane.running.values()):
             if prediction.error is None and prediction.state.value == "running":
-                prediction.error = why
+                prediction.error, prediction.signal = why, signal
             self._fire(prediction, Event.DIED)
 
     def worker_lost(self, lane: Lane, why: str) -> None:  # noqa: ARG002 - the listener's own signature

@@ -55,6 +55,8 @@ class Answer(msgspec.Struct, kw_only=True):
     started_at: str | None
     completed_at: str | None
     version: str | None = None
+    signal: int | msgspec.UnsetType = msgspec.UNSET
+    """What killed the model's process, where a signal from outside did."""
 
 
 class Prediction:
@@ -92,6 +94,7 @@ class Prediction:
         "queued_at",
         "request_id",
         "shown_input",
+        "signal",
         "started_at",
         "state",
         "streamed",
@@ -138,6 +141,7 @@ class Prediction:
         self.streamed_for_client = False
         self.output: bytes | mmap = b"null"
         self.error: str | None = None
+        self.signal: int | None = None
         self.metrics: dict[str, Any] = {}
         self.predict_time: float | None = None
         self.events: list[Event] = []
@@ -274,6 +278,7 @@ class Prediction:
                 created_at=self.created_given or timestamp(self.created_at),
                 started_at=timestamp(self.started_at),
                 completed_at=timestamp(self.completed_at),
+                signal=msgspec.UNSET if self.signal is None else self.signal,
             )
         )
 

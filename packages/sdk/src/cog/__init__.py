@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cog.secret import Secret as Secret
     from cog.traits import batched as batched
     from cog.traits import concurrent as concurrent
+    from cog.traits import idempotent as idempotent
     from cog.traits import streaming as streaming
     from cog.warnings import ExperimentalFeatureWarning as ExperimentalFeatureWarning
 
@@ -59,6 +60,7 @@ _HOMES = {
     "concurrent": "traits",
     "current_scope": "scope",
     "emit_metric": "scope",
+    "idempotent": "traits",
     "record_metric": "scope",
     "streaming": "traits",
 }
@@ -87,6 +89,7 @@ __all__ = [
     "concurrent",
     "current_scope",
     "emit_metric",
+    "idempotent",
     "record_metric",
     "streaming",
 ]

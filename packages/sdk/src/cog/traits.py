@@ -1,4 +1,4 @@
-"""What an author says about a predictor by decorating it: `@streaming`, `@concurrent`, `@batched`."""
+"""What an author says about a predictor by decorating it: `@streaming`, `@concurrent`, `@batched`, `@idempotent`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,22 @@ if TYPE_CHECKING:
 STREAMING = "__cog_streaming__"
 CONCURRENCY = "__cog_concurrency__"
 BATCH = "__cog_batch__"
+IDEMPOTENT = "__cog_idempotent__"
 
 
 def streaming(function: Function) -> Function:
     """Say that clients may follow the output as it is made; use it on a predictor that returns an iterator."""
     setattr(function, STREAMING, True)
+    return function
+
+
+def idempotent(function: Function) -> Function:
+    """Say that running a prediction again does no harm, so that a platform may do so when it was interrupted.
+
+    Without it, what the model had begun when the platform was killed fails: a second run might send, store or charge
+    something twice.
+    """
+    setattr(function, IDEMPOTENT, True)
     return function
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +13,7 @@ from cogyard.errors import CogyardError
 if TYPE_CHECKING:
     from cogyard.compose.settings import Settings
     from cogyard.compose.welcome import Welcome
+    from cogyard.domain.retry import Recovery
 
 _log = logging.getLogger("cogyard.platform")
 
@@ -65,8 +67,8 @@ class Prose:
         if welcome.first_start:
             say(f"  Everything is kept in:          {self.settings.data_dir}")
         say(f"\n{_how_models_run(welcome)}")
-        if welcome.recovered:
-            say(f"{welcome.recovered} interrupted predictions run again.")
+        for line in _of_the_last_time(welcome.recovered):
+            say(line)
         say("\nCtrl-C stops it.\n")
 
     def stopping(self, running: int) -> None:
@@ -107,7 +109,8 @@ class Events:
             "data_dir": str(self.settings.data_dir),
             "runtime": welcome.runtime,
             "isolated": welcome.isolated,
-            "recovered": welcome.recovered,
+            "recovered": welcome.recovered.again,
+            "interrupted": welcome.recovered.failed,
         }
         _log.info("platform_started", extra=fields)
         if not welcome.isolated:
@@ -125,6 +128,17 @@ class Events:
         """Log what ended it."""
         _log.critical(
             "platform_failed", extra={"code": error.code, "reason": error.message, "hint": error.hint}
+        )
+
+
+def _of_the_last_time(recovered: Recovery) -> Iterator[str]:
+    """Say what became of what the platform held when it last ended; nothing when it held nothing."""
+    if recovered.again:
+        yield f"Predictions of the last time that will run: {recovered.again}."
+    if recovered.failed:
+        yield (
+            f"Predictions that failed because they were interrupted: {recovered.failed}"
+            " (a model runs one again only where its author has declared that harmless: @cog.idempotent)."
         )
 
 

@@ -51,6 +51,11 @@ class DataDir:
         return self.root / "cogyard.db"
 
     @property
+    def handovers(self) -> Path:
+        """Which predictions were handed over to a model."""
+        return self.root / "handovers"
+
+    @property
     def images(self) -> Path:
         """What was pushed, by digest."""
         return self.root / "images"

@@ -40,6 +40,7 @@ from cogyard.instances.run import Work
 from cogyard.registry.app import Registry, create_registry
 from cogyard.store.database import Database
 from cogyard.store.figures import SqlFigures
+from cogyard.store.handovers import HandoverFile, boot_id
 from cogyard.store.registry import SqlRepositories
 from cogyard.store.retention import SqlRetention
 from cogyard.web.application import create_application
@@ -59,6 +60,8 @@ class Kept:
     repositories: SqlRepositories
     #: Layers on their way.
     uploads: LocalUploads
+    #: Which predictions were handed over to a model.
+    handovers: HandoverFile
 
     @classmethod
     def open(cls, folder: DataDir) -> Kept:
@@ -71,6 +74,7 @@ class Kept:
             files=LocalBlobs.open(folder.files),
             repositories=SqlRepositories(database),
             uploads=LocalUploads(images),
+            handovers=HandoverFile.open(folder.handovers, boot=boot_id()),
         )
 
     def close(self) -> None:
@@ -78,6 +82,7 @@ class Kept:
         self.database.close()
         self.images.close()
         self.files.close()
+        self.handovers.close()
 
 
 def make_metrics(kept: Kept, folder: DataDir) -> Metrics:
@@ -138,7 +143,7 @@ def make_work(kept: Kept, services: Services, folder: DataDir, *, quota: int | N
         quota=quota,
     )
     work = TrainingWork(queue=queue, maker=maker)
-    return Work(source=work, reports=work, cancellations=queue)
+    return Work(source=work, reports=work, cancellations=queue, handovers=kept.handovers)
 
 
 def _capacity(settings: Settings) -> Resources | None:

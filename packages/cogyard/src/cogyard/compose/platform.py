@@ -37,6 +37,7 @@ from cogyard.compose.tracing import Spans, Traced, make_spans
 from cogyard.compose.unpacked import Unpacked, removed
 from cogyard.compose.wishes import WishedHardware
 from cogyard.domain.rates import MINUTE
+from cogyard.domain.retry import Recovery
 from cogyard.features.retention.sweep import Sweep
 from cogyard.features.services import Services
 from cogyard.features.webhooks.calling import HttpCaller
@@ -160,8 +161,8 @@ class Platform:
         """How many predictions run now."""
         return sum(view.busy for view in self._fleet.views())
 
-    async def begin(self) -> int:
-        """Take up what an earlier platform left, start the loops; return how many predictions were interrupted."""
+    async def begin(self) -> Recovery:
+        """Take up what an earlier platform left, start the loops; return what became of interrupted predictions."""
         logging.getLogger().addHandler(self._counter)
         queue = self.services.predictions.queue
         await self.services.endpoints.load()

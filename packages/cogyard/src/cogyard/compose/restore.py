@@ -49,6 +49,8 @@ def restore(
         shutil.copyfile(database, unfinished)
         unfinished.chmod(0o600)
         _sync(unfinished)
+        # What it says of leases is of another database; without it they are taken for seen.
+        folder.handovers.unlink(missing_ok=True)
         aside = _put_aside(folder)
         if place.secret.exists():
             shutil.copyfile(place.secret, folder.secret)

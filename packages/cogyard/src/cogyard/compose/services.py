@@ -168,6 +168,7 @@ def _predictions(
 
     queue = Queue(
         store=SqlPredictions(kept.database),
+        handovers=kept.handovers,
         on_message=told.webhooks.ring,
         on_end=has_ended,
         audience=told.endpoints.audience,

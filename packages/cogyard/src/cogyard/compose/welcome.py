@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cogyard.compose.administration import default_administrator
+from cogyard.domain.retry import Recovery
 from cogyard.domain.values import Account
 from cogyard.errors import CogyardError
 from cogyard.features.accounts.service import Accounts
@@ -31,8 +32,8 @@ class Welcome:
     first_start: bool = False
     token: str | None = None
     link: str | None = None
-    #: Predictions that an earlier platform left in the middle, and that run again.
-    recovered: int = 0
+    #: What became of predictions that an earlier platform left in the middle.
+    recovered: Recovery = field(default_factory=Recovery)
     #: What instances run in, whether that keeps models from this machine, and why they don't run in something better.
     runtime: str = "process"
     isolated: bool = False

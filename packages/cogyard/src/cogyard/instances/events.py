@@ -31,6 +31,8 @@ class CompletedEvent:
     output: Any = None
     error: str | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    #: What killed the model's process from outside, where a signal did.
+    signal: int | None = None
 
 
 ServerEvent = OutputEvent | LogEvent | CompletedEvent
@@ -49,6 +51,7 @@ class _Completed(msgspec.Struct):
     output: Any = None
     error: str | None = None
     metrics: dict[str, Any] | None = None
+    signal: int | None = None
 
 
 _OUTPUT = msgspec.json.Decoder(_Output)
@@ -67,6 +70,10 @@ def read_event(name: str, data: str | bytes) -> ServerEvent | None:
         if end.status not in {"succeeded", "failed", "canceled"}:
             raise ValueError(f"a prediction completed with the status {end.status!r:.50}")
         return CompletedEvent(
-            status=end.status, output=end.output, error=end.error, metrics=end.metrics or {}
+            status=end.status,
+            output=end.output,
+            error=end.error,
+            metrics=end.metrics or {},
+            signal=end.signal,
         )
     return None

@@ -4,7 +4,7 @@ Theory of operation: a host owns one model server and as many claims as it has s
 runs in a task of its own (`run.py`). A slot is free as soon as the model is done with it; the outcome is still
 being stored then. Where the model is quick, what a slot does next is claimed already (`ahead.py`). When the server
 dies by itself, what it ran has failed, with the reason. When *we* are told to stop at once (`run` is cancelled),
-nothing is reported: the leases run out, and the predictions run again.
+nothing is reported: the leases run out, and the predictions run again where that is safe.
 """
 
 from __future__ import annotations
@@ -272,7 +272,7 @@ class Host:
         self._runs.discard(task)
         slot.free()
         if not task.cancelled() and (error := task.exception()) is not None:
-            # The prediction is left to its lease: it runs again, or fails by policy.
+            # The prediction is left to its lease: it runs again where that is safe, or fails.
             _log.error("prediction_run_failed", extra={"instance": self.id}, exc_info=error)
 
     def _slot_freed(self, served: Served, begun: float) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +24,7 @@ from cogyard.instances.reporter import Reporter
 from cogyard.instances.runtime import Exit, Running
 from cogyard.instances.server import PREDICTIONS, TRAININGS, ModelServer, Run
 from cogyard.instances.waiting import end, first
-from cogyard.instances.work import Cancellations, Claim, Outcome, Reports, WorkSource
+from cogyard.instances.work import Cancellations, Claim, Handovers, Outcome, Reports, WorkSource
 
 _log = logging.getLogger("cogyard.instances")
 
@@ -35,11 +36,12 @@ _GUARD_AFTER = 0.05
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """Where a host gets predictions and whom it tells; the platform's queue is all three."""
+    """Where a host gets predictions and whom it tells; the platform's queue is the first three."""
 
     source: WorkSource
     reports: Reports
     cancellations: Cancellations
+    handovers: Handovers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +77,9 @@ class PredictionRun:
         self._reporter = Reporter(work.reports, claim)
         self._guarding: asyncio.Task[None] | None = None
         self._canceled = False
+        # A model server gives the end of what it has run to whoever names it again: another run has another name there.
+        seen = claim.prediction.attempts
+        self._name = f"{claim.prediction.id}-{seen + 1}" if seen else claim.prediction.id
         self._room = TRAININGS if claim.prediction.kind is Kind.TRAINING else PREDICTIONS
 
     async def execute(self, free: Callable[[], None]) -> None:
@@ -85,6 +90,8 @@ class PredictionRun:
             free()
             if outcome is not None:
                 await self._reporter.finish(outcome)
+            # When this is not reached the lease runs out, and then it has to be known that the model saw it.
+            self._work.handovers.drop(self._claim.lease_token)
         finally:
             guarding.cancel()
             await self._reporter.close()
@@ -99,6 +106,7 @@ class PredictionRun:
             try:
                 return await self._stream()
             except NotAcceptedError as error:
+                self._work.handovers.drop(self._claim.lease_token)
                 if await self._restarts():
                     until = clock() + self._options.accept_wait
                 if self._served.death.done() or clock() >= until:
@@ -109,8 +117,12 @@ class PredictionRun:
             except ServerLostError as error:
                 if self._canceled:
                     return Outcome(status="canceled", streamed=self._reporter.streamed)
+                why, interrupted = await self._why(error)
                 return Outcome(
-                    status="failed", streamed=self._reporter.streamed, error=await self._why(error)
+                    status="failed",
+                    streamed=self._reporter.streamed,
+                    error=why,
+                    interrupted=interrupted,
                 )
         return None
 
@@ -125,13 +137,14 @@ class PredictionRun:
     async def _stream(self) -> Outcome:
         prediction = self._claim.prediction
         request = Run(
-            id=prediction.id,
+            id=self._name,
             input=self._served.reach.inputs(prediction.input),
             created_at=prediction.created_at.isoformat(),
             output_file_prefix=self._served.reach.outputs(self._claim.lease_token),
             room=self._room,
             trace=trace_headers(prediction.trace),
         )
+        self._hand_over()
         outcome: Outcome | None = None
         # To its end, which follows at once: what is left in the middle is cleaned up by a task of its own.
         async for event in self._served.server.predict(request):
@@ -148,10 +161,19 @@ class PredictionRun:
                         streamed=streamed,
                         error=event.error and self._served.reach.told(event.error),
                         metrics=event.metrics,
+                        interrupted=event.signal == signal.SIGKILL,
                     )
         if outcome is None:
             raise ServerLostError("The model server ended the answer before the prediction was complete.")
         return outcome
+
+    def _hand_over(self) -> None:
+        """Note that the model is about to see the prediction. Raises NotAcceptedError where that can't be kept."""
+        try:
+            self._work.handovers.note(self._claim.lease_token)
+        except OSError as error:
+            _log.exception("handover_not_noted", extra=self._fields())
+            raise NotAcceptedError(f"That it is handed over could not be noted: {error.strerror}.") from error
 
     async def _kept(self, output: Any) -> Any:
         return await self._served.reach.kept(output, self._claim.lease_token)
@@ -161,7 +183,6 @@ class PredictionRun:
 
     async def _guard(self) -> None:
         """Renew the lease; stop the prediction when somebody asks or it is no longer ours."""
-        prediction = self._claim.prediction.id
         asked = asyncio.create_task(self._asked())
         lost = asyncio.create_task(self._reporter.lost.wait())
         try:
@@ -169,7 +190,7 @@ class PredictionRun:
                 await first(asked, lost, timeout=self._lease / 3)
                 await self._renew()
             self._canceled = True
-            await self._stop(prediction)
+            await self._stop()
         finally:
             await end(asked, lost)
 
@@ -191,22 +212,22 @@ class PredictionRun:
         if not held:
             self._reporter.lose()
 
-    async def _stop(self, prediction: str) -> None:
+    async def _stop(self) -> None:
         """Cancel until the prediction ends, which ends this task; then end a server that does not obey."""
         for _ in range(max(1, round(self._options.cancel_grace / _CANCEL_AGAIN))):
-            await self._served.server.cancel(prediction, room=self._room)
+            await self._served.server.cancel(self._name, room=self._room)
             await asyncio.sleep(_CANCEL_AGAIN)
             await self._renew()
         _log.warning("cancel_ignored", extra=self._fields())
         await self._served.running.stop(grace=0)
 
-    async def _why(self, error: ServerLostError) -> str:
-        """Say why the server went away, giving its end a moment to be noticed."""
+    async def _why(self, error: ServerLostError) -> tuple[str, bool]:
+        """Say why the server went away, and whether somebody killed it; its end gets a moment to be noticed."""
         death = self._served.death
         await first(death, timeout=2.0)
         if death.done() and not death.cancelled():
-            return f"The instance {death.result()} while it ran this prediction."
-        return error.message
+            return f"The instance {death.result()} while it ran this prediction.", death.result().was_killed
+        return error.message, False
 
     def _fields(self, **more: str) -> dict[str, str]:
         return {"prediction": self._claim.prediction.id, "instance": self._served.instance, **more}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from cogyard.domain.retry import Recovery
 from cogyard.domain.values import Prediction
 
 
@@ -41,13 +42,17 @@ class Claim(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """How a run ended. `output` is None when it was streamed; then what was streamed is the output."""
+    """How a run ended. `output` is None when it was streamed; then what was streamed is the output.
+
+    `interrupted`: somebody killed what ran it, so another run may well end otherwise.
+    """
 
     status: str
     output: Any = None
     streamed: bool = False
     error: str | None = None
     metrics: Mapping[str, Any] | None = None
+    interrupted: bool = False
 
 
 class WorkSource(Protocol):
@@ -92,6 +97,18 @@ class Reports(Protocol):
         ...
 
 
+class Handovers(Protocol):
+    """Keeps which leases a model may have seen, through the end of this process; see the predictions' room."""
+
+    def note(self, lease_token: str) -> None:
+        """Note that a model is about to see what the lease holds. Raises OSError when that can't be kept."""
+        ...
+
+    def drop(self, lease_token: str) -> None:
+        """Forget a lease: what it held has ended, or no model saw it after all."""
+        ...
+
+
 class Cancellations(Protocol):
     """Who wants what stopped."""
 
@@ -111,8 +128,8 @@ class Backlog(Protocol):
         """Return when work of any deployable may have arrived, or after `timeout` seconds."""
         ...
 
-    async def recover(self) -> int:
-        """Void every lease and return how many there were: called at start, before any instance lives."""
+    async def recover(self) -> Recovery:
+        """Void every lease and return what became of what they held: called at start, before any instance lives."""
         ...
 
 

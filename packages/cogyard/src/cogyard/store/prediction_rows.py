@@ -148,4 +148,5 @@ def ticket_of(row: sqlite3.Row) -> Ticket | None:
         deadline=moment(row["ticket_deadline"]),
         lease=lease,
         urgency=row["urgency"],
+        idempotent=bool(row["idempotent"]),
     )

@@ -46,7 +46,7 @@ from cogyard.store.usage import count_end
 
 _RECORD = (
     "SELECT p.*, q.deployable, q.claims, q.deadline AS ticket_deadline, q.lease_token, q.lease_expires_at, q.instance,"
-    " q.urgency"
+    " q.urgency, q.idempotent"
     " FROM predictions p LEFT JOIN queue q ON q.prediction_id = p.id"
 )
 _COUNT_RUN = (
@@ -314,6 +314,7 @@ def _rows(
         "prediction_id": prediction.id,
         "account_id": prediction.account_id,
         "urgency": ticket.urgency,
+        "idempotent": ticket.idempotent,
         **ticket_columns(ticket),
     }
     return path, prediction_columns(prediction), place

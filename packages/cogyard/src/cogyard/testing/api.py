@@ -36,6 +36,7 @@ from cogyard.features.limits.service import ModelAdmission
 from cogyard.features.models.service import Models
 from cogyard.features.organizations.service import Organizations
 from cogyard.features.predictions.given import Given
+from cogyard.features.predictions.handovers import Handovers
 from cogyard.features.predictions.queue import Claim, Queue
 from cogyard.features.predictions.service import Predictions
 from cogyard.features.retention.service import Retention
@@ -56,6 +57,7 @@ from cogyard.store.deployments import SqlDeployments
 from cogyard.store.endpoints import SqlEndpoints
 from cogyard.store.examples import SqlExamples
 from cogyard.store.files import SqlFiles
+from cogyard.store.handovers import HandoverFile
 from cogyard.store.limits import SqlLimits
 from cogyard.store.models import SqlModels
 from cogyard.store.organizations import SqlOrganizations
@@ -65,6 +67,7 @@ from cogyard.store.removing import SqlRemovals
 from cogyard.store.retention import SqlRetention
 from cogyard.store.usage import SqlUsage
 from cogyard.testing.database import open_database
+from cogyard.testing.handovers import FakeHandovers
 from cogyard.web.application import create_application
 from cogyard.web.settings import WebSettings
 
@@ -89,6 +92,11 @@ ECHO_SCHEMA: Mapping[str, Any] = {
             "Output": {"type": "string", "title": "Output"},
         }
     },
+}
+
+IDEMPOTENT_SCHEMA: Mapping[str, Any] = {
+    **ECHO_SCHEMA,
+    "paths": {"/predictions": {"post": {"x-cog-idempotent": True}}},
 }
 
 TRAINABLE_SCHEMA: Mapping[str, Any] = {
@@ -129,7 +137,8 @@ class ApiPlatform:
         world = world or World()
         with open_database(folder / "cogyard.db") as database:
             blobs = LocalBlobs.open(folder / "files")
-            services = make_services(database, blobs, world)
+            handovers = _handovers(folder)
+            services = make_services(database, blobs, world, handovers)
             app = create_application(services, settings or WebSettings(session_secret=SECRET))
             await services.endpoints.load()
             await services.limits.begin()
@@ -141,6 +150,7 @@ class ApiPlatform:
                 upkeep.cancel()
                 await asyncio.gather(upkeep, return_exceptions=True)
                 blobs.close()
+                handovers.close()
 
     @classmethod
     async def _furnished(cls, services: Services, app: Starlette, database: Database) -> ApiPlatform:
@@ -171,6 +181,10 @@ class ApiPlatform:
             model=model,
             version=version,
         )
+
+    async def idempotent(self) -> Version:
+        """Return another version of the model, whose author has declared it idempotent."""
+        return await add_version(self.services, self.model, "e" * 64, IDEMPOTENT_SCHEMA)
 
     def client(self, name: str | None = "owner", **options: Any) -> httpx2.AsyncClient:
         """Return a client with that account's token; None has none."""
@@ -209,6 +223,7 @@ class Instance:
         """Take one prediction and run it to its end; a callable answer is given the input."""
         claim = await self.claim()
         key, token = claim.prediction.id, claim.lease_token
+        self.queue.handovers.note(token)
         assert await self.queue.started(key, token)  # noqa: S101 - part of a test
         if logs or chunks:
             await self.queue.progress(key, token, logs=logs)
@@ -219,6 +234,7 @@ class Instance:
             status="failed" if error else "succeeded", output=output, streamed=bool(chunks), error=error
         )
         assert await self.queue.finished(key, token, outcome)  # noqa: S101 - part of a test
+        self.queue.handovers.drop(token)
         return claim.prediction
 
     @asynccontextmanager
@@ -239,8 +255,20 @@ class Instance:
             await asyncio.gather(task, return_exceptions=True)
 
 
-def make_services(database: Database, blobs: LocalBlobs, world: World) -> Services:
-    """Return services over a database and a folder of blobs."""
+def _handovers(folder: Path) -> HandoverFile:
+    """Open the handovers of a platform's folder; one that is new there has begun."""
+    path = folder / "handovers"
+    new = not path.exists()
+    file = HandoverFile.open(path, boot="tests")
+    if new:
+        file.begin()
+    return file
+
+
+def make_services(
+    database: Database, blobs: LocalBlobs, world: World, handovers: Handovers | None = None
+) -> Services:
+    """Return services over a database and a folder of blobs; without handovers nothing is known of them."""
     accounts, models_store = SqlAccounts(database), SqlModels(database)
     hardware = HardwareList()
     files = Files(store=SqlFiles(database), blobs=blobs, world=world)
@@ -250,6 +278,7 @@ def make_services(database: Database, blobs: LocalBlobs, world: World) -> Servic
     limits = ModelAdmission(store=SqlLimits(database), models=models, world=world)
     predictions = Predictions(
         queue=Queue(
+            handovers=handovers or FakeHandovers(),
             store=SqlPredictions(database),
             world=world,
             audience=endpoints.audience,

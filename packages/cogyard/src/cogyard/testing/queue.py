@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from cogyard.domain.retry import Recovery
 from cogyard.domain.values import Prediction, Status
 from cogyard.instances.work import Claim, Outcome
 
@@ -185,14 +186,14 @@ class FakeQueue:
             async with asyncio.timeout(timeout):
                 await self._news.wait()
 
-    async def recover(self) -> int:
-        """Void every lease, and return how many there were."""
+    async def recover(self) -> Recovery:
+        """Void every lease; all that was held waits again."""
         held = [entry for entry in self.entries.values() if entry.token and not entry.outcome]
         for entry in held:
             entry.token = entry.expires_at = None
             entry.prediction = replace(entry.prediction, status=Status.STARTING)
         self._wake()
-        return len(held)
+        return Recovery(again=len(held))
 
     def _waits(self, entry: Entry) -> bool:
         if entry.outcome is not None:
@@ -324,11 +325,10 @@ class QueueContract:
         assert not (await owner.status(prediction)).terminal
 
     async def test_recovery_gives_work_back(self, queue: Any, owner: QueueUnderTest) -> None:
-        """After recover() what was held waits again, and its old holder is overtaken."""
+        """After recover() what was held and never handed over waits again, and its old holder is overtaken."""
         prediction = await owner.add(VERSION)
         old = await queue.claim(VERSION, instance="old")
-        await queue.started(prediction, old.lease_token)
-        assert await queue.recover() == 1
+        assert await queue.recover() == Recovery(again=1)
         assert await queue.waiting() == {VERSION: 1}
         new = await queue.claim(VERSION, instance="new")
         assert new.prediction.id == prediction

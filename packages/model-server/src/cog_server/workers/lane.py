@@ -26,7 +26,7 @@ class Listener(Protocol):
     def worker_text(self, lane: Lane, source: str, text: str) -> None:
         """Take text that was written after setup."""
 
-    def worker_gone(self, lane: Lane, why: str) -> None:
+    def worker_gone(self, lane: Lane, why: str, signal: int | None) -> None:
         """Learn that a worker died; what ran on it is over."""
 
     def worker_lost(self, lane: Lane, why: str) -> None:
@@ -103,10 +103,10 @@ class Lane:
         """Pass text on."""
         self._listener.worker_text(self, source, text)
 
-    def worker_gone(self, why: str) -> None:
+    def worker_gone(self, why: str, signal: int | None) -> None:
         """Learn that the worker died."""
         self.ready = False
-        self._listener.worker_gone(self, why)
+        self._listener.worker_gone(self, why, signal)
 
     def worker_lost(self, why: str) -> None:
         """Learn that there will be no other."""

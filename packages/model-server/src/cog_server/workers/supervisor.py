@@ -52,7 +52,7 @@ class Predictions(Protocol):
     def worker_text(self, source: str, text: str) -> None:
         """Take text that was written after setup."""
 
-    def worker_gone(self, why: str) -> None:
+    def worker_gone(self, why: str, signal: int | None) -> None:
         """Learn that the worker died; whatever ran on it is over."""
 
     def worker_lost(self, why: str) -> None:
@@ -289,7 +289,7 @@ class Supervisor:
         if reason is not None and not self._closing:
             self.health = Health.STARTING
             if was_ready is not None:
-                self._predictions.worker_gone(reason)
+                self._predictions.worker_gone(reason, None)
             self._begin()
             return
         if was_ready is None:
@@ -299,11 +299,11 @@ class Supervisor:
         lived = time.monotonic() - self._ready_at
         self._crashes = self._crashes + 1 if lived < STABLE_SECONDS else 1
         if self._closing:
-            self._predictions.worker_gone("The server is shutting down.")
+            self._predictions.worker_gone("The server is shutting down.", None)
             return
         self.health = Health.STARTING
         log.warning("worker died pid=%s cause=%r", how.status, how.describe())
-        self._predictions.worker_gone(how.describe())
+        self._predictions.worker_gone(how.describe(), how.signal)
         self._again()
 
     def _became_ready(self, ready: messages.Ready) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cog.schema.signature import Traits
+
 #: Component names that a parameter's choices may not take.
 RESERVED = frozenset(
     {
@@ -145,8 +147,8 @@ def _common() -> dict[str, Any]:
     }
 
 
-def paths(*, streaming: bool, train: bool) -> dict[str, Any]:
-    """Return the paths a model serves."""
+def paths(traits: Traits, train: Traits | None) -> dict[str, Any]:
+    """Return the paths a model serves; `train` is what is said of its trainings, where it has them."""
     written = {
         "/": {"get": _operation("Root", "root__get", {"title": "Response Root  Get"})},
         "/health-check": {
@@ -156,10 +158,10 @@ def paths(*, streaming: bool, train: bool) -> dict[str, Any]:
                 {"title": "Response Healthcheck Health Check Get"},
             )
         },
-        **_run_paths("prediction", "Predict", "Run a single prediction on the model", streaming=streaming),
+        **_run_paths("prediction", "Predict", "Run a single prediction on the model", traits),
     }
-    if train:
-        written.update(_run_paths("training", "Train", "Run a single training on the model", streaming=False))
+    if train is not None:
+        written.update(_run_paths("training", "Train", "Run a single training on the model", train))
     written["/shutdown"] = {
         "post": _operation(
             "Start Shutdown",
@@ -174,7 +176,7 @@ def _operation(summary: str, operation: str, answer: dict[str, Any]) -> dict[str
     return {"summary": summary, "operationId": operation, "responses": {"200": _answer(answer)}}
 
 
-def _run_paths(noun: str, verb: str, description: str, *, streaming: bool) -> dict[str, Any]:
+def _run_paths(noun: str, verb: str, description: str, traits: Traits) -> dict[str, Any]:
     name, kind, low = f"{noun}s", noun.capitalize(), verb.lower()
     prefer = {"in": "header", "name": "prefer", "required": False, "schema": _text("Prefer")}
     id_ = {
@@ -200,7 +202,8 @@ def _run_paths(noun: str, verb: str, description: str, *, streaming: bool) -> di
                 "parameters": [prefer],
                 "requestBody": body,
                 "responses": {**answers, **accepted},
-                **({"x-cog-streaming": True} if streaming else {}),
+                **({"x-cog-streaming": True} if traits.streaming else {}),
+                **({"x-cog-idempotent": True} if traits.idempotent else {}),
             }
         },
         f"/{name}/{{{noun}_id}}": {

@@ -11,8 +11,8 @@ from cog.input import MISSING, FieldInfo
 from cog.schema import rules
 from cog.schema.annotations import read_annotation, type_hints
 from cog.schema.literals import choices_to_json, to_json
-from cog.schema.signature import Parameter, Signature
-from cog.traits import BATCH, CONCURRENCY, STREAMING
+from cog.schema.signature import Parameter, Signature, Traits
+from cog.traits import BATCH, CONCURRENCY, IDEMPOTENT, STREAMING
 
 
 def find_function(obj: Any, *, train: bool = False) -> Any:
@@ -64,7 +64,7 @@ def _is_static(cls: type, function: Any) -> bool:
 
 def _read(function: Any, plain: Any, *, skip_self: bool) -> Signature:
     name = plain.__name__
-    batched = getattr(plain, BATCH, getattr(function, BATCH, None)) is not None
+    batched = _marked(function, plain, BATCH) is not None
     said = inspect.signature(function)
     parameters = list(said.parameters.values())
     hints = {**_written_out(said, plain), **type_hints(plain)}
@@ -88,15 +88,18 @@ def _read(function: Any, plain: Any, *, skip_self: bool) -> Signature:
         output = rules.check_output(rules.single(output) if batched else output)
     except SchemaError as error:
         raise error.within(f"output of {name}()") from None
-    return rules.make_signature(
-        name,
-        tuple(inputs),
-        output,
-        is_async=is_async(plain),
-        streaming=bool(getattr(plain, STREAMING, getattr(function, STREAMING, False))),
-        concurrency=getattr(plain, CONCURRENCY, getattr(function, CONCURRENCY, None)),
+    traits = Traits(
+        streaming=bool(_marked(function, plain, STREAMING)),
+        concurrency=_marked(function, plain, CONCURRENCY),
         batched=batched,
+        idempotent=bool(_marked(function, plain, IDEMPOTENT)),
     )
+    return rules.make_signature(name, tuple(inputs), output, is_async=is_async(plain), traits=traits)
+
+
+def _marked(function: Any, plain: Any, mark: str) -> Any:
+    """Return what a decorator has noted on a function, or on what others have wrapped around it."""
+    return getattr(plain, mark, getattr(function, mark, None))
 
 
 def _written_out(said: inspect.Signature, plain: Any) -> dict[str, Any]:

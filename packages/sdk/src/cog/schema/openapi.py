@@ -22,7 +22,7 @@ def openapi(signature: Signature, train: Signature | None = None) -> dict[str, A
     return {
         "openapi": "3.0.2",
         "info": {"title": "Cog", "version": "0.1.0"},
-        "paths": paths(streaming=signature.streaming, train=train is not None),
+        "paths": paths(signature.traits, None if train is None else train.traits),
         "components": {"schemas": schemas},
     }
 

@@ -10,7 +10,7 @@ from cog.errors import SchemaError
 from cog.input import MISSING, FieldInfo
 from cog.schema import texts
 from cog.schema import types as t
-from cog.schema.signature import Parameter, Signature
+from cog.schema.signature import Parameter, Signature, Traits
 
 FEWEST_CHOICES = 1
 
@@ -110,19 +110,17 @@ def make_signature(
     output: t.Type,
     *,
     is_async: bool,
-    streaming: bool,
-    concurrency: int | None,
-    batched: bool = False,
+    traits: Traits,
 ) -> Signature:
     """Join the parts of a signature. Raises SchemaError."""
-    if streaming and not isinstance(output, t.IteratorType):
+    if traits.streaming and not isinstance(output, t.IteratorType):
         raise SchemaError(
             f"@streaming needs an output that comes piece by piece, and {function}() returns {t.describe(output)}",
             hint="Return `Iterator[…]` or `ConcatenateIterator[str]`, or take @streaming away.",
         )
-    if concurrency is not None and concurrency > 1 and not is_async:
+    if traits.concurrency is not None and traits.concurrency > 1 and not is_async:
         raise SchemaError(
-            f"@concurrent(max={concurrency}) needs `async def {function}`",
+            f"@concurrent(max={traits.concurrency}) needs `async def {function}`",
             hint="A plain function runs one prediction at a time.",
         )
     return Signature(
@@ -130,9 +128,7 @@ def make_signature(
         parameters=parameters,
         output=output,
         is_async=is_async,
-        streaming=streaming,
-        concurrency=concurrency,
-        batched=batched,
+        traits=traits,
     )
 
 

@@ -30,6 +30,15 @@ class Parameter(Value):
         return self.default is MISSING
 
 
+class Traits(Value):
+    """What a predictor's decorators say of it."""
+
+    streaming: bool = False
+    concurrency: int | None = None
+    batched: bool = False
+    idempotent: bool = False
+
+
 class Signature(Value):
     """A predictor's inputs, output and traits. `function` is the method's (or function's) name.
 
@@ -40,9 +49,7 @@ class Signature(Value):
     parameters: tuple[Parameter, ...]
     output: Type
     is_async: bool = False
-    streaming: bool = False
-    concurrency: int | None = None
-    batched: bool = False
+    traits: Traits = Traits()
 
     @property
     def iterator(self) -> bool:

@@ -11,7 +11,7 @@ from cog.input import MISSING, FieldInfo
 from cog.schema import rules
 from cog.schema.constants import Evaluator, UnknownError, plain, resolve
 from cog.schema.literals import choices_to_json, to_json
-from cog.schema.signature import Parameter, Signature
+from cog.schema.signature import Parameter, Signature, Traits
 from cog.schema.source_annotations import AnnotationReader
 from cog.schema.source_classes import Function, may_have_more, methods, unknown
 from cog.schema.source_module import External, Local, Module, Project
@@ -78,6 +78,9 @@ def _method(module: Module, node: ast.ClassDef, *, train: bool) -> tuple[Module,
     return scope, function, not static
 
 
+_FLAGS = {External(f"cog.{name}"): name for name in ("streaming", "batched", "idempotent")}
+
+
 class _Reader:
     """Reads one function."""
 
@@ -89,13 +92,13 @@ class _Reader:
 
     def signature(self) -> Signature:
         node = self._node
-        streaming, concurrency, batched = self._traits()
-        inputs = tuple(self._parameter(*pair, batched=batched) for pair in self._pairs())
+        traits = self._traits()
+        inputs = tuple(self._parameter(*pair, batched=traits.batched) for pair in self._pairs())
         if node.returns is None:
             raise rules.no_output(node.name)
         try:
             output = self._annotations.read(node.returns)
-            output = rules.check_output(rules.single(output) if batched else output)
+            output = rules.check_output(rules.single(output) if traits.batched else output)
         except SchemaError as error:
             raise error.within(f"output of {node.name}()") from None
         return rules.make_signature(
@@ -103,9 +106,7 @@ class _Reader:
             inputs,
             output,
             is_async=isinstance(node, ast.AsyncFunctionDef),
-            streaming=streaming,
-            concurrency=concurrency,
-            batched=batched,
+            traits=traits,
         )
 
     def _pairs(self) -> list[tuple[ast.arg, ast.expr | None]]:
@@ -187,18 +188,16 @@ class _Reader:
         except SchemaError as error:
             raise error.at(self._module.shown, node.lineno) from None
 
-    def _traits(self) -> tuple[bool, int | None, bool]:
-        streaming, concurrency, batched = False, None, False
+    def _traits(self) -> Traits:
+        said: dict[str, Any] = {}
         for mark in self._node.decorator_list:
             meaning = resolve(mark.func if isinstance(mark, ast.Call) else mark, self._module)
-            if meaning == External("cog.streaming"):
-                streaming = True
-            elif meaning == External("cog.batched"):
-                batched = True
+            if isinstance(meaning, External) and meaning in _FLAGS:
+                said[_FLAGS[meaning]] = True
             elif isinstance(mark, ast.Call) and meaning == External("cog.concurrent"):
                 values = [keyword.value for keyword in mark.keywords if keyword.arg == "max"]
-                concurrency = int(self._value("max", values[0])) if values else None
-        return streaming, concurrency, batched
+                said["concurrency"] = int(self._value("max", values[0])) if values else None
+        return Traits(**said)
 
     def _place(self, error: SchemaError, node: ast.AST) -> SchemaError:
         return error.at(self._module.shown, getattr(node, "lineno", None))

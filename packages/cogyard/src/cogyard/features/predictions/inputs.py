@@ -97,6 +97,14 @@ def _without_patterns(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def declared_idempotent(version: Version, kind: Kind) -> bool:
+    """Whether the author has declared that running a prediction, or a training, again does no harm."""
+    found: Any = version.openapi_schema
+    for key in ("paths", f"/{kind}s", "post", "x-cog-idempotent"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found is True
+
+
 def outputs_are_files(version: Version) -> bool:
     """Whether a version's output is a file or a list of files."""
     found: Any = version.openapi_schema

@@ -121,40 +121,73 @@ def stop(event: Event, now: datetime, words: Words) -> Decide:
     return decide
 
 
-def lose(now: datetime, words: Words, *, void: bool = False) -> Decide:
-    """Decide about a prediction whose lease has expired (or, with `void`, is void): wait again, or fail."""
+def lose(now: datetime, words: Words, seen: Callable[[str], retry.Seen], *, void: bool = False) -> Decide:
+    """Decide about a prediction whose lease has expired (or, with `void`, is void): wait again, or fail.
+
+    `seen` says of a lease whether a model may have seen what it holds.
+    """
 
     def decide(record: Record) -> Change | None:
         lease = record.ticket.lease if record.ticket is not None else None
         if record.ticket is None or lease is None or not (void or lease.expires_at <= now):
             return None
-        loss = retry.Loss(
-            started=record.state is State.RUNNING,
-            attempts=record.prediction.attempts,
-            claims=record.ticket.claims,
+        loss = _loss(
+            record, record.ticket, retry.Seen.YES if record.state is State.RUNNING else seen(lease.token)
         )
         verdict = retry.after(loss)
         if verdict.event is Event.GIVE_UP:
-            return _end(record, verdict.event, Result(streamed=True, error=verdict.reason), now, words)
-        found = move(record.state, verdict.event)
-        if found is None:
-            return None
-        # The note takes the place of what the lost run streamed, and its number is beyond any that a watcher has:
-        # what was streamed and not written yet had numbers too, and a watcher asks for what follows its last one.
-        last = record.streamed.last
-        note = (
-            numbered(last + UNWRITTEN + 1, [Item("logs", verdict.reason + "\n")])
-            if loss.started or last
-            else ()
-        )
-        return Change(
-            prediction=replace(record.prediction, status=found.state.status, started_at=None),
-            ticket=replace(record.ticket, lease=None),
-            events=note,
-            forget_streamed=Effect.FORGET_RUN in found.effects,
-        )
+            counted = replace(record, prediction=replace(record.prediction, attempts=loss.attempts))
+            return _end(counted, verdict.event, Result(streamed=True, error=verdict.reason), now, words)
+        return _again(record, record.ticket, loss, verdict.reason)
 
     return decide
+
+
+def interrupt(lease_token: str, why: str) -> Decide:
+    """Let a prediction wait again whose run somebody killed, as its instance says; nothing where that is not safe."""
+
+    def decide(record: Record) -> Change | None:
+        if record.ticket is None or not record.holds(lease_token):
+            return None
+        loss = _loss(record, record.ticket, retry.Seen.YES)
+        if retry.after(loss).event is Event.GIVE_UP:
+            return None
+        return _again(record, record.ticket, loss, f"{why} Running again.".lstrip())
+
+    return decide
+
+
+def _again(record: Record, ticket: Ticket, loss: retry.Loss, reason: str) -> Change | None:
+    found = move(record.state, Event.REQUEUE)
+    if found is None:
+        return None
+    # The note takes the place of what the lost run streamed, and its number is beyond any that a watcher has:
+    # what was streamed and not written yet had numbers too, and a watcher asks for what follows its last one.
+    last = record.streamed.last
+    note = (
+        numbered(last + UNWRITTEN + 1, [Item("logs", reason + "\n")])
+        if last or loss.seen is not retry.Seen.NO
+        else ()
+    )
+    return Change(
+        prediction=replace(
+            record.prediction, status=found.state.status, started_at=None, attempts=loss.attempts
+        ),
+        ticket=replace(ticket, lease=None),
+        events=note,
+        forget_streamed=Effect.FORGET_RUN in found.effects,
+    )
+
+
+def _loss(record: Record, ticket: Ticket, seen: retry.Seen) -> retry.Loss:
+    # A run that was lost before its start was reported is an attempt too.
+    unreported = seen is not retry.Seen.NO and record.state is not State.RUNNING
+    return retry.Loss(
+        seen=seen,
+        idempotent=ticket.idempotent,
+        attempts=record.prediction.attempts + unreported,
+        claims=ticket.claims,
+    )
 
 
 def _end(record: Record, event: Event, result: Result, now: datetime, words: Words) -> Change | None:
@@ -238,6 +271,8 @@ def _messages(prediction: Prediction, found: Move, now: datetime, words: Words) 
     )
 
 
-def waiting(deployable: str, deadline: datetime | None, urgency: int = Urgency.NORMAL) -> Ticket:
+def waiting(
+    deployable: str, deadline: datetime | None, urgency: int = Urgency.NORMAL, *, idempotent: bool = False
+) -> Ticket:
     """Return the ticket of a new prediction."""
-    return Ticket(deployable=deployable, deadline=deadline, urgency=urgency)
+    return Ticket(deployable=deployable, deadline=deadline, urgency=urgency, idempotent=idempotent)

@@ -40,6 +40,8 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     lease: Lease | None = None
     urgency: int = Urgency.NORMAL
     """Which of an account's own predictions goes first: the least."""
+    idempotent: bool = False
+    """Whether its author has declared that running it again does no harm."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

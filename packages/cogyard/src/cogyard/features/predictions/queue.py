@@ -14,11 +14,13 @@ from typing import Any, Protocol
 
 from cogyard.domain.ids import CAPABILITY_RANDOM_BYTES, new_capability
 from cogyard.domain.lifecycle import Event
+from cogyard.domain.retry import Recovery
 from cogyard.domain.stream import StreamEvent, closing
 from cogyard.domain.values import Prediction, Status
 from cogyard.domain.webhooks import Audience
 from cogyard.features.predictions import moves
 from cogyard.features.predictions.bells import Bells
+from cogyard.features.predictions.handovers import Handovers
 from cogyard.features.predictions.limits import QUICK_LIMIT, weighed
 from cogyard.features.predictions.live import Live, Topic
 from cogyard.features.predictions.ports import Change, Decide, Lease, Message, Store
@@ -71,6 +73,10 @@ class Outcome(Protocol):
     def metrics(self) -> Mapping[str, Any] | None:
         """What the model measured."""
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody killed what ran it."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
@@ -92,6 +98,8 @@ class Queue:
     """Hands out work and takes reports. `run()` must be running for leases and deadlines to expire."""
 
     store: Store
+    handovers: Handovers
+    """Knows which leases a model may have seen."""
     live: Live = field(default_factory=Live)
     world: World = field(default_factory=World)
     bells: Bells = field(default_factory=Bells)
@@ -202,7 +210,12 @@ class Queue:
         return True
 
     async def finished(self, prediction_id: str, lease_token: str, outcome: Outcome) -> bool:
-        """End the prediction, once; False when the lease was lost."""
+        """End the prediction, once; False when the lease was lost.
+
+        What was interrupted waits again instead where that is safe.
+        """
+        if outcome.interrupted and await self._again(prediction_id, lease_token, outcome.error or ""):
+            return True
         result = moves.Result(
             output=outcome.output, streamed=outcome.streamed, error=outcome.error, metrics=outcome.metrics
         )
@@ -243,13 +256,14 @@ class Queue:
         record = await self.store.by_lease(lease_token)
         return None if record is None else record.prediction
 
-    async def recover(self) -> int:
-        """Void every lease and return how many there were: called at start, before any instance lives."""
-        count = 0
+    async def recover(self) -> Recovery:
+        """Void every lease and return what became of what they held: called at start, before any instance lives."""
+        again = failed = 0
         while ids := await self.store.leased(expired_by=None, limit=SWEEP_LIMIT):
-            await self._lose(ids, void=True)
-            count += len(ids)
-        return count
+            ended = await self._lose(ids, void=True)
+            again, failed = again + len(ids) - ended, failed + ended
+        self.handovers.begin()
+        return Recovery(again=again, failed=failed)
 
     async def run(self) -> None:
         """Write streams, expire leases and deadlines, forget old streams; until cancelled."""
@@ -280,18 +294,37 @@ class Queue:
         await self.store.prune_events(now - EVENTS_LIFE)
         await self.store.prune_once(now - ONCE_LIFE)
 
-    async def _lose(self, ids: Sequence[str], *, void: bool = False) -> None:
+    async def _again(self, prediction_id: str, lease_token: str, why: str) -> bool:
+        decide = moves.interrupt(lease_token, why)
+        change = await self.store.change(prediction_id, decide, large=True)
+        if change is not None:
+            self._waits_again(change)
+        return change is not None
+
+    def _waits_again(self, change: Change) -> None:
+        _log.warning("instance lost", extra={"action": "instance_lost", "prediction": change.prediction.id})
+        self.live.release(change.prediction.id, change.events[-1].id if change.events else 0)
+        if change.ticket is not None:
+            self.bells.ring(change.ticket.deployable)
+
+    async def _lose(self, ids: Sequence[str], *, void: bool = False) -> int:
+        """Decide about each; return how many ended by it."""
+        ended = 0
         for prediction_id in ids:
-            decide = moves.lose(self.world.now(), self._words(), void=void)
+            record = await self.store.get(prediction_id)
+            decide = moves.lose(self.world.now(), self._words(), self.handovers.seen, void=void)
             change = await self.store.change(prediction_id, decide, large=True)
             if change is None:
                 continue
-            _log.warning("instance lost", extra={"action": "instance_lost", "prediction": prediction_id})
+            if record is not None and record.ticket is not None and record.ticket.lease is not None:
+                self.handovers.drop(record.ticket.lease.token)
             if change.ticket is None:
+                ended += 1
+                _log.warning("instance lost", extra={"action": "instance_lost", "prediction": prediction_id})
                 self._ended(change, streamed=True)
             else:
-                self.live.release(prediction_id, change.events[-1].id if change.events else 0)
-                self.bells.ring(change.ticket.deployable)
+                self._waits_again(change)
+        return ended
 
     async def _end(
         self,

@@ -27,7 +27,7 @@ from cogyard.domain.webhooks import URL_LIMIT, Targets, chosen_events, events_pr
 from cogyard.features.predictions import policy
 from cogyard.features.predictions.asking import Asking, Through
 from cogyard.features.predictions.given import Given
-from cogyard.features.predictions.inputs import Inputs, outputs_are_files
+from cogyard.features.predictions.inputs import Inputs, declared_idempotent, outputs_are_files
 from cogyard.features.predictions.live import Watch
 from cogyard.features.predictions.moves import waiting
 from cogyard.features.predictions.ports import Admission, Asked, Record, Stages, Ticket
@@ -152,7 +152,8 @@ class Predictions:
             )
             if watch is not None:
                 watch.begin(key)
-            ticket = waiting(deployable, prediction.deadline, urgency)
+            idempotent = declared_idempotent(version, kind)
+            ticket = waiting(deployable, prediction.deadline, urgency, idempotent=idempotent)
             first = await self._add(caller, prediction, ticket, once)
             entry.written = first == key
         if not entry.written:

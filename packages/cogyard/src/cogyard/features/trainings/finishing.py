@@ -1,8 +1,8 @@
 """The queue as instances of trainings see it: a training that succeeds has made its version before it says so.
 
 Theory of operation. An instance reports an output while it still holds the lease and goes on renewing it, so making
-an image may take its time. If the platform is killed in the middle, the lease expires and the training runs again, as
-any run that was lost; the version that was made is named by its content and is no trouble.
+an image may take its time. If the platform is killed in the middle, the training fares as any run that was lost; the
+version that was made is named by its content and is no trouble.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Ended:
     streamed: bool = False
     error: str | None = None
     metrics: Any = None
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
