@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from cogyard.domain.capacity import Grant, Resources
 from cogyard.instances.errors import PrepareFailedError
-from cogyard.instances.gpus import Gpus, find_gpus
+from cogyard.instances.gpus import Driver, Gpus, find_gpus
 from cogyard.testing.images import TestImage
 
 from tests.integration.instances.hostile import live_instance
@@ -165,7 +165,13 @@ async def test_without_a_spec_nodes_and_libraries_are_found(
         (devices / name).symlink_to(REAL[real])
     kind = {"x86_64": "x86-64", "aarch64": "AArch64"}[platform.machine()]
     listing = f"\tlibcuda.so.1 (libc6,{kind}) => {driver / 'libcuda.so.1'}\n"
-    found = await _look(tmp_path, hostile, layers, find_gpus([], devices, listing), 1)
+    found = await _look(
+        tmp_path,
+        hostile,
+        layers,
+        find_gpus([], Driver(devices=devices, libraries=lambda: listing, slices=str)),
+        1,
+    )
     assert set(found["devices"]) - ALWAYS == {"nvidia1", "nvidiactl"}
     assert found["writes"] == [2, 28]
     assert found["library"] == "the driver's"

@@ -81,3 +81,57 @@ def test_a_kind_that_no_machine_can_give_is_refused(with_gpus: Any) -> None:
     with_gpus.settings["hardware"] = json.dumps([{"sku": "gpu", "cpus": 0.1, "memory": "512MiB", "gpus": 3}])
     with pytest.raises(pytest.fail.Exception, match="3 GPUs of 2"):
         with_gpus.start()
+
+
+LISTED = """#!/bin/sh
+[ "$1" = -L ] || exit 1
+echo 'GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-5c89852c)'
+echo '  MIG 3g.20gb     Device  0: (UUID: MIG-large)'
+echo '  MIG 1g.5gb      Device  1: (UUID: MIG-small)'
+"""
+
+
+@pytest.fixture
+def with_slices(with_gpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Start the platform on a machine whose one GPU is cut into two slices of different kinds."""
+    with_gpus.end(signal.SIGINT)
+    devices = [
+        {
+            "name": name,
+            "containerEdits": {
+                "deviceNodes": [{"path": f"/dev/nvidia-caps/nvidia-cap{cap}", "hostPath": real}]
+            },
+        }
+        for name, cap, real in (("0:0", 12, "/dev/zero"), ("0:1", 21, "/dev/full"))
+    ]
+    document = {"cdiVersion": "0.6.0", "kind": "nvidia.com/gpu", "devices": devices}
+    (tmp_path / "cdi" / "nvidia.json").write_text(json.dumps(document))
+    program = tmp_path / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text(LISTED)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    kinds = [
+        {"sku": sku, "cpus": 0.1, "memory": "512MiB", "gpus": 1, "gpu_kind": kind}
+        for sku, kind in (("large", "MIG 3g"), ("small", "mig 1g.5gb"))
+    ]
+    with_gpus.settings["hardware"] = json.dumps(kinds)
+    with_gpus.start()
+    return with_gpus
+
+
+def test_slices_are_given_by_their_kind(with_slices: Any) -> None:
+    """A model of a kind gets a slice of that kind, whichever is free; the second of a kind waits for the first."""
+    one, two = (with_slices.push(_image(name), name) for name in ("one", "two"))
+    assert _two_at_once(with_slices, [one, two]) == {"nvidia-caps,0:0,MIG-large"}
+    changed = with_slices.http.patch("/v1/models/tester/two", json={"hardware": "small"})
+    assert changed.status_code == 200, changed.text
+    assert _two_at_once(with_slices, [one, two]) == {"nvidia-caps,0:0,MIG-large", "nvidia-caps,0:1,MIG-small"}
+
+
+def test_a_kind_of_gpu_that_is_not_here_is_refused(with_slices: Any) -> None:
+    """What the operator calls a kind must be what the driver calls one."""
+    with_slices.end(signal.SIGINT)
+    with_slices.settings["hardware"] = json.dumps([{"sku": "gpu", "gpus": 1, "gpu_kind": "H100"}])
+    with pytest.raises(pytest.fail.Exception, match="1 GPUs of kind 'H100' of 0"):
+        with_slices.start()

@@ -82,6 +82,20 @@ def test_a_machine_that_is_ready_is_told_so() -> None:
             "nvidia-ctk",
         ),
         ({"gpus_in_sandboxes": "2 by a spec"}, "gpu in sandboxes", "good", "2 by a spec", ""),
+        (
+            {"hardware_problem": "l4 needs 1 GPUs of 0"},
+            "hardware",
+            "error",
+            "cogyard up` refuses",
+            "gpu_kind",
+        ),
+        (
+            {"gpus_unused": ("A", "A")},
+            "hardware",
+            "warning",
+            "no model gets 2 of the GPUs (A)",
+            "[[hardware]]",
+        ),
         ({"sandbox_unfiltered": "it is off"}, "sandboxes", "warning", "it is off", "One wall less"),
         (
             {"sandbox_problem": "no bwrap", "runtime": "sandbox"},

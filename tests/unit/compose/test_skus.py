@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
-from cogyard.compose.skus import HardwareNeeds, parse_skus, too_large
+from cogyard.compose.skus import HardwareNeeds, gpu_kinds, parse_skus, too_large
 from cogyard.domain.capacity import Resources
 
 LISTED = [
@@ -41,6 +41,14 @@ def test_a_list_is_read() -> None:
         ([{"sku": "a", "memory": "lots"}], "memory of at least"),
         ([{"sku": "a", "memory": "1KiB"}], "memory of at least"),
         ([{"sku": "a"}, {"sku": "a"}], "each sku once"),
+        ([{"sku": "a", "gpu_kind": "L4"}], "a gpu_kind such as"),
+        ([{"sku": "a", "gpus": 1, "gpu_kind": " "}], "a gpu_kind such as"),
+        ([{"sku": "a", "gpus": 1, "gpu_kind": 4}], "a gpu_kind such as"),
+        ([{"sku": "a", "gpus": 1, "gpu_kind": "L4"}, {"sku": "b", "gpus": 1}], "a gpu_kind in b too"),
+        (
+            [{"sku": "a", "gpus": 1, "gpu_kind": "L4"}, {"sku": "b", "gpus": 1, "gpu_kind": "l4"}],
+            "each gpu_kind written one way",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(value: Any, said: str) -> None:
@@ -54,6 +62,21 @@ def test_a_kind_that_the_machine_cannot_give_is_found() -> None:
     skus = parse_skus(LISTED)
     assert too_large(skus, Resources(cpus=8, memory=32 << 30, gpus=1)) is None
     assert too_large(skus, Resources(cpus=8, memory=32 << 30)) == "gpu-t4 needs 1 GPUs of 0"
+
+
+def test_kinds_of_gpus_are_told_apart() -> None:
+    """Each kind is counted by itself; one that this machine lacks is named, with what it has of it."""
+    skus = parse_skus(
+        [
+            {"sku": "cpu"},
+            {"sku": "l4", "gpus": 1, "gpu_kind": "L4"},
+            {"sku": "mig", "gpus": 2, "gpu_kind": "MIG 1g"},
+        ]
+    )
+    assert gpu_kinds(skus) == ("L4", "MIG 1g")
+    assert skus[2].needs.kinds == (("MIG 1g", 2),)
+    machine = Resources(cpus=8, memory=32 << 30, kinds=(("L4", 1), ("MIG 1g", 1)))
+    assert too_large(skus, machine) == "mig needs 2 GPUs of kind 'MIG 1g' of 1"
 
 
 class _Wished:

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from cogyard.domain.autoscale import Demand, Drain, InstanceView, Limits, Phase, Scale, Start, decide
-from cogyard.domain.capacity import Grant, Resources, Room, free_devices, total
+from cogyard.domain.capacity import NOTHING, Grant, Resources, Room, free_devices, total
 from cogyard.instances.limits import InstanceLimits
 from hypothesis import given
 from hypothesis import strategies as st
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-MACHINE = Resources(cpus=4, memory=16 << 30, gpus=2)
+MACHINE = Resources(cpus=4, memory=16 << 30, gpus=2, kinds=(("A100", 1), ("L4", 2)))
 SMALL = Resources(cpus=1, memory=2 << 30)
 LARGE = Resources(cpus=4, memory=8 << 30, gpus=2)
 LIMITS = Limits(max_instances=100, capacity=MACHINE)
@@ -45,6 +45,7 @@ _NEEDS = st.builds(
     cpus=st.sampled_from([0.0, 0.1, 0.5, 1.0, 3.0, 9.0]),
     memory=st.sampled_from([0, 1 << 30, 5 << 30, 40 << 30]),
     gpus=st.integers(0, 3),
+    kinds=st.sampled_from([(), (("L4", 1),), (("A100", 2),), (("A100", 1), ("L4", 1))]),
 )
 _VIEWS = st.lists(
     st.tuples(st.sampled_from("abc"), _NEEDS, st.integers(0, 1), st.sampled_from(list(Phase))), max_size=6
@@ -126,9 +127,37 @@ def test_what_is_missing_is_said() -> None:
 
 def test_gpus_are_given_by_number_and_once() -> None:
     """Two instances never get the same GPU."""
-    assert free_devices(4, [1], 2) == (0, 2)
-    assert free_devices(4, [0, 1, 2], 2) == (3,)
-    assert free_devices(0, [], 0) == ()
+    two = Resources(gpus=2)
+    assert free_devices([""] * 4, [1], two) == (0, 2)
+    assert free_devices([""] * 4, [0, 1, 2], two) == (3,)
+    assert free_devices([], [], NOTHING) == ()
+    assert free_devices(["L4", "A100", "L4"], [], Resources(kinds=(("L4", 2),))) == (0, 2)
+
+
+def test_kinds_of_gpus_are_counted_each_by_itself() -> None:
+    """One that is free does not stand for another; who gives way must hold what is wanted."""
+    machine = Resources(cpus=8, memory=16 << 30, kinds=(("A100", 1), ("L4", 2)))
+    small, large = (Resources(cpus=1, memory=1 << 30, kinds=((kind, 1),)) for kind in ("L4", "A100"))
+    assert (small + small + large).fits_in(machine)
+    assert (large + large).missing_in(machine) == "2 GPUs of kind 'A100' of 1"
+    assert machine - large + large == machine
+    limits = Limits(max_instances=9, capacity=machine)
+    assert (
+        decide({"b": _asks(small, waiting=3)}, [_view("a1", large, busy=1)], limits, NOW)
+        == [Start(deployable="b", needs=small)] * 2
+    )
+    views = [_view("a1", large), _view("c1", small), _view("d1", SMALL)]
+    made = decide({"b": _asks(large)}, views, limits, NOW)
+    assert made == [Drain(instance="a1", reason="room")]
+
+
+def test_nobody_gives_way_in_vain() -> None:
+    """An idle instance that holds nothing of what is lacking stays, however long the other waits."""
+    views = [_view("a1", Resources(cpus=1, memory=1 << 30, gpus=2), busy=1), _view("c1", SMALL)]
+    wants = _asks(Resources(cpus=1, memory=1 << 30, gpus=1), since=20)
+    assert decide({"b": wants}, views, LIMITS, NOW) == []
+    full = Limits(max_instances=2, capacity=MACHINE)
+    assert decide({"b": _asks(SMALL)}, views, full, NOW) == [Drain(instance="c1", reason="room")]
 
 
 def test_limits_follow_what_was_given() -> None:

@@ -78,7 +78,7 @@ def _device(name: str, *nodes: str) -> dict[str, Any]:
 def test_a_device_brings_what_all_need() -> None:
     """Its own nodes, those of every device, libraries, links for which a hook was meant, and groups."""
     spec = read_spec("nvidia.yaml", SPEC)
-    assert numbered([spec]) == (0, 1)
+    assert numbered([spec]) == ("0", "1")
     found = access([spec], ["1"])
     assert found.nodes == (("/dev/nvidiactl", "/dev/nvidiactl"), ("/dev/real1", "/dev/nvidia1"))
     assert found.shown == (("/usr/lib64/libcuda.so.550.67", "/usr/lib64/libcuda.so.550.67"),)

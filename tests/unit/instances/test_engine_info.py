@@ -56,9 +56,9 @@ def test_how_gpus_are_named(said: dict[str, Any], by_cdi: bool) -> None:
 
 def test_just_the_gpus_that_were_given() -> None:
     """An instance's own GPUs by number, in either way; without any, no word of them."""
-    assert EngineInfo().gpus((1, 3)) == ["--gpus", '"device=1,3"']
+    assert EngineInfo().gpus(("1", "3")) == ["--gpus", '"device=1,3"']
     named = ["--device", "nvidia.com/gpu=1", "--device", "nvidia.com/gpu=3"]
-    assert EngineInfo(by_cdi=True).gpus((1, 3)) == named
+    assert EngineInfo(by_cdi=True).gpus(("1", "3")) == named
     assert EngineInfo().gpus(()) == EngineInfo(by_cdi=True).gpus(()) == []
 
 

@@ -82,6 +82,8 @@ class Facts:
     gpu_problem: str = ""
     gpus_in_sandboxes: str = ""
     gpus_in_sandboxes_problem: str = ""
+    hardware_problem: str = ""
+    gpus_unused: tuple[str, ...] = ()
     runtime: str = "process"
 
 
@@ -96,6 +98,7 @@ def diagnose(facts: Facts) -> Iterator[Finding]:
     yield from _python(facts)
     yield from _runtimes(facts)
     yield from _gpu(facts)
+    yield from _kinds(facts)
 
 
 def _settings(facts: Facts) -> Iterator[Finding]:
@@ -298,6 +301,22 @@ def _gpu(facts: Facts) -> Iterator[Finding]:
         )
     elif facts.gpus_in_sandboxes:
         yield _good("gpu in sandboxes", facts.gpus_in_sandboxes)
+
+
+def _kinds(facts: Facts) -> Iterator[Finding]:
+    if facts.hardware_problem:
+        yield _error(
+            "hardware",
+            f"{facts.hardware_problem} that this machine has for models: `cogyard up` refuses it",
+            "Make the kind smaller, spell its gpu_kind as the GPUs above are called, or leave it out.",
+        )
+    if facts.gpus_unused:
+        yield _warning(
+            "hardware",
+            f"no model gets {len(facts.gpus_unused)} of the GPUs ({', '.join(sorted(set(facts.gpus_unused)))}): "
+            "no kind of hardware names them",
+            "List a kind with gpus = 1 in [[hardware]] of the settings file.",
+        )
 
 
 def _error(check: str, message: str, next_step: str) -> Finding:

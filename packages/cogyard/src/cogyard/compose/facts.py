@@ -23,7 +23,9 @@ from cogyard.compose.certificate import valid_until
 from cogyard.compose.datadir import DataDir, is_held, read_holder
 from cogyard.compose.diagnosis import Facts
 from cogyard.compose.listening import ListenError, listen
+from cogyard.compose.machine import gpu_pools, machine
 from cogyard.compose.settings import Settings, SettingsError, default_data_dir, load
+from cogyard.compose.skus import gpu_kinds, too_large
 from cogyard.compose.tls import Certificate, CertificateError
 from cogyard.compose.upgrade import missing
 from cogyard.instances.errors import PrepareFailedError
@@ -50,7 +52,8 @@ def gather(arguments: Mapping[str, Any], environ: Mapping[str, str], config: Pat
         folder = DataDir(Path(given).expanduser().absolute() if given else default_data_dir())
         return _folder(replace(facts, settings_problem=error.message), folder)
     facts = replace(facts, runtime=settings.runtime, max_instances=settings.max_instances)
-    facts = _handed_on(facts, find_gpus(settings.cdi_spec_dirs))
+    gpus = find_gpus(settings.cdi_spec_dirs)
+    facts = _kinds(_handed_on(facts, gpus), gpus, settings)
     if not settings.sandbox_seccomp:
         facts = replace(facts, sandbox_unfiltered="sandbox_seccomp is off")
     folder = DataDir(settings.data_dir)
@@ -79,15 +82,27 @@ def _handed_on(facts: Facts, gpus: Gpus) -> Facts:
     """Try whether an instance could be given each GPU that there is."""
     problem = gpus.problem or (
         "sandboxes can't have them: neither a CDI spec nor the driver's nodes are here"
-        if facts.gpus and not gpus.numbers
+        if facts.gpus and not gpus.all
         else ""
     )
     try:
-        gpus.access(range(len(gpus.numbers)))
+        gpus.access(range(len(gpus.all)))
     except PrepareFailedError as error:
         problem = problem or error.message
     left_out = f"; left out: {', '.join(gpus.left_out)}" if gpus.left_out else ""
     return replace(facts, gpus_in_sandboxes=f"{gpus.way}{left_out}", gpus_in_sandboxes_problem=problem)
+
+
+def _kinds(facts: Facts, gpus: Gpus, settings: Settings) -> Facts:
+    """Look whether the operator's kinds of hardware and the machine's GPUs go together."""
+    kinds = gpu_pools(gpus, gpu_kinds(settings.hardware))
+    asked = {
+        kind for each in settings.hardware for kind in (*dict(each.needs.kinds), *([""] * each.needs.gpus))
+    }
+    unused = [kind.removeprefix("other: ") or "unnamed" for kind in kinds if kind not in asked]
+    lack = too_large(settings.hardware, machine(kinds)) or ""
+    uncounted = not settings.hardware and (settings.docker_gpus is not None or settings.runtime == "process")
+    return replace(facts, hardware_problem=lack, gpus_unused=() if uncounted else tuple(unused))
 
 
 def _folder(facts: Facts, folder: DataDir) -> Facts:

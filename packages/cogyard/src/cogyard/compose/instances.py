@@ -19,12 +19,12 @@ from cogyard.compose.datadir import DataDir
 from cogyard.compose.gates import UnixGates
 from cogyard.compose.given import GivenImages
 from cogyard.compose.keeping import KeptOutputs
-from cogyard.compose.machine import instance_memory, machine
+from cogyard.compose.machine import gpu_pools, instance_memory, machine
 from cogyard.compose.parts import Kept, make_work
 from cogyard.compose.registry import PushedImages
 from cogyard.compose.runtimes import Choice, Offer, choose
 from cogyard.compose.settings import Settings, SettingsError
-from cogyard.compose.skus import too_large
+from cogyard.compose.skus import gpu_kinds, too_large
 from cogyard.engine import Client, EngineError, find
 from cogyard.features.services import Services
 from cogyard.fleet.local import LocalFleet
@@ -88,8 +88,8 @@ class Ground:
 
 def make_fleet(ground: Ground) -> tuple[LocalFleet, Choice]:
     """Choose a runtime and make the fleet over it. Blocks a moment; raises RuntimeMissingError and SettingsError."""
-    whole = machine(find_gpus(ground.settings.cdi_spec_dirs))
-    if lack := too_large(ground.settings.hardware, whole):
+    kinds = gpu_pools(find_gpus(ground.settings.cdi_spec_dirs), gpu_kinds(ground.settings.hardware))
+    if lack := too_large(ground.settings.hardware, machine(kinds)):
         raise SettingsError(
             f"hardware: {lack} that this machine has for models.",
             hint="Make the kind smaller, or leave it out: an instance of it could never start.",
@@ -108,7 +108,7 @@ def make_fleet(ground: Ground) -> tuple[LocalFleet, Choice]:
         work=make_work(ground.kept, ground.services, ground.folder, quota=ground.settings.registry_quota),
         options=HostOptions(setup_timeout=ground.settings.setup_timeout + _BACKSTOP),
         connect=HttpModelServer,
-        gpus=whole.gpus,
+        gpus=kinds,
     )
     return fleet, choice
 
@@ -136,6 +136,7 @@ def _process(ground: Ground) -> ProcessRuntime:
         base=ground.base,
         input_hosts=ground.input_hosts,
         setup_timeout=settings.setup_timeout,
+        gpus=find_gpus(settings.cdi_spec_dirs),
     )
     return ProcessRuntime(
         options,
@@ -213,6 +214,7 @@ def _docker(ground: Ground, client: Client) -> DockerRuntime:
         setup_timeout=settings.setup_timeout,
         limits=instance_limits(settings),
         gpus=settings.docker_gpus,
+        names=find_gpus(settings.cdi_spec_dirs).names,
         info=_info(client),
     )
     gates = UnixGates(Gate(offers, fetcher, ground.application))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from cogyard.domain.capacity import Resources
+from cogyard.instances.gpu_names import pools, read_models
 from cogyard.instances.gpus import Gpus
 
 _MEMORY_PER_INSTANCE = 2 << 30
@@ -22,14 +24,23 @@ def instance_memory(instances: int) -> int:
     return machine().memory // instances
 
 
-def machine(gpus: Gpus | None = None) -> Resources:
-    """Return what this machine has to give out: all but a part of the memory, which is the platform's."""
-    whole = _machine_memory()
+def gpu_pools(gpus: Gpus, kinds: Iterable[str]) -> tuple[str, ...]:
+    """Return of which of the operator's kinds each GPU of this machine is; see `gpu_names.pools`."""
     # The nodes may not be made yet, where nothing has used a GPU since the machine was started.
-    known = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
-    count = len(gpus.numbers) if gpus is not None else 0
+    return pools(gpus.all or [gpu for _, gpu in sorted(read_models().items())], kinds)
+
+
+def machine(gpus: Sequence[str] = ()) -> Resources:
+    """Return what this machine has to give out: all but a part of the memory, which is the platform's.
+
+    `gpus` says of which kind each of its GPUs is.
+    """
+    whole = _machine_memory()
     return Resources(
-        cpus=float(os.cpu_count() or 1), memory=whole - min(_OWN_MEMORY, whole // 4), gpus=count or known
+        cpus=float(os.cpu_count() or 1),
+        memory=whole - min(_OWN_MEMORY, whole // 4),
+        gpus=gpus.count(""),
+        kinds=tuple(sorted(Counter(kind for kind in gpus if kind).items())),
     )
 
 

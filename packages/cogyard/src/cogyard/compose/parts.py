@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from cogyard.blobs.local import LocalBlobs
 from cogyard.blobs.uploads import LocalUploads
 from cogyard.compose.datadir import DataDir
-from cogyard.compose.machine import machine
+from cogyard.compose.machine import gpu_pools, machine
 from cogyard.compose.metrics import Metrics
 from cogyard.compose.registry import (
     AccountIdentity,
@@ -23,6 +23,7 @@ from cogyard.compose.registry import (
     VersionsFromPushes,
 )
 from cogyard.compose.settings import Settings
+from cogyard.compose.skus import gpu_kinds
 from cogyard.compose.trainings import TrainedVersions
 from cogyard.compose.upgrade import open_database
 from cogyard.domain.autoscale import Limits, Scale
@@ -147,7 +148,9 @@ def make_work(kept: Kept, services: Services, folder: DataDir, *, quota: int | N
 
 
 def _capacity(settings: Settings) -> Resources | None:
-    return machine(find_gpus(settings.cdi_spec_dirs)) if settings.hardware else None
+    if not settings.hardware:
+        return None
+    return machine(gpu_pools(find_gpus(settings.cdi_spec_dirs), gpu_kinds(settings.hardware)))
 
 
 def controller_options(settings: Settings) -> ControllerOptions:

@@ -22,7 +22,7 @@ _UNITS = {
     "GiB": 1 << 30,
     "TiB": 1 << 40,
 }
-_KEYS = frozenset({"sku", "name", "cpus", "memory", "disk", "gpus"})
+_KEYS = frozenset({"sku", "name", "cpus", "memory", "disk", "gpus", "gpu_kind"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,12 +41,27 @@ def parse_skus(value: Any) -> tuple[Sku, ...]:
         except ValueError as error:
             raise ValueError("must be a list of tables, or the same as JSON") from error
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-        raise ValueError("must be a list of tables with sku, name, cpus, memory, disk and gpus")
+        raise ValueError("must be a list of tables with sku, name, cpus, memory, disk, gpus and gpu_kind")
     found = tuple(_sku(item) for item in value)
     names = [each.hardware.sku for each in found]
     if len(set(names)) < len(names):
         raise ValueError("must have each sku once")
+    _check_kinds(found)
     return found
+
+
+def gpu_kinds(skus: Iterable[Sku]) -> tuple[str, ...]:
+    """Return the kinds of GPU that a list tells apart."""
+    return tuple(dict.fromkeys(kind for each in skus for kind, _ in each.needs.kinds))
+
+
+def _check_kinds(skus: Iterable[Sku]) -> None:
+    """Raise ValueError unless GPUs are told apart in all tables or in none: one of "any kind" could not be counted."""
+    kinds = gpu_kinds(skus)
+    if kinds and (without := [each.hardware.sku for each in skus if each.needs.gpus]):
+        raise ValueError(f"must have a gpu_kind in {without[0]} too, since other tables have one")
+    if len({kind.lower() for kind in kinds}) < len(kinds):
+        raise ValueError(f"must have each gpu_kind written one way; there are {', '.join(kinds)}")
 
 
 def _sku(item: Mapping[str, Any]) -> Sku:
@@ -66,7 +81,11 @@ def _sku(item: Mapping[str, Any]) -> Sku:
         raise ValueError(f"must have gpus from 0 to 64 in {sku}")
     memory = _bytes(item.get("memory", "2GiB"), "memory", sku)
     disk = _bytes(item["disk"], "disk", sku) if "disk" in item else 0
-    needs = Resources(cpus=float(cpus), memory=memory, gpus=gpus, disk=disk)
+    kind = item.get("gpu_kind", "")
+    if not isinstance(kind, str) or len(kind) > 100 or ("gpu_kind" in item and not (kind.strip() and gpus)):
+        raise ValueError(f"must have a gpu_kind such as 'L4' or 'MIG 1g.5gb', beside gpus, in {sku}")
+    counted = {"kinds": ((kind.strip(), gpus),)} if kind else {"gpus": gpus}
+    needs = Resources(cpus=float(cpus), memory=memory, disk=disk, **counted)
     return Sku(hardware=Hardware(sku=sku, name=str(item.get("name", sku))[:100]), needs=needs)
 
 

@@ -118,7 +118,7 @@ def decide(
             continue
         if limits.capacity is not None and not needs.fits_in(limits.capacity):
             continue  # It never will fit: nobody gives way to it in vain.
-        victim = _victim(demands, deployable, kept, limits, now)
+        victim = _victim(demands, deployable, kept, limits, now, coming=coming)
         if victim is not None:
             actions.append(victim)
             freed = [instance.holds for instance in kept if instance.id == victim.instance]
@@ -214,9 +214,18 @@ def _wanting(demands: Mapping[str, Demand], kept: Sequence[InstanceView], now: d
 
 
 def _victim(
-    demands: Mapping[str, Demand], wanting: str, kept: Sequence[InstanceView], limits: Limits, now: datetime
+    demands: Mapping[str, Demand],
+    wanting: str,
+    kept: Sequence[InstanceView],
+    limits: Limits,
+    now: datetime,
+    *,
+    coming: Room,
 ) -> Drain | None:
-    """Choose who makes room for `wanting`: the longest idle; past patience of what waits, who had its turn longest."""
+    """Choose who makes room for `wanting`: the longest idle; past patience of what waits, who had its turn longest.
+
+    `coming` is the room there will be; whoever frees nothing of what it lacks would go in vain.
+    """
     demand = demands[wanting]
     counts = {i.deployable: sum(k.deployable == i.deployable for k in kept) for i in kept}
     others = [
@@ -224,6 +233,7 @@ def _victim(
         for instance in kept
         if instance.deployable != wanting
         and instance.phase is Phase.READY
+        and coming.helped_by(demand.needs, instance.holds)
         and counts[instance.deployable] > demands.get(instance.deployable, Demand()).scale.min_instances
     ]
     idle = [i for i in others if not i.busy and not demands.get(i.deployable, Demand()).waiting]

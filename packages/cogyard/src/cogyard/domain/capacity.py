@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resources:
-    """Processors (parts too), bytes of memory, whole GPUs; and bytes of disk, which are a limit and not counted."""
+    """Processors (parts too), bytes of memory, whole GPUs; and bytes of disk, which are a limit and not counted.
+
+    GPUs are all alike (`gpus`), or told apart by kind (`kinds`, sorted): an operator does one or the other.
+    """
 
     cpus: float = 0.0
     memory: int = 0
     gpus: int = 0
     disk: int = 0
+    kinds: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def all_gpus(self) -> int:
+        """How many GPUs there are of all kinds together."""
+        return self.gpus + sum(count for _, count in self.kinds)
+
+    def of_kind(self, kind: str) -> int:
+        """Return how many GPUs there are of a kind; of none, those that are all alike."""
+        return dict(self.kinds).get(kind, 0) if kind else self.gpus
 
     def __add__(self, other: Self) -> Self:
-        return type(self)(
-            cpus=self.cpus + other.cpus, memory=self.memory + other.memory, gpus=self.gpus + other.gpus
-        )
+        return self._with(other, 1)
 
     def __sub__(self, other: Self) -> Self:
+        return self._with(other, -1)
+
+    def _with(self, other: Self, sign: int) -> Self:
+        counts = dict(self.kinds)
+        for kind, count in other.kinds:
+            counts[kind] = counts.get(kind, 0) + sign * count
         return type(self)(
-            cpus=self.cpus - other.cpus, memory=self.memory - other.memory, gpus=self.gpus - other.gpus
+            cpus=self.cpus + sign * other.cpus,
+            memory=self.memory + sign * other.memory,
+            gpus=self.gpus + sign * other.gpus,
+            kinds=tuple(sorted(counts.items())),
         )
 
     def fits_in(self, room: Self) -> bool:
         """Say whether there is enough of everything that is wanted; a lack of what is not wanted does no harm."""
-        # A thousandth of a processor is the rounding of sums, not a promise.
-        return (
-            (not self.cpus or self.cpus <= room.cpus + 0.001)
-            and (not self.memory or self.memory <= room.memory)
-            and (not self.gpus or self.gpus <= room.gpus)
-        )
+        return not self.missing_in(room)
 
     def missing_in(self, room: Self) -> str:
         """Say what there is too little of, with both numbers; empty when it fits."""
         lacks = []
+        # A thousandth of a processor is the rounding of sums, not a promise.
         if self.cpus and self.cpus > room.cpus + 0.001:
             lacks.append(f"{self.cpus:g} processors of {room.cpus:g}")
         if self.memory and self.memory > room.memory:
             lacks.append(f"{self.memory / (1 << 30):.1f} GiB of memory of {room.memory / (1 << 30):.1f}")
-        if self.gpus and self.gpus > room.gpus:
-            lacks.append(f"{self.gpus} GPUs of {room.gpus}")
+        for kind, count in (("", self.gpus), *self.kinds):
+            if count and count > room.of_kind(kind):
+                what = f"{count} GPUs of kind {kind!r}" if kind else f"{count} GPUs"
+                lacks.append(f"{what} of {room.of_kind(kind)}")
         return ", ".join(lacks)
 
 
@@ -52,7 +70,7 @@ NOTHING = Resources()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grant:
-    """What one instance was given: so much, and these GPUs."""
+    """What one instance was given: so much, and these GPUs, by their places among the machine's."""
 
     resources: Resources = NOTHING
     devices: tuple[int, ...] = ()
@@ -60,7 +78,7 @@ class Grant:
     @property
     def lacks(self) -> int:
         """How many of its GPUs there were none left for; such an instance may not start."""
-        return self.resources.gpus - len(self.devices)
+        return self.resources.all_gpus - len(self.devices)
 
 
 #: For a machine where nothing is counted but instances.
@@ -78,6 +96,20 @@ class Room:
         """Say whether one more instance with these needs finds its place."""
         return self.places > 0 and (self.resources is None or needs.fits_in(self.resources))
 
+    def helped_by(self, needs: Resources, held: Resources) -> bool:
+        """Say whether what holds this would free any of what there is too little of."""
+        if self.places <= 0 or self.resources is None:
+            return True
+        room = self.resources
+        return (
+            (needs.cpus > room.cpus + 0.001 and held.cpus > 0)
+            or (needs.memory > room.memory and held.memory > 0)
+            or any(
+                count > room.of_kind(kind) and held.of_kind(kind) > 0
+                for kind, count in (("", needs.gpus), *needs.kinds)
+            )
+        )
+
     def without(self, *held: Resources) -> Room:
         """Return the room that is left when instances hold this."""
         left = self.resources - total(held) if self.resources is not None else None
@@ -94,7 +126,14 @@ def total(held: Iterable[Resources]) -> Resources:
     return sum(held, start=NOTHING)
 
 
-def free_devices(count: int, taken: Iterable[int], wanted: int) -> tuple[int, ...]:
-    """Choose GPUs by number, of those that no instance holds; fewer than wanted when there are not so many."""
+def free_devices(pools: Sequence[str], taken: Iterable[int], needs: Resources) -> tuple[int, ...]:
+    """Choose GPUs by place, of those that no instance holds; fewer than wanted when there are not so many.
+
+    `pools` says of which kind the GPU at each place is; empty where they are all alike.
+    """
     held = set(taken)
-    return tuple([number for number in range(count) if number not in held][:wanted])
+    free = [place for place in range(len(pools)) if place not in held]
+    chosen = list[int]()
+    for kind, count in (("", needs.gpus), *needs.kinds):
+        chosen += [place for place in free if pools[place] == kind][:count]
+    return tuple(sorted(chosen))

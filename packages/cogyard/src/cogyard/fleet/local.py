@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,7 +48,10 @@ class _Placed:
 
 
 class LocalFleet:
-    """Start, watch and end instances here. `ended` hears of each end, `changed` of anything that may matter."""
+    """Start, watch and end instances here. `ended` hears of each end, `changed` of anything that may matter.
+
+    `gpus` says of which kind each of the machine's GPUs is, as in `free_devices`.
+    """
 
     def __init__(
         self,
@@ -58,7 +61,7 @@ class LocalFleet:
         options: HostOptions,
         connect: Callable[[str], ModelServer],
         now: Callable[[], datetime] = utc_now,
-        gpus: int = 0,
+        gpus: Sequence[str] = (),
     ) -> None:
         self._gpus = gpus
         self._runtime = runtime
@@ -99,7 +102,7 @@ class LocalFleet:
             now=self._now,
             changed=lambda: self.changed(),  # noqa: PLW0108 - it may be set after the start
             spare=lambda: self._spare(deployable, instance),
-            grant=Grant(resources=needs, devices=free_devices(self._gpus, taken, needs.gpus)),
+            grant=Grant(resources=needs, devices=free_devices(self._gpus, taken, needs)),
         )
         started_at = self._now()
         task = asyncio.create_task(self._live(host, started_at), name=f"instance {instance}")

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from cogyard.instances.devices import Access
+from cogyard.instances.gpu_names import chosen
 
 #: The kind that NVIDIA's specs have.
 NVIDIA = "nvidia.com/gpu"
@@ -61,10 +62,9 @@ def read_spec(name: str, text: str) -> Spec:
         ) from error
 
 
-def numbered(specs: Iterable[Spec], kind: str = NVIDIA) -> tuple[int, ...]:
+def numbered(specs: Iterable[Spec], kind: str = NVIDIA) -> tuple[str, ...]:
     """Return the devices of a kind that are called by numbers; `all` and those called by ids are the same again."""
-    names = {name for spec in specs if spec.kind == kind for name in spec.devices}
-    return tuple(sorted(int(name) for name in names if name.isdecimal()))
+    return chosen(name for spec in specs if spec.kind == kind for name in spec.devices)
 
 
 def access(specs: Sequence[Spec], names: Iterable[str], kind: str = NVIDIA) -> Access:

@@ -68,6 +68,8 @@ class DockerOptions:
     limits: InstanceLimits = field(default_factory=InstanceLimits)
     #: What `--gpus` says for kinds of machine that are not listed, such as `all`; None for none.
     gpus: str | None = None
+    #: What the engine calls the machine's GPUs; where it is not known, by their places.
+    names: tuple[str, ...] = ()
     info: EngineInfo = field(default_factory=EngineInfo)
     #: Seconds between two looks at what a container has written, where the engine does not limit it.
     disk_pause: float = 5.0
@@ -201,12 +203,16 @@ class PreparedDocker:
             fault=overrun(left.written, limit, pause=self.options.disk_pause) if watched else None,
         )
 
+    def _names(self, grant: Grant) -> list[str]:
+        names = self.options.names
+        return [names[place] if place < len(names) else str(place) for place in grant.devices]
+
     def arguments(self, left: _Left, grant: Grant = UNCOUNTED) -> list[str]:
         """Return the words after `docker`."""
         options, limits = self.options, self.options.limits.within(grant)
         # Where kinds of machine are listed, one without GPUs has none: they may be another instance's.
         uncounted = grant.resources == NOTHING and options.gpus is not None
-        gpus = ["--gpus", str(options.gpus)] if uncounted else options.info.gpus(grant.devices)
+        gpus = ["--gpus", str(options.gpus)] if uncounted else options.info.gpus(self._names(grant))
         inside = arrange(
             self.image,
             listen=f"{_INLET}/{_SOCKET}",

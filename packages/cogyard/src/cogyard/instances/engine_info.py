@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -27,13 +27,13 @@ class EngineInfo:
         """Return the words that hold what a container writes to a size in bytes; none where it has to be watched."""
         return ["--storage-opt", f"size={size}"] if self.limits_disk else []
 
-    def gpus(self, devices: tuple[int, ...]) -> list[str]:
+    def gpus(self, names: Sequence[str]) -> list[str]:
         """Return the words that hand on just these GPUs."""
-        if not devices:
+        if not names:
             return []
         if self.by_cdi:
-            return [word for number in devices for word in ("--device", f"nvidia.com/gpu={number}")]
-        return ["--gpus", f'"device={",".join(map(str, devices))}"']
+            return [word for name in names for word in ("--device", f"nvidia.com/gpu={name}")]
+        return ["--gpus", f'"device={",".join(names)}"']
 
 
 def read_info(document: Mapping[str, Any], mounts: str = "") -> EngineInfo:

@@ -20,8 +20,9 @@ from typing import Protocol
 
 import cog_server
 
-from cogyard.domain.capacity import UNCOUNTED, Grant
+from cogyard.domain.capacity import NOTHING, UNCOUNTED, Grant
 from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
+from cogyard.instances.gpus import Gpus
 from cogyard.instances.image import Image, find_image
 from cogyard.instances.layers import Layers
 from cogyard.instances.orphans import MARK, kill_marked
@@ -76,6 +77,8 @@ class ProcessOptions:
     #: `host:port` of private addresses that inputs may name; the platform's own among them.
     input_hosts: tuple[str, ...] = ()
     setup_timeout: float = 600.0
+    #: What there is to be granted.
+    gpus: Gpus = field(default_factory=Gpus)
     interpreter: Path = field(default_factory=lambda: Path(sys.executable))
 
 
@@ -174,7 +177,7 @@ class PreparedProcess:
             process = await asyncio.create_subprocess_exec(
                 *self._command(folder / "project", socket),
                 cwd=folder / "project",
-                env={**self._environ(folder, instance), **_devices(grant)},
+                env={**self._environ(folder, instance), **_devices(grant, self.options.gpus)},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
@@ -258,10 +261,9 @@ def places(options: ProcessOptions, python: Path) -> Places:
     return Places(tuple(dict.fromkeys(both)))
 
 
-def _devices(grant: Grant) -> dict[str, str]:
-    if not grant.resources.gpus:
-        return {}
-    return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, grant.devices))}
+def _devices(grant: Grant, gpus: Gpus) -> dict[str, str]:
+    """Say which GPUs are the instance's; where kinds are listed, one without any is told that it has none."""
+    return {} if grant.resources == NOTHING else {"CUDA_VISIBLE_DEVICES": gpus.visible(grant.devices)}
 
 
 def _no_proxy() -> str:
