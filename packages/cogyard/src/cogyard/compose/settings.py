@@ -135,9 +135,9 @@ class Settings:
         "The kinds of machine that models and deployments may ask for: in the file, tables `[[hardware]]` with `sku`, "
         "`name`, `cpus`, `memory` (bytes, or such as `8GiB`), `disk` (what an instance may write: in a sandbox in its "
         "memory, and no more than that), `gpus`, and `gpu_kind` where GPUs are to be told apart: a part of what the "
-        "driver calls them, such as `L4`, or `MIG 1g.5gb` for slices. Elsewhere the same as JSON. What runs is added up, all "
-        "but `disk`, and no more is started than this machine has. A model whose kind is not listed gets the first. "
-        "None: one kind `cpu`, and instances are only counted.",
+        "driver calls them, such as `L4`, or `MIG 1g.5gb` for slices. Elsewhere the same as JSON. What runs is added "
+        "up, all but `disk`, and no more is started than this machine has. A model whose kind is not listed gets the "
+        "first. None: one kind `cpu`, and instances are only counted.",
         default=(),
     )
     max_instances: int = _setting(
