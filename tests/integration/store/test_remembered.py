@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -53,6 +54,11 @@ def _token(account: Account, expires_at: datetime | None = None) -> NewToken:
     )
 
 
+async def _next_request() -> None:
+    """Let the loop go on, as it does before anybody can have asked again."""
+    await asyncio.sleep(0)
+
+
 def _number(database: Database) -> int:
     found: int = database.look(lambda db: db.execute("SELECT number FROM rights_changed").fetchone())[0]
     return found
@@ -63,11 +69,11 @@ async def test_nothing_is_read_twice_while_nothing_changes(database: Database) -
     remembered, read = Remembered[str, str](most=2), list[str]()
 
     def find(key: str) -> str | None:
-        def reading(_: sqlite3.Connection) -> str | None:
+        def reading() -> str | None:
             read.append(key)
             return None if key == "nobody" else key.upper()
 
-        return database.look(lambda db: remembered.find(db, key, reading))
+        return database.look(lambda db: remembered.find(database.changes.number(db), key, reading))
 
     assert [find("a"), find("a"), find("nobody"), find("nobody"), find("b"), find("a")] == [
         *("A", "A", None, None, "B", "A")
@@ -81,6 +87,23 @@ async def test_nothing_is_read_twice_while_nothing_changes(database: Database) -
     remembered.forget()
     assert find("a") == "A"
     assert read[-2:] == ["a", "a"]
+
+
+async def test_changes_are_counted_once_in_a_pass_of_the_loop(
+    database: Database, other: sqlite3.Connection
+) -> None:
+    """Who asks in the same pass had come before; the next pass looks anew, and so does whoever has no loop."""
+    await _ann(database)
+
+    def number() -> int:
+        return database.look(database.changes.number)
+
+    first = number()
+    other.execute("UPDATE accounts SET is_admin = 1")
+    assert number() == first
+    assert await asyncio.to_thread(number) == first + 1
+    await _next_request()
+    assert number() == first + 1
 
 
 @pytest.mark.parametrize("table", ["accounts", "tokens", "members", "models", "versions"])
@@ -131,10 +154,12 @@ async def test_a_token_revoked_elsewhere_is_nobodys_at_once(
         assert holder is not None
         assert not holder.account.is_admin
     other.execute("UPDATE accounts SET is_admin = 1")
+    await _next_request()
     promoted = await accounts.holder_of_token(b"1", NOW)
     assert promoted is not None
     assert promoted.account.is_admin
     other.execute("UPDATE tokens SET revoked_at = 1")
+    await _next_request()
     assert await accounts.holder_of_token(b"1", NOW) is None
 
 
@@ -159,7 +184,9 @@ async def test_a_version_is_seen_as_its_model_is_now(database: Database, other: 
     other.execute("UPDATE models SET run_count = run_count + 1")
     assert _number(database) == before
     other.execute("UPDATE models SET visibility = 'public', name = 'photo'")
+    await _next_request()
     ((found, version),) = await models.with_id(ID)
     assert (found.visibility, found.path, version.model) == (Visibility.PUBLIC, "ann/photo", "ann/photo")
     other.execute("DELETE FROM versions")
+    await _next_request()
     assert await models.with_id(ID) == ()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -74,14 +75,19 @@ class Metrics:
             (*labels, "status"),
             buckets=_QUICK,
         )
+        # One of a metric's children is found by its labels in Python, one of a cache's in C.
+        self._request = cache(self._requests.labels)
         self._open = Gauge("cogyard_http_requests_open", "Requests under way.", registry=self.registry)
         self._ended = self._count("cogyard_predictions", "Predictions that ended.", "model", "status")
+        self._ended_of = cache(self._ended.labels)
         self._waited = self._times(
             "cogyard_prediction_wait_seconds", "Time from creation to the start of the run.", ("model",)
         )
+        self._waited_of = cache(self._waited.labels)
         self._ran = self._times(
             "cogyard_prediction_run_seconds", "Time from the start of the run to its end.", ("model",)
         )
+        self._ran_of = cache(self._ran.labels)
         self._starts = self._times(
             "cogyard_instance_start_seconds",
             "Time from the decision to start an instance until it was ready.",
@@ -109,16 +115,16 @@ class Metrics:
         """Note that a request was answered."""
         self._open.dec()
         labels = (answered.part, answered.operation, answered.method, f"{answered.status // 100}xx")
-        self._requests.labels(*labels).observe(answered.seconds)
+        self._request(*labels).observe(answered.seconds)
 
     def prediction_ended(self, prediction: Prediction) -> None:
         """Note that a prediction ended."""
         model = self._called(prediction.model)
-        self._ended.labels(model, prediction.status.value).inc()
+        self._ended_of(model, prediction.status.value).inc()
         if prediction.started_at is not None:
-            self._waited.labels(model).observe(_between(prediction.created_at, prediction.started_at))
+            self._waited_of(model).observe(_between(prediction.created_at, prediction.started_at))
             if prediction.completed_at is not None:
-                self._ran.labels(model).observe(_between(prediction.started_at, prediction.completed_at))
+                self._ran_of(model).observe(_between(prediction.started_at, prediction.completed_at))
 
     def observe(self, overview: Overview) -> None:
         """Take the controller's newest look: how long starts took is seen in it."""

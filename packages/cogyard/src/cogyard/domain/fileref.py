@@ -51,6 +51,8 @@ def safe_name(name: str, default: str = "file") -> str:
 
 def references(value: Any) -> Iterator[FileRef]:
     """Yield every reference inside a JSON value."""
+    if not _names_files(value):
+        return
     for text in texts(value):
         if (ref := FileRef.parse(text)) is not None:
             yield ref
@@ -70,9 +72,24 @@ def texts(value: Any) -> Iterator[str]:
 
 def presented(value: Any, address: Callable[[FileRef], str]) -> Any:
     """Return the JSON value with each reference replaced by its address; itself when there is none."""
-    if not any(text.startswith(SCHEME) for text in texts(value)):
+    if not _names_files(value):
         return value
     return replaced(value, lambda text: address(ref) if (ref := FileRef.parse(text)) is not None else text)
+
+
+def _names_files(value: Any) -> bool:
+    """Whether any string inside a JSON value begins as a reference does."""
+    waiting: list[Any] = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            if each.startswith(SCHEME):
+                return True
+        elif isinstance(each, dict):
+            waiting.extend(each.values())
+        elif isinstance(each, (list, tuple)):
+            waiting.extend(each)
+    return False
 
 
 def replaced(value: Any, change: Callable[[str], str]) -> Any:

@@ -11,8 +11,6 @@ from cogyard.domain.values import Prediction, Status
 
 Name = Literal["output", "logs", "error", "done"]
 
-_REASONS = {Status.FAILED: "error", Status.CANCELED: "canceled", Status.ABORTED: "canceled"}
-
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -48,6 +46,11 @@ class Streamed:
     outputs: tuple[Any, ...] = ()
     logs: str = ""
     last: int = 0
+
+
+_REASONS = {Status.FAILED: "error", Status.CANCELED: "canceled", Status.ABORTED: "canceled"}
+_DONE = Item("done", "{}")
+_DONE_FOR = {status: Item("done", json.dumps({"reason": reason})) for status, reason in _REASONS.items()}
 
 
 def output_item(value: Any) -> Item:
@@ -86,8 +89,7 @@ def closing(prediction: Prediction, *, first: int, streamed: bool) -> tuple[Stre
         items.append(output_item(prediction.output))
     if prediction.status is Status.FAILED:
         items.append(Item("error", json.dumps({"detail": prediction.error or "The prediction failed."})))
-    reason = _REASONS.get(prediction.status)
-    items.append(Item("done", json.dumps({} if reason is None else {"reason": reason})))
+    items.append(_DONE_FOR.get(prediction.status, _DONE))
     return numbered(first, items)
 
 

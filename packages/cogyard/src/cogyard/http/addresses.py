@@ -14,6 +14,7 @@ from urllib.parse import quote
 from starlette.requests import HTTPConnection
 
 from cogyard.domain.fileref import FileRef, presented
+from cogyard.http.headers import header
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _LOCAL = "http://127.0.0.1"
@@ -42,7 +43,7 @@ class Addresses:
         if public_url:
             return cls(public_url.rstrip("/"))
         scheme = request.scope.get("scheme", "http")
-        host = request.headers.get("host", "")
+        host = header(request, b"host") or ""
         if _HOST.fullmatch(host) is None:
             server = request.scope.get("server")
             host = f"{server[0]}:{server[1]}" if server and server[1] else ""

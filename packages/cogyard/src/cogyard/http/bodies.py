@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from cogyard.domain.depth import MAX_VALUES
 from cogyard.http.errors import BadRequestError, InvalidError, TooLargeError, UnsupportedMediaError
+from cogyard.http.headers import header
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ _TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 async def read_body(request: Request, limit: int) -> bytes:
     """Return the whole body. Raises TooLargeError past `limit` bytes, before more is read."""
-    announced = request.headers.get("content-length", "")
+    announced = header(request, b"content-length") or ""
     if announced.isascii() and announced.isdigit() and int(announced[:20]) > limit:
         raise TooLargeError(f"The body has {announced[:20]} bytes; at most {limit} are taken.")
     chunks: list[bytes] = []
@@ -65,7 +66,8 @@ async def read_json(
 
     Raises BadRequestError, InvalidError, TooLargeError, UnsupportedMediaError.
     """
-    content_type = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
+    said = header(request, b"content-type")
+    content_type = "application/json" if said is None else said.split(";")[0].strip().lower()
     body = b"" if absent is None else await read_body(request, limit)
     if absent is not None and not body:
         return absent

@@ -39,7 +39,7 @@ NOBODY = Caller()
 
 def caller_of(request: HTTPConnection) -> Caller:
     """Return who asks; nobody, when no middleware has said."""
-    caller = getattr(request.state, "caller", NOBODY)
+    caller = request.scope.get("state", {}).get("caller", NOBODY)
     return caller if isinstance(caller, Caller) else NOBODY
 
 

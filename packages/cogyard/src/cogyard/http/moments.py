@@ -16,7 +16,12 @@ def written(moment: datetime | None) -> str | None:
     """Write a moment with microseconds and Z."""
     if moment is None:
         return None
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:  # nearly none: they are made here, or read from the store
+        moment = moment.astimezone(UTC)
+    return f"{moment.isoformat(timespec='microseconds')[: -len(_UTC)]}Z"
+
+
+_UTC = "+00:00"
 
 
 def read_moment(text: str | None, name: str) -> datetime | None:

@@ -54,7 +54,7 @@ class DirectReach:
 
     def inputs(self, given: Mapping[str, Any]) -> Any:
         """Replace each reference to a file of ours by its address; other addresses are the model server's to fetch."""
-        return presented(dict(given), lambda ref: f"{self.base}/delivery/{ref.token}/{quote(ref.name)}")
+        return _inputs(self.base, given)
 
     async def kept(self, output: Any, lease_token: str) -> Any:  # noqa: ARG002 - the server has sent them
         """Return the output as it is."""
@@ -62,7 +62,7 @@ class DirectReach:
 
     def outputs(self, lease_token: str) -> str:
         """Say where outputs go."""
-        return f"{self.base}/internal/outputs/{lease_token}/"
+        return _outputs(self.base, lease_token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class GatedReach:
 
     def inputs(self, given: Mapping[str, Any]) -> Any:
         """Replace references to our files, and addresses elsewhere in inputs that are files."""
-        ours = DirectReach(self.base).inputs(given)
+        ours = _inputs(self.base, given)
         return {
             name: replaced(value, self._behind) if name in self.files else value
             for name, value in ours.items()
@@ -93,7 +93,7 @@ class GatedReach:
 
     def outputs(self, lease_token: str) -> str:
         """Say where outputs go."""
-        return DirectReach(self.base).outputs(lease_token)
+        return _outputs(self.base, lease_token)
 
     async def kept(self, output: Any, lease_token: str) -> Any:
         """Store the data URLs in an output as files, if the server does not send them itself."""
@@ -113,6 +113,14 @@ class GatedReach:
     def _behind(self, text: str) -> str:
         elsewhere = text.startswith(("http://", "https://")) and not text.startswith(self.base + "/")
         return f"{self.base}{self.offer(text)}" if elsewhere else text
+
+
+def _inputs(base: str, given: Mapping[str, Any]) -> Any:
+    return presented(dict(given), lambda ref: f"{base}/delivery/{ref.token}/{quote(ref.name)}")
+
+
+def _outputs(base: str, lease_token: str) -> str:
+    return f"{base}/internal/outputs/{lease_token}/"
 
 
 def file_inputs(schema: Mapping[str, Any]) -> frozenset[str]:

@@ -142,7 +142,9 @@ class SqlAccounts:
             row = db.execute(_HOLDER, (hash, at)).fetchone()
             return None if row is None else (holder_of(row), row["expires_at"])
 
-        found = self.database.look(lambda db: self._holders.find(db, hash, read))
+        found = self.database.look(
+            lambda db: self._holders.find(self.database.changes.number(db), hash, lambda: read(db))
+        )
         if found is None or (found[1] is not None and found[1] <= at):
             return None
         return found[0]

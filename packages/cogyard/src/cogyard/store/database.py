@@ -14,6 +14,7 @@ from cogyard.store.errors import RESTORE, CorruptDatabaseError, DatabaseClosedEr
 from cogyard.store.lanes import ReadLane
 from cogyard.store.log import allocate
 from cogyard.store.migrations import Migration, Prepare, migrate, released
+from cogyard.store.remembered import Changes
 from cogyard.store.turns import WriteLane
 
 T = TypeVar("T")
@@ -39,6 +40,8 @@ class Database:
         looking: sqlite3.Connection,
     ) -> None:
         self.path = path
+        self.changes = Changes()
+        """Says under which number what is remembered still holds."""
         self._looking = looking
         self._look = threading.Lock()
         self._writer = writer

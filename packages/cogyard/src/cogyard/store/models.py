@@ -217,7 +217,10 @@ class SqlModels:
                 tuple((model_of(model), version_of(row)) for model, row in pairs if model is not None) or None
             )
 
-        return self.database.look(lambda db: self._versions.find(db, version_id, read)) or ()
+        found = self.database.look(
+            lambda db: self._versions.find(self.database.changes.number(db), version_id, lambda: read(db))
+        )
+        return found or ()
 
     async def delete_version(self, model_id: int, version_id: str, why_kept: WhyKept, now: datetime) -> bool:
         """Delete a version; the newest that remains is the latest. Raises VersionInUseError."""

@@ -59,6 +59,8 @@ class WriteLane:
     _turns: SimpleQueue[_Turn | None] = field(default_factory=SimpleQueue)
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _connection: sqlite3.Connection | None = None
+    _counting: asyncio.AbstractEventLoop | None = None
+    """The loop that counts its passes already, for a job that came before."""
 
     def start(self, connection: sqlite3.Connection) -> threading.Thread:
         """Start the thread that commits until `stop`."""
@@ -79,7 +81,9 @@ class WriteLane:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self.jobs.append(Job(work, loop, future, quick=quick))
-        loop.call_soon(self._soon, loop, PASSES)
+        if self._counting is not loop:
+            self._counting = loop
+            loop.call_soon(self._soon, loop, PASSES)
         return future
 
     def stop(self) -> None:
@@ -98,6 +102,7 @@ class WriteLane:
         if passes > 1:
             loop.call_soon(self._soon, loop, passes - 1)
         else:
+            self._counting = None
             self._pump()
 
     def _pump(self) -> None:

@@ -15,6 +15,7 @@ from cogyard.http.addresses import Addresses
 from cogyard.http.caller import ACCOUNT_HEADER, ACTING_KEY, NOBODY, SESSION_KEY, Caller
 from cogyard.http.concerns import refuse
 from cogyard.http.errors import ForbiddenError
+from cogyard.http.headers import header
 from cogyard.web.origin import SAFE_METHODS, is_same_origin
 
 _SCHEMES = {"bearer", "token"}
@@ -74,7 +75,7 @@ class Identity:
         return acting
 
     async def _caller(self, connection: HTTPConnection) -> Caller:
-        token = token_of(connection.headers.get("authorization"))
+        token = token_of(header(connection, b"authorization"))
         if token is not None:
             held = await self.services.accounts.holder(token) if len(token) <= TOKEN_LIMIT else None
             return NOBODY if held is None else Caller(account=held.account, via="token", scope=held.scope)
@@ -88,7 +89,7 @@ class Identity:
         What is the person's own, and what other organizations show them, they see all the same.
         """
         person = caller.account
-        asked, chosen = connection.headers.get(ACCOUNT_HEADER, "").strip(), ""
+        asked, chosen = (header(connection, ACCOUNT_HEADER.encode()) or "").strip(), ""
         if caller.via == "session":
             chosen = str(connection.session.get(ACTING_KEY, ""))
         name = asked or chosen

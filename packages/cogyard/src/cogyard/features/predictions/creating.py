@@ -21,6 +21,7 @@ from cogyard.http.addresses import Addresses
 from cogyard.http.caller import caller_of
 from cogyard.http.endpoints import reply
 from cogyard.http.errors import BadRequestError
+from cogyard.http.headers import header
 from cogyard.http.preferences import Wait, cancel_after, urgency, wait_preference
 from cogyard.http.traces import trace_of
 
@@ -47,7 +48,7 @@ Create = Callable[..., Awaitable[Prediction]]
 
 async def created(request: Request, asked: Asked, create: Create) -> Response:
     """Ask for a prediction by `create`, and answer at once or, when the client prefers, with its end."""
-    wait = wait_preference(request.headers.get("prefer"))
+    wait = wait_preference(header(request, b"prefer"))
     webhook = asked.webhook or asked.webhook_completed
     events = asked.webhook_events_filter
     if events is None and not asked.webhook and asked.webhook_completed:
@@ -59,8 +60,8 @@ async def created(request: Request, asked: Asked, create: Create) -> Response:
         webhook_events=events,
         source="web" if caller_of(request).via == "session" else "api",
         origin=Addresses.of(request).base,
-        cancel_after=cancel_after(request.headers.get("cancel-after")),
-        urgency=urgency(request.headers.get("cogyard-priority")),
+        cancel_after=cancel_after(header(request, b"cancel-after")),
+        urgency=urgency(header(request, b"cogyard-priority")),
         once=asking(request, asked),
         trace=trace_of(request),
     )
@@ -73,7 +74,7 @@ async def created(request: Request, asked: Asked, create: Create) -> Response:
 
 def asking(request: Request, body: msgspec.Struct) -> Asking | None:
     """Read the Idempotency-Key of a create; None when there is none. Raises BadRequestError."""
-    key = request.headers.get("idempotency-key")
+    key = header(request, b"idempotency-key")
     if key is None:
         return None
     if not 1 <= len(key) <= KEY_LIMIT or not key.isprintable():
@@ -102,5 +103,5 @@ def shaped(request: Request, prediction: Prediction) -> dict[str, Any]:
     return prediction_json(
         prediction,
         Addresses.of(request),
-        knows_aborted=request.headers.get("user-agent", "").startswith(_KNOW_ABORTED),
+        knows_aborted=(header(request, b"user-agent") or "").startswith(_KNOW_ABORTED),
     )
