@@ -27,7 +27,7 @@ class ZeroCopy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         cycle = getattr(send, "__self__", None)
-        if self._pump is None or not isinstance(cycle, RequestResponseCycle) or _is_secret(cycle):
+        if self._pump is None or not isinstance(cycle, RequestResponseCycle) or scope["scheme"] == "https":
             await self._app(scope, receive, send)
             return
         pump = self._pump
@@ -42,10 +42,6 @@ class ZeroCopy:
         # In place: the server's log of requests reads there what a proxy said of the client.
         scope["extensions"] = {**(scope.get("extensions") or {}), NAME: {}}
         await self._app(scope, receive, sending)
-
-
-def _is_secret(cycle: RequestResponseCycle) -> bool:
-    return cycle.transport.get_extra_info("sslcontext") is not None
 
 
 async def _send_file(cycle: RequestResponseCycle, pump: Pump, message: Message) -> None:
