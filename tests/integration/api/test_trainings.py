@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -62,6 +63,19 @@ async def test_a_training_is_asked_for_shown_listed_and_canceled(
         canceled = await client.post(f"/v1/trainings/{key}/cancel")
         assert canceled.json()["status"] == "canceled"
         assert await platform.services.predictions.queue.waiting() == {trainable.id: 1}
+
+
+async def test_a_training_has_a_deadline_and_a_priority(platform: ApiPlatform, trainable: Version) -> None:
+    """By the headers of a prediction; what cannot be read is refused."""
+    async with platform.client() as client:
+        first = (await client.post(_path(), json=_body())).json()
+        urgent = {"Cogyard-Priority": "high", "Cancel-After": "5m"}
+        made = (await client.post(_path(), json=_body(), headers=urgent)).json()
+        for wrong in ({"Cogyard-Priority": "soon"}, {"Cancel-After": "soon"}):
+            assert (await client.post(_path(), json=_body(), headers=wrong)).status_code in {400, 422}
+    claim = await platform.instance(of_training(trainable.id)).claim()
+    assert claim.prediction.id == made["id"] != first["id"]
+    assert claim.prediction.deadline == claim.prediction.created_at + timedelta(minutes=5)
 
 
 async def test_trainings_wait_for_instances_of_their_own(platform: ApiPlatform, trainable: Version) -> None:

@@ -108,6 +108,15 @@ def test_an_answer_without_a_start_is_dated_back() -> None:
     assert [message.event for message in change.messages] == ["start", "completed"]
 
 
+def test_a_start_is_when_it_was() -> None:
+    """However late it is reported; never before the prediction was asked for."""
+    for ago, begun in ((4.0, LATER - timedelta(seconds=4)), (60.0, NOW)):
+        change = moves.start("mine", LATER, WORDS, ago=ago)(_record(State.CLAIMED))
+        assert change is not None
+        assert change.prediction.started_at == begun
+        assert change.prediction.metrics == {}
+
+
 def test_a_clock_set_back_ends_nothing_before_it_began() -> None:
     """completed_at is never before started_at or created_at."""
     past = NOW - timedelta(hours=1)

@@ -176,6 +176,26 @@ async def test_only_a_kill_from_outside_is_an_interruption(number: int | None, i
         assert (entry.outcome.error, entry.outcome.interrupted) == ("it died", interrupted)
 
 
+async def test_the_start_is_told_as_it_was() -> None:
+    """Only what runs for a while has its start reported by itself, and then when the model was asked."""
+    said: list[float] = []
+    async with Stage(FakeModel(forever)) as stage:
+        real = stage.queue.started
+
+        async def listen(prediction_id: str, lease_token: str, *, ago: float = 0.0) -> bool:
+            said.append(ago)
+            if len(said) == 1:
+                raise OSError("the disk is full for a moment")
+            return await real(prediction_id, lease_token, ago=ago)
+
+        stage.queue.started = listen  # type: ignore[method-assign]
+        stage.queue.add(VERSION)
+        await until(lambda: len(said) == 2)
+        (entry,) = stage.queue.entries.values()
+        await until(lambda: entry.prediction.started_at is not None)
+    assert 0 <= said[0] < said[1]
+
+
 async def test_another_run_has_another_name() -> None:
     """A model server remembers what it has run by name, and would give the end of the first run for the second."""
     names: list[str] = []

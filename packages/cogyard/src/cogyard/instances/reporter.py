@@ -41,7 +41,9 @@ class Reporter:
         self._more = asyncio.Event()
         self._done = False
         self._pumping: asyncio.Task[None] | None = None
-        self._start = asyncio.get_running_loop().call_later(START_AFTER, self._pump_now)
+        loop = asyncio.get_running_loop()
+        self._begun = loop.time()
+        self._start = loop.call_later(START_AFTER, self._pump_now)
         self.streamed = False
         #: Set once the lease is known to be lost: then nothing more is sent.
         self.lost = asyncio.Event()
@@ -95,11 +97,15 @@ class Reporter:
         """Send until the outcome is there, or the lease is lost."""
         await self._send()
         # A model so quick that it is done already needs no word of its start: that would be one more commit.
-        if not self._done and not await self._insist(lambda: self._reports.started(self._id, self._token)):
+        if not self._done and not await self._insist(self._report_start):
             self.lost.set()
         while not self.lost.is_set() and not self._finished():
             await self._more.wait()
             await self._send()
+
+    def _report_start(self) -> Awaitable[bool]:
+        ago = asyncio.get_running_loop().time() - self._begun
+        return self._reports.started(self._id, self._token, ago=ago)
 
     def _finished(self) -> bool:
         return self._done and not self._outputs and not self._logs

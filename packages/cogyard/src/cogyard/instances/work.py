@@ -82,8 +82,8 @@ class Reports(Protocol):
         """Let what was claimed and not begun wait again, as if it had never been claimed."""
         ...
 
-    async def started(self, prediction_id: str, lease_token: str) -> bool:
-        """Say that the model has begun."""
+    async def started(self, prediction_id: str, lease_token: str, *, ago: float = 0.0) -> bool:
+        """Say that the model has begun, so many seconds ago."""
         ...
 
     async def progress(

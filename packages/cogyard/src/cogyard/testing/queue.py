@@ -143,11 +143,12 @@ class FakeQueue:
         self._wake()
         return True
 
-    async def started(self, prediction_id: str, lease_token: str) -> bool:
+    async def started(self, prediction_id: str, lease_token: str, *, ago: float = 0.0) -> bool:
         """Say that the model has begun."""
         entry = self._held(prediction_id, lease_token)
         if entry is not None:
-            entry.prediction = replace(entry.prediction, status=Status.PROCESSING)
+            started_at = self._now() - timedelta(seconds=ago)
+            entry.prediction = replace(entry.prediction, status=Status.PROCESSING, started_at=started_at)
         return entry is not None
 
     async def progress(

@@ -83,14 +83,15 @@ def give_back(lease_token: str) -> Decide:
     return decide
 
 
-def start(lease_token: str, now: datetime, words: Words) -> Decide:
-    """Note that the model has begun."""
+def start(lease_token: str, now: datetime, words: Words, *, ago: float = 0.0) -> Decide:
+    """Note that the model has begun, `ago` seconds before now."""
 
     def decide(record: Record) -> Change | None:
         found = move(record.state, Event.START)
         if found is None or not record.holds(lease_token):
             return None
-        prediction = replace(record.prediction, **_stamps(record.prediction, found, now, Result()))
+        begun = Result(metrics={"predict_time": ago})
+        prediction = replace(record.prediction, **_stamps(record.prediction, found, now, begun))
         return Change(
             prediction=prediction,
             ticket=record.ticket,

@@ -188,9 +188,9 @@ class Queue:
         """Extend the lease; False when it was lost."""
         return await self.store.renew(prediction_id, lease_token, self.world.now() + LEASE_LIFE)
 
-    async def started(self, prediction_id: str, lease_token: str) -> bool:
-        """Note that the model has begun."""
-        decide = moves.start(lease_token, self.world.now(), self._words())
+    async def started(self, prediction_id: str, lease_token: str, *, ago: float = 0.0) -> bool:
+        """Note that the model has begun, so many seconds ago."""
+        decide = moves.start(lease_token, self.world.now(), self._words(), ago=ago)
         change = await self.store.change(prediction_id, decide)
         if change is None:
             # Said twice, or too late; a lease that still holds has begun already.

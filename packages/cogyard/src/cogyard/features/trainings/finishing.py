@@ -70,9 +70,9 @@ class TrainingWork:
         self._held.pop(lease_token, None)
         return await self.queue.give_back(prediction_id, lease_token)
 
-    async def started(self, prediction_id: str, lease_token: str) -> bool:
+    async def started(self, prediction_id: str, lease_token: str, *, ago: float = 0.0) -> bool:
         """Note that the model has begun."""
-        return await self.queue.started(prediction_id, lease_token)
+        return await self.queue.started(prediction_id, lease_token, ago=ago)
 
     async def progress(
         self, prediction_id: str, lease_token: str, *, outputs: Sequence[Any] = (), logs: str = ""

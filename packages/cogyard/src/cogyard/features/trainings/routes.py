@@ -19,6 +19,7 @@ from cogyard.http.bodies import read_json
 from cogyard.http.caller import caller_of, require_account
 from cogyard.http.endpoints import Access, Endpoint, reply
 from cogyard.http.pages import page, window
+from cogyard.http.preferences import cancel_after, urgency
 from cogyard.http.traces import trace_of
 
 
@@ -44,6 +45,8 @@ async def create(request: Request) -> Response:
         webhook_events=body.webhook_events_filter,
         source="web" if caller_of(request).via == "session" else "api",
         origin=Addresses.of(request).base,
+        cancel_after=cancel_after(request.headers.get("cancel-after")),
+        urgency=urgency(request.headers.get("cogyard-priority")),
         once=asking(request, body),
         trace=trace_of(request),
     )

@@ -72,6 +72,7 @@ _CREATES: Mapping[str, Schema] = {
     "Cogyard-Priority": {"enum": [each.name.lower() for each in Urgency]},
 }
 _ONCE = {"Idempotency-Key": _CREATES["Idempotency-Key"]}
+_LATER = {name: schema for name, schema in _CREATES.items() if name != "Prefer"}
 _BODY = (400, 413, 415, 422)
 _PREDICTION, _TRAINING, _MODEL = ref("Prediction"), ref("Training"), ref("Model")
 _DEPLOYMENT, _ORGANIZATION = ref("Deployment"), ref("Organization")
@@ -223,7 +224,7 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "models.versions.delete": Operation(answers={202: None}, refuses=(403, 404, 409)),
     "trainings.create": Operation(
-        answers={201: _TRAINING}, refuses=(*_BODY, 404, 409, 429), body=NewTraining, headers=_ONCE
+        answers={201: _TRAINING}, refuses=(*_BODY, 404, 409, 429), body=NewTraining, headers=_LATER
     ),
     "trainings.list": _list(_TRAINING),
     "trainings.get": _get(_TRAINING),
