@@ -10,7 +10,7 @@ from cogyard.domain.retention import Keep
 from cogyard.features.limits.ports import ModelLimits
 from cogyard.instances.work import Outcome
 
-from tests.integration.web.conftest import BASE, Site, text_of
+from tests.integration.web.conftest import BASE, TEXT_SCHEMA, Site, text_of
 from tests.integration.web.test_deployments import Fleet
 
 pytestmark = pytest.mark.anyio
@@ -254,6 +254,21 @@ async def test_a_version_is_deleted_where_nobody_needs_it(site: Site) -> None:
     assert (await ada.post(f"{page}/delete")).headers["location"] == "/ada/hello/versions"
     assert (await ada.get(page)).status_code == 404
     assert (await ada.post(f"{page}/delete")).status_code == 404
+
+
+async def test_the_api_tab_says_what_becomes_of_an_interrupted_run(site: Site) -> None:
+    """As its author has declared it; a stranger's document that says something else declares nothing."""
+    documents: dict[str, Any] = {
+        "once": TEXT_SCHEMA,
+        "again": {**TEXT_SCHEMA, "paths": {"/predictions": {"post": {"x-cog-idempotent": True}}}},
+        "odd": {**TEXT_SCHEMA, "paths": {"/predictions": {"post": {"x-cog-idempotent": "yes"}}}},
+        "odder": {**TEXT_SCHEMA, "paths": ["/predictions"]},
+    }
+    for name, document in documents.items():
+        await site.version("ada", name, schema=document)
+        page = text_of((await site.visitor().get(f"/ada/{name}/api")).text)
+        assert "When a run is interrupted" in page
+        assert ("It runs again, up to three times" in page) == (name == "again")
 
 
 async def test_an_example_among_many_is_found(site: Site) -> None:

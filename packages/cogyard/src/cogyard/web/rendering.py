@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from cogyard.domain.values import Kind, Prediction, Version
 from cogyard.features.bench import Code
 from cogyard.features.page import Page
+from cogyard.features.predictions.inputs import declared_idempotent
 from cogyard.features.predictions.wire import example_json, prediction_json
 from cogyard.features.trainings.service import trainable
 from cogyard.http import Addresses, caller_of
@@ -88,6 +89,7 @@ class Renderer:
             input_of=_input_of,
             said_of=_said_of,
             output_of=_output_of,
+            runs_again=_runs_again,
             wire_of=_wire_of,
             snippets_of=_snippets_of,
             shown=_shown,
@@ -156,6 +158,10 @@ def _said_of(field: forms.Widget) -> str:
 
 def _output_of(version: Version, name: str = "Output") -> Mapping[str, Any]:
     return forms.input_schema(version.openapi_schema, name=name)
+
+
+def _runs_again(version: Version) -> bool:
+    return declared_idempotent(version, Kind.PREDICTION)
 
 
 @pass_context
