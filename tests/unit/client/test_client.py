@@ -206,15 +206,40 @@ def test_no_answer_names_the_address_and_what_to_check() -> None:
     )
 
 
-def test_reads_are_tried_again_and_creates_are_not() -> None:
-    """A GET survives a moment's 503; a POST is never sent twice."""
+def test_reads_and_creates_are_tried_again_and_changes_are_not() -> None:
+    """A GET survives a moment's 503, and so does a create, which says the same key each time; a PATCH is sent once."""
     busy = httpx2.Response(503, headers={"retry-after": "0"})
-    script = Script(get_account=[busy, {"type": "user", "username": "me"}], post_predictions=busy)
+    script = Script(
+        get_account=[busy, {"type": "user", "username": "me"}],
+        post_predictions=[busy, busy, prediction()],
+        post_models_me_it_versions_VERSION_trainings=[busy, prediction()],
+        patch_models_me_it=busy,
+    )
     client = client_of(script)
     assert client.accounts.current().username == "me"
+    assert client.predictions.create(version=VERSION, input={}).id == "p1"
+    assert client.trainings.create(f"me/it:{VERSION}", {}, "me/new").id == "p1"
     with pytest.raises(ReplicateError):
-        client.predictions.create(version=VERSION, input={})
-    assert [request.method for request in script.requests] == ["GET", "GET", "POST"]
+        client.models.update("me", "it", description="x")
+    assert [request.method for request in script.requests] == [*["GET"] * 2, *["POST"] * 5, "PATCH"]
+    keys = [request.headers.get("idempotency-key") for request in script.requests[2:7]]
+    assert len({*keys}) == 2
+    assert None not in keys
+    assert keys[0] == keys[2] != keys[3] == keys[4]
+
+
+def test_a_create_whose_answer_is_lost_is_sent_again() -> None:
+    """The connection broke after the platform took it: the same key brings the prediction that was made."""
+    seen: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.headers["idempotency-key"])
+        if len(seen) == 1:
+            raise httpx2.ReadError("reset", request=request)
+        return httpx2.Response(201, json=prediction())
+
+    assert client_of(answer).predictions.create(version=VERSION, input={}, idempotency_key="mine").id == "p1"
+    assert seen == ["mine", "mine"]
 
 
 def test_pages_follow_their_addresses() -> None:

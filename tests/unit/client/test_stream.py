@@ -6,16 +6,16 @@ import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
-from replicate.stream import Decoder, ServerSentEvent
+from replicate.stream import Decoder, EventType, ServerSentEvent
 
 STREAM = (
     b": hi\n\nevent: output\nid: 1:0\ndata: Once\n\n"
     b"event: output\r\nid: 1:1\r\ndata:  upon\r\ndata: a time\r\n\r\nevent: done\ndata: {}\n\n"
 )
 EVENTS = [
-    ServerSentEvent("output", "Once", "1:0"),
-    ServerSentEvent("output", " upon\na time", "1:1"),
-    ServerSentEvent("done", "{}", "1:1"),
+    ServerSentEvent(EventType.OUTPUT, "Once", "1:0"),
+    ServerSentEvent(EventType.OUTPUT, " upon\na time", "1:1"),
+    ServerSentEvent(EventType.DONE, "{}", "1:1"),
 ]
 
 

@@ -22,12 +22,15 @@ from replicate import model as model
 from replicate import pagination as pagination
 from replicate import prediction as prediction
 from replicate import resource as resource
+from replicate import run as _run_module  # noqa: F401 - found by `from replicate.run import run`
+from replicate import schema as schema
 from replicate import training as training
 from replicate import version as version
 from replicate import webhook as webhook
+from replicate.__about__ import __version__
 from replicate.client import Client
 from replicate.errors import ModelError, ReplicateError, ReplicateException
-from replicate.files import FileOutput
+from replicate.output import FileOutput
 from replicate.pagination import Page, async_paginate, paginate
 from replicate.predictions import Prediction
 from replicate.stream import ServerSentEvent
@@ -60,6 +63,7 @@ __all__ = [
     "ReplicateException",
     "ServerSentEvent",
     "Webhooks",
+    "__version__",
     "accounts",
     "async_paginate",
     "async_run",

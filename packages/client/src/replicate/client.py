@@ -2,60 +2,72 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
-from dataclasses import replace
-from typing import Any, TypeVar
+import sys
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx2
 
-from replicate._flow import Answer, Call, Flow, Pause
-from replicate._transport import problem, request_arguments, send, send_async, unreachable
-from replicate.deployments import Deployment, Deployments
-from replicate.errors import ModelError, ReplicateError
-from replicate.files import FileOutput, Files, decode_output
-from replicate.identifier import Identifier
-from replicate.models import Accounts, Collections, HardwareKinds, Model, Models, Version
-from replicate.predictions import Prediction, Predictions
-from replicate.stream import Decoder, EventType, ServerSentEvent, streams_files
+from replicate.__about__ import __version__
+from replicate._connections import Connections
+from replicate._flow import Answer, Call, Course, Events, Flow
+from replicate._foreign import timeouts
+from replicate._retry import problem, retried
+from replicate._run import Pieces, created, run
+from replicate._shells import async_course, blocking_course
+from replicate.deployments import Deployments
+from replicate.errors import ReplicateError
+from replicate.files import Files
+from replicate.models import Accounts, Collections, HardwareKinds, Models
+from replicate.predictions import CreatePredictionParams, Predictions
+from replicate.stream import ServerSentEvent
 from replicate.trainings import Trainings
 from replicate.webhook import Webhooks
 
 T = TypeVar("T")
 _WHERE_SET = "No token is set: set REPLICATE_API_TOKEN, or pass api_token to Client."
 TIMEOUT = httpx2.Timeout(connect=5.0, read=30.0, write=60.0, pool=10.0)
-STREAM_TIMEOUT = httpx2.Timeout(connect=5.0, read=None, write=30.0, pool=10.0)
 
 
 class Client:
     """Speak with one platform as one account.
 
-    `base_url` is the platform's address, with or without `/v1`; unset, REPLICATE_BASE_URL. `api_token` unset:
-    REPLICATE_API_TOKEN. Both are read when first needed, so that importing never fails. `transport` and
-    `async_transport` are httpx2's, for tests and proxies.
+    `base_url` is the platform's address, with or without `/v1`; unset, REPLICATE_BASE_URL. `api_token` unset: the token
+    of the running prediction's context in a model, else REPLICATE_API_TOKEN. Both are read when needed, so that
+    importing never fails. `transport`, `async_transport` and whatever else is named are httpx2's, or httpx's as the
+    official client takes them: `proxy`, `event_hooks`, `verify`, `limits` and so on. One client may serve many threads,
+    event loops one after the other or at once, and both sides of a fork.
     """
+
+    accounts: Accounts
+    collections: Collections
+    deployments: Deployments
+    files: Files
+    hardware: HardwareKinds
+    models: Models
+    predictions: Predictions
+    trainings: Trainings
+    webhooks: Webhooks
 
     def __init__(
         self,
         api_token: str | None = None,
         *,
         base_url: str | None = None,
-        timeout: httpx2.Timeout | None = None,
+        timeout: Any = None,
         poll_interval: float | None = None,
         headers: Mapping[str, str] | None = None,
-        transport: httpx2.BaseTransport | None = None,
-        async_transport: httpx2.AsyncBaseTransport | None = None,
+        transport: Any = None,
+        async_transport: Any = None,
+        **options: Any,
     ) -> None:
         """Keep the settings; nothing is opened yet."""
         self._token, self._base_url = api_token, base_url
-        self._timeout = timeout or TIMEOUT
-        self._headers = dict(headers or {})
-        self._transport, self._async_transport = transport, async_transport
-        self._http: httpx2.Client | None = None
-        self._async_http: tuple[httpx2.AsyncClient, asyncio.AbstractEventLoop] | None = None
+        self._timeout = TIMEOUT if timeout is None else timeouts(timeout)
+        self._headers = httpx2.Headers(dict(headers or {}))
+        self._connections = Connections(transport, async_transport or transport, options)
         self.poll_interval = poll_interval or float(os.environ.get("REPLICATE_POLL_INTERVAL", "0.5"))
         self.accounts = Accounts(self)
         self.collections = Collections(self)
@@ -80,217 +92,168 @@ class Client:
         given = given.rstrip("/")
         return given if given.endswith("/v1") else f"{given}/v1"
 
-    def run(self, ref: Any, input: Mapping[str, Any] | None = None, **options: Any) -> Any:
-        """Run a model and return its output; files in it are `FileOutput`, an iterator model gives an iterator.
-
-        `ref` is `owner/name`, `owner/name:version`, a Model, a Version or a Deployment. `wait` (default True; or 1 to
-        60 seconds; or False) says how long the platform may hold the request before we ask again and again;
-        `use_file_output=False` leaves addresses as text. Raises ModelError when the model fails, ReplicateError when
-        the platform refuses.
-        """
-        wrap = options.pop("use_file_output", True)
-        prediction, iterates = self._drive(self._begin(ref, input, options))
-        if iterates and not prediction.finished:
-            return (self._output(item, wrap=wrap) for item in prediction.output_iterator())
-        return self._drive(self._end(prediction, iterates=iterates, wrap=wrap))
-
-    async def async_run(self, ref: Any, input: Mapping[str, Any] | None = None, **options: Any) -> Any:
-        """Run a model as `run` does, without blocking; an iterator model gives an async iterator while it runs."""
-        wrap = options.pop("use_file_output", True)
-        prediction, iterates = await self._drive_async(self._begin(ref, input, options))
-        if iterates and not prediction.finished:
-            return (self._output(item, wrap=wrap) async for item in prediction.async_output_iterator())
-        return await self._drive_async(self._end(prediction, iterates=iterates, wrap=wrap))
-
-    def stream(
-        self, ref: Any, input: Mapping[str, Any] | None = None, **options: Any
-    ) -> Iterator[ServerSentEvent]:
-        """Run a model and yield its output's events as they come; `use_file_output` as of `run`."""
-        wrap = options.pop("use_file_output", True)
-        options["wait"] = False
-        prediction, _ = self._drive(self._begin(ref, input, options))
-        yield from prediction.stream(use_file_output=wrap)
-
-    async def async_stream(
+    def run(
         self,
         ref: Any,
         input: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> AsyncIterator[ServerSentEvent]:
+        *,
+        use_file_output: bool | None = True,
+        **params: Unpack[CreatePredictionParams],
+    ) -> Any:
+        """Run a model and return its output; files in it are `FileOutput`.
+
+        `ref` is `owner/name`, `owner/name:version`, a Model, a Version or a Deployment. Where it names a version whose
+        output is an iterator, so is what is returned. `wait` (default True; or 1 to 60 seconds; or False) says how long
+        the platform may hold the request before we ask again and again; `use_file_output=False` leaves addresses as
+        text. Raises ModelError when the model fails, ReplicateError when the platform refuses.
+        """
+        found = self._drive(run(self, ref, input, params, files=bool(use_file_output)))
+        return self._iterate(found.flow) if isinstance(found, Pieces) else found
+
+    async def async_run(
+        self,
+        ref: Any,
+        input: Mapping[str, Any] | None = None,
+        *,
+        use_file_output: bool | None = True,
+        **params: Unpack[CreatePredictionParams],
+    ) -> Any:
+        """Run a model as `run` does, without blocking; where that gives an iterator this gives an asynchronous one."""
+        found = await self._drive_async(run(self, ref, input, params, files=bool(use_file_output)))
+        return self._iterate_async(found.flow) if isinstance(found, Pieces) else found
+
+    def stream(
+        self,
+        ref: Any,
+        input: Mapping[str, Any] | None = None,
+        *,
+        use_file_output: bool | None = True,
+        **params: Unpack[CreatePredictionParams],
+    ) -> Iterator[ServerSentEvent]:
         """Run a model and yield its output's events as they come; `use_file_output` as of `run`."""
-        wrap = options.pop("use_file_output", True)
-        options["wait"] = False
-        prediction, _ = await self._drive_async(self._begin(ref, input, options))
-        async for event in prediction.async_stream(use_file_output=wrap):
-            yield event
+        return self._iterate(self._stream(ref, input, params, files=bool(use_file_output)))
 
-    def _begin(
-        self, ref: Any, given: Mapping[str, Any] | None, options: dict[str, Any]
-    ) -> Flow[tuple[Prediction, bool]]:
-        options.setdefault("wait", True)
-        version: Version | None = ref if isinstance(ref, Version) else None
-        create = self.predictions._create
-        if version is not None:
-            prediction = yield from create(version=version, input=given, **options)
-        elif isinstance(ref, Deployment):
-            prediction = yield from create(deployment=ref.id, input=given, **options)
-        elif isinstance(ref, Model):
-            prediction = yield from create(model=ref, input=given, **options)
-            version = ref.latest_version
-        else:
-            who = Identifier.parse(str(ref))
-            if who.version:
-                prediction = yield from create(version=who.version, input=given, **options)
-            else:
-                prediction = yield from create(model=f"{who.owner}/{who.name}", input=given, **options)
-        if version is None and prediction.version not in {"", "hidden"} and "/" in prediction.model:
-            version = yield from self.models.versions_of(prediction.model)._get(prediction.version)
-        return prediction, version is not None and version.output_is_iterator
+    def async_stream(
+        self,
+        ref: Any,
+        input: Mapping[str, Any] | None = None,
+        *,
+        use_file_output: bool | None = True,
+        **params: Unpack[CreatePredictionParams],
+    ) -> Events[ServerSentEvent]:
+        """Run a model and yield its output's events as `stream` does; awaiting it first, or not, is the same."""
+        return self._iterate_async(self._stream(ref, input, params, files=bool(use_file_output)))
 
-    def _end(self, prediction: Prediction, *, iterates: bool, wrap: bool) -> Flow[Any]:
-        # A platform that holds the request may answer "processing" with the output complete (its wait=n form).
-        held = prediction.status == "processing" and prediction.output is not None
-        if not held:
-            yield from prediction._wait()
-        if prediction.status in {"failed", "canceled", "aborted"}:
-            raise ModelError(prediction)
-        output = self._output(prediction.output, wrap=wrap)
-        return iter(output) if iterates and isinstance(output, list) else output
-
-    def _output(self, value: Any, *, wrap: bool) -> Any:
-        return decode_output(value, lambda url: FileOutput(url, self)) if wrap else value
+    def _stream(
+        self, ref: Any, given: Mapping[str, Any] | None, params: Mapping[str, Any], *, files: bool
+    ) -> Flow[None]:
+        prediction = yield from created(self, ref, given, {**params, "wait": False, "stream": True})
+        yield from prediction._stream(use_file_output=files)
 
     def _drive(self, flow: Flow[T]) -> T:
-        answer: Answer | None = None
-        while True:
-            try:
-                step = flow.send(answer)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]  # a generator's return value is untyped
-            if isinstance(step, Pause):
-                time.sleep(step.seconds)
-                answer = None
-            else:
-                answer = self._checked(step, send(self._sync(), self._own(step), self._timeout))
+        course = Course(retried(flow, self._refusal))
+        for _ in blocking_course(self._connections.blocking(), self, course):
+            raise AssertionError
+        return course.result
 
     async def _drive_async(self, flow: Flow[T]) -> T:
-        answer: Answer | None = None
-        while True:
-            try:
-                step = flow.send(answer)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]  # as above
-            if isinstance(step, Pause):
-                await asyncio.sleep(step.seconds)
-                answer = None
-            else:
-                answer = self._checked(step, await send_async(self._async(), self._own(step), self._timeout))
+        course = Course(retried(flow, self._refusal))
+        async for _ in async_course(self._connections.asynchronous(), self, course):
+            raise AssertionError
+        return course.result
 
-    def _checked(self, call: Call, answer: Answer) -> Answer:
-        if answer.status >= 400 and not call.raw:
-            error = problem(answer)
-            if answer.status == 401 and not self._has_token():
-                error.detail = f"{error.detail or 'The platform wants to know who asks.'} {_WHERE_SET}"
-            raise error
-        return answer
+    def _iterate(self, flow: Flow[None]) -> Generator[Any, None, None]:
+        yield from blocking_course(self._connections.blocking(), self, Course(retried(flow, self._refusal)))
 
-    def _has_token(self) -> bool:
-        own = any(name.lower() == "authorization" for name in self._headers)
-        return own or bool(self._token or os.environ.get("REPLICATE_API_TOKEN"))
+    def _iterate_async(self, flow: Flow[None]) -> Events[Any]:
+        return Events(self._emitted(flow))
 
-    def _events(self, url: str, *, wrap: bool) -> Iterator[ServerSentEvent]:
-        decoder, files = Decoder(), wrap and streams_files(url)
-        with contextlib.closing(self._download(url, accept="text/event-stream")) as pieces:
-            for piece in pieces:
-                for event in decoder.feed(piece):
-                    yield self._shown(_checked_event(event), files)
-                    if event.event == "done":
-                        return
+    async def _emitted(self, flow: Flow[None]) -> AsyncGenerator[Any, None]:
+        course = Course(retried(flow, self._refusal))
+        async with contextlib.aclosing(
+            async_course(self._connections.asynchronous(), self, course)
+        ) as values:
+            async for value in values:
+                yield value
 
-    async def _events_async(self, url: str, *, wrap: bool) -> AsyncIterator[ServerSentEvent]:
-        decoder, files = Decoder(), wrap and streams_files(url)
-        async with contextlib.aclosing(self._download_async(url, accept="text/event-stream")) as pieces:
-            async for piece in pieces:
-                for event in decoder.feed(piece):
-                    yield self._shown(_checked_event(event), files)
-                    if event.event == "done":
-                        return
+    def _refusal(self, answer: Answer) -> ReplicateError:
+        error = problem(answer)
+        if answer.status == 401 and not ("authorization" in self._headers or self._api_token()):
+            error.detail = f"{error.detail or 'The platform wants to know who asks.'} {_WHERE_SET}"
+        return error
 
-    def _shown(self, event: ServerSentEvent, files: bool) -> ServerSentEvent:
-        if not files or event.event != EventType.OUTPUT:
-            return event
-        return replace(event, data=self._output(event.data, wrap=True))
+    def _api_token(self) -> str | None:
+        return self._token or _token_of_the_prediction() or os.environ.get("REPLICATE_API_TOKEN")
 
-    def _download(self, url: str, accept: str = "*/*") -> Generator[bytes, None, None]:
-        call = self._own(Call("GET", url, headers={"Accept": accept, "Cache-Control": "no-store"}))
-        try:
-            with self._sync().stream(call.method, call.url, **request_arguments(call, STREAM_TIMEOUT)) as got:
-                if got.status_code >= 400:
-                    raise problem(Answer(got.status_code, got.headers, got.read()))
-                yield from got.iter_bytes()
-        except httpx2.TransportError as error:
-            raise unreachable(call, error) from error
+    def address_of(self, call: Call) -> httpx2.URL:
+        """Return the whole address that `call` goes to."""
+        return httpx2.URL(call.url if "://" in call.url else f"{self.base_url}/{call.url.lstrip('/')}")
 
-    async def _download_async(self, url: str, accept: str = "*/*") -> AsyncGenerator[bytes, None]:
-        call = self._own(Call("GET", url, headers={"Accept": accept, "Cache-Control": "no-store"}))
-        try:
-            async with self._async().stream(
-                call.method, call.url, **request_arguments(call, STREAM_TIMEOUT)
-            ) as got:
-                if got.status_code >= 400:
-                    raise problem(Answer(got.status_code, got.headers, await got.aread()))
-                async for piece in got.aiter_bytes():
-                    yield piece
-        except httpx2.TransportError as error:
-            raise unreachable(call, error) from error
-
-    def _own(self, call: Call) -> Call:
-        """Return `call` with its absolute address, and with the token when that address is the platform's own."""
-        base = httpx2.URL(self.base_url)
-        url = (
-            httpx2.URL(call.url)
-            if "://" in call.url
-            else httpx2.URL(f"{self.base_url}/{call.url.lstrip('/')}")
-        )
-        headers = {"User-Agent": "cogyard-client/0.1.0", **self._headers}
-        token = self._token or os.environ.get("REPLICATE_API_TOKEN")
-        # A model's output may name any host: the token goes to the platform only.
-        if token and (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port):
-            headers["Authorization"] = f"Bearer {token}"
-        merged = {**headers, **call.headers}
-        return Call(
-            call.method, str(url), call.json, call.text, call.files, merged, call.read_timeout, call.raw
-        )
-
-    def _sync(self) -> httpx2.Client:
-        if self._http is None:
-            self._http = httpx2.Client(transport=self._transport, follow_redirects=True)
-        return self._http
-
-    def _async(self) -> httpx2.AsyncClient:
-        # Connections belong to the event loop that opened them; a second asyncio.run() needs new ones.
-        loop = asyncio.get_running_loop()
-        if self._async_http is None or self._async_http[1] is not loop:
-            self._async_http = (
-                httpx2.AsyncClient(transport=self._async_transport, follow_redirects=True),
-                loop,
-            )
-        return self._async_http[0]
+    def request(self, call: Call, *, lasting: bool = False) -> dict[str, Any]:
+        """Return the keyword arguments with which httpx2 sends `call`: where to, who asks, and how long it may take."""
+        base, url = httpx2.URL(self.base_url), self.address_of(call)
+        headers = httpx2.Headers({"User-Agent": f"cogyard-client/{__version__}"})
+        # A model's output may name any host: the token, and headers of one's own, go to the platform only.
+        if (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port):
+            token = self._api_token()
+            if token:
+                headers["Authorization"] = f"Bearer {token}"
+            headers.update(self._headers)
+        headers.update(dict(call.headers))
+        limits = self._timeout.as_dict()
+        if call.read_timeout is not None:
+            limits["read"] = call.read_timeout
+        sent: dict[str, Any] = {
+            "method": call.method,
+            "url": url,
+            "headers": headers,
+            "timeout": httpx2.Timeout(**limits | ({"read": None} if lasting else {})),
+        }
+        if call.json is not None:
+            sent["json"] = call.json
+        if call.text is not None:
+            sent["content"] = call.text.encode()
+        if call.upload is not None:
+            sent["files"] = call.upload.parts()
+        return sent
 
     def close(self) -> None:
         """Close the connections of blocking calls."""
-        if self._http is not None:
-            self._http.close()
-            self._http = None
+        self._connections.close()
 
     async def aclose(self) -> None:
-        """Close the connections of asynchronous calls."""
-        if self._async_http is not None:
-            await self._async_http[0].aclose()
-            self._async_http = None
+        """Close the connections of asynchronous calls on this event loop."""
+        await self._connections.aclose()
+
+    def __enter__(self) -> Self:
+        """Give the client, to close its connections at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections of blocking calls."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        """Give the client, to close its connections at the end of the block."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connections of asynchronous calls on this event loop."""
+        await self.aclose()
+
+    def __deepcopy__(self, _memo: object) -> Client:
+        """Return itself: copies of what it made are of the same platform."""
+        return self
 
 
-def _checked_event(event: ServerSentEvent) -> ServerSentEvent:
-    if event.event == "error":
-        raise ReplicateError(title="The stream ended with an error", detail=event.data)
-    return event
+def _token_of_the_prediction() -> str | None:
+    """Return the token that a request gave the model we run in, so that the model asks as who asked it."""
+    cog = sys.modules.get("cog")  # a model has it; nobody else is to load it
+    scope = getattr(cog, "current_scope", None)
+    if scope is None:
+        return None
+    try:
+        context = scope().context
+        return next((value for name, value in context.items() if name.upper() == "REPLICATE_API_TOKEN"), None)
+    except Exception:  # noqa: BLE001 - another cog than ours, whose scopes have no context
+        return None

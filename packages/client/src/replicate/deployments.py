@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
 from replicate._flow import Answer, Call, Flow, asynchronous, blocking
 from replicate.instances import Instances, instances_of
-from replicate.pagination import Page
-from replicate.predictions import Prediction, Predictions, page_of
-from replicate.resource import Namespace, Resource, ask
+from replicate.models import Account
+from replicate.pagination import Cursor, Page
+from replicate.predictions import CreatePredictionParams, Prediction, Predictions, page_of, path_of
+from replicate.resource import Namespace, Resource, ask, first_page
 
 if TYPE_CHECKING:
     from replicate.client import Client
@@ -38,12 +39,13 @@ class Release(Resource):
     model: str
     version: str
     created_at: str = ""
-    created_by: dict[str, Any] | None = None
+    created_by: Account | None = None
     configuration: _Configuration
 
     @classmethod
     def _convert(cls, client: Client, name: str, value: Any) -> Any:
-        return _Configuration.from_json(client, value) if name == "configuration" else value
+        kinds: dict[str, type[Resource]] = {"configuration": _Configuration, "created_by": Account}
+        return kinds[name].from_json(client, value) if name in kinds and value else value
 
 
 _Release = Release
@@ -79,28 +81,24 @@ class Deployment(Resource):
         return DeploymentPredictions(self._client, self)
 
 
-def _path_of(deployment: Any) -> str:
-    if isinstance(deployment, Deployment):
-        return deployment.id
-    return "/".join(deployment) if isinstance(deployment, tuple) else str(deployment)
-
-
 class DeploymentPredictions(Namespace):
     """Predictions of one deployment."""
 
     def __init__(self, client: Client, deployment: Any) -> None:
         """Belong to the deployment `owner/name`."""
         super().__init__(client)
-        self._path = _path_of(deployment)
+        self._path = path_of(deployment)
 
-    def _create(self, /, input: Mapping[str, Any], **options: Any) -> Flow[Prediction]:
-        """Create a prediction of the deployment; options as of `predictions.create`."""
-        flow = Predictions(self._client)._create(deployment=self._path, input=input, **options)
+    def _create(
+        self, /, input: Mapping[str, Any] | None, **params: Unpack[CreatePredictionParams]
+    ) -> Flow[Prediction]:
+        """Create a prediction of the deployment; `params` as of `predictions.create`."""
+        flow = Predictions(self._client)._create(deployment=self._path, input=input, **params)
         return (yield from flow)
 
-    def _list(self, cursor: str | None = None) -> Flow[Page[Prediction]]:
+    def _list(self, cursor: Cursor = None) -> Flow[Page[Prediction]]:
         """Return a page of your predictions that were asked of it, newest first."""
-        page = yield from ask("GET", cursor or f"/deployments/{self._path}/predictions")
+        page = yield from ask("GET", first_page(cursor, f"/deployments/{self._path}/predictions"))
         return page_of(Prediction, self._client, page)
 
     create, async_create = blocking(_create), asynchronous(_create)
@@ -110,24 +108,49 @@ class DeploymentPredictions(Namespace):
 class DeploymentsPredictions(Namespace):
     """Predictions of any deployment."""
 
-    def _create(self, /, deployment: Any, input: Mapping[str, Any], **options: Any) -> Flow[Prediction]:
+    def _create(
+        self, /, deployment: Any, input: Mapping[str, Any] | None, **params: Unpack[CreatePredictionParams]
+    ) -> Flow[Prediction]:
         """Create a prediction of `deployment` (`owner/name`, a tuple or a Deployment)."""
-        return (yield from DeploymentPredictions(self._client, deployment)._create(input, **options))
+        return (yield from DeploymentPredictions(self._client, deployment)._create(input, **params))
 
     create, async_create = blocking(_create), asynchronous(_create)
 
 
+class CreateDeploymentParams(TypedDict):
+    """What a deployment is made of."""
+
+    name: str
+    model: str
+    version: str
+    hardware: str
+    min_instances: int
+    max_instances: int
+
+
+class UpdateDeploymentParams(TypedDict, total=False):
+    """What the next release of a deployment changes."""
+
+    version: str
+    hardware: str
+    min_instances: int
+    max_instances: int
+
+
 class Deployments(Namespace):
     """Operations on deployments."""
+
+    CreateDeploymentParams = CreateDeploymentParams
+    UpdateDeploymentParams = UpdateDeploymentParams
 
     @property
     def predictions(self) -> DeploymentsPredictions:
         """Predictions of deployments."""
         return DeploymentsPredictions(self._client)
 
-    def _list(self, cursor: str | None = None) -> Flow[Page[Deployment]]:
+    def _list(self, cursor: Cursor = None) -> Flow[Page[Deployment]]:
         """Return a page of your deployments, newest first."""
-        return page_of(Deployment, self._client, (yield from ask("GET", cursor or "/deployments")))
+        return page_of(Deployment, self._client, (yield from ask("GET", first_page(cursor, "/deployments"))))
 
     def _get(self, name: str) -> Flow[Deployment]:
         """Return the deployment `owner/name`."""

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, NotRequired, TypedDict, Unpack, overload
 
-from replicate._flow import Answer, Call, Flow, asynchronous, blocking
+from replicate._flow import Answer, Call, Flow, async_iterating, asynchronous, blocking, iterating
+from replicate._retry import download
+from replicate.errors import ReplicateException
 from replicate.identifier import Identifier
 from replicate.instances import Instances, instances_of
-from replicate.pagination import Page
-from replicate.predictions import Prediction, Predictions, page_of
-from replicate.resource import Namespace, Resource, ask
+from replicate.pagination import Cursor, Page
+from replicate.predictions import CreatePredictionParams, Prediction, Predictions, page_of, path_of
+from replicate.resource import Namespace, Resource, ask, first_page
+from replicate.schema import make_schema_backwards_compatible
 
 if TYPE_CHECKING:
     from replicate.client import Client
+
+
+_NO_PREDICT = (
+    "predict() is no more: use replicate.run(), with a version in the name to be sure of its inputs."
+)
 
 
 @dataclass(kw_only=True)
@@ -23,25 +31,37 @@ class Version(Resource):
     """One image of a model."""
 
     id: str
-    created_at: str = ""
+    created_at: datetime | None = None
     cog_version: str = ""
     openapi_schema: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def _convert(cls, client: Client, name: str, value: Any) -> Any:
+        return datetime.fromisoformat(value) if name == "created_at" and value else value
+
+    def predict(self, *_args: Any, **_input: Any) -> NoReturn:
+        """Raise: it was taken out of the official client too. Use `replicate.run`."""
+        raise ReplicateException(_NO_PREDICT)
 
     @property
     def output_is_iterator(self) -> bool:
         """Whether the model gives its output piece by piece."""
-        schemas = self.openapi_schema.get("components", {}).get("schemas", {})
-        output = schemas.get("Output", {})
+        schema = make_schema_backwards_compatible(self.openapi_schema, self.cog_version)
+        output = schema.get("components", {}).get("schemas", {}).get("Output", {})
         return bool(output.get("type") == "array") and output.get("x-cog-array-type") == "iterator"
 
 
 class Versions(Namespace):
     """Operations on one model's versions."""
 
-    def __init__(self, client: Client, model: str) -> None:
-        """Belong to the model `owner/name`."""
+    model: tuple[str, str]
+
+    def __init__(self, client: Client, model: Any) -> None:
+        """Belong to a model: `owner/name`, a pair of both, or a Model."""
         super().__init__(client)
-        self._model = model
+        self._model = path_of(model)
+        owner, _, name = self._model.partition("/")
+        self.model = (owner, name)
 
     def _get(self, id: str) -> Flow[Version]:
         """Return one version."""
@@ -49,9 +69,10 @@ class Versions(Namespace):
             self._client, (yield from ask("GET", f"/models/{self._model}/versions/{id}"))
         )
 
-    def _list(self) -> Flow[Page[Version]]:
-        """Return the versions, newest first."""
-        return page_of(Version, self._client, (yield from ask("GET", f"/models/{self._model}/versions")))
+    def _list(self, cursor: Cursor = None) -> Flow[Page[Version]]:
+        """Return a page of the versions, newest first."""
+        path = first_page(cursor, f"/models/{self._model}/versions")
+        return page_of(Version, self._client, (yield from ask("GET", path)))
 
     def _delete(self, id: str) -> Flow[bool]:
         """Delete a version; return whether the platform took the request."""
@@ -97,6 +118,14 @@ class Model(Resource):
         """The owner, by the official client's older name."""
         return self.owner
 
+    @username.setter
+    def username(self, value: str) -> None:
+        self.owner = value
+
+    def predict(self, *_args: Any, **_input: Any) -> NoReturn:
+        """Raise: it was taken out of the official client too. Use `replicate.run`."""
+        raise ReplicateException(_NO_PREDICT)
+
     @property
     def versions(self) -> Versions:
         """The model's versions."""
@@ -112,16 +141,33 @@ class Model(Resource):
 class ModelPredictions(Namespace):
     """Predictions of a model's latest version."""
 
-    def _create(self, /, model: Any, input: Any, **options: Any) -> Flow[Prediction]:
+    def _create(
+        self, /, model: Any, input: Mapping[str, Any] | None, **params: Unpack[CreatePredictionParams]
+    ) -> Flow[Prediction]:
         """Create a prediction of `model` (`owner/name`, a tuple or a Model)."""
-        flow = Predictions(self._client)._create(model=model, input=input, **options)
+        flow = Predictions(self._client)._create(model=model, input=input, **params)
         return (yield from flow)
 
     create, async_create = blocking(_create), asynchronous(_create)
 
 
+class CreateModelParams(TypedDict):
+    """What a model is made of, beside its owner and name."""
+
+    hardware: str
+    visibility: Literal["public", "private"]
+    description: NotRequired[str]
+    github_url: NotRequired[str]
+    paper_url: NotRequired[str]
+    license_url: NotRequired[str]
+    cover_image_url: NotRequired[str]
+
+
 class Models(Namespace):
     """Operations on models."""
+
+    model = Model
+    CreateModelParams = CreateModelParams
 
     @property
     def predictions(self) -> ModelPredictions:
@@ -132,14 +178,18 @@ class Models(Namespace):
         """Return the versions of `owner/name`, without asking whether it exists."""
         return Versions(self._client, model)
 
-    def _get(self, key: str, name: str | None = None) -> Flow[Model]:
+    @overload
+    def _get(self, /, key: str) -> Flow[Model]: ...
+    @overload
+    def _get(self, /, owner: str, name: str) -> Flow[Model]: ...
+    def _get(self, /, *args: str, **names: str) -> Flow[Model]:
         """Return a model, by `get("owner/name")` or `get("owner", "name")`."""
-        who = Identifier.parse(f"{key}/{name}" if name else key)
+        who = _named(*args, **names)
         return Model.from_json(self._client, (yield from ask("GET", f"/models/{who.owner}/{who.name}")))
 
-    def _list(self, cursor: str | None = None) -> Flow[Page[Model]]:
+    def _list(self, cursor: Cursor = None) -> Flow[Page[Model]]:
         """Return a page of the public models."""
-        return page_of(Model, self._client, (yield from ask("GET", cursor or "/models")))
+        return page_of(Model, self._client, (yield from ask("GET", first_page(cursor, "/models"))))
 
     def _search(self, query: str) -> Flow[Page[Model]]:
         """Return the public models that fit some words."""
@@ -147,15 +197,26 @@ class Models(Namespace):
         return page_of(Model, self._client, answer.json())
 
     def _create(
-        self, /, owner: str, name: str, *, visibility: str, hardware: str = "cpu", **more: Any
+        self,
+        /,
+        owner: str,
+        name: str,
+        *,
+        visibility: Literal["public", "private"],
+        hardware: str = "cpu",
+        **more: Any,
     ) -> Flow[Model]:
         """Create a model, `public` or `private`."""
         body = {"owner": owner, "name": name, "visibility": visibility, "hardware": hardware, **more}
         return Model.from_json(self._client, (yield from ask("POST", "/models", json=body)))
 
-    def _delete(self, owner: str, name: str | None = None) -> Flow[bool]:
-        """Delete a model that has no versions; return whether it was deleted."""
-        who = Identifier.parse(f"{owner}/{name}" if name else owner)
+    @overload
+    def _delete(self, /, key: str) -> Flow[bool]: ...
+    @overload
+    def _delete(self, /, owner: str, name: str) -> Flow[bool]: ...
+    def _delete(self, /, *args: str, **names: str) -> Flow[bool]:
+        """Delete a model that has no versions, named as of `get`; return whether it was deleted."""
+        who = _named(*args, **names)
         answer: Answer = yield Call("DELETE", f"/models/{who.owner}/{who.name}")
         return answer.status == 204
 
@@ -179,6 +240,15 @@ class Models(Namespace):
     delete, async_delete = blocking(_delete), asynchronous(_delete)
 
 
+def _named(
+    *args: str, key: str | None = None, owner: str | None = None, name: str | None = None
+) -> Identifier:
+    parts = [part for part in (key, owner, *args, name) if part]
+    if len(parts) not in {1, 2} or (key is not None and len(parts) > 1):
+        raise ValueError("name the model by one text, owner/name, or by its owner and its name")
+    return Identifier.parse("/".join(parts))
+
+
 @dataclass(kw_only=True)
 class Account(Resource):
     """Whose token this is."""
@@ -199,25 +269,16 @@ class Accounts(Namespace):
 
     current, async_current = blocking(_current), asynchronous(_current)
 
-    def export(self, *, images: bool = False) -> Iterator[bytes]:
+    def _export(self, *, images: bool = False) -> Flow[None]:
         """Yield the bytes of a tar file with all that is the account's; with `images` its models' too.
 
         Not in the hosted service's API. Write them as they come; whoever stops leaves nothing behind. An error in the
         middle is a ReplicateError: what was written then is no whole file.
         """
-        yield from self._client._download(_export_path(images=images), accept="application/x-tar")
+        path = f"/account/export?images={'true' if images else 'false'}"
+        yield from download(Call("GET", path, headers={"Accept": "application/x-tar"}))
 
-    async def async_export(self, *, images: bool = False) -> AsyncIterator[bytes]:
-        """Yield the bytes of a tar file with all that is the account's, as `export` does."""
-        async with contextlib.aclosing(
-            self._client._download_async(_export_path(images=images), accept="application/x-tar")
-        ) as pieces:
-            async for piece in pieces:
-                yield piece
-
-
-def _export_path(*, images: bool) -> str:
-    return f"/account/export?images={'true' if images else 'false'}"
+    export, async_export = iterating(_export), async_iterating(_export)
 
 
 @dataclass(kw_only=True)
@@ -270,17 +331,21 @@ class Collection(Resource):
         """Return how many models it has."""
         return len(self.models or ())
 
-    def __getitem__(self, index: int) -> Model:
-        """Return one of its models."""
+    @overload
+    def __getitem__(self, index: int) -> Model: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Model]: ...
+    def __getitem__(self, index: int | slice) -> Model | list[Model]:
+        """Return one of its models, or some."""
         return (self.models or [])[index]
 
 
 class Collections(Namespace):
     """Operations on collections."""
 
-    def _list(self, cursor: str | None = None) -> Flow[Page[Collection]]:
+    def _list(self, cursor: Cursor = None) -> Flow[Page[Collection]]:
         """Return a page of the collections."""
-        return page_of(Collection, self._client, (yield from ask("GET", cursor or "/collections")))
+        return page_of(Collection, self._client, (yield from ask("GET", first_page(cursor, "/collections"))))
 
     def _get(self, slug: str) -> Flow[Collection]:
         """Return one collection with its models."""

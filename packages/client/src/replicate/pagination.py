@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from types import EllipsisType
+from typing import Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
+Cursor: TypeAlias = str | EllipsisType | None
+"""A page's address, as `Page.next` has it; None, or `...` as the official client writes it, is the first page."""
 
 
 @dataclass
@@ -32,7 +35,7 @@ class Page(Generic[T]):
 
 def paginate(list_method: Callable[..., Page[T]]) -> Iterator[Page[T]]:
     """Yield every page of a listing, such as `client.predictions.list`."""
-    page = list_method()
+    page = list_method(...)
     yield page
     while page.next:
         page = list_method(page.next)
@@ -41,7 +44,7 @@ def paginate(list_method: Callable[..., Page[T]]) -> Iterator[Page[T]]:
 
 async def async_paginate(list_method: Callable[..., Awaitable[Page[T]]]) -> AsyncIterator[Page[T]]:
     """Yield every page of a listing, such as `client.predictions.async_list`."""
-    page = await list_method()
+    page = await list_method(...)
     yield page
     while page.next:
         page = await list_method(page.next)

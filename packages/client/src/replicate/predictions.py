@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, Self, TypedDict
 
-from replicate._flow import Answer, Call, Flow, Pause, asynchronous, blocking
+from replicate._flow import (
+    Answer,
+    Call,
+    Emit,
+    Flow,
+    Pause,
+    async_iterating,
+    asynchronous,
+    blocking,
+    iterating,
+)
 from replicate.errors import ModelError, ReplicateError
 from replicate.files import FileEncodingStrategy, encode_input
-from replicate.pagination import Page
-from replicate.resource import Namespace, Resource, ask
-from replicate.stream import ServerSentEvent
+from replicate.output import transform_output
+from replicate.pagination import Cursor, Page
+from replicate.resource import Namespace, Resource, ask, first_page
+from replicate.stream import EventType, ServerSentEvent, follow, streams_files
 
 if TYPE_CHECKING:
     from replicate.client import Client
@@ -22,7 +34,7 @@ LONGEST_WAIT = 60
 _PROGRESS = re.compile(r"(\d+)%\|[^|]*\|\s*(\d+)/(\d+)")
 
 
-@dataclass(kw_only=True)
+@dataclass
 class Progress:
     """How far a model says it is, read from a progress bar in its logs."""
 
@@ -48,6 +60,7 @@ class Prediction(Resource):
     """One run of a version on one input."""
 
     Progress: ClassVar = _Progress  # as the official client nests it
+    _PATH: ClassVar = "predictions"
 
     id: str
     model: str = ""
@@ -75,77 +88,78 @@ class Prediction(Resource):
 
     def _reload(self) -> Flow[None]:
         """Bring this object up to date."""
-        path = self.urls.get("get") or f"/predictions/{self.id}"
-        self._take(type(self).from_json(self._client, (yield from ask("GET", path))))
+        answer = yield from ask("GET", f"/{self._PATH}/{self.id}", patient=True)
+        self._take(type(self).from_json(self._client, answer))
 
     def _wait(self) -> Flow[None]:
-        """Return once the prediction has ended."""
+        """Return once it has ended."""
         while not self.finished:
             yield Pause(self._client.poll_interval)
             yield from self._reload()
 
     def _cancel(self) -> Flow[None]:
         """Ask that it stop."""
-        path = self.urls.get("cancel") or f"/predictions/{self.id}/cancel"
-        self._take(type(self).from_json(self._client, (yield from ask("POST", path))))
+        answer = yield from ask("POST", f"/{self._PATH}/{self.id}/cancel", repeatable=True)
+        self._take(type(self).from_json(self._client, answer))
+
+    def _stream(self, use_file_output: bool | None = None) -> Flow[None]:
+        """Yield the events of the output as it is made; a broken connection is made anew.
+
+        The data of an output that is a file is a FileOutput, or its address where `use_file_output` is False.
+        """
+        url = (self.urls or {}).get("stream")
+        if not url:
+            raise ReplicateError(title="Nothing to stream", detail=f"Prediction {self.id} has no stream.")
+        files = use_file_output is not False and streams_files(url)
+
+        def shown(event: ServerSentEvent) -> ServerSentEvent:
+            if not files or event.event != EventType.OUTPUT:
+                return event
+            return replace(event, data=transform_output(event.data, self._client))
+
+        yield from follow(url, shown)
+
+    def _follow_output(self, shown: Callable[[Any], Any] = lambda item: item) -> Flow[None]:
+        """Yield the elements of a list output as they come, by asking again and again."""
+        seen = 0
+        while True:
+            output = self.output if isinstance(self.output, list) else []
+            for item in output[seen:]:
+                yield Emit(shown(item))
+            seen = max(seen, len(output))
+            if self.finished:
+                break
+            yield Pause(self._client.poll_interval)
+            yield from self._reload()
+        if self.status != "succeeded":
+            raise ModelError(self)
 
     reload, async_reload = blocking(_reload), asynchronous(_reload)
     wait, async_wait = blocking(_wait), asynchronous(_wait)
     cancel, async_cancel = blocking(_cancel), asynchronous(_cancel)
+    stream, async_stream = iterating(_stream), async_iterating(_stream)
+    output_iterator, async_output_iterator = iterating(_follow_output), async_iterating(_follow_output)
 
-    def stream(self, use_file_output: bool | None = None) -> Iterator[ServerSentEvent]:
-        """Yield the events of the output as it is made.
 
-        The data of an output that is a file is a FileOutput, or its address where `use_file_output` is False.
-        """
-        return self._client._events(self._stream_url(), wrap=use_file_output is not False)
+class CreatePredictionParams(TypedDict):
+    """What a prediction may be asked with, beside what to run and its input."""
 
-    def async_stream(self, use_file_output: bool | None = None) -> AsyncIterator[ServerSentEvent]:
-        """Yield the events of the output as `stream` does."""
-        return self._client._events_async(self._stream_url(), wrap=use_file_output is not False)
-
-    def output_iterator(self) -> Iterator[Any]:
-        """Yield the elements of a list output as they come, by asking again and again."""
-        seen = 0
-        while True:
-            new, done = self._new_output(seen)
-            yield from new
-            seen += len(new)
-            if done:
-                return
-            self._client._drive(self._step())
-
-    async def async_output_iterator(self) -> AsyncIterator[Any]:
-        """Yield the elements of a list output as they come."""
-        seen = 0
-        while True:
-            new, done = self._new_output(seen)
-            for item in new:
-                yield item
-            seen += len(new)
-            if done:
-                return
-            await self._client._drive_async(self._step())
-
-    def _new_output(self, seen: int) -> tuple[list[Any], bool]:
-        if self.status == "failed":
-            raise ModelError(self)
-        output = self.output if isinstance(self.output, list) else []
-        return output[seen:], self.finished
-
-    def _step(self) -> Flow[None]:
-        yield Pause(self._client.poll_interval)
-        yield from self._reload()
-
-    def _stream_url(self) -> str:
-        url = self.urls.get("stream")
-        if not url:
-            raise ReplicateError(title="Nothing to stream", detail=f"Prediction {self.id} has no stream.")
-        return url
+    webhook: NotRequired[str | None]
+    webhook_completed: NotRequired[str | None]
+    webhook_events_filter: NotRequired[list[str] | None]
+    stream: NotRequired[bool | None]
+    wait: NotRequired[bool | int | None]
+    """Whether the platform holds the request until the output is there: at most 60 seconds, or so many."""
+    file_encoding_strategy: NotRequired[FileEncodingStrategy | None]
+    """How files of the input go: "url" (uploaded; the default) or "base64" (in the request)."""
+    idempotency_key: NotRequired[str | None]
+    """The same create again with the same key returns the first one's prediction."""
 
 
 class Predictions(Namespace):
     """Operations on predictions."""
+
+    CreatePredictionParams = CreatePredictionParams
 
     def _create(
         self,
@@ -153,7 +167,7 @@ class Predictions(Namespace):
         input: Mapping[str, Any] | None = None,
         *,
         model: Any = None,
-        deployment: str | None = None,
+        deployment: Any = None,
         webhook: str | None = None,
         webhook_completed: str | None = None,
         webhook_events_filter: list[str] | None = None,
@@ -164,7 +178,8 @@ class Predictions(Namespace):
     ) -> Flow[Prediction]:
         """Create a prediction of a version, a model or a deployment; with `wait`, answer when it is done.
 
-        The same create again with the same `idempotency_key` returns the first one's prediction.
+        The same create again with the same `idempotency_key` returns the first one's prediction. Each create has such a
+        key, yours or one of its own, so that one whose answer was lost is sent again and runs once.
         """
         encoded = yield from encode_input(input or {}, self._client.files, file_encoding_strategy)
         body: dict[str, Any] = {
@@ -178,24 +193,25 @@ class Predictions(Namespace):
         body = {name: value for name, value in {**named, **body}.items() if value is not None}
         seconds = wait_seconds(wait)
         headers = {} if seconds is None else {"Prefer": "wait" if wait is True else f"wait={seconds}"}
-        if idempotency_key is not None:
-            headers["Idempotency-Key"] = idempotency_key
+        headers["Idempotency-Key"] = idempotency_key or uuid.uuid4().hex
         timeout = None if seconds is None else seconds + 5.0
-        answer = yield Call("POST", path, json=body, headers=headers, read_timeout=timeout)
+        answer = yield Call("POST", path, json=body, headers=headers, read_timeout=timeout, repeatable=True)
         return Prediction.from_json(self._client, answer.json())
 
     def _get(self, id: str) -> Flow[Prediction]:
         """Return one prediction."""
         return Prediction.from_json(self._client, (yield from ask("GET", f"/predictions/{id}")))
 
-    def _list(self, cursor: str | None = None) -> Flow[Page[Prediction]]:
+    def _list(self, cursor: Cursor = None) -> Flow[Page[Prediction]]:
         """Return a page of the account's predictions, newest first."""
-        page = yield from ask("GET", cursor or "/predictions")
+        page = yield from ask("GET", first_page(cursor, "/predictions"))
         return page_of(Prediction, self._client, page)
 
     def _cancel(self, id: str) -> Flow[Prediction]:
         """Ask that a prediction stop, and return it."""
-        return Prediction.from_json(self._client, (yield from ask("POST", f"/predictions/{id}/cancel")))
+        return Prediction.from_json(
+            self._client, (yield from ask("POST", f"/predictions/{id}/cancel", repeatable=True))
+        )
 
     def _delete(self, id: str) -> Flow[bool]:
         """Delete a prediction that has ended, with its files; return whether it was deleted."""
@@ -222,7 +238,19 @@ def wait_seconds(wait: bool | int | None) -> int | None:
     return LONGEST_WAIT if wait is True else max(1, min(LONGEST_WAIT, int(wait)))
 
 
-def _target(version: Any, model: Any, deployment: str | None) -> tuple[str, dict[str, str]]:
+def path_of(model: Any) -> str:
+    """Return `owner/name` of a model or deployment: that text, a pair, or the object. Raises ValueError."""
+    owner, name = getattr(model, "owner", None), getattr(model, "name", None)
+    if isinstance(model, str):
+        owner, _, name = model.partition("/")
+    elif isinstance(model, tuple):
+        owner, name = model[:2]
+    if not owner or not name:
+        raise ValueError(f"name it as owner/name, as a pair of both, or by its object; got {model!r}")
+    return f"{owner}/{name}"
+
+
+def _target(version: Any, model: Any, deployment: Any) -> tuple[str, dict[str, str]]:
     given = [
         name for name, value in (("version", version), ("model", model), ("deployment", deployment)) if value
     ]
@@ -231,10 +259,10 @@ def _target(version: Any, model: Any, deployment: str | None) -> tuple[str, dict
             f"name exactly one of version, model and deployment; got {', '.join(given) or 'none'}"
         )
     if deployment:
-        return f"/deployments/{deployment}/predictions", {}
-    if model:
-        if isinstance(model, tuple):
-            model = "/".join(model)
-        path = model if isinstance(model, str) else f"{model.owner}/{model.name}"
-        return f"/models/{path}/predictions", {}
-    return "/predictions", {"version": version if isinstance(version, str) else version.id}
+        return f"/deployments/{path_of(deployment)}/predictions", {}
+    if not model:
+        return "/predictions", {"version": version if isinstance(version, str) else version.id}
+    path = path_of(model)
+    if ":" in path:
+        raise ValueError(f"{path} names a version: give it as `version`")
+    return f"/models/{path}/predictions", {}

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, NotRequired, TypedDict
 
 from replicate._flow import Call, Flow, asynchronous, blocking
 from replicate.files import FileEncodingStrategy, encode_input
 from replicate.identifier import Identifier
-from replicate.pagination import Page
-from replicate.predictions import Prediction, page_of
-from replicate.resource import Namespace, ask
+from replicate.pagination import Cursor, Page
+from replicate.predictions import Prediction, page_of, path_of
+from replicate.resource import Namespace, ask, first_page
 
 
 @dataclass(kw_only=True)
 class Training(Prediction):
     """One run of a version's `train()`."""
+
+    _PATH: ClassVar = "trainings"
 
     @property
     def destination(self) -> str | None:
@@ -25,8 +28,21 @@ class Training(Prediction):
         return str(made).partition(":")[0] if made else None
 
 
+class CreateTrainingParams(TypedDict):
+    """What a training may be asked with, beside the version and its input."""
+
+    destination: Any
+    webhook: NotRequired[str | None]
+    webhook_completed: NotRequired[str | None]
+    webhook_events_filter: NotRequired[list[str] | None]
+    file_encoding_strategy: NotRequired[FileEncodingStrategy | None]
+    idempotency_key: NotRequired[str | None]
+
+
 class Trainings(Namespace):
     """Operations on trainings."""
+
+    CreateTrainingParams = CreateTrainingParams
 
     def _create(  # noqa: PLR0917 - the official client's order
         self,
@@ -41,18 +57,24 @@ class Trainings(Namespace):
         file_encoding_strategy: FileEncodingStrategy | None = None,
         idempotency_key: str | None = None,
     ) -> Flow[Training]:
-        """Train a version: `owner/name:id`, or `model` and the id; its new version is `destination`'s."""
+        """Train a version: `owner/name:id`, or `model` and the id; its new version is `destination`'s.
+
+        It has an idempotency key as a prediction has.
+        """
+        if destination is None:
+            raise ValueError("name the destination: the model, owner/name, that the new version is for")
         encoded = yield from encode_input(input or {}, self._client.files, file_encoding_strategy)
         body = {
             "input": encoded,
-            "destination": _path_of(destination),
+            "destination": path_of(destination),
             "webhook": webhook,
             "webhook_completed": webhook_completed,
             "webhook_events_filter": webhook_events_filter,
         }
         body = {name: value for name, value in body.items() if value is not None}
-        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-        answer = yield Call("POST", f"{_version_path(version, model)}/trainings", json=body, headers=headers)
+        path = f"{_version_path(version, model)}/trainings"
+        headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+        answer = yield Call("POST", path, json=body, headers=headers, repeatable=True)
         return Training.from_json(self._client, answer.json())
 
     def _create_of(
@@ -72,13 +94,15 @@ class Trainings(Namespace):
         """Return one training."""
         return Training.from_json(self._client, (yield from ask("GET", f"/trainings/{id}")))
 
-    def _list(self, cursor: str | None = None) -> Flow[Page[Training]]:
+    def _list(self, cursor: Cursor = None) -> Flow[Page[Training]]:
         """Return a page of your trainings, newest first."""
-        return page_of(Training, self._client, (yield from ask("GET", cursor or "/trainings")))
+        return page_of(Training, self._client, (yield from ask("GET", first_page(cursor, "/trainings"))))
 
     def _cancel(self, id: str) -> Flow[Training]:
         """Ask that a training stop, and return it."""
-        return Training.from_json(self._client, (yield from ask("POST", f"/trainings/{id}/cancel")))
+        return Training.from_json(
+            self._client, (yield from ask("POST", f"/trainings/{id}/cancel", repeatable=True))
+        )
 
     create, async_create = blocking(_create), asynchronous(_create_of)
     get, async_get = blocking(_get), asynchronous(_get)
@@ -86,15 +110,10 @@ class Trainings(Namespace):
     cancel, async_cancel = blocking(_cancel), asynchronous(_cancel)
 
 
-def _path_of(model: Any) -> str:
-    if isinstance(model, tuple):
-        return "/".join(model)
-    return model if isinstance(model, str) else f"{model.owner}/{model.name}"
-
-
 def _version_path(version: Any, model: Any) -> str:
     if model is not None:
-        return f"/models/{_path_of(model)}/versions/{version if isinstance(version, str) else version.id}"
+        owner, name, _ = Identifier.parse(path_of(model))
+        return f"/models/{owner}/{name}/versions/{version if isinstance(version, str) else version.id}"
     who = Identifier.parse(str(version))
     if not who.version:
         raise ValueError(f"name the version to train, as owner/name:version; got {version!r}")

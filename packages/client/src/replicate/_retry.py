@@ -1,0 +1,112 @@
+"""When a request is sent again, and the error that a bad status stands for."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from itertools import count
+
+from replicate._flow import Answer, Call, Emit, Flow, Open, Pause, Piece, T
+from replicate.errors import ReplicateError, Unreachable
+
+ATTEMPTS = 7
+"""With the pauses below about 5 seconds."""
+PATIENT_ATTEMPTS = 14
+"""With the pauses below about 40 seconds: a platform restarts in less."""
+LONGEST_PAUSE = 30.0
+LONGEST_BACKOFF = 5.0
+RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "QUERY"})
+
+
+def pause_before_retry(
+    call: Call, status: int | None, headers: Mapping[str, str], attempt: int
+) -> float | None:
+    """Return the seconds after which `call` is to be tried again, or None when it is not.
+
+    `status` is None when no answer came. Only requests that can be repeated without harm are, and any that was
+    refused for its rate (429), since a refused request did nothing.
+    """
+    most = PATIENT_ATTEMPTS if call.patient else ATTEMPTS
+    if attempt + 1 >= most or (status is not None and status not in RETRIED_STATUSES):
+        return None
+    if call.method not in REPEATABLE and not call.repeatable and status != 429:
+        return None
+    told = _retry_after(headers.get("retry-after"))
+    backoff = min(LONGEST_BACKOFF, 0.1 * 2**attempt) * random.uniform(0.5, 1.0)
+    return min(LONGEST_PAUSE, told) if told is not None else backoff
+
+
+def retried(flow: Flow[T], refusal: Callable[[Answer], ReplicateError]) -> Flow[T]:
+    """Return `flow` with its requests sent again by the rule; a bad status is raised in it as `refusal` says."""
+    came, error = None, None
+    while True:
+        try:
+            step = flow.send(came) if error is None else flow.throw(error)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # a generator's return value is untyped
+        came, error = None, None
+        try:
+            if isinstance(step, Call | Open):
+                came = yield from _attempts(step, refusal)
+            else:
+                came = yield step
+        except ReplicateError as raised:
+            error = raised
+
+
+def _attempts(step: Call | Open, refusal: Callable[[Answer], ReplicateError]) -> Flow[Answer]:
+    call = step.call if isinstance(step, Open) else step
+    for attempt in count():
+        try:
+            answer: Answer = yield step
+        except Unreachable:
+            pause = pause_before_retry(call, None, {}, attempt)
+            if pause is None:
+                raise
+        else:
+            pause = pause_before_retry(call, answer.status, answer.headers, attempt)
+            if pause is None:
+                if answer.status >= 400:
+                    raise refusal(answer)
+                return answer
+        yield Pause(pause)
+    raise AssertionError
+
+
+def _retry_after(value: str | None) -> float | None:
+    if not value:
+        return None
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def problem(answer: Answer) -> ReplicateError:
+    """Return the error an answer with a bad status stands for."""
+    try:
+        body = answer.json()
+    except ReplicateError:
+        body = {"detail": answer.shown()} if answer.body else {}
+    if not isinstance(body, dict):
+        body = {}
+    return ReplicateError(
+        type=body.get("type"),
+        title=body.get("title"),
+        status=answer.status,
+        detail=body.get("detail") if isinstance(body.get("detail"), str) else None,
+        instance=body.get("instance"),
+        headers=answer.headers,
+    )
+
+
+def download(call: Call) -> Flow[None]:
+    """Emit the bytes of an answer as they come."""
+    yield Open(call)
+    while piece := (yield Piece()):
+        yield Emit(piece)

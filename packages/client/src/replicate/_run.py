@@ -1,0 +1,73 @@
+"""What `run` and `stream` ask, in either of their ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from replicate._flow import Flow
+from replicate.deployments import Deployment
+from replicate.errors import ModelError
+from replicate.identifier import Identifier
+from replicate.models import Model, Version
+from replicate.output import transform_output
+
+if TYPE_CHECKING:
+    from replicate.client import Client
+    from replicate.predictions import Prediction
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """An output that comes piece by piece, as a flow that emits them."""
+
+    flow: Flow[None]
+
+
+def created(
+    client: Client, ref: Any, given: Mapping[str, Any] | None, params: Mapping[str, Any]
+) -> Flow[Prediction]:
+    """Create a prediction of what `ref` names."""
+    create = client.predictions._create
+    if isinstance(ref, Version):
+        return (yield from create(version=ref, input=given, **params))
+    if isinstance(ref, Deployment):
+        return (yield from create(deployment=ref, input=given, **params))
+    if isinstance(ref, Model):
+        return (yield from create(model=ref, input=given, **params))
+    who = Identifier.parse(str(ref))
+    if who.version:
+        return (yield from create(version=who.version, input=given, **params))
+    return (yield from create(model=(who.owner, who.name), input=given, **params))
+
+
+def run(
+    client: Client, ref: Any, given: Mapping[str, Any] | None, params: Mapping[str, Any], *, files: bool
+) -> Flow[Any]:
+    """Run a model and return its output, as `Pieces` where a version was named whose output is an iterator.
+
+    As in the official client a bare name gives a list: nobody has asked what its output is.
+    """
+    prediction = yield from created(client, ref, given, {"wait": True, **params})
+    version = ref if isinstance(ref, Version) else None
+    if version is None and not isinstance(ref, Model | Deployment):
+        who = Identifier.parse(str(ref))
+        if who.version:
+            version = yield from client.models.versions_of(f"{who.owner}/{who.name}")._get(who.version)
+
+    def shown(value: Any) -> Any:
+        return transform_output(value, client) if files else value
+
+    if version is not None and version.output_is_iterator:
+        if prediction.finished and prediction.status != "succeeded":
+            raise ModelError(prediction)
+        if not prediction.finished or prediction.output is not None:
+            return Pieces(prediction._follow_output(shown))
+        return None
+    # A platform that holds the request may answer "processing" with the output complete (its wait=n form).
+    if prediction.status != "processing" or prediction.output is None:
+        yield from prediction._wait()
+    if prediction.status in {"failed", "canceled", "aborted"}:
+        raise ModelError(prediction)
+    return shown(prediction.output)
