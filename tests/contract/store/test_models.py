@@ -53,6 +53,16 @@ async def test_models_are_found_whatever_their_case(stores: Stores) -> None:
     assert (await _model(stores, bob, "hello")).owner == "bob"
 
 
+async def test_a_private_model_is_not_read_for_who_may_not_see_it(stores: Stores) -> None:
+    """It is as one that is not there, which takes as long; a public one is there for everybody."""
+    ann = await stores.account("ann")
+    await _model(stores, ann, "hidden", visibility=Visibility.PRIVATE)
+    shown = await _model(stores, ann, "shown")
+    assert await stores.models.get("ann", "hidden", private_too=False) is None
+    assert await stores.models.get("ann", "hidden") is not None
+    assert await stores.models.get("ann", "shown", private_too=False) == shown
+
+
 async def test_lists_hold_what_may_be_seen(stores: Stores) -> None:
     """The public list has public models with a version; an owner's has all of theirs, or the public ones."""
     ann = await stores.account("ann")

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from cogyard.domain.scopes import Scope
 from cogyard.http.endpoints import Access
+from cogyard.store import deployments as deployments_store
+from cogyard.store import models as models_store
 from cogyard.web.api import API, CAPABILITIES
 
 from tests.integration.api.scene import VERSION, Scene, opened
@@ -188,6 +190,31 @@ async def test_a_private_model_answers_as_one_that_is_not_there(scene: Scene, en
         second = await client.request(endpoint.method, nowhere, **options)
     assert (first.status_code, first.content) == (second.status_code, second.content)
     assert dict(first.headers) == dict(second.headers)
+
+
+async def test_what_is_private_is_not_read_for_others(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long an answer takes would tell that there is something: a README may be large."""
+    read: list[object] = []
+    # Every row of a model or deployment becomes a value by these; there is no port to listen at below them.
+    for module, name in ((models_store, "model_of"), (deployments_store, "deployment_of")):
+        made = getattr(module, name)
+
+        def seen(row: Any, *more: Any, made: Any = made) -> Any:
+            read.append(row)
+            return made(row, *more)
+
+        monkeypatch.setattr(module, name, seen)
+    async with scene.platform.client("other") as client, scene.platform.client("owner") as owner:
+        for path in (
+            "/v1/models/owner/hidden",
+            "/v1/models/owner/hidden/readme",
+            "/v1/deployments/owner/front",
+        ):
+            assert (await client.get(path)).status_code == 404
+            assert read == []
+            assert (await owner.get(path)).status_code == 200
+            assert read
+            read.clear()
 
 
 async def test_lists_never_show_what_is_private(scene: Scene) -> None:

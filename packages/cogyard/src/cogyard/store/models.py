@@ -96,10 +96,11 @@ class SqlModels:
 
         return await self.database.write(work)
 
-    async def get(self, owner: str, name: str) -> Model | None:
+    async def get(self, owner: str, name: str, *, private_too: bool = True) -> Model | None:
         """Return the model, or None."""
-        sql = f"SELECT {_MODEL} WHERE a.username = ? AND m.name = ?"
-        row = self.database.look(lambda db: db.execute(sql, (owner, name)).fetchone())
+        sql = f"SELECT {_MODEL} WHERE a.username = ? AND m.name = ? AND (? OR m.visibility = 'public')"
+        given = (owner, name, private_too)
+        row = self.database.look(lambda db: db.execute(sql, given).fetchone())
         return None if row is None else model_of(row)
 
     async def public(self, window: Window, *, order: Order, ascending: bool) -> Slice[Model]:

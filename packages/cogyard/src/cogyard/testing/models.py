@@ -80,10 +80,12 @@ class MemoryModels:
         self.models[made.id] = made
         return made
 
-    async def get(self, owner: str, name: str) -> Model | None:
+    async def get(self, owner: str, name: str, *, private_too: bool = True) -> Model | None:
         """Return the model, or None."""
         path = f"{owner}/{name}".lower()
-        return next((model for model in self.models.values() if model.path.lower() == path), None)
+        found = next((model for model in self.models.values() if model.path.lower() == path), None)
+        shown = found is not None and (private_too or found.visibility is Visibility.PUBLIC)
+        return found if shown else None
 
     async def public(self, window: Window, *, order: Order, ascending: bool) -> Slice[Model]:
         """Return public models that have a version."""

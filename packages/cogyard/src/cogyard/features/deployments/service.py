@@ -133,7 +133,8 @@ class Deployments:
 
     async def get(self, caller: Account | None, owner: str, name: str) -> Deployment:
         """Return a deployment. Raises NotFoundError, also for another's."""
-        deployment = await self.store.get(owner, name)
+        # Asked before it is looked for: how long that takes would tell that there is one.
+        deployment = await self.store.get(owner, name) if policy.sees_those_of(caller, owner) else None
         if deployment is None or not policy.may_see(caller, deployment):
             raise NotFoundError
         return deployment

@@ -54,8 +54,11 @@ class ModelStore(Protocol):
         """Keep a new model. Raises ModelExistsError."""
         ...
 
-    async def get(self, owner: str, name: str) -> Model | None:
-        """Return the model, or None."""
+    async def get(self, owner: str, name: str, *, private_too: bool = True) -> Model | None:
+        """Return the model, or None.
+
+        Without `private_too` a private one takes no longer than one that is not there, however much it holds.
+        """
         ...
 
     async def public(self, window: Window, *, order: Order, ascending: bool) -> Slice[Model]:

@@ -87,7 +87,8 @@ class Models:
 
     async def get(self, caller: Account | None, owner: str, name: str) -> Model:
         """Return a model. Raises NotFoundError, also for one that the caller may not see."""
-        model = await self.store.get(owner, name)
+        # Who may not see private ones does not have them read: how long that takes would tell that there is one.
+        model = await self.store.get(owner, name, private_too=policy.sees_all_of(caller, owner))
         if model is None or not policy.may_see(caller, model):
             raise NotFoundError
         return model
