@@ -281,11 +281,14 @@ def test_an_upgrade_keeps_a_copy_and_a_newer_database_is_left_alone(tmp_path: Pa
     assert folder.database.read_bytes() == before
 
 
-def test_commands_do_not_migrate_under_a_running_platform(platform: Any) -> None:
-    """A command of a newer release beside a platform of an older one says to restart it."""
+def test_commands_do_not_migrate_under_a_running_platform(platform: Any, tmp_path: Path) -> None:
+    """A command of a newer release beside a platform of an older one says to restart it; a backup is made."""
     with closing(sqlite3.connect(platform.data.database)) as db, db:
         db.execute("DELETE FROM migrations WHERE number = (SELECT max(number) FROM migrations)")
     refused = _cogyard("account", "list", "--data-dir", platform.data.root)
     assert refused.returncode == 1
     assert "Restart the platform" in refused.stderr
     assert "already runs" in _cogyard("migrate", "--data-dir", platform.data.root).stderr
+    backup = _cogyard("backup", tmp_path / "before", "--data-dir", platform.data.root)
+    assert (backup.returncode, "not in the audit log" in backup.stderr) == (0, True)
+    assert (tmp_path / "before" / "backup.json").exists()

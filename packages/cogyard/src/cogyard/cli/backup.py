@@ -28,7 +28,7 @@ def backup(target: Path, *, data_dir: Path | None) -> None:
     folder, console = open_folder(data_dir), Console()
     if not folder.exists():
         raise NeverStartedError(folder)
-    noted = noting(folder, "backup", str(target.absolute()), refusal=BackupError)
+    noted = noting(folder, "backup", str(target.absolute()), refusal=BackupError, warn=console.warn)
     with console.working("Copying") as step, noted:
         taken = take(folder, target.absolute(), progress=step.detail)
     contents = taken.contents

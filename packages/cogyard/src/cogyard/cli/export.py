@@ -32,7 +32,8 @@ def export(username: str, target: Path, *, images: bool, data_dir: Path | None) 
     folder, console, place = open_folder(data_dir), Console(), target.absolute()
     if not folder.exists():
         raise NeverStartedError(folder)
-    noted = noting(folder, "export", f"{username}: {place}", refusal=exporting.ExportError)
+    subject, refusal = f"{username}: {place}", exporting.ExportError
+    noted = noting(folder, "export", subject, refusal=refusal, warn=console.warn)
     try:
         with console.working("Exporting"), noted:
             done = exporting.export(folder, username, place, images=images)

@@ -6,7 +6,7 @@ import asyncio
 import getpass
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -79,16 +79,27 @@ def record(folder: DataDir, action: str, subject: str = "") -> None:
 
 
 @contextmanager
-def noting(folder: DataDir, action: str, subject: str, *, refusal: type[CogyardError]) -> Iterator[None]:
-    """Note what a command does once it has done it, or that it broke off; a `refusal` has done nothing."""
+def noting(
+    folder: DataDir, action: str, subject: str, *, refusal: type[CogyardError], warn: Callable[[str], None]
+) -> Iterator[None]:
+    """Note what a command does once it has done it, or that it broke off; a `refusal` has done nothing.
+
+    What only reads the database also works beside a platform of an older release, or on one that is full or damaged,
+    where nothing can be noted: that is a warning, for what was done is done.
+    """
+    outcome = f"{action}.broken_off"
     try:
         yield
+        outcome = action
     except refusal:
+        outcome = ""
         raise
-    except BaseException:
-        record(folder, f"{action}.broken_off", subject)
-        raise
-    record(folder, action, subject)
+    finally:
+        if outcome:
+            try:
+                record(folder, outcome, subject)
+            except CogyardError as error:
+                warn(f"this is not in the audit log: {error.message}")
 
 
 def address_of(folder: DataDir) -> str:
