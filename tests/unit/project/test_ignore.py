@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cogyard.project import load_project
 from cogyard.project.errors import ProjectError
-from cogyard.project.ignore import compile_rules, is_weights, left_out, source_files
+from cogyard.project.ignore import compile_rules, is_weights, left_out, packed_among, source_files
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -243,3 +243,18 @@ def test_names_are_those_of_utf_8_in_any_locale(tmp_path: Path) -> None:
     assert ("lien", "modèle.bin") in names
     assert ("modèle.bin", None) in names
     assert len(names) == 5
+
+
+def test_a_secret_that_would_be_packed_is_found(tmp_path: Path) -> None:
+    """By whichever name it is given; one that .dockerignore leaves out, or that is elsewhere, is not."""
+    project = tmp_path / "model"
+    project.mkdir()
+    for name in ("predict.py", "token", "kept-out"):
+        (project / name).write_text("def predict() -> int: ...\n")
+    (project / "cog.yaml").write_text('build: {python_version: "3.12"}\npredict: "predict.py:predict"\n')
+    (project / ".dockerignore").write_text("kept-out\n")
+    (tmp_path / "elsewhere").touch()
+    (tmp_path / "link").symlink_to(project / "token")
+    loaded = load_project(project)
+    assert packed_among(loaded, [tmp_path / "elsewhere", project / "kept-out"]) == []
+    assert packed_among(loaded, [tmp_path / "link"]) == ["token"]

@@ -105,8 +105,19 @@ def delete(username: str, *, yes: bool, data_dir: Path | None) -> None:
 
 def confirmed(question: str, *, yes: bool) -> None:
     """Ask before something that cannot be undone; raise CommandError for anything but a yes."""
-    if not yes and not click.confirm(question, err=True):
-        raise CommandError("nothing was deleted")
+    if yes:
+        return
+    try:
+        if click.confirm(question, err=True):
+            return
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise  # Ctrl-C
+        click.echo(err=True)
+        raise CommandError(
+            "nothing was deleted, since nobody is there to say yes", hint="In a script, say --yes."
+        ) from None
+    raise CommandError("nothing was deleted")
 
 
 def find(accounts: Accounts, username: str) -> Account:

@@ -18,6 +18,7 @@ from cogyard.cli.options import Decorator, config_file
 if TYPE_CHECKING:
     from cogyard.engine import Client
     from cogyard.image.build import BuiltImage
+    from cogyard.image.steps.engine import Means
     from cogyard.oci.layout import ImageStore
     from cogyard.project import Project
 
@@ -140,6 +141,7 @@ def build_image(
         means_of(wish.builder, wish.secrets, wish.engine) as means,
         console.working(f"Building {name}") as step,
     ):
+        _tell_of_secrets(console, project, means)
         built = build_project(
             project,
             tag=wish.tag,
@@ -154,6 +156,17 @@ def build_image(
         )
     console.done(f"Built {built.reference.familiar} ({size(built.size)} in {_layers(built)})")
     return built
+
+
+def _tell_of_secrets(console: Console, project: Project, means: Means) -> None:
+    """Warn of a secret that steps read from a file of the project: all of those go into the image."""
+    from cogyard.project.ignore import packed_among
+
+    for name in packed_among(project, means.secrets.values()):
+        console.warn(
+            f"the secret file {name} is one of the project's, so everybody who has the image has it",
+            "Put it elsewhere, or name it in .dockerignore.",
+        )
 
 
 class Shown:

@@ -45,11 +45,15 @@ def export(username: str, target: Path, *, images: bool, data_dir: Path | None) 
         raise
     if done.kept:
         console.say(f"{done.kept} files and layers were there already.")
-    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(done.rows.items()) if kind != "account")
-    more = "" if done.images is None else f", {done.images} images"
+    counts = ", ".join(_count(count, kind) for kind, count in sorted(done.rows.items()) if kind != "account")
+    more = "" if done.images is None else f", {_count(done.images, 'images')}"
     console.done(f"{target} holds {username}: {counts or 'nothing but the account'}{more}.")
     if done.missing:
         console.warn(
             f"the bytes of {done.missing} files or layers are missing or damaged on the platform's disk"
         )
         raise SilentExitError(1)
+
+
+def _count(count: int, kind: str) -> str:
+    return f"{count} {kind.removesuffix('s') if count == 1 else kind}"

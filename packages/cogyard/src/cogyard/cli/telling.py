@@ -65,7 +65,7 @@ class Prose:
         if welcome.token:
             say(f"  API token, shown only now:      {welcome.token}")
         if welcome.first_start:
-            say(f"  Everything is kept in:          {self.settings.data_dir}")
+            say(f"  Everything is kept in:          {self.settings.data_dir.resolve()}")
         say(f"\n{_how_models_run(welcome)}")
         for line in _of_the_last_time(welcome.recovered):
             say(line)

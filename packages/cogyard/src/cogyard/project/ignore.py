@@ -6,7 +6,7 @@ import os
 import posixpath
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -139,6 +139,15 @@ def source_files(project: Project) -> Iterator[SourceFile]:
     """
     rules = read_rules(project.root)
     yield from _walk(project.root, "", project.root, rules, frozenset())
+
+
+def packed_among(project: Project, paths: Iterable[Path]) -> list[str]:
+    """Return the names of those files that go into the image with the rest of the project."""
+    root = project.root.resolve()
+    inside = {found for path in paths if (found := path.resolve()).is_relative_to(root)}
+    if not inside:
+        return []
+    return [file.name for file in source_files(project) if file.path.resolve() in inside]
 
 
 def named(text: str) -> str:

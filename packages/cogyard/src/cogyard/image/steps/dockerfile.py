@@ -66,7 +66,7 @@ def check_mounts(commands: Iterable[RunCommand], *, mounts: bool) -> None:
                 raise BuildNotPossibleError(
                     f"the step {command.command[:60]!r} mounts the secret {mount.id!r}, "
                     "which the older builder of Docker cannot do",
-                    hint="Use BuildKit (DOCKER_BUILDKIT=1; newer clients need the buildx plugin), or podman.",
+                    hint="Use BuildKit (DOCKER_BUILDKIT=1; newer clients need the buildx plugin), or --builder podman.",
                 )
             if not (_MOUNT_WORD.match(mount.id) and _MOUNT_WORD.match(mount.target)):
                 raise BuildNotPossibleError(
