@@ -116,3 +116,5 @@ def test_a_failure_tells_whether_the_model_ran() -> None:
     assert not prediction(status=Status.FAILED).began
     assert prediction(status=Status.FAILED, started_at=NOW).began
     assert prediction(status=Status.FAILED, metrics={"predict_time": 0.001}).began
+    assert prediction(status=Status.FAILED, attempts=1).began
+    assert not prediction(status=Status.STARTING, attempts=1).began

@@ -202,8 +202,9 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def began(self) -> bool:
-        """Whether the model ran; one may end before its start was noted, and then its time alone tells."""
-        return self.started_at is not None or "predict_time" in self.metrics
+        """Whether the model ran; one may end before its start was noted, and then its time or the loss of it tells."""
+        lost = self.status.terminal and self.attempts > 0
+        return lost or self.started_at is not None or "predict_time" in self.metrics
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
