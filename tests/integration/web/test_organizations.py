@@ -68,9 +68,9 @@ async def test_whoever_acts_for_an_organization_makes_things_of_it(site: Site) -
     assert "acme/hello" in (await ada.get("/")).text.replace("<span>acme</span><b>/</b>hello", "acme/hello")
     fresh = re.search(r"cyd_\w+", (await ada.post("/account/api-tokens", data={"name": "ci"})).text)
     assert fresh is not None
-    holder = await site.services.accounts.authenticate(fresh[0])
-    assert holder is not None
-    assert (holder.username, holder.role) == ("acme", Role.WRITER)
+    held = await site.services.accounts.holder(fresh[0])
+    assert held is not None
+    assert (held.account.username, held.account.role) == ("acme", Role.WRITER)
     # What is one's own stays in sight.
     await site.version("ada", "mine", visibility="private")
     assert (await ada.get("/ada/mine")).status_code == 200

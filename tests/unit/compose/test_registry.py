@@ -9,11 +9,13 @@ from typing import cast
 import pytest
 from cogyard.compose.registry import AccountIdentity
 from cogyard.domain.guesses import OF_NAME, Attempt
+from cogyard.domain.scopes import Scope
 from cogyard.features.accounts.service import Accounts
 from cogyard.features.audit.ports import Wanted
 from cogyard.features.audit.service import Audit
 from cogyard.features.services import Services
 from cogyard.http.errors import BusyError
+from cogyard.registry.ports import Known
 from cogyard.testing.accounts import MemoryAccounts
 from cogyard.testing.audit import FakeAudit
 
@@ -33,8 +35,8 @@ async def test_a_wrong_password_is_noted_without_it() -> None:
     await accounts.set_password(ann, "correct horse battery")
     token = await accounts.create_token(ann, "t")
     identity = _identity(accounts, Audit(store=kept, keep=timedelta(days=1)))
-    assert await identity.authenticate("ann", "correct horse battery", client=HERE) == ann
-    assert await identity.authenticate("ann", token, client=HERE) == ann
+    assert await identity.authenticate("ann", "correct horse battery", client=HERE) == Known(ann)
+    assert await identity.authenticate("ann", token, client=HERE) == Known(ann)
     assert await identity.authenticate("ann", "hunter2hunter2", client=HERE) is None
     (noted,) = await kept.entries(Wanted(limit=9))
     assert (noted.action, noted.subject, noted.via, noted.client) == (
@@ -56,8 +58,20 @@ async def test_an_api_token_is_never_braked() -> None:
     identity = _identity(accounts)
     with pytest.raises(BusyError):
         await identity.authenticate("ann", "guess", client=HERE)
-    assert await identity.authenticate("ann", token, client=HERE) == ann
-    assert await identity.by_token(token) == ann
+    assert await identity.authenticate("ann", token, client=HERE) == Known(ann)
+    assert await identity.by_token(token) == Known(ann)
+
+
+@pytest.mark.parametrize("scope", Scope)
+async def test_a_token_reaches_as_far_as_its_scope(scope: Scope) -> None:
+    """Every one pulls; only one that does everything pushes."""
+    accounts = Accounts(store=MemoryAccounts())
+    ann = await accounts.create("ann", name="Ann")
+    token = await accounts.create_token(ann, "t", scope=scope)
+    expected = Known(ann, pushes=scope is Scope.WRITE)
+    assert await _identity(accounts).by_token(token) == expected
+    assert await _identity(accounts).authenticate("Ann", token, client=HERE) == expected
+    assert await _identity(accounts).authenticate("bob", token, client=HERE) is None
 
 
 async def test_a_token_that_is_no_more_brakes_nobody() -> None:

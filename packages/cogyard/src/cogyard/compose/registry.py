@@ -13,13 +13,14 @@ from cogyard.domain.blobs import BlobStore
 from cogyard.domain.ids import is_token
 from cogyard.domain.names import model_name_problem, split_model
 from cogyard.domain.roles import Role
+from cogyard.domain.scopes import Scope
 from cogyard.domain.values import Account
 from cogyard.features.models import policy
 from cogyard.features.services import Services
 from cogyard.features.versions.ports import VersionStore
 from cogyard.http.errors import NotFoundError
 from cogyard.registry.beside import names_weights
-from cogyard.registry.ports import Push, Repositories
+from cogyard.registry.ports import Known, Push, Repositories
 from cogyard.registry.pushes import SCHEMA_LABEL, image_content
 
 _log = logging.getLogger("cogyard.registry")
@@ -33,11 +34,11 @@ class AccountIdentity:
 
     services: Services
 
-    async def authenticate(self, username: str, password: str, *, client: str) -> Account | None:
+    async def authenticate(self, username: str, password: str, *, client: str) -> Known | None:
         """Return the account of a user name with its password or one of its tokens."""
-        account = await self.services.accounts.authenticate(password)
-        if account is not None:
-            return account if account.username.lower() == username.lower() else None
+        known = await self.by_token(password)
+        if known is not None:
+            return known if known.account.username.lower() == username.lower() else None
         # A token that is no more is not tried as a password: whoever goes on using it would brake the account's person.
         if is_token(password):
             return None
@@ -46,11 +47,12 @@ class AccountIdentity:
             await self.services.audit.note(
                 actor="", via="registry", action="signin.failed", subject=username, client=client
             )
-        return found
+        return None if found is None else Known(found)
 
-    async def by_token(self, token: str) -> Account | None:
-        """Return the account an API token belongs to."""
-        return await self.services.accounts.authenticate(token)
+    async def by_token(self, token: str) -> Known | None:
+        """Return the account an API token belongs to: whatever its scope, it looks, and so it pulls."""
+        held = await self.services.accounts.holder(token)
+        return None if held is None else Known(held.account, pushes=held.scope is Scope.WRITE)
 
     async def account(self, account_id: int) -> Account | None:
         """Return the account, or None when it is no more."""

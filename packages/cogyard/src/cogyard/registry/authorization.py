@@ -15,7 +15,7 @@ from cogyard.http.addresses import Addresses
 from cogyard.http.clients import client_of
 from cogyard.http.concerns import concerns
 from cogyard.registry.errors import DeniedError, NameUnknownError, UnauthorizedError
-from cogyard.registry.ports import Access, Identity
+from cogyard.registry.ports import Access, Identity, Known
 from cogyard.registry.tokens import DELETE, PULL, PUSH, Claims, Scope, Signer
 
 API_TOKEN_PREFIX = "cyd_"  # noqa: S105 - how API tokens begin
@@ -27,6 +27,8 @@ class Grant:
 
     account: Account | None
     claims: Claims | None = None
+    pushes: bool = True
+    """Whether the API token, if it is one, reaches as far as pushing."""
 
     def asked_for(self, repository: str, action: str) -> bool:
         """Whether the token, if there is one, was made for this."""
@@ -48,33 +50,34 @@ class Guard:
             case "":
                 return Grant(None)
             case "basic":
-                return Grant(await self.basic(value.strip(), client=client_of(request)))
+                known = await self.basic(value.strip(), client=client_of(request))
+                return Grant(known.account, pushes=known.pushes)
             case "bearer" | "token":
                 return await self._bearer(value.strip())
         raise UnauthorizedError(f"Authorization by {scheme[:20]!r} is not known here; use Basic or Bearer.")
 
-    async def basic(self, encoded: str, *, client: str) -> Account:
-        """Return the account of Basic credentials. Raises UnauthorizedError."""
+    async def basic(self, encoded: str, *, client: str) -> Known:
+        """Return whose Basic credentials they are. Raises UnauthorizedError."""
         try:
             username, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError) as error:
             raise UnauthorizedError("The Basic credentials cannot be read.") from error
-        account = None
+        known = None
         if colon and password:
-            account = await self.identity.authenticate(username, password, client=client)
-        if account is None:
+            known = await self.identity.authenticate(username, password, client=client)
+        if known is None:
             raise UnauthorizedError(
                 "The user name or the password is wrong.",
                 hint="The password is one of the account's API tokens, or the account's password.",
             )
-        return account
+        return known
 
     async def _bearer(self, token: str) -> Grant:
         if token.startswith(API_TOKEN_PREFIX):
-            account = await self.identity.by_token(token)
-            if account is None:
+            known = await self.identity.by_token(token)
+            if known is None:
                 raise UnauthorizedError("The API token is not valid.")
-            return Grant(account)
+            return Grant(known.account, pushes=known.pushes)
         claims = self.signer.read(token)
         if claims.account_id is None:
             return Grant(None, claims)
@@ -111,6 +114,8 @@ class Guard:
             if grant.account is None:
                 raise UnauthorizedError("Log in to push.")
             concerns(request, actor=grant.account)
+            if not grant.pushes:
+                raise DeniedError("This token's scope lets it pull; one of scope 'write' pushes.")
             refusal = await self.access.push_refusal(grant.account, repository)
             if refusal is not None:
                 raise DeniedError(refusal, detail={"name": repository, "account": grant.account.username})
@@ -118,10 +123,14 @@ class Guard:
                 _require_scope(grant, repository, action)
             return grant.account
 
-    async def granted(self, account: Account | None, scope: Scope) -> Scope:
-        """Return the part of a scope that an account may have."""
-        actions = set()
-        pushes = account is not None and await self.access.push_refusal(account, scope.repository) is None
+    async def granted(self, grant: Grant, scope: Scope) -> Scope:
+        """Return the part of a scope that who asks may have."""
+        actions, account = set[str](), grant.account
+        pushes = (
+            grant.pushes
+            and account is not None
+            and await self.access.push_refusal(account, scope.repository) is None
+        )
         if pushes:
             actions = {PULL, PUSH, DELETE}
         elif PULL in scope.actions and await self.access.may_pull(account, scope.repository):

@@ -160,19 +160,27 @@ class StillUsedError(Exception):
         self.by = by
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Whose credentials they are, and whether they reach as far as pushing."""
+
+    account: Account
+    pushes: bool = True
+
+
 class Identity(Protocol):
     """Who someone is."""
 
-    async def authenticate(self, username: str, password: str, *, client: str) -> Account | None:
-        """Return the account of a user name with its password or one of its API tokens as the password.
+    async def authenticate(self, username: str, password: str, *, client: str) -> Known | None:
+        """Return whose they are: the account of a user name with its password or one of its API tokens as the password.
 
         `client` is the address it comes from, empty when unknown: who guesses passwords is told to come back later, by
         an error of status 429. API tokens are never braked.
         """
         ...
 
-    async def by_token(self, token: str) -> Account | None:
-        """Return the account an API token belongs to."""
+    async def by_token(self, token: str) -> Known | None:
+        """Return whose API token it is."""
         ...
 
     async def account(self, account_id: int) -> Account | None:

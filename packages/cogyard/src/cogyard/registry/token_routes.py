@@ -10,10 +10,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cogyard.domain.values import Account
 from cogyard.http.addresses import Addresses
 from cogyard.http.clients import client_of
 from cogyard.registry import bodies
+from cogyard.registry.authorization import Grant
 from cogyard.registry.context import Context
 from cogyard.registry.errors import UnauthorizedError
 from cogyard.registry.names import Target
@@ -25,7 +25,7 @@ FORM_LIMIT = 64 << 10
 async def issue_token(context: Context, request: Request, _: Target) -> Response:
     """Answer GET: a token for the Basic credentials, or for anyone without them."""
     grant = await context.guard.grant(request)
-    return await _issue(context, grant.account, request.query_params.getlist("scope"))
+    return await _issue(context, grant, request.query_params.getlist("scope"))
 
 
 async def issue_token_oauth(context: Context, request: Request, _: Target) -> Response:
@@ -35,12 +35,13 @@ async def issue_token_oauth(context: Context, request: Request, _: Target) -> Re
         return _json({"error": "unsupported_grant_type"}, 400)
     username, password = form.get("username", [""])[0], form.get("password", [""])[0]
     if username or password:
-        account = await context.guard.identity.authenticate(username, password, client=client_of(request))
-        if account is None:
+        known = await context.guard.identity.authenticate(username, password, client=client_of(request))
+        if known is None:
             raise UnauthorizedError("The user name or the password is wrong.")
+        grant = Grant(known.account, pushes=known.pushes)
     else:
-        account = (await context.guard.grant(request)).account
-    return await _issue(context, account, form.get("scope", []))
+        grant = await context.guard.grant(request)
+    return await _issue(context, grant, form.get("scope", []))
 
 
 async def display_token_url(_: Context, request: Request, __: Target) -> Response:
@@ -51,15 +52,17 @@ async def display_token_url(_: Context, request: Request, __: Target) -> Respons
 async def verify_token(context: Context, request: Request, _: Target) -> Response:
     """Answer POST: whose token it is, or 404."""
     form = await _form(context, request)
-    account = await context.guard.identity.by_token(form.get("token", [""])[0].strip())
-    if account is None:
+    known = await context.guard.identity.by_token(form.get("token", [""])[0].strip())
+    if known is None:
         return _json({"detail": "This token is not valid."}, 404)
-    return _json({"username": account.username})
+    return _json({"username": known.account.username})
 
 
-async def _issue(context: Context, account: Account | None, scopes: list[str]) -> Response:
-    granted = [await context.guard.granted(account, scope) for scope in parse_scopes(scopes)]
-    claims = Claims(account.id if account else None, tuple(scope for scope in granted if scope.actions))
+async def _issue(context: Context, grant: Grant, scopes: list[str]) -> Response:
+    granted = [await context.guard.granted(grant, scope) for scope in parse_scopes(scopes)]
+    claims = Claims(
+        grant.account.id if grant.account else None, tuple(scope for scope in granted if scope.actions)
+    )
     token = context.guard.signer.issue(claims)
     return _json(
         {

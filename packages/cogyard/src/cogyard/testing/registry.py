@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from cogyard.domain.values import Account
-from cogyard.registry.ports import Push, QuotaReachedError, StillUsedError, StoredManifest
+from cogyard.registry.ports import Known, Push, QuotaReachedError, StillUsedError, StoredManifest
 
 
 @dataclass
@@ -207,14 +207,16 @@ class People:
         self.accounts[username] = account
         return account
 
-    async def authenticate(self, username: str, password: str, *, client: str) -> Account | None:
+    async def authenticate(self, username: str, password: str, *, client: str) -> Known | None:
         """Return the account when the password is the one described above, or the token."""
         self.clients.append(client)
-        return self.accounts.get(username) if password in {username * 2, f"cyd_{username}"} else None
+        found = self.accounts.get(username) if password in {username * 2, f"cyd_{username}"} else None
+        return None if found is None else Known(found)
 
-    async def by_token(self, token: str) -> Account | None:
+    async def by_token(self, token: str) -> Known | None:
         """Return the account of `cyd_<username>`."""
-        return self.accounts.get(token.removeprefix("cyd_")) if token.startswith("cyd_") else None
+        found = self.accounts.get(token.removeprefix("cyd_")) if token.startswith("cyd_") else None
+        return None if found is None else Known(found)
 
     async def account(self, account_id: int) -> Account | None:
         """Return the account, or None when it is no more."""

@@ -112,11 +112,6 @@ class Accounts:
             await self._note_use(found.token_id, now)
         return found
 
-    async def authenticate(self, token: str) -> Account | None:
-        """Return whose API token this is when it reaches as far as its account: for doors that know no scopes."""
-        found = await self.holder(token)
-        return found.account if found is not None and found.scope is Scope.WRITE else None
-
     async def verify_password(self, username: str, password: str, *, client: str = "") -> Account | None:
         """Return the account when the password is its; takes as long when there is no such account.
 
