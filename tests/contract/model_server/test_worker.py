@@ -278,11 +278,11 @@ async def test_a_setup_that_fails_is_told_with_its_logs(
 
 
 async def test_a_setup_that_takes_too_long_is_ended(start: Start) -> None:
-    """The limit is in the error, and what was printed until then."""
+    """The limit is in the error, and in the logs after what was printed until then."""
     with pytest.raises(SetupFailedError, match=r"longer than the 2 seconds") as caught:
         async with start("SlowSetup", setup_timeout=2):
             pass
-    assert caught.value.logs == "loading weights\n"
+    assert caught.value.logs == f"loading weights\n{caught.value.message}\n"
 
 
 async def test_a_model_that_is_not_there_is_a_failed_setup(start: Start) -> None:

@@ -68,9 +68,11 @@ def test_nothing_is_taken_before_the_model_is_ready(project: Path) -> None:
 
 
 def test_a_setup_timeout_ends_the_wait(project: Path) -> None:
-    """--setup-timeout stops a setup() that takes too long, and says so."""
+    """--setup-timeout stops a setup() that takes too long, and says so, in the log too: whoever reads that sees why."""
     with serving(project, "predict.py:SlowSetup", "--setup-timeout", "0.4", ready=False) as server:
-        assert "0.4 seconds" in server.wait_for("SETUP_FAILED")["error"]
+        found = server.wait_for("SETUP_FAILED")
+        assert "0.4 seconds" in found["error"]
+        assert found["setup"]["logs"].splitlines()[-1] == found["error"]
 
 
 def test_a_python_that_is_not_there_is_a_failed_setup(project: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 from cogyard.compose.datadir import DataDir
 from cogyard.compose.upgrade import open_database
+from cogyard.store.database import Database
+from cogyard.store.migrations import released
 
 COGYARD = Path(sys.executable).with_name("cogyard")
 
@@ -39,6 +41,23 @@ def test_an_empty_folder_is_ready_and_stays_empty(tmp_path: Path) -> None:
     assert status == 0, found
     assert found["database"]["message"].startswith("none yet")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_first_start_that_had_no_room_is_no_damage(tmp_path: Path) -> None:
+    """What it made of the database goes on at the next start; nobody is told to restore a backup that never was."""
+    folder = DataDir(tmp_path / "data").make()
+    Database.open(folder.database, migrations=released()[:1]).close()
+    status, found = _doctor("--data-dir", folder.root)
+    assert (status, found["database"]["level"]) == (0, "note"), found
+    assert "migrations are to be applied" in found["database"]["message"]
+
+
+def test_kinds_of_hardware_that_cannot_be_had_are_found(tmp_path: Path) -> None:
+    """As a start would refuse them."""
+    kinds = json.dumps([{"sku": "gpu", "gpus": 1, "gpu_kind": "H100"}])
+    status, found = _doctor("--data-dir", tmp_path / "new", COGYARD_HARDWARE=kinds)
+    assert (status, found["hardware"]["level"]) == (1, "error")
+    assert "gpu needs 1 GPUs of kind 'H100' of 0" in found["hardware"]["message"]
 
 
 def test_what_stands_in_the_way_ends_with_1(tmp_path: Path) -> None:

@@ -136,8 +136,7 @@ def _database(facts: Facts, folder: DataDir) -> Facts:
         pending = missing(folder)
         with closing(sqlite3.connect(f"{folder.database.as_uri()}?mode=ro", uri=True)) as db:
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-            last = db.execute("SELECT max(created_at) FROM predictions").fetchone()[0]
-            last = last or db.execute("SELECT max(created_at) FROM accounts").fetchone()[0]
+            last = _last_written(db)
     except StoreError as error:
         return replace(facts, database_problem=error.message, database_hint=error.hint or "")
     except sqlite3.Error as error:
@@ -154,6 +153,15 @@ def _database(facts: Facts, folder: DataDir) -> Facts:
         database_problem=damage,
         database_hint="Put the last backup in its place: cogyard restore BACKUP --replace" if damage else "",
     )
+
+
+def _last_written(db: sqlite3.Connection) -> int | None:
+    """Return when something was written last; None of a database that a first start has not made to its end."""
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    for table in ("predictions", "accounts"):
+        if table in there and (last := db.execute(f"SELECT max(created_at) FROM {table}").fetchone()[0]):  # noqa: S608 - ours
+            return int(last)
+    return None
 
 
 def _door(facts: Facts, folder: DataDir, settings: Settings) -> Facts:

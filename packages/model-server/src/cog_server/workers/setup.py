@@ -26,8 +26,12 @@ class Setup:
             self._logs.append(text[: SETUP_LOG_LIMIT - self._size])
             self._size += len(text)
 
-    def done(self, status: str) -> None:
-        """Note the end."""
+    def done(self, status: str, why: str = "") -> None:
+        """Note the end; why it failed is the last line of the logs, also where the model has not said it."""
+        if why and why not in self.logs:
+            # Beyond the limit too: a log that is too long must not hide it.
+            before = "" if not self.logs or self.logs.endswith("\n") else "\n"
+            self._logs.append(f"{before}{why}\n")
         self.completed_at = time.time()
         self.status = status
 

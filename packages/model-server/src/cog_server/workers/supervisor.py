@@ -337,7 +337,7 @@ class Supervisor:
 
     def _start_failed(self, why: str) -> None:
         self.failure = why
-        self.setup.done("failed")
+        self.setup.done("failed", why)
         self._failed_starts += 1
         if self._closing:
             self._settled.set()
