@@ -96,6 +96,9 @@ def test_gates_of_instances_do_not_silence_requests(stream: io.StringIO) -> None
         "/streams/s3cret",
         "/v1/files/id/download?signature=s3cret",
         "/alice/model?token=s3cret",
+        "//delivery/s3cret/out.png",
+        "/v1//streams/s3cret",
+        "/Delivery/s3cret/out.png",
     ],
 )
 def test_addresses_that_are_secrets_are_not_logged(path: str) -> None:

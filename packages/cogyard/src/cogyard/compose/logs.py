@@ -16,7 +16,8 @@ from typing import IO, Any
 #: What every record has; all else in it are the event's fields.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 #: What follows these is a secret.
-_CAPABILITY = re.compile(r"^(/delivery/|/internal/[a-z]+/|/signin/link/|(?:/v1)*/streams/|(?:/v1)*/files/).*")
+_CAPABILITY = re.compile(r"^(/delivery/|/internal/[a-z]+/|/signin/link/|(?:/v1)*/streams/|(?:/v1)*/files/).*", re.IGNORECASE)
+_SLASHES = re.compile(r"/{2,}")
 _PLAIN = re.compile(r"[\w.:/@+%-]+")
 #: Libraries that say more at `info` than an operator wants to read.
 _QUIETER = ("httpx2", "httpcore2", "asyncio", "uvicorn.error", "python_multipart")
@@ -60,7 +61,8 @@ class Requests(logging.Filter):
 
 def shown_path(target: str) -> str:
     """Return a request's path as it may be logged: no query, and no capability."""
-    return _CAPABILITY.sub(r"\1…", target.partition("?")[0])
+    # Whoever joins an address with a slash too many asks for nothing that is there, by a secret that is one.
+    return _CAPABILITY.sub(r"\1…", _SLASHES.sub("/", target.partition("?")[0]))
 
 
 class TextLines(logging.Formatter):
