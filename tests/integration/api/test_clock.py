@@ -8,8 +8,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from cogyard.domain.retention import Keep
+from cogyard.features.retention.sweep import Sweep
+from cogyard.features.steady import HOLD, Steady
 from cogyard.features.world import World
 from cogyard.instances.work import Outcome
+from cogyard.store.retention import SqlRetention
 from cogyard.testing.api import ApiPlatform
 
 pytestmark = pytest.mark.anyio
@@ -60,3 +64,24 @@ async def test_a_run_survives_a_clock_that_is_set(tmp_path: Path, jump: timedelt
                 assert found["metrics"].get("total_time", 0) >= 0
             listed = (await http.get("/v1/predictions")).json()["results"]
             assert [one["id"] for one in listed] == made[::-1]
+
+
+async def test_a_clock_that_was_wrong_for_a_minute_removes_nothing(tmp_path: Path) -> None:
+    """Data that is kept for an hour is there when the clock is right again, and goes when its time is over."""
+    clock, seconds = _Clock(), [0.0]
+    world = World(now=clock.now, elapsed=lambda: seconds[0])
+    async with ApiPlatform.open(tmp_path, world=world) as platform, platform.client() as client:
+        body = {"version": platform.version.id, "input": {"text": "x"}}
+        made = (await client.post("/v1/predictions", json=body)).json()
+        await platform.instance().run("done")
+        sweep = Sweep(store=SqlRetention(platform.database), platform=Keep(3600), world=world)
+        removing = Steady(world).behind(sweep.sweep)
+        for offset, removed in ((0, False), (400 * 86_400, False), (0, False), (2 * 3600, False)):
+            clock.offset = timedelta(seconds=offset)
+            seconds[0] += 60
+            await removing()
+            found = (await client.get(f"/v1/predictions/{made['id']}")).json()
+            assert found["data_removed"] is removed, offset
+        seconds[0] += HOLD
+        await removing()
+        assert (await client.get(f"/v1/predictions/{made['id']}")).json()["data_removed"] is True

@@ -16,7 +16,9 @@ from typing import IO, Any
 #: What every record has; all else in it are the event's fields.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 #: What follows these is a secret.
-_CAPABILITY = re.compile(r"^(/delivery/|/internal/[a-z]+/|/signin/link/|(?:/v1)*/streams/|(?:/v1)*/files/).*", re.IGNORECASE)
+_CAPABILITY = re.compile(
+    r"^(/delivery/|/internal/[a-z]+/|/signin/link/|(?:/v1)*/streams/|(?:/v1)*/files/).*", re.IGNORECASE
+)
 _SLASHES = re.compile(r"/{2,}")
 _PLAIN = re.compile(r"[\w.:/@+%-]+")
 #: Libraries that say more at `info` than an operator wants to read.

@@ -40,6 +40,7 @@ from cogyard.domain.rates import MINUTE
 from cogyard.domain.retry import Recovery
 from cogyard.features.retention.sweep import Sweep
 from cogyard.features.services import Services
+from cogyard.features.steady import Steady
 from cogyard.features.webhooks.calling import HttpCaller
 from cogyard.fleet.controller import Controller, Overview
 from cogyard.fleet.history import History
@@ -173,20 +174,24 @@ class Platform:
         recovered = await queue.recover()
         self._removing = asyncio.create_task(removed(await self._unpacked.put_aside() or []))
         await self.services.files.sweep()
+        # What removes for good does so only while the clock goes as time does.
+        steady = Steady(self.services.predictions.world).behind
         self._background.begin("log", partial(every, _ALLOCATE, self._kept.database.allocate_log))
         self._background.begin("queue", queue.run)
         if self.services.webhooks is not None:
             self._background.begin("webhooks", self.services.webhooks.run)
-            self._background.begin("webhook log", partial(every, _SWEEP, self.services.webhooks.prune))
-        self._background.begin("files", partial(every, _SWEEP, self.services.files.sweep))
+            self._background.begin(
+                "webhook log", partial(every, _SWEEP, steady(self.services.webhooks.prune))
+            )
+        self._background.begin("files", partial(every, _SWEEP, steady(self.services.files.sweep)))
         self._background.begin("removals", self.services.removals.run)
         self._background.begin("rollouts", self.services.deployments.settle)
         self._background.begin("limits", partial(every, _SWEEP, self.services.limits.load))
         self._background.begin("usage", partial(every, _SWEEP, self.services.usage.keep))
-        self._background.begin("retention", partial(every, _SWEEP, self._sweep.sweep))
+        self._background.begin("retention", partial(every, _SWEEP, steady(self._sweep.sweep)))
         if self.services.audit is not None:
-            self._background.begin("audit", partial(every, _AUDIT_PRUNE, self.services.audit.prune))
-        self._background.begin("images", partial(every, EVERY, self._collect_all))
+            self._background.begin("audit", partial(every, _AUDIT_PRUNE, steady(self.services.audit.prune)))
+        self._background.begin("images", partial(every, EVERY, steady(self._collect_all)))
         self._background.begin("status", self._status.run)
         self._background.begin("prefetch", partial(self._prefetch.run, self.runtime.runtime))
         self._background.begin("controller", self._controller.run)
