@@ -167,7 +167,9 @@ class WriteLane:
                     connection.execute("PRAGMA busy_timeout = 0")
                 for each in turn.jobs:
                     self._attempt(connection, each)
-            connection.execute("COMMIT")
+            # Not a statement like others: this lets go of Python's lock once, those for each of their steps, and the
+            # loop keeps us waiting each time that we want it back.
+            connection.commit()
         except sqlite3.Error as error:
             self._undo(connection, turn.jobs, error)
 
