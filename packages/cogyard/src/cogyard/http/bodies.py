@@ -6,7 +6,7 @@ import re
 from typing import TypeVar
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from cogyard.domain.depth import MAX_VALUES
 from cogyard.http.errors import BadRequestError, InvalidError, TooLargeError, UnsupportedMediaError
@@ -40,15 +40,18 @@ async def read_body(request: Request, limit: int) -> bytes:
         raise TooLargeError(f"The body has {announced[:20]} bytes; at most {limit} are taken.")
     chunks: list[bytes] = []
     size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise TooLargeError(f"The body has more than the {limit} bytes that are taken.")
-            chunks.append(chunk)
-    except ClientDisconnect as error:
-        raise BadRequestError("The client went away in the middle of the body.") from error
-    return b"".join(chunks)
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequestError("The client went away in the middle of the body.")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise TooLargeError(f"The body has more than the {limit} bytes that are taken.")
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 async def read_text(request: Request, limit: int) -> str:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
 
 from cogyard.domain.stream import Item, StreamEvent, after, numbered
 from cogyard.domain.values import Prediction
@@ -115,17 +116,45 @@ class Watch:
     """Watches what is not written yet, so that whoever then waits for its end needs not look whether it has come."""
 
     _live: Live
-    _held: ExitStack
-    _begun: set[str] = field(default_factory=set)
+    _begun: list[str] = field(default_factory=list)
 
     def begin(self, prediction_id: str) -> None:
         """Watch a prediction from now on; it must not be in the store yet."""
-        self._held.enter_context(self._live.watch(prediction_id))
-        self._begun.add(prediction_id)
+        self._live.enter(prediction_id)
+        self._begun.append(prediction_id)
 
     def has_seen(self, prediction_id: str) -> bool:
         """Whether this was watched since before it was written."""
         return prediction_id in self._begun
+
+    def __enter__(self) -> Self:
+        """Watch what is begun within."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Watch no more."""
+        while self._begun:
+            self._live.leave(self._begun.pop())
+
+
+@dataclass(eq=False, slots=True)
+class Watched:
+    """Holds one prediction's topic. A class, since each prediction is watched twice and a generator costs more."""
+
+    _live: Live
+    _id: str
+
+    def __enter__(self) -> Topic:
+        """Hold it."""
+        return self._live.enter(self._id)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let it go."""
+        self._live.leave(self._id)
 
 
 @dataclass(eq=False)
@@ -134,26 +163,28 @@ class Live:
 
     topics: dict[str, Topic] = field(default_factory=dict)
 
-    @contextmanager
-    def watch(self, prediction_id: str) -> Iterator[Topic]:
+    def watch(self, prediction_id: str) -> Watched:
         """Hold a prediction's topic as long as somebody waits for it."""
-        topic = self.topics.setdefault(prediction_id, Topic())
-        topic.watchers += 1
-        try:
-            yield topic
-        finally:
-            topic.watchers -= 1
-            self._forget(prediction_id)
+        return Watched(self, prediction_id)
 
-    @contextmanager
-    def watching(self) -> Iterator[Watch]:
+    def watching(self) -> Watch:
         """Watch what is begun within."""
-        with ExitStack() as held:
-            yield Watch(self, held)
+        return Watch(self)
+
+    def enter(self, prediction_id: str) -> Topic:
+        """Count a watcher, until it leaves."""
+        topic = self._topic(prediction_id)
+        topic.watchers += 1
+        return topic
+
+    def leave(self, prediction_id: str) -> None:
+        """Count a watcher out."""
+        self.topics[prediction_id].watchers -= 1
+        self._forget(prediction_id)
 
     def hold(self, prediction: Prediction, lease_token: str, last: int) -> Topic:
         """Note that an instance of this process holds a prediction; its next event is `last` + 1."""
-        topic = self.topics.setdefault(prediction.id, Topic())
+        topic = self._topic(prediction.id)
         topic.lease_token = lease_token
         topic.prediction = prediction
         if topic.last < last:
@@ -192,6 +223,12 @@ class Live:
     def dirty(self) -> list[tuple[str, Topic]]:
         """Topics with unwritten events."""
         return [(key, topic) for key, topic in self.topics.items() if topic.unwritten and topic.lease_token]
+
+    def _topic(self, prediction_id: str) -> Topic:
+        found = self.topics.get(prediction_id)
+        if found is None:
+            found = self.topics[prediction_id] = Topic()
+        return found
 
     def _forget(self, prediction_id: str) -> None:
         topic = self.topics.get(prediction_id)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -64,11 +64,6 @@ class _Counted:
     waiting: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Entry:
-    written: bool = False
-
-
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
     """A prediction is seen by the account that it belongs to, of an organization by its members, and by nobody else."""
@@ -123,7 +118,9 @@ class Predictions:
         await self._refuse_when_full(deployable, account_id or caller.id)
         now = self.world.now()
         key = new_id(now, self.world.random(ID_RANDOM_BYTES))
-        async with self._admitted(version.model, key) as entry:
+        await self.admission.enter(version.model, key)
+        first = ""
+        try:
             prediction = Prediction(
                 id=key,
                 model=version.model,
@@ -155,8 +152,9 @@ class Predictions:
             idempotent = declared_idempotent(version, kind)
             ticket = waiting(deployable, prediction.deadline, urgency, idempotent=idempotent)
             first = await self._add(caller, prediction, ticket, once)
-            entry.written = first == key
-        if not entry.written:
+        finally:
+            self.admission.entered(version.model, key, written=first == key)
+        if first != key:
             # The same request came twice at once, and the other was first.
             return await self.get(caller, first)
         self.queue.written(deployable, key)
@@ -319,16 +317,6 @@ class Predictions:
         return once.matching(
             await self.queue.store.add_once(prediction, ticket, once.of(caller, prediction.id))
         )
-
-    @asynccontextmanager
-    async def _admitted(self, model: str, key: str) -> AsyncIterator[_Entry]:
-        """Write a prediction in here, and say so. Raises BusyError when nobody may enter."""
-        await self.admission.enter(model, key)
-        entry = _Entry()
-        try:
-            yield entry
-        finally:
-            self.admission.entered(model, key, written=entry.written)
 
     async def _said(self, caller: Account, once: Asking) -> Prediction | None:
         """Return what the caller created under a key before. Raises ConflictError when it was something else."""
