@@ -20,9 +20,23 @@ def installed(home: Path, client: str, *options: str, env: Mapping[str, str] | N
     return python
 
 
-def answers(platform: LivePlatform, home: Path, script: Path, client: str, *options: str) -> dict[str, Any]:
-    """Make an environment in `home`, run the script there against the platform, and return what it printed last."""
-    python = installed(home, client, *options, env=platform.env)
-    done = run(python, script, platform.owner, json.dumps(platform.versions), cwd=home, env=platform.env)
+def answers(
+    platform: LivePlatform, home: Path, script: Path, mark: str, client: str, *options: str
+) -> dict[str, Any]:
+    """Make an environment in `home`, run the script there against the platform, and return what it printed last.
+
+    What the script makes on the platform is named with `mark`.
+    """
+    return _run(installed(home, client, *options, env=platform.env), platform, home, script, mark)
+
+
+def answers_of_ours(platform: LivePlatform, home: Path, script: Path, mark: str) -> dict[str, Any]:
+    """Run the script with our client, as `answers` does with another."""
+    return _run(Path(sys.executable), platform, home, script, mark)
+
+
+def _run(python: Path, platform: LivePlatform, home: Path, script: Path, mark: str) -> dict[str, Any]:
+    versions = json.dumps(platform.versions)
+    done = run(python, script, platform.owner, versions, mark, cwd=home, env=platform.env)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
