@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cogyard.errors import CogyardError
 
 from tests.compat import official
+from tests.integration.sdk.pythons import assembled, interpreter
 from tests.live import MODELS, LivePlatform
 
 pytestmark = [pytest.mark.xdist_group("platform"), pytest.mark.network, pytest.mark.slow]
@@ -18,7 +20,7 @@ OPERATIONS = 93
 """Methods of the official client's namespaces, objects and files, and functions of its module; both ways counted."""
 
 
-@pytest.fixture(scope="module", params=["official", "ours"])
+@pytest.fixture(scope="module", params=["official", "ours", "ours on 3.14"])
 def results(
     request: pytest.FixtureRequest, live_platform: LivePlatform, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
@@ -28,9 +30,22 @@ def results(
         shutil.copytree(MODELS / "words", project)
         live_platform.versions["words"] = live_platform.push(project, "words")
     home = tmp_path_factory.mktemp("official")
-    if request.param == "ours":
-        return {**official.answers_of_ours(live_platform, home, SCRIPT, "one-ours"), "whose": "ours"}
+    if request.param != "official":
+        python, mark = (None, "ours") if request.param == "ours" else (_newest(), "ours-3-14")
+        found = official.answers_of_ours(live_platform, home, SCRIPT, mark, python=python)
+        return {**found, "whose": "ours"}
     return {**official.answers(live_platform, home, SCRIPT, "one", CLIENT), "whose": "official"}
+
+
+def _newest() -> Path:
+    """Return a Python 3.14, on which the official client does not run; skip where there is none."""
+    try:
+        found = interpreter("3.14") or assembled("3.14")
+    except CogyardError as error:
+        pytest.skip(f"there is no Python 3.14 on this machine, and {error.message}")
+    if found is None:
+        pytest.skip("there is no Python 3.14 on this machine, and Debian has none")
+    return found
 
 
 @pytest.mark.parametrize(

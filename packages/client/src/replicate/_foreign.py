@@ -5,6 +5,7 @@ httpx is never imported: whoever gives an object of it has it loaded.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from typing import Any
 
@@ -101,12 +102,25 @@ def _asked(request: httpx2.Request, content: bytes) -> Any:
     )
 
 
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Raise httpx's errors as httpx2's of the same name, which are what the client tries again after."""
+    try:
+        yield
+    except Exception as error:
+        known = getattr(httpx2, type(error).__name__, None)
+        if isinstance(known, type) and issubclass(known, httpx2.TransportError):
+            raise known(str(error)) from error
+        raise
+
+
 class _Transport(httpx2.BaseTransport):
     def __init__(self, given: Any) -> None:
         self._given = given
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        got = self._given.handle_request(_asked(request, request.read()))
+        with _translated():
+            got = self._given.handle_request(_asked(request, request.read()))
         return httpx2.Response(got.status_code, headers=got.headers.raw, stream=_Body(got.stream))
 
     def close(self) -> None:
@@ -118,7 +132,8 @@ class _AsyncTransport(httpx2.AsyncBaseTransport):
         self._given = given
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        got = await self._given.handle_async_request(_asked(request, await request.aread()))
+        with _translated():
+            got = await self._given.handle_async_request(_asked(request, await request.aread()))
         return httpx2.Response(got.status_code, headers=got.headers.raw, stream=_AsyncBody(got.stream))
 
     async def aclose(self) -> None:
@@ -130,7 +145,8 @@ class _Body(httpx2.SyncByteStream):
         self._given = given
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._given
+        with _translated():
+            yield from self._given
 
     def close(self) -> None:
         self._given.close()
@@ -141,8 +157,9 @@ class _AsyncBody(httpx2.AsyncByteStream):
         self._given = given
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._given:
-            yield piece
+        with _translated():
+            async for piece in self._given:
+                yield piece
 
     async def aclose(self) -> None:
         await self._given.aclose()
