@@ -94,3 +94,27 @@ def test_no_project_is_said(cog: Command) -> None:
     done = cog("doctor")
     assert done.returncode == 1
     assert "`cog init`" in done.stderr
+
+
+def test_a_locale_without_the_letters_ends_no_command(cog: Command) -> None:
+    """Where it knows ASCII alone, text goes in and out as UTF-8; another encoding gets what it lacks as stderr does."""
+    cog("init")
+    ascii_alone = {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    assert "✓ schema" in cog("doctor", **ascii_alone).stdout
+    assert cog("predict", "-i", "text=Grüße", **ascii_alone).stdout == "hello Grüße\n"
+    assert "\\u2713 schema" in cog("doctor", PYTHONIOENCODING="latin-1").stdout
+
+
+def test_output_that_goes_nowhere_is_no_defect(cog: Command) -> None:
+    """A full disk is named, also by `--help`; a closed stdout is nobody's mistake."""
+    cog("init")
+    command = str(Path(sys.executable).parent / "cog")
+    for asked, status, said in (
+        (f"'{command}' --help > /dev/full", 1, "no room is left on the disk"),
+        (f"'{command}' --help >&-", 0, ""),
+        (f"'{command}' doctor >&-", 0, ""),
+    ):
+        done = subprocess.run(
+            ["/bin/sh", "-c", asked], cwd=cog.folder, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, said in done.stderr, "defect" in done.stderr) == (status, True, False), done

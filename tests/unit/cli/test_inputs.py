@@ -269,3 +269,14 @@ def test_files_with_nothing_in_them_are_found(tmp_path: Path) -> None:
     full.write_bytes(b"png")
     assert empty_files({"image": empty, "more": [full, empty], "text": ""}) == ["empty.png", "empty.png"]
     assert empty_files({"image": full, "address": "https://x/empty.png"}) == []
+
+
+def test_a_text_of_another_locale_is_what_was_typed(tmp_path: Path) -> None:
+    """In a locale of ASCII its letters come as single bytes; what is no UTF-8 is said to be none."""
+    typed = "text=Grüße, 你好".encode().decode("ascii", "surrogateescape")
+    standard = Standard(scratch=tmp_path)
+    assert from_arguments([typed], DOCUMENT, standard)["text"] == "Grüße, 你好"
+    whole = '{"text": "Grüße"}'.encode().decode("ascii", "surrogateescape")
+    assert from_json(whole, DOCUMENT, standard)["text"] == "Grüße"
+    with pytest.raises(InputsError, match="its bytes are not UTF-8"):
+        from_arguments(["text=\udcff"], DOCUMENT, standard)

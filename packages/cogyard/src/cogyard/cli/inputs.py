@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shlex
 import sys
@@ -77,7 +78,7 @@ def from_arguments(arguments: Sequence[str], document: Schema, standard: Standar
                 f"failed to parse input `{argument}`: the expected form is name=value",
                 hint=f"For example: {_command()} -i text=hello",
             )
-        given.setdefault(name, []).append(value)
+        given.setdefault(name, []).append(value if value.startswith("@") else _in_utf8(value))
     values: dict[str, Any] = {}
     for name, texts in given.items():
         if name not in properties:
@@ -99,7 +100,7 @@ def from_json(text: str, document: Schema, standard: Standard) -> dict[str, Any]
             text = standard.path().read_text("utf-8")
         elif text.startswith("@"):
             text = _existing(text[1:]).read_text("utf-8")
-        values = json.loads(text)
+        values = json.loads(_in_utf8(text))
     except ValueProblemError as error:
         raise InputsError(f"--json: {error}", hint=error.hint) from error
     except ValueError as error:
@@ -119,6 +120,20 @@ def from_json(text: str, document: Schema, standard: Standard) -> dict[str, Any]
             problems.append(f"{name}: {error}")
     _raise(problems, properties)
     return values
+
+
+def _in_utf8(text: str) -> str:
+    """Return a text from the command line whose bytes the locale's encoding has no letters for. Raises InputsError."""
+    if not any("\udc80" <= letter <= "\udcff" for letter in text):
+        return text
+    try:
+        return os.fsencode(text).decode()
+    except UnicodeError:
+        shown = text.encode("utf-8", "backslashreplace").decode()
+        raise InputsError(
+            f"`{shown}` is no text: its bytes are not UTF-8",
+            hint="Bytes come from a file: NAME=@FILE.",
+        ) from None
 
 
 def unknown(name: str, properties: Mapping[str, Schema]) -> str:

@@ -30,6 +30,7 @@ def _start(command: str) -> None:
     try:
         from importlib import import_module
 
+        _soften_output()
         import_module(f"cogyard.cli.{command}").main()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
@@ -40,3 +41,14 @@ def _start(command: str) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # Nor need it look through all that was imported for garbage, which takes a tenth of a short command.
         gc.freeze()
+
+
+def _soften_output() -> None:
+    """Let no letter that the locale lacks end a command, such as a tick: stdout has it as stderr does, or as UTF-8."""
+    output = sys.stdout
+    if output is None:  # `>&-`
+        sys.stdout = open("/dev/null", "w")  # noqa: PTH123, SIM115 - for as long as the command runs
+    elif output.encoding.lower() == "ascii":  # which says nothing of what a terminal shows
+        output.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]  # a real stream
+    elif output.errors == "strict":
+        output.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a real stream

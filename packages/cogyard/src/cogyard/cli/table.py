@@ -51,9 +51,13 @@ def help_text(table: Table) -> str:
 def main(table: Table) -> None:
     """Run a command line to its exit status."""
     if len(sys.argv) == 2 and sys.argv[1] in HELP:
-        sys.stdout.write(help_text(table))
-        sys.stdout.flush()
-        return
+        try:
+            sys.stdout.write(help_text(table))
+            sys.stdout.flush()
+        except OSError:
+            pass  # a full disk, or nobody who reads: the longer way has the words for it
+        else:
+            return
     from cogyard.cli.groups import group
     from cogyard.cli.run import run
 
