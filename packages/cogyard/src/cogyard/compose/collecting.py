@@ -13,8 +13,8 @@ from cogyard.blobs.uploads import LocalUploads
 from cogyard.compose.administration import NeverStartedError
 from cogyard.compose.datadir import DataDir, DataDirError, is_held
 from cogyard.compose.parts import Kept
+from cogyard.compose.upgrade import open_beside
 from cogyard.registry.collection import LEAST_GRACE, Collected, collect
-from cogyard.store.database import Database
 from cogyard.store.registry import SqlRepositories
 
 EVERY = 3600.0
@@ -64,7 +64,7 @@ def collect_in(folder: DataDir, grace: timedelta) -> Collected:
             hint="Stop it to remove what became unused just now, or say --older-than 1.",
         )
     with (
-        Database.open(folder.database) as database,
+        open_beside(folder) as database,
         closing(LocalBlobs.open(folder.images, clean=not running)) as images,
     ):
         work = collect(
