@@ -24,8 +24,6 @@ KNOWN = {
     "client.RetryTransport": "retries are the client's, and not a transport's",
     "prediction.CreatePredictionRequestParams": "headers and timeouts of httpx that no public function takes",
     "stream.EventSource": "reads an httpx answer that no public function gives",
-    "webhooks.validate tolerance": "as of webhook.Webhooks.validate",
-    "webhook.Webhooks.validate tolerance": "300 seconds when unsaid, against replays; None, as there, is any age",
 }
 
 

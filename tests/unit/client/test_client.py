@@ -172,7 +172,9 @@ def test_refusals_carry_the_platforms_words() -> None:
             401, json={"title": "Unauthenticated", "detail": "No token", "status": 401}
         )
     )
-    with pytest.raises(ReplicateError, match="401: Unauthenticated: No token") as caught:
+    with pytest.raises(
+        ReplicateError, match="title: Unauthenticated; status: 401; detail: No token"
+    ) as caught:
         client_of(script).accounts.current()
     assert caught.value.status == 401
 

@@ -125,6 +125,20 @@ async def test_a_finished_iterator_is_an_asynchronous_one_too() -> None:
     assert [piece async for piece in await client.async_run(f"me/it:{VERSION}", {})] == ["a", "b"]
 
 
+def test_a_held_answer_is_complete() -> None:
+    """The hosted service says "processing" of an output that is all there; nothing is asked again."""
+    held = prediction(status="processing", output=["a", "b"])
+    iterates = version({"type": "array", "x-cog-array-type": "iterator"})
+    script = Script(
+        post_predictions=held,
+        post_models_me_it_predictions=held,
+        get_models_me_it_versions_VERSION=iterates,
+    )
+    client = client_of(script)
+    assert list(client.run(f"me/it:{VERSION}", {})) == ["a", "b"]
+    assert client.run("me/it", {}, wait=5) == ["a", "b"]
+
+
 def test_what_was_taken_out_says_so() -> None:
     """`model.predict` of long ago names what to use."""
     for taken in (Model(owner="me", name="it"), Version(id="v")):

@@ -60,7 +60,7 @@ def test_a_proxys_page_is_told_as_one(status: int) -> None:
 def test_the_headers_of_a_refusal_are_kept() -> None:
     """Whoever was refused for good can read why in what came with it."""
     refused = httpx2.Response(422, json={"detail": "no"}, headers={"ratelimit-remaining": "0"})
-    with pytest.raises(ReplicateError, match="422: no") as caught:
+    with pytest.raises(ReplicateError, match="status: 422; detail: no") as caught:
         client_of(lambda _: refused).predictions.create(version=VERSION, input={})
     assert caught.value.headers["ratelimit-remaining"] == "0"
     assert caught.value.to_dict() == {"status": 422, "detail": "no"}

@@ -53,6 +53,9 @@ def test_a_model_asks_as_who_asked_it(monkeypatch: pytest.MonkeyPatch) -> None:
     scope = SimpleNamespace(context={"replicate_api_token": "caller's"})
     monkeypatch.setitem(sys.modules, "cog", SimpleNamespace(current_scope=lambda: scope))
     assert heard(client)["authorization"] == "Bearer caller's"
+    client.api_token = "set later"
+    assert heard(client)["authorization"] == "Bearer set later"
+    client.api_token = None
     assert heard(Client("own", base_url=BASE, transport=transport))["authorization"] == "Bearer own"
     monkeypatch.setitem(sys.modules, "cog", SimpleNamespace(current_scope=lambda: None))
     assert heard(client)["authorization"] == "Bearer environment"

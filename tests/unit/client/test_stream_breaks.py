@@ -105,7 +105,7 @@ def test_events_that_are_not_known_are_passed_over() -> None:
 def test_what_is_no_stream_is_an_error() -> None:
     """A proxy's page is not an empty output."""
     platform = Platform(httpx2.Response(200, html="<p>Sign in"))
-    with pytest.raises(ReplicateError, match=r"Not a stream: .*begins: <p>Sign in"):
+    with pytest.raises(ReplicateError, match=r"Not a stream; .*begins: <p>Sign in"):
         list(platform.client().stream("me/it", {}))
 
 

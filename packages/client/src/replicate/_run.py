@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from replicate._flow import Flow
+from replicate._flow import Emit, Flow
 from replicate.deployments import Deployment
 from replicate.errors import ModelError
 from replicate.identifier import Identifier
@@ -59,15 +59,25 @@ def run(
     def shown(value: Any) -> Any:
         return transform_output(value, client) if files else value
 
+    # A platform that holds the request may answer "processing" with the output complete (its wait=n form).
+    held = (
+        bool(params.get("wait", True)) and prediction.status == "processing" and prediction.output is not None
+    )
     if version is not None and version.output_is_iterator:
         if prediction.finished and prediction.status != "succeeded":
             raise ModelError(prediction)
+        if held:
+            return Pieces(_each(prediction.output, shown))
         if not prediction.finished or prediction.output is not None:
             return Pieces(prediction._follow_output(shown))
         return None
-    # A platform that holds the request may answer "processing" with the output complete (its wait=n form).
-    if prediction.status != "processing" or prediction.output is None:
+    if not held:
         yield from prediction._wait()
     if prediction.status in {"failed", "canceled", "aborted"}:
         raise ModelError(prediction)
     return shown(prediction.output)
+
+
+def _each(output: Any, shown: Callable[[Any], Any]) -> Flow[None]:
+    for item in output:
+        yield Emit(shown(item))

@@ -64,7 +64,7 @@ class Client:
         **options: Any,
     ) -> None:
         """Keep the settings; nothing is opened yet."""
-        self._token, self._base_url = api_token, base_url
+        self._api_token, self._base_url = api_token, base_url
         self._timeout = TIMEOUT if timeout is None else timeouts(timeout)
         self._headers = httpx2.Headers(dict(headers or {}))
         self._connections = Connections(transport, async_transport or transport, options)
@@ -178,12 +178,18 @@ class Client:
 
     def _refusal(self, answer: Answer) -> ReplicateError:
         error = problem(answer)
-        if answer.status == 401 and not ("authorization" in self._headers or self._api_token()):
+        if answer.status == 401 and not ("authorization" in self._headers or self.api_token):
             error.detail = f"{error.detail or 'The platform wants to know who asks.'} {_WHERE_SET}"
         return error
 
-    def _api_token(self) -> str | None:
-        return self._token or _token_of_the_prediction() or os.environ.get("REPLICATE_API_TOKEN")
+    @property
+    def api_token(self) -> str | None:
+        """The token that says who asks; it may be set."""
+        return self._api_token or _token_of_the_prediction() or os.environ.get("REPLICATE_API_TOKEN")
+
+    @api_token.setter
+    def api_token(self, value: str | None) -> None:
+        self._api_token = value
 
     def address_of(self, call: Call) -> httpx2.URL:
         """Return the whole address that `call` goes to."""
@@ -195,7 +201,7 @@ class Client:
         headers = httpx2.Headers({"User-Agent": f"cogyard-client/{__version__}"})
         # A model's output may name any host: the token, and headers of one's own, go to the platform only.
         if (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port):
-            token = self._api_token()
+            token = self.api_token
             if token:
                 headers["Authorization"] = f"Bearer {token}"
             headers.update(self._headers)

@@ -66,9 +66,9 @@ class ReplicateError(ReplicateException):
         return cls(status=response.status_code, **{name: body.get(name) for name in fields})
 
     def __str__(self) -> str:
-        """Name the status, what went wrong and the platform's explanation, as far as they are known."""
-        parts = [str(part) for part in (self.status, self.title, self.detail) if part]
-        return ": ".join(parts) or "The platform answered with an error."
+        """Name what is known, each by its name as the official client does, in one line."""
+        known = [f"{name}: {value}" for name, value in self.to_dict().items()]
+        return "; ".join(known) or "The platform answered with an error."
 
     def __repr__(self) -> str:
         """Show every field."""

@@ -104,11 +104,13 @@ class Webhooks(Namespace):
         headers: Mapping[str, str] | None = None,
         body: str | bytes | None = None,
         secret: str | WebhookSigningSecret | None = None,
-        tolerance: float | None = 300.0,
+        tolerance: float | None = None,
         *,
         now: float | None = None,
     ) -> None:
         """Raise InvalidWebhookError unless the delivery is signed with `secret` and at most `tolerance` seconds old.
+
+        Any age is taken without a `tolerance`, as by the official client; 300 keeps out what was sent again later.
 
         The delivery is a `request`, or its `headers` and `body`. Raises ValueError when both or no secret are given.
         """
