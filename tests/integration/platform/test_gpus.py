@@ -126,6 +126,8 @@ def test_slices_are_given_by_their_kind(with_slices: Any) -> None:
     assert _two_at_once(with_slices, [one, two]) == {"nvidia-caps,0:0,MIG-large"}
     changed = with_slices.http.patch("/v1/models/tester/two", json={"hardware": "small"})
     assert changed.status_code == 200, changed.text
+    metrics = with_slices.http.get("/metrics").text
+    assert 'cogyard_hardware{kind="MIG 3g",resource="gpus"} 1.0' in metrics
     assert _two_at_once(with_slices, [one, two]) == {"nvidia-caps,0:0,MIG-large", "nvidia-caps,0:1,MIG-small"}
 
 

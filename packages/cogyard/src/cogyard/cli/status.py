@@ -50,6 +50,8 @@ def _show(console: Console, holder: dict[str, Any], state: dict[str, Any]) -> No
         console.say(f"Runtime: {holder['runtime']}")
     instances, waiting = state.get("instances", []), state.get("waiting", {})
     console.say(f"Instances: {len(instances)}    Waiting predictions: {sum(waiting.values())}")
+    if hardware := state.get("hardware"):
+        console.say(f"Held: {', '.join(map(_held, hardware))}")
     now = datetime.now(UTC)
     for one in sorted(instances, key=lambda found: str(found.get("since"))):
         since = _ago(now, str(one["since"]))
@@ -63,6 +65,13 @@ def _show(console: Console, holder: dict[str, Any], state: dict[str, Any]) -> No
         until = datetime.fromisoformat(str(trouble.get("unasked_before", trouble["not_before"])))
         next_try = f" (not started unasked before {until:%H:%M:%S} UTC)" if until > now else ""
         console.warn(f"{version[:12]} failed {trouble['failures']} times: {first}{next_try}")
+
+
+def _held(one: dict[str, Any]) -> str:
+    if one["resource"] == "memory_bytes":
+        return f"{one['held'] / (1 << 30):.1f} of {one['whole'] / (1 << 30):.1f} GiB"
+    name = "processors" if one["resource"] == "cpus" else f"{one['kind']} GPUs".strip()
+    return f"{one['held']:g} of {one['whole']:g} {name}"
 
 
 def _ago(now: datetime, since: str) -> str:

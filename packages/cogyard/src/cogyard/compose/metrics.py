@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from cogyard.compose.accounted import Account, accounts
 from cogyard.domain.autoscale import InstanceView, Phase
 from cogyard.domain.values import Prediction
 from cogyard.features.webhooks.ports import Caller
@@ -42,6 +43,7 @@ class Looked:
     figures: Figures = field(default_factory=Figures)
     instances: tuple[InstanceView, ...] = ()
     troubles: Mapping[str, int] = field(default_factory=dict)
+    hardware: tuple[Account, ...] = ()
     disk_free: int = 0
     disk_size: int = 0
 
@@ -167,6 +169,7 @@ class Metrics:
             figures=await self._figures.read(),
             instances=views,
             troubles={name: one.failures for name, one in overview.troubles.items()} if overview else {},
+            hardware=accounts(overview.capacity, views) if overview else (),
             disk_free=disk.free,
             disk_size=disk.total,
         )
@@ -190,6 +193,7 @@ class _Looked(Collector):
         looked = self._of()
         yield from _queues(looked)
         yield from _instances(looked)
+        yield from _hardware(looked)
         figures = looked.figures
         for name, meaning, value in (
             ("cogyard_webhooks_waiting", "Webhook events not told yet.", figures.webhooks_waiting),
@@ -236,6 +240,16 @@ def _instances(looked: Looked) -> Iterator[Metric]:
     for deployable, failures in looked.troubles.items():
         troubles.add_metric((deployable,), failures)
     yield from (phases, slots, busy, troubles)
+
+
+def _hardware(looked: Looked) -> Iterator[Metric]:
+    labels = ("resource", "kind")
+    held = GaugeMetricFamily("cogyard_hardware_held", "What instances hold of the machine.", labels=labels)
+    whole = GaugeMetricFamily("cogyard_hardware", "What the machine has for instances.", labels=labels)
+    for one in looked.hardware:
+        held.add_metric((one.resource, one.kind), one.held)
+        whole.add_metric((one.resource, one.kind), one.whole)
+    yield from (held, whole)
 
 
 class LogCounter(logging.Handler):

@@ -114,6 +114,8 @@ class Overview:
     instances: tuple[InstanceView, ...]
     waiting: Mapping[str, int]
     troubles: Mapping[str, Trouble]
+    #: What the machine has to give out, where it is counted.
+    capacity: Resources | None = None
 
 
 class Controller:
@@ -183,7 +185,14 @@ class Controller:
                     _log.info("instance_draining", extra={"instance": action.instance, "why": action.reason})
                     self._fleet.drain(action.instance)
         views = self._fleet.views()
-        self._observe(Overview(instances=tuple(views), waiting=waiting, troubles=self._present(views)))
+        self._observe(
+            Overview(
+                instances=tuple(views),
+                waiting=waiting,
+                troubles=self._present(views),
+                capacity=self._options.limits.capacity,
+            )
+        )
         moment = next_change(demands, views, self._options.limits, now)
         return _LONGEST if moment is None else min(max((moment - now).total_seconds(), 0.0), _LONGEST)
 

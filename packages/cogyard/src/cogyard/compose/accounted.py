@@ -1,0 +1,39 @@
+"""How much of a machine instances hold, of each thing that is counted: for the status and the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cogyard.domain.autoscale import InstanceView
+from cogyard.domain.capacity import Resources, total
+
+#: What the GPUs are called that are in no table.
+_OTHER = "other: "
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One thing that is counted: `cpus`, `memory_bytes`, or `gpus` of a kind, if kinds are told apart."""
+
+    resource: str
+    kind: str
+    held: float
+    whole: float
+
+
+def accounts(capacity: Resources | None, views: Iterable[InstanceView]) -> tuple[Account, ...]:
+    """Return what is held and what there is; nothing where instances are only counted."""
+    if capacity is None:
+        return ()
+    held = total(view.holds for view in views)
+    kinds = ["", *dict(capacity.kinds)]
+    return (
+        Account("cpus", "", held.cpus, capacity.cpus),
+        Account("memory_bytes", "", held.memory, capacity.memory),
+        *(
+            Account("gpus", kind.removeprefix(_OTHER), held.of_kind(kind), whole)
+            for kind in kinds
+            if (whole := capacity.of_kind(kind))
+        ),
+    )
