@@ -13,7 +13,8 @@ TELLS = "import cog, json\nreturn json.dumps(dict(cog.current_scope().trace))"
 def test_a_models_requests_are_of_its_callers_trace(stopped: Any, model: Any) -> None:
     """Also after a kill; nothing is said of it in the answer, and nothing that makes no sense goes on."""
     stopped.start()
-    version = stopped.push(model(TELLS), "traced")
+    # Idempotent, so that it runs again after the kill whether or not it had begun.
+    version = stopped.push(model(TELLS, idempotent=True), "traced")
 
     def ask(**headers: str) -> dict[str, Any]:
         body = {"version": version, "input": {}}
