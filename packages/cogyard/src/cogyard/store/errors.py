@@ -77,7 +77,9 @@ def translated(error: sqlite3.Error, path: object) -> Exception:
     if primary == sqlite3.SQLITE_NOTADB:
         return NotADatabaseError(
             f"{path} is not a Cogyard database.",
-            hint="Point --data-dir at another folder, or move this file away.",
+            # A database whose first page is lost looks like a stranger's file.
+            hint=f"If a platform has run here, its database is damaged. {RESTORE} Else point --data-dir at another"
+            " folder, or move this file away.",
         )
     if primary == sqlite3.SQLITE_CORRUPT:
         return CorruptDatabaseError(
