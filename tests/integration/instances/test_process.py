@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from cogyard.domain.blobs import BlobStore
+from cogyard.domain.capacity import Grant, Resources
+from cogyard.instances.cgroups import Cgroups
 from cogyard.instances.environments import UvEnvironments
 from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
 from cogyard.instances.events import CompletedEvent, LogEvent
@@ -47,7 +49,21 @@ class Predictor(BasePredictor):
 """
 
 
-async def _runtime(folder: Path, *images: TestImage, blobs: BlobStore | None = None) -> ProcessRuntime:
+HELD = """
+from cog import BasePredictor
+
+class Predictor(BasePredictor):
+    def predict(self, mib: int) -> str:
+        held = bytearray(mib << 20)
+        for place in range(0, len(held), 4096):
+            held[place] = 1
+        return f"held {mib}"
+"""
+
+
+async def _runtime(
+    folder: Path, *images: TestImage, blobs: BlobStore | None = None, cgroups: Cgroups | None = None
+) -> ProcessRuntime:
     blobs = blobs or MemoryBlobs()
     for image in images:
         await image.put(blobs)
@@ -59,6 +75,7 @@ async def _runtime(folder: Path, *images: TestImage, blobs: BlobStore | None = N
         mark=mark_of(folder),
         base="http://127.0.0.1:1",
         setup_timeout=30,
+        cgroups=cgroups,
     )
     return ProcessRuntime(
         options, TestVersions(*images), LayerCache(folder / "layers", blobs), UvEnvironments()
@@ -135,6 +152,31 @@ async def test_stopping_ends_what_the_model_started(tmp_path: Path) -> None:
     assert len(marked(f"{mark_of(tmp_path)}/one")) >= 3
     await running.stop()
     assert marked(f"{mark_of(tmp_path)}/") == []
+
+
+async def test_it_is_held_to_its_hardware(tmp_path: Path) -> None:
+    """What was granted is all there is of memory and processors; without a grant nothing is held; no group is left."""
+    groups = Cgroups.find()
+    if groups is None:
+        pytest.skip("no control group can be made here")
+    image = make_image(HELD, python=PYTHON)
+    prepared = await (await _runtime(tmp_path, image, cgroups=groups)).prepare(image.version)
+    grant = Grant(resources=Resources(cpus=0.5, memory=300 << 20))
+    ours = [parent / f"{mark_of(tmp_path)}-i1" for parent in groups.parents.values()]
+    running = await prepared.start("i1", grant)
+    try:
+        assert all(folder.is_dir() for folder in ours)
+        taken, _ = await _predict(running, {"mib": 600})
+    finally:
+        await running.stop(grace=1)
+    assert taken.status == "failed"
+    assert not any(folder.exists() for folder in ours)
+    free = await prepared.start("i1")
+    try:
+        assert not any(folder.exists() for folder in ours)
+        assert (await _predict(free, {"mib": 600}))[0].output == "held 600"
+    finally:
+        await free.stop(grace=1)
 
 
 async def test_a_version_without_a_lock_is_refused_with_what_to_do(tmp_path: Path) -> None:

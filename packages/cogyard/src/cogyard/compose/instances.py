@@ -128,6 +128,11 @@ def make_given(ground: Ground, fleet: LocalFleet, choice: Choice) -> GivenImages
 
 def _process(ground: Ground) -> ProcessRuntime:
     folder, settings = ground.folder, ground.settings
+    groups = Cgroups.find() if settings.hardware else None
+    if groups is not None:
+        groups.clean(folder.mark)
+    elif settings.hardware:
+        _log.warning("processes_not_limited", extra={"reason": "no control groups can be made here"})
     options = ProcessOptions(
         root=folder.instances,
         sockets=folder.sockets,
@@ -137,6 +142,7 @@ def _process(ground: Ground) -> ProcessRuntime:
         input_hosts=ground.input_hosts,
         setup_timeout=settings.setup_timeout,
         gpus=find_gpus(settings.cdi_spec_dirs),
+        cgroups=groups,
     )
     return ProcessRuntime(
         options,

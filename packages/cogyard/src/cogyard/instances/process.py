@@ -21,10 +21,12 @@ from typing import Protocol
 import cog_server
 
 from cogyard.domain.capacity import NOTHING, UNCOUNTED, Grant
+from cogyard.instances.cgroups import Cgroups, Group
 from cogyard.instances.errors import ImageRefusedError, PrepareFailedError
 from cogyard.instances.gpus import Gpus
 from cogyard.instances.image import Image, find_image
 from cogyard.instances.layers import Layers
+from cogyard.instances.limits import InstanceLimits
 from cogyard.instances.orphans import MARK, kill_marked
 from cogyard.instances.places import Places
 from cogyard.instances.reach import DirectReach, Reach
@@ -79,6 +81,8 @@ class ProcessOptions:
     setup_timeout: float = 600.0
     #: What there is to be granted.
     gpus: Gpus = field(default_factory=Gpus)
+    #: What holds an instance to what it was granted; without it nothing does.
+    cgroups: Cgroups | None = None
     interpreter: Path = field(default_factory=lambda: Path(sys.executable))
 
 
@@ -172,10 +176,12 @@ class PreparedProcess:
         socket = self.options.sockets / f"{instance}.sock"
         if len(os.fsencode(socket)) > MAX_SOCKET_PATH:
             raise PrepareFailedError(f"The socket's path {socket} is longer than {MAX_SOCKET_PATH} bytes.")
+        group: Group | None = None
         try:
             await asyncio.to_thread(self._lay_out, folder)
+            group = self._group(instance, grant)
             process = await asyncio.create_subprocess_exec(
-                *self._command(folder / "project", socket),
+                *self._command(folder / "project", socket, group),
                 cwd=folder / "project",
                 env={**self._environ(folder, instance), **_devices(grant, self.options.gpus)},
                 stdin=asyncio.subprocess.PIPE,
@@ -185,6 +191,8 @@ class PreparedProcess:
             )
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
+            if group is not None:
+                group.remove()
             if isinstance(error, OSError):
                 raise PrepareFailedError(
                     f"The model server of instance {instance} could not be started: {error.strerror}."
@@ -193,12 +201,20 @@ class PreparedProcess:
         return RunningProcess(
             process,
             address=f"unix:{socket}",
-            tidy=partial(asyncio.to_thread, self._tidy, folder, socket, instance),
+            tidy=partial(asyncio.to_thread, self._tidy, folder, socket, instance, group),
         )
 
-    def _tidy(self, folder: Path, socket: Path, instance: str) -> None:
+    def _group(self, instance: str, grant: Grant) -> Group | None:
+        """Make the control group that holds an instance to its kind of hardware; none where nothing is counted."""
+        if self.options.cgroups is None or grant.resources == NOTHING:
+            return None
+        return self.options.cgroups.make(f"{self.options.mark}-{instance}", InstanceLimits().within(grant))
+
+    def _tidy(self, folder: Path, socket: Path, instance: str, group: Group | None) -> None:
         # The workers lead groups of their own and end when the server does; what they started may not.
         kill_marked(f"{self.options.mark}/{instance}")
+        if group is not None:
+            group.remove()
         shutil.rmtree(folder, ignore_errors=True)
         socket.unlink(missing_ok=True)
 
@@ -211,10 +227,10 @@ class PreparedProcess:
         for each in self.weights:
             share(each.folder, folder / "project", in_project(each.target) or "")
 
-    def _command(self, project: Path, socket: Path) -> list[str]:
-        options = self.options
+    def _command(self, project: Path, socket: Path, group: Group | None) -> list[str]:
+        options, groups = self.options, os.pathsep.join(group.procs if group is not None else ())
         command = [
-            str(options.interpreter), "-I", "-m", "cogyard.instances.launcher", str(os.getpid()),
+            str(options.interpreter), "-I", "-m", "cogyard.instances.launcher", str(os.getpid()), groups,
             "--uds", str(socket), "--exit-on-stdin-close",
             "--project", str(project), "--python", str(self.python),
             "--setup-timeout", f"{options.setup_timeout:g}",
