@@ -29,14 +29,15 @@ def pause_before_retry(
     `status` is None when no answer came. Only requests that can be repeated without harm are, and any that was
     refused for its rate (429), since a refused request did nothing.
     """
-    most = PATIENT_ATTEMPTS if call.patient else ATTEMPTS
+    # Those who are refused for their rate are told when to come again, all of them for the same moment.
+    most = PATIENT_ATTEMPTS if call.patient or status == 429 else ATTEMPTS
     if attempt + 1 >= most or (status is not None and status not in RETRIED_STATUSES):
         return None
     if call.method not in REPEATABLE and not call.repeatable and status != 429:
         return None
     told = _retry_after(headers.get("retry-after"))
     backoff = min(LONGEST_BACKOFF, 0.1 * 2**attempt) * random.uniform(0.5, 1.0)
-    return min(LONGEST_PAUSE, told) if told is not None else backoff
+    return max(backoff, min(LONGEST_PAUSE, told) * random.uniform(1.0, 1.25)) if told is not None else backoff
 
 
 def retried(flow: Flow[T], refusal: Callable[[Answer], ReplicateError]) -> Flow[T]:
