@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from replicate import Client, FileOutput, ModelError, ReplicateError
@@ -102,3 +105,43 @@ def test_deployments_trainings_and_examples_of_ours(live_platform: LivePlatform,
     assert training.destination == "tester/learned-by-own"
     assert client.run(training.output["version"], {}) == "learned own"
     assert training.id in [each.id for each in client.trainings.list()]
+
+
+def test_threads_and_event_loops_share_a_client(client: Client) -> None:
+    """Sixteen threads, four of them with an event loop of their own, and two loops one after the other."""
+    found: list[object] = []
+
+    async def ask() -> None:
+        found.append(await client.async_run("tester/hello", {"text": "a"}))
+        await client.aclose()
+
+    def blocking() -> None:
+        found.append(client.run("tester/hello", {"text": "a"}))
+
+    ways: list[Callable[[], None]] = [blocking] * 12 + [lambda: asyncio.run(ask())] * 4
+    threads = [threading.Thread(target=way) for way in ways]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    asyncio.run(ask())
+    asyncio.run(ask())
+    assert found == ["hello a"] * 18
+
+
+def test_a_model_sees_the_file_whatever_it_is(client: Client, tmp_path: Path) -> None:
+    """A path with a name that is not ASCII, one handle twice, a text file, an empty one, 90 MB with its progress."""
+    path = tmp_path / "ü 文.txt"
+    path.write_bytes("héé".encode())
+    backwards = "héé".encode()[::-1]
+    assert client.run("tester/copy", {"file": path}).read() == backwards
+    with path.open("rb") as handle, path.open(encoding="utf-8") as text:
+        for given in (handle, handle, text):
+            assert client.run("tester/copy", {"file": given}).read() == backwards
+    assert client.run("tester/copy", {"file": io.BytesIO()}).read() == b""
+    big, told = 90 << 20, list[int]()
+    with (tmp_path / "big").open("wb") as file:
+        file.truncate(big)
+    stored = client.files.create(tmp_path / "big", progress=lambda sent, _of: told.append(sent))
+    assert (stored.size, told[0], told[-1], told == sorted(told)) == (big, 65_536, big, True)
+    assert client.files.delete(stored.id)

@@ -36,8 +36,10 @@ def pause_before_retry(
     if call.method not in REPEATABLE and not call.repeatable and status != 429:
         return None
     told = _retry_after(headers.get("retry-after"))
-    backoff = min(LONGEST_BACKOFF, 0.1 * 2**attempt) * random.uniform(0.5, 1.0)
-    return max(backoff, min(LONGEST_PAUSE, told) * random.uniform(1.0, 1.25)) if told is not None else backoff
+    backoff: float = min(LONGEST_BACKOFF, 0.1 * 2**attempt) * random.uniform(0.5, 1.0)
+    if told is None:
+        return backoff
+    return max(backoff, min(LONGEST_PAUSE, told) * random.uniform(1.0, 1.25))
 
 
 def retried(flow: Flow[T], refusal: Callable[[Answer], ReplicateError]) -> Flow[T]:
