@@ -131,7 +131,8 @@ def test_a_collection(
     expect(stranger.get_by_role("heading", name="First steps")).to_be_visible()
     expect(stranger.get_by_text("No models in it that you may see.")).to_be_visible()
     page.get_by_role("button", name="Delete collection").click()
-    expect(page.get_by_text("No collections yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="Collections")).to_be_visible()
+    expect(page.get_by_role("link", name="First steps")).to_have_count(0)
 
 
 def test_a_prediction_is_found_by_filters_and_deleted(
