@@ -12,6 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 from replicate import Client, FileOutput, ReplicateError
+from replicate._flow import Call
+from replicate.client import LONGEST_SILENCE
 
 from tests.unit.client.test_client import BASE, client_of
 
@@ -75,6 +77,14 @@ def test_httpx_options_reach_the_connections() -> None:
     assert client._timeout.as_dict() == {"connect": 7, "read": 7, "write": 7, "pool": 7}
     with pytest.raises(TypeError, match="nonsense"):
         FileOutput(f"{BASE}/x", client_of(echo, nonsense=1)).read()
+
+
+def test_silences_are_bounded() -> None:
+    """A stream that says nothing is taken up anew; an answer that is waited for has its own time."""
+    client = Client("token", base_url=BASE, timeout=7)
+    assert client.request(Call("GET", "/x"), lasting=True)["timeout"].read == LONGEST_SILENCE
+    assert client.request(Call("GET", "/x", read_timeout=65))["timeout"].as_dict()["read"] == 65
+    assert client.request(Call("GET", "/x"))["timeout"].read == 7
 
 
 def test_every_event_loop_has_connections_of_its_own() -> None:

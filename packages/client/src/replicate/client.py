@@ -28,6 +28,8 @@ from replicate.webhook import Webhooks
 
 T = TypeVar("T")
 _WHERE_SET = "No token is set: set REPLICATE_API_TOKEN, or pass api_token to Client."
+LONGEST_SILENCE = 60.0
+"""Seconds without a byte after which a stream is taken up anew: platforms say something every 15, or close after 30."""
 TIMEOUT = httpx2.Timeout(connect=5.0, read=30.0, write=60.0, pool=10.0)
 
 
@@ -213,7 +215,7 @@ class Client:
             "method": call.method,
             "url": url,
             "headers": headers,
-            "timeout": httpx2.Timeout(**limits | ({"read": None} if lasting else {})),
+            "timeout": httpx2.Timeout(**limits | ({"read": LONGEST_SILENCE} if lasting else {})),
         }
         if call.json is not None:
             sent["json"] = call.json

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from replicate.client import Client
 
 
+EXPORT_SECONDS = 600.0
+"""The longest silence of an export: the platform may have to read a large image before it goes on."""
 _NO_PREDICT = (
     "predict() is no more: use replicate.run(), with a version in the name to be sure of its inputs."
 )
@@ -276,7 +278,9 @@ class Accounts(Namespace):
         middle is a ReplicateError: what was written then is no whole file.
         """
         path = f"/account/export?images={'true' if images else 'false'}"
-        yield from download(Call("GET", path, headers={"Accept": "application/x-tar"}))
+        yield from download(
+            Call("GET", path, headers={"Accept": "application/x-tar"}, read_timeout=EXPORT_SECONDS)
+        )
 
     export, async_export = iterating(_export), async_iterating(_export)
 
