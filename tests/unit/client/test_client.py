@@ -324,6 +324,9 @@ def test_a_deployment_can_be_run() -> None:
     )
     client = client_of(script)
     assert client.run(client.deployments.get("me/front"), {}) == "x"
+    assert client.run("deployments/me/front", {}) == "x"
+    with pytest.raises(ValueError, match="owner/name"):
+        client.run("deployments/front", {})
 
 
 @pytest.mark.anyio

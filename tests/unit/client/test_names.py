@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from importlib import metadata
 
 import httpx2
 import pytest
@@ -66,6 +67,11 @@ def test_modules_are_named_in_full_and_hide_no_operations() -> None:
     assert isinstance(replicate.hardware, kinds)
     assert replicate.exceptions.ModelError is replicate.ModelError
     assert callable(replicate.stream)
+
+
+def test_it_knows_its_release() -> None:
+    """As the package's metadata has it; requests say it."""
+    assert replicate.__version__ == metadata.version("cogyard-client")
 
 
 def test_an_identifier_is_a_tuple() -> None:

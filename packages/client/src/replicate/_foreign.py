@@ -23,14 +23,14 @@ def options(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def transport(given: Any) -> Any:
-    """Return a transport of httpx2 that asks `given`; the same when it is one, or None."""
+    """Return a transport of httpx2 that asks `given`; None, the usual one, when `given` has no such side."""
     if given is None or isinstance(given, httpx2.BaseTransport):
         return given
-    return _Transport(given)
+    return _Transport(given) if hasattr(given, "handle_request") else None
 
 
 def async_transport(given: Any) -> Any:
-    """Do as `transport` does, for asynchronous calls; None, the usual one, when `given` has no such side."""
+    """Do as `transport` does, for asynchronous calls."""
     if given is None or isinstance(given, httpx2.AsyncBaseTransport):
         return given
     return _AsyncTransport(given) if hasattr(given, "handle_async_request") else None

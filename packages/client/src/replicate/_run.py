@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from replicate.predictions import Prediction
 
 
+DEPLOYMENTS = "deployments/"
+"""What comes before a deployment's `owner/name`, which without it is a model's."""
+
+
 @dataclass(frozen=True)
 class Pieces:
     """An output that comes piece by piece, as a flow that emits them."""
@@ -36,6 +40,8 @@ def created(
         return (yield from create(deployment=ref, input=given, **params))
     if isinstance(ref, Model):
         return (yield from create(model=ref, input=given, **params))
+    if isinstance(ref, str) and ref.startswith(DEPLOYMENTS):
+        return (yield from create(deployment=ref.removeprefix(DEPLOYMENTS), input=given, **params))
     who = Identifier.parse(str(ref))
     if who.version:
         return (yield from create(version=who.version, input=given, **params))
@@ -51,7 +57,7 @@ def run(
     """
     prediction = yield from created(client, ref, given, {"wait": True, **params})
     version = ref if isinstance(ref, Version) else None
-    if version is None and not isinstance(ref, Model | Deployment):
+    if version is None and not isinstance(ref, Model | Deployment) and not str(ref).startswith(DEPLOYMENTS):
         who = Identifier.parse(str(ref))
         if who.version:
             version = yield from client.models.versions_of(f"{who.owner}/{who.name}")._get(who.version)

@@ -104,10 +104,11 @@ class Client:
     ) -> Any:
         """Run a model and return its output; files in it are `FileOutput`.
 
-        `ref` is `owner/name`, `owner/name:version`, a Model, a Version or a Deployment. Where it names a version whose
-        output is an iterator, so is what is returned. `wait` (default True; or 1 to 60 seconds; or False) says how long
-        the platform may hold the request before we ask again and again; `use_file_output=False` leaves addresses as
-        text. Raises ModelError when the model fails, ReplicateError when the platform refuses.
+        `ref` is `owner/name`, `owner/name:version`, `deployments/owner/name`, a Model, a Version or a Deployment. Where
+        it names a version whose output is an iterator, so is what is returned. `wait` (default True; or 1 to 60
+        seconds; or False) says how long the platform may hold the request before we ask again and again;
+        `use_file_output=False` leaves addresses as text. Raises ModelError when the model fails, ReplicateError when
+        the platform refuses.
         """
         found = self._drive(run(self, ref, input, params, files=bool(use_file_output)))
         return self._iterate(found.flow) if isinstance(found, Pieces) else found
