@@ -230,6 +230,18 @@ def test_reads_and_creates_are_tried_again_and_changes_are_not() -> None:
     assert keys[0] == keys[2] != keys[3] == keys[4]
 
 
+def test_a_create_says_when_it_must_have_ended_and_how_urgent_it_is() -> None:
+    """By headers, which the API has for both; without them it says neither."""
+    script = Script(post_predictions=prediction())
+    client = client_of(script)
+    client.predictions.create(version=VERSION, input={}, cancel_after="30s", priority="high", wait=5)
+    client.predictions.create(version=VERSION, input={}, cancel_after=30)
+    client.predictions.create(version=VERSION, input={})
+    names = ("cancel-after", "cogyard-priority", "prefer")
+    said = [[request.headers.get(name) for name in names] for request in script.requests]
+    assert said == [["30s", "high", "wait=5"], ["30", None, None], [None, None, None]]
+
+
 def test_a_create_whose_answer_is_lost_is_sent_again() -> None:
     """The connection broke after the platform took it: the same key brings the prediction that was made."""
     seen: list[str] = []

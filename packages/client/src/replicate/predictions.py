@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, Self, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 from replicate._flow import (
     Answer,
@@ -154,6 +154,10 @@ class CreatePredictionParams(TypedDict):
     """How files of the input go: "url" (uploaded; the default) or "base64" (in the request)."""
     idempotency_key: NotRequired[str | None]
     """The same create again with the same key returns the first one's prediction."""
+    cancel_after: NotRequired[str | int | None]
+    """When it must have ended: `"30s"`, `"1h30m"`, or seconds. Then it is canceled, or aborted where it still waits."""
+    priority: NotRequired[Literal["high", "normal", "low"] | None]
+    """Which of your own predictions goes first where several wait."""
 
 
 class Predictions(Namespace):
@@ -175,6 +179,8 @@ class Predictions(Namespace):
         wait: bool | int | None = None,
         file_encoding_strategy: FileEncodingStrategy | None = None,
         idempotency_key: str | None = None,
+        cancel_after: str | int | None = None,
+        priority: Literal["high", "normal", "low"] | None = None,
     ) -> Flow[Prediction]:
         """Create a prediction of a version, a model or a deployment; with `wait`, answer when it is done.
 
@@ -192,8 +198,13 @@ class Predictions(Namespace):
         path, named = _target(version, model, deployment)
         body = {name: value for name, value in {**named, **body}.items() if value is not None}
         seconds = wait_seconds(wait)
-        headers = {} if seconds is None else {"Prefer": "wait" if wait is True else f"wait={seconds}"}
-        headers["Idempotency-Key"] = idempotency_key or uuid.uuid4().hex
+        said = {
+            "Prefer": None if seconds is None else "wait" if wait is True else f"wait={seconds}",
+            "Idempotency-Key": idempotency_key or uuid.uuid4().hex,
+            "Cancel-After": cancel_after,
+            "Cogyard-Priority": priority,
+        }
+        headers = {name: str(value) for name, value in said.items() if value is not None}
         timeout = None if seconds is None else seconds + 5.0
         answer = yield Call("POST", path, json=body, headers=headers, read_timeout=timeout, repeatable=True)
         return Prediction.from_json(self._client, answer.json())
