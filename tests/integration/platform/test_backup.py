@@ -212,6 +212,23 @@ def test_a_backup_never_removes_what_is_not_its_own(small: tuple[DataDir, Path],
     assert not stale.exists()
 
 
+@pytest.mark.parametrize("steps", [1, 4, len(released()) - 1])
+def test_a_backup_before_an_upgrade_is_of_the_older_schema(tmp_path: Path, steps: int) -> None:
+    """Whichever it is; restored, it is brought up to date by the next command, with all that was in it."""
+    folder, older = DataDir(tmp_path / "data").make(), released()[:steps]
+    Database.open(folder.database, migrations=older).close()
+    with closing(sqlite3.connect(folder.database)) as db, db:
+        db.execute("INSERT INTO accounts (username, type, name, created_at) VALUES ('ada', 'user', 'Ada', 1)")
+    taken = _cogyard("backup", tmp_path / "backup", "--data-dir", folder.root)
+    assert taken.returncode == 0, taken.stderr
+    about = json.loads((tmp_path / "backup" / "backup.json").read_text())
+    kept = (tmp_path / "backup" / about["database"]["name"]).as_uri()
+    with closing(sqlite3.connect(f"{kept}?mode=ro", uri=True)) as db:
+        assert db.execute("SELECT count(*) FROM migrations").fetchone() == (steps,)
+    assert _cogyard("restore", tmp_path / "backup", "--data-dir", tmp_path / "new").returncode == 0
+    assert "ada" in _cogyard("account", "list", "--data-dir", tmp_path / "new").stdout
+
+
 def test_only_a_backup_is_noted_as_one(small: tuple[DataDir, Path], tmp_path: Path) -> None:
     """One that was refused has copied nothing; one that broke off is called that."""
     folder, _ = small

@@ -12,10 +12,10 @@ from pathlib import Path
 from cogyard.store.connection import APPLICATION_ID, connect
 from cogyard.store.errors import CorruptDatabaseError, NotADatabaseError, translated
 
-#: Which bytes the database speaks of, by the store that keeps them.
+#: Which bytes the database speaks of, by the store that keeps them: the table, and what is asked of it.
 _NEEDED = {
-    "images": "SELECT DISTINCT digest FROM registry_blobs",
-    "files": "SELECT DISTINCT 'sha256:' || sha256 FROM files",
+    "images": ("registry_blobs", "SELECT DISTINCT digest FROM registry_blobs"),
+    "files": ("files", "SELECT DISTINCT 'sha256:' || sha256 FROM files"),
 }
 
 
@@ -68,13 +68,20 @@ def inspect(path: Path) -> Contents:
             (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
             if verdict != "ok":
                 raise CorruptDatabaseError(f"The database {path} is damaged: {verdict}.")
+            # Of an early release, or of a first start that had no room to end, not every table is there.
+            there = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             return Contents(
                 needed={
-                    store: frozenset(row[0] for row in db.execute(sql)) for store, sql in _NEEDED.items()
+                    store: frozenset(row[0] for row in db.execute(sql)) if table in there else frozenset()
+                    for store, (table, sql) in _NEEDED.items()
                 },
-                predictions=db.execute("SELECT count(*) FROM predictions").fetchone()[0],
-                accounts=db.execute("SELECT count(*) FROM accounts").fetchone()[0],
+                predictions=_count(db, "predictions") if "predictions" in there else 0,
+                accounts=_count(db, "accounts") if "accounts" in there else 0,
                 migrations=tuple(row[0] for row in db.execute("SELECT number FROM migrations ORDER BY 1")),
             )
     except sqlite3.Error as error:
         raise translated(error, path) from error
+
+
+def _count(db: sqlite3.Connection, table: str) -> int:
+    return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - a name of ours
