@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from cogyard.instances.errors import LayerTooLargeError, UnsafeLayerError
-from cogyard.instances.unpack import UnpackLimits, unpack
+from cogyard.instances.unpack import UnpackLimits, UnpackStoppedError, unpack
 from cogyard.testing.compressed import zstd
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -158,6 +158,33 @@ def test_a_bomb_is_stopped_at_the_limit(tmp_path: Path) -> None:
     """A small file that unpacks to a large one stops at the limit, not at the end of the disk."""
     with pytest.raises(UnsafeLayerError, match="more than 1048576 bytes"):
         _unpack(tmp_path, _file("src/bomb", b"\0" * (8 << 20)), limits=UnpackLimits(max_bytes=1 << 20))
+
+
+def test_what_announces_too_much_is_not_begun(tmp_path: Path) -> None:
+    """A file of a size beyond the limit ends it at its header, with nothing written."""
+    huge = tarfile.TarInfo("src/huge")
+    huge.size = 1 << 40
+    archive = tmp_path / "layer"
+    archive.write_bytes(gzip.compress(huge.tobuf(tarfile.GNU_FORMAT) + bytes(1 << 20)))
+    (tmp_path / "tree").mkdir()
+    with pytest.raises(LayerTooLargeError):
+        unpack(archive, tmp_path / "tree", UnpackLimits(max_bytes=1 << 30))
+    assert not list((tmp_path / "tree").iterdir())
+
+
+def test_it_ends_when_nobody_wants_it_any_more(tmp_path: Path) -> None:
+    """In the middle of a file too."""
+    reads: list[int] = []
+
+    def stopped() -> bool:
+        reads.append(1)
+        return len(reads) > 4
+
+    archive = _archive(tmp_path / "layer", _file("src/a", bytes(64 << 20)))
+    (tmp_path / "tree").mkdir()
+    with pytest.raises(UnpackStoppedError):
+        unpack(archive, tmp_path / "tree", UnpackLimits(), stopped=stopped)
+    assert (tmp_path / "tree/src/a").stat().st_size < 64 << 20
 
 
 def test_a_bomb_of_names_is_stopped(tmp_path: Path) -> None:

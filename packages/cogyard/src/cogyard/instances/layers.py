@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import shutil
+import threading
 import uuid
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -69,7 +70,7 @@ class LayerCache:
             await asyncio.to_thread((work / "tree").mkdir, parents=True)
             archive = await self._archive(layer, work)
             limits = self._limits_here()
-            await asyncio.to_thread(unpack, archive, work / "tree", limits, self._as_root)
+            await self._unpack(archive, work / "tree", limits)
             await asyncio.to_thread(_publish, work / "tree", final)
         except LayerTooLargeError as error:
             if limits.max_bytes == self._limits.max_bytes:
@@ -86,6 +87,21 @@ class LayerCache:
             ) from error
         finally:
             await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+
+    async def _unpack(self, archive: Path, tree: Path, limits: UnpackLimits) -> None:
+        # A thread cannot be cancelled: one that nobody stopped would go on to fill the disk, and hold up the end.
+        stop = threading.Event()
+        thread = asyncio.ensure_future(
+            asyncio.to_thread(unpack, archive, tree, limits, self._as_root, stop.is_set)
+        )
+        try:
+            await asyncio.shield(thread)
+        except asyncio.CancelledError:
+            stop.set()
+            await asyncio.wait([thread])
+            # Retrieved, or the loop would complain of it.
+            thread.exception()
+            raise
 
     async def _archive(self, layer: Layer, work: Path) -> Path:
         return await blob_file(self._blobs, layer.digest, work)

@@ -17,6 +17,7 @@ import errno
 import os
 import stat
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
@@ -47,17 +48,27 @@ class AsRoot:
     owner: int | None = None
 
 
-def unpack(archive: Path, target: Path, limits: UnpackLimits, root: AsRoot | None = None) -> int:
+class UnpackStoppedError(Exception):
+    """Nobody wants the layer any more."""
+
+
+def unpack(
+    archive: Path,
+    target: Path,
+    limits: UnpackLimits,
+    root: AsRoot | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
     """Unpack a tar, tar+gzip or tar+zstd file into an empty folder; return the plain bytes written.
 
     As files of a project, or, with `root`, as a part of a root file system.
 
-    Raises UnsafeLayerError, naming the member, and OSError when the disk fails; what was written until then is
-    the caller's to remove.
+    It ends soon after `stopped()` says so, with UnpackStoppedError. Raises UnsafeLayerError, naming the member, and
+    OSError when the disk fails; what was written until then is the caller's to remove.
     """
     try:
         with open_plain(archive) as stream:
-            return _Unpacking(target, limits, root).run(stream)
+            return _Unpacking(target, limits, root, stopped).run(stream)
     except BROKEN as error:
         raise UnsafeLayerError(f"The layer is not a readable archive: {error}") from error
 
@@ -66,11 +77,28 @@ def _too_large(limit: int) -> LayerTooLargeError:
     return LayerTooLargeError(f"The layer unpacks to more than {limit} bytes.")
 
 
+class _Watched:
+    """A stream that is read as long as somebody wants it."""
+
+    def __init__(self, stream: IO[bytes], stopped: Callable[[], bool]) -> None:
+        self._stream = stream
+        self._stopped = stopped
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes."""
+        if self._stopped():
+            raise UnpackStoppedError
+        return self._stream.read(size)
+
+
 class _Unpacking:
     """One layer on its way to disk."""
 
-    def __init__(self, target: Path, limits: UnpackLimits, root: AsRoot | None) -> None:
+    def __init__(
+        self, target: Path, limits: UnpackLimits, root: AsRoot | None, stopped: Callable[[], bool]
+    ) -> None:
         self._target = target
+        self._stopped = stopped
         self._limits = limits
         self._root = root
         self._times: dict[Path, float] = {}
@@ -79,12 +107,16 @@ class _Unpacking:
         self._written = 0
 
     def run(self, stream: IO[bytes]) -> int:
-        reader = ForwardReader(stream, self._limits.max_bytes, refuse=UnsafeLayerError, too_large=_too_large)
+        watched = cast("IO[bytes]", _Watched(stream, self._stopped))
+        reader = ForwardReader(watched, self._limits.max_bytes, refuse=UnsafeLayerError, too_large=_too_large)
         guard = cast("IO[bytes]", reader)
         with tarfile.open(fileobj=guard, mode="r:", errorlevel=2, tarinfo=ForwardTarInfo) as archive:
             for count, member in enumerate(archive, start=1):
                 if count > self._limits.max_entries:
                     raise UnsafeLayerError(f"The layer has more than {self._limits.max_entries} entries.")
+                if self._written + member.size > self._limits.max_bytes:
+                    # Said before a byte of it is written: what is announced may be all that the disk has.
+                    raise _too_large(self._limits.max_bytes)
                 self._member(archive, member)
                 archive.members = []  # type: ignore[attr-defined] # tarfile keeps every member otherwise
         for folder, moment in reversed(self._times.items()):  # Last, as each entry changes its folder's time.
