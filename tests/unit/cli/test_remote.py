@@ -12,6 +12,7 @@ import httpx2
 import pytest
 from cog_server.embedded import Completed, Event, Log, Metric, Output, OutputFile
 from cog_server.errors import InputInvalidError, NotReadyError
+from cogyard.cli.errors import CommandError
 from cogyard.cli.remote import RemoteError, RemoteModel
 from cogyard.cli.running import ModelFailedError
 
@@ -194,3 +195,32 @@ async def test_a_model_that_is_not_ready_says_so_in_its_own_kind(tmp_path: Path)
     """Whoever can wait, waits: `cog test` does after a worker died."""
     with pytest.raises(NotReadyError, match="starting again"):
         await run(model(tmp_path, lambda _request: httpx2.Response(503, json={"detail": "starting again"})))
+
+
+@pytest.mark.parametrize(
+    ("health", "said"),
+    [
+        ({"status": "SETUP_FAILED", "error": "No module named 'x'"}, "did not start: No module named 'x'"),
+        ({"status": "DEFUNCT"}, "did not start: its setup failed"),
+        (None, "Nothing answers at http://model"),
+        ({"status": "STARTING"}, ""),
+    ],
+)
+async def test_why_there_is_no_document_is_told(
+    tmp_path: Path, health: dict[str, str] | None, said: str
+) -> None:
+    """The page of `cog playground` says it, instead of waiting for a model that will not come."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if health is None:
+            raise httpx2.ConnectError("refused", request=request)
+        ready = request.url.path == "/health-check"
+        return httpx2.Response(200 if ready else 503, json=health)
+
+    found = model(tmp_path, answer)
+    if said:
+        with pytest.raises(CommandError, match=said):
+            await found.describe()
+    else:
+        assert await found.describe() == {}
+    await found.aclose()

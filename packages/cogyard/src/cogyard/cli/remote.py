@@ -28,6 +28,7 @@ _MAX_EVENT = 256 << 20
 _MAX_DEPTH = 32
 _LOOK_AGAIN = 0.05
 _READY = frozenset({"READY", "BUSY", "UNHEALTHY"})
+_FAILED = frozenset({"SETUP_FAILED", "DEFUNCT"})
 _NO_STREAM = 406
 _NOT_READY = 503
 _NOT_NOW = frozenset({409, 429})
@@ -74,7 +75,7 @@ class RemoteModel:
             status = health.get("status")
             if status in _READY:
                 break
-            if status in {"SETUP_FAILED", "DEFUNCT"}:
+            if status in _FAILED:
                 raise ModelFailedError("the model's setup failed", hint="What it printed stands above.")
             if setup_timeout is not None and time.monotonic() - began > setup_timeout:
                 raise ModelFailedError(f"the model's setup took longer than {setup_timeout:g} s")
@@ -134,8 +135,20 @@ class RemoteModel:
             return {}
 
     async def describe(self) -> Mapping[str, Any]:
-        """Ask for the model's document as it is now; empty while there is none. Raises RemoteError."""
+        """Ask for the model's document as it is now; empty while the model starts.
+
+        Raises ModelFailedError when it did not, RemoteError when nothing answers.
+        """
         self.schema = await self._described()
+        if not self.schema:
+            health = await self._health()
+            if not health:
+                raise RemoteError(f"Nothing answers at {self.address}.")
+            if health.get("status") in _FAILED:
+                reason = health.get("error") or "its setup failed"
+                raise ModelFailedError(
+                    f"The model did not start: {reason}. What it printed stands where it is served."
+                )
         return self.schema
 
     async def _described(self) -> Mapping[str, Any]:
