@@ -64,6 +64,11 @@ class Operation:
     headers: Mapping[str, Schema] = field(default_factory=dict)
 
 
+def _choice(*words: str) -> Schema:
+    """Return what takes one of these words; an empty one is as if nothing was said, since forms send those."""
+    return {"enum": [*words, ""]}
+
+
 # Whatever is in a body that is text is text: `null`, sent as text, is a word of four letters.
 _WORDS: Schema = {}
 _CURSOR: Mapping[str, Schema] = {"cursor": TEXT}
@@ -183,7 +188,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "predictions.create": _predict(),
     "predictions.list": _list(
         _PREDICTION,
-        query={"created_after": MOMENT, "created_before": MOMENT, "source": {"enum": ["api", "web"]}},
+        query={"created_after": MOMENT, "created_before": MOMENT, "source": _choice("api", "web")},
     ),
     "predictions.get": _get(_PREDICTION),
     "predictions.cancel": _get(_PREDICTION),
@@ -192,8 +197,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "models.list": _list(
         _MODEL,
         query={
-            "sort_by": {"enum": ["latest_version_created_at", "model_created_at"]},
-            "sort_direction": {"enum": ["asc", "desc"]},
+            "sort_by": _choice("latest_version_created_at", "model_created_at"),
+            "sort_direction": _choice("desc", "asc"),
         },
     ),
     "models.search": Operation(
