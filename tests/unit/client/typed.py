@@ -39,6 +39,8 @@ def blocking(client: Client, model: Model, version: Version) -> None:
     assert_type(client.stream("me/it", input={}), Iterator[ServerSentEvent])
     for page in replicate.paginate(client.models.list):
         assert_type(page, Page[Model])
+    for ref in (model, version, client.deployments.get("me/front"), "me/it:v"):
+        client.run(ref, input={})
     output = client.run("me/it", input={}, wait=5, file_encoding_strategy="base64", use_file_output=True)
     if isinstance(output, FileOutput):
         assert_type(output.read(), bytes)
@@ -73,6 +75,7 @@ def wrong(client: Client) -> None:
     client.run("me/it", inputs={})  # type: ignore[call-arg]
     client.run("me/it", {}, wait="long")  # type: ignore[arg-type]
     client.predictions.get()  # type: ignore[call-arg]
+    client.run(5, {})  # type: ignore[arg-type]
     client.models.get(5)  # type: ignore[call-overload]
     client.models.create(owner="me", name="it", visibility="hidden", hardware="cpu")  # type: ignore[arg-type]
     client.deployments.create(name="front")  # type: ignore[call-arg]

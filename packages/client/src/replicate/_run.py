@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from replicate._flow import Emit, Flow
 from replicate.deployments import Deployment
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from replicate.predictions import Prediction
 
 
+Ref: TypeAlias = str | Identifier | Model | Version | Deployment
+"""What can be run."""
 DEPLOYMENTS = "deployments/"
 """What comes before a deployment's `owner/name`, which without it is a model's."""
 
@@ -30,7 +32,7 @@ class Pieces:
 
 
 def created(
-    client: Client, ref: Any, given: Mapping[str, Any] | None, params: Mapping[str, Any]
+    client: Client, ref: Ref, given: Mapping[str, Any] | None, params: Mapping[str, Any]
 ) -> Flow[Prediction]:
     """Create a prediction of what `ref` names."""
     create = client.predictions._create
@@ -49,7 +51,7 @@ def created(
 
 
 def run(
-    client: Client, ref: Any, given: Mapping[str, Any] | None, params: Mapping[str, Any], *, files: bool
+    client: Client, ref: Ref, given: Mapping[str, Any] | None, params: Mapping[str, Any], *, files: bool
 ) -> Flow[Any]:
     """Run a model and return its output, as `Pieces` where a version was named whose output is an iterator.
 

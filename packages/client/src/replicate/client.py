@@ -15,7 +15,7 @@ from replicate._connections import Connections
 from replicate._flow import Answer, Call, Course, Events, Flow
 from replicate._foreign import timeouts
 from replicate._retry import problem, retried
-from replicate._run import Pieces, created, run
+from replicate._run import Pieces, Ref, created, run
 from replicate._shells import async_course, blocking_course
 from replicate.deployments import Deployments
 from replicate.errors import ReplicateError
@@ -96,7 +96,7 @@ class Client:
 
     def run(
         self,
-        ref: Any,
+        ref: Ref,
         input: Mapping[str, Any] | None = None,
         *,
         use_file_output: bool | None = True,
@@ -115,7 +115,7 @@ class Client:
 
     async def async_run(
         self,
-        ref: Any,
+        ref: Ref,
         input: Mapping[str, Any] | None = None,
         *,
         use_file_output: bool | None = True,
@@ -127,7 +127,7 @@ class Client:
 
     def stream(
         self,
-        ref: Any,
+        ref: Ref,
         input: Mapping[str, Any] | None = None,
         *,
         use_file_output: bool | None = True,
@@ -138,7 +138,7 @@ class Client:
 
     def async_stream(
         self,
-        ref: Any,
+        ref: Ref,
         input: Mapping[str, Any] | None = None,
         *,
         use_file_output: bool | None = True,
@@ -148,7 +148,7 @@ class Client:
         return self._iterate_async(self._stream(ref, input, params, files=bool(use_file_output)))
 
     def _stream(
-        self, ref: Any, given: Mapping[str, Any] | None, params: Mapping[str, Any], *, files: bool
+        self, ref: Ref, given: Mapping[str, Any] | None, params: Mapping[str, Any], *, files: bool
     ) -> Flow[None]:
         prediction = yield from created(self, ref, given, {**params, "wait": False, "stream": True})
         yield from prediction._stream(use_file_output=files)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from replicate.predictions import CreatePredictionParams
 
 if TYPE_CHECKING:
+    from replicate._run import Ref
     from replicate.client import Client
 
 __all__ = ["async_run", "run"]
@@ -15,7 +16,7 @@ __all__ = ["async_run", "run"]
 
 def run(
     client: Client,
-    ref: Any,
+    ref: Ref,
     input: Mapping[str, Any] | None = None,
     *,
     use_file_output: bool | None = True,
@@ -27,7 +28,7 @@ def run(
 
 async def async_run(
     client: Client,
-    ref: Any,
+    ref: Ref,
     input: Mapping[str, Any] | None = None,
     *,
     use_file_output: bool | None = True,

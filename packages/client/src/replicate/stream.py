@@ -13,6 +13,7 @@ from replicate._flow import Answer, Call, Emit, Events, Flow, Open, Pause, Piece
 from replicate.errors import ReplicateError, StreamFailed, Unreachable
 
 if TYPE_CHECKING:
+    from replicate._run import Ref
     from replicate.client import Client
 
 RECONNECTS = 10
@@ -149,14 +150,14 @@ def _request(url: str, last_id: str) -> Call:
 
 
 def stream(
-    client: Client, ref: Any, input: Mapping[str, Any] | None = None, **options: Any
+    client: Client, ref: Ref, input: Mapping[str, Any] | None = None, **options: Any
 ) -> Iterator[ServerSentEvent]:
     """Do as `client.stream` does; under the name of the official client."""
     return client.stream(ref, input, **options)
 
 
 def async_stream(
-    client: Client, ref: Any, input: Mapping[str, Any] | None = None, **options: Any
+    client: Client, ref: Ref, input: Mapping[str, Any] | None = None, **options: Any
 ) -> Events[ServerSentEvent]:
     """Do as `client.async_stream` does; under the name of the official client."""
     return client.async_stream(ref, input, **options)
