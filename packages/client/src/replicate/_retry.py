@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from itertools import count
 
@@ -109,7 +110,22 @@ def problem(answer: Answer) -> ReplicateError:
 
 
 def download(call: Call) -> Flow[None]:
-    """Emit the bytes of an answer as they come."""
-    yield Open(call)
-    while piece := (yield Piece()):
-        yield Emit(piece)
+    """Emit the bytes of an answer as they come; one with an ETag goes on where its connection broke."""
+    had, tag, breaks = 0, "", 0
+    while True:
+        rest = {"Range": f"bytes={had}-", "If-Range": tag} if had else {}
+        answer: Answer = yield Open(replace(call, headers={**call.headers, **rest}))
+        if rest and answer.status != 206:
+            raise Unreachable(title="The file changed while it was read", detail=call.url)
+        tag = "" if "content-encoding" in answer.headers else answer.headers.get("etag", "")
+        try:
+            while piece := (yield Piece()):
+                had, breaks = had + len(piece), 0
+                yield Emit(piece)
+        except Unreachable:
+            if not tag.startswith('"') or breaks == ATTEMPTS:
+                raise
+            breaks += 1
+            yield Pause(min(LONGEST_BACKOFF, 0.1 * 2**breaks))
+        else:
+            return
