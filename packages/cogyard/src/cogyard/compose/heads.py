@@ -42,11 +42,14 @@ class Bounded(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Measure a head, and go on with it."""
         self._heads += 1
-        size = len(self.url) + sum(len(name) + len(value) + _AROUND for name, value in self.headers)
+        size, hosts = len(self.url), 0
+        for name, value in self.headers:
+            size += len(name) + len(value) + _AROUND
+            hosts += name == b"host"
         if size > HEAD_LIMIT or len(self.headers) > HEADERS_LIMIT:
             self._oversized = True
             raise HeadRefusedError
-        if sum(name == b"host" for name, _ in self.headers) > 1:
+        if hosts > 1:
             # Whoever stands before us may have read the other one (RFC 9112, 3.2).
             raise HeadRefusedError
         super().on_headers_complete()

@@ -19,9 +19,8 @@ def deeper_than(value: Any, limit: int = MAX_DEPTH) -> bool:
         level = [
             item
             for each in level
-            if isinstance(each, dict | list | tuple)
             for item in (each.values() if isinstance(each, dict) else each)
-            if isinstance(item, dict | list | tuple)
+            if isinstance(item, (dict, list, tuple))
         ]
         if not level:
             return False
@@ -33,6 +32,8 @@ def more_values_than(value: Any, limit: int = MAX_VALUES) -> bool:
 
     A list or object counts as one, and so does each thing in it.
     """
+    if not isinstance(value, (dict, list, tuple)):
+        return limit < 1
     seen = 1
     waiting: list[Any] = [value]
     while waiting:

@@ -95,7 +95,8 @@ class _Answer:
 
     async def _response(self, request: Request) -> Response:
         endpoint = self._endpoint
-        request.state.operation, request.state.params = endpoint.operation, request.path_params
+        state = request.scope.setdefault("state", {})
+        state["operation"], state["params"] = endpoint.operation, request.path_params
         try:
             if (refused := refusal_of(request)) is not None:
                 raise refused  # noqa: TRY301 - it is answered as all others

@@ -6,14 +6,12 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec.structs import astuple
+
 from cogyard.domain.values import Kind, Prediction, Status
 from cogyard.features.predictions.ports import Lease, Ticket
 from cogyard.store.rows import from_json, to_json
 from cogyard.store.times import moment, stored
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 def _words(value: tuple[str, ...]) -> str:
@@ -28,38 +26,40 @@ def _text_or_null(value: str) -> str | None:
     return value or None
 
 
-# How each field of a prediction is kept, in the column of its name.
-_KEPT: Mapping[str, Callable[[Any], Any]] = {
-    "id": _same,
-    "account_id": _same,
-    "model": _same,
-    "version": _same,
+# How each field of a prediction is kept, in the column of its name; None is as it is.
+_KEPT: Mapping[str, Callable[[Any], Any] | None] = {
+    "id": None,
+    "account_id": None,
+    "model": None,
+    "version": None,
     "status": str,
-    "source": _same,
+    "source": None,
     "input": to_json,
     "secret_inputs": _words,
     "output": _json_or_null,
-    "error": _same,
-    "logs": _same,
+    "error": None,
+    "logs": None,
     "metrics": to_json,
     "created_at": stored,
     "started_at": stored,
     "completed_at": stored,
     "deadline": stored,
-    "stream_token": _same,
-    "origin": _same,
-    "webhook": _same,
+    "stream_token": None,
+    "origin": None,
+    "webhook": None,
     "webhook_events": _words,
     "data_removed": int,
-    "attempts": _same,
-    "deployment": _same,
-    "deployment_id": _same,
+    "attempts": None,
+    "deployment": None,
+    "deployment_id": None,
     "kind": str,
-    "destination": _same,
-    "asked_by": _same,
+    "destination": None,
+    "asked_by": None,
     "trace": _text_or_null,
 }
 
+
+_FIELDS = tuple((name, _KEPT[name]) for name in Prediction.__struct_fields__)
 
 # Columns that hold what callers and models wrote, of any size.
 _LARGE = ("input", "output", "error", "logs")
@@ -67,17 +67,21 @@ _LARGE = ("input", "output", "error", "logs")
 
 def prediction_columns(prediction: Prediction) -> dict[str, Any]:
     """Return what the row of a prediction holds, by column."""
-    return {name: keep(getattr(prediction, name)) for name, keep in _KEPT.items()}
+    return {
+        name: value if keep is None else keep(value)
+        for (name, keep), value in zip(_FIELDS, astuple(prediction), strict=True)
+    }
 
 
 def changed_columns(before: Prediction, after: Prediction) -> dict[str, Any]:
     """Return the columns in which two states of a prediction differ; what is the same is not encoded."""
-    found: dict[str, Any] = {}
-    for name, keep in _KEPT.items():
-        old, new = getattr(before, name), getattr(after, name)
-        if old is not new and old != new:
-            found[name] = keep(new)
-    return found
+    if before is after:
+        return {}
+    return {
+        name: new if keep is None else keep(new)
+        for (name, keep), old, new in zip(_FIELDS, astuple(before), astuple(after), strict=True)
+        if old is not new and old != new
+    }
 
 
 def prediction_of(row: sqlite3.Row) -> Prediction:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from cogyard.domain.ids import first_id
@@ -388,11 +389,20 @@ def _tell(db: sqlite3.Connection, prediction_id: str, messages: Sequence[Message
 
 
 def _insert(db: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> None:
-    marks = ", ".join("?" * len(values))
-    db.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+    db.execute(_insertion(table, *values), tuple(values.values()))
 
 
 def _update(db: sqlite3.Connection, table: str, key: str, id: str, values: Mapping[str, Any]) -> None:
     if values:
-        sets = ", ".join(f"{column} = ?" for column in values)
-        db.execute(f"UPDATE {table} SET {sets} WHERE {key} = ?", (*values.values(), id))
+        db.execute(_updating(table, key, *values), (*values.values(), id))
+
+
+# The same few statements again and again: SQLite's own cache wants their text, and so does this one only their names.
+@lru_cache(maxsize=64)
+def _insertion(table: str, *columns: str) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+@lru_cache(maxsize=64)
+def _updating(table: str, key: str, *columns: str) -> str:
+    return f"UPDATE {table} SET {', '.join(f'{column} = ?' for column in columns)} WHERE {key} = ?"

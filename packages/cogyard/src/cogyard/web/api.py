@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cogyard.features.accounts import routes as accounts
@@ -113,11 +113,34 @@ class _Rooms:
         for endpoint in endpoints:
             rooms.setdefault(_room(endpoint.path), []).append(endpoint)
         self._rooms = {name: _router(tuple(found)) for name, found in rooms.items()}
+        self._whole = {
+            key: app for router in self._rooms.values() for key, app in whole_addresses(router.routes)
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request in its room."""
-        router = self._rooms.get(_room(scope["path"].removeprefix(scope.get("root_path", ""))), _nothing_here)
-        await router(scope, receive, send)
+        """Answer a request at the address that is spelled like its own, else in its room."""
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        app = self._whole.get((scope["method"], path))
+        if app is not None:
+            scope["path_params"] = {}
+        else:
+            app = self._rooms.get(_room(path), _nothing_here)
+        await app(scope, receive, send)
+
+
+def whole_addresses(routes: Sequence[BaseRoute]) -> Iterator[tuple[tuple[str, str], ASGIApp]]:
+    """Yield (method, path) and the application of each address without parameters that a router would find first."""
+    seen: list[Route] = []
+    for each in routes:
+        if not isinstance(each, Route) or each.methods is None:
+            continue
+        for method in each.methods:
+            taken = any(
+                method in (one.methods or ()) and one.path_regex.match(each.path) is not None for one in seen
+            )
+            if "{" not in each.path and not taken:
+                yield (method, each.path), each.app
+        seen.append(each)
 
 
 def _room(path: str) -> str:
