@@ -39,8 +39,6 @@ class Call:
     """Seconds to wait for the answer's first byte; the client's own limit when None."""
     repeatable: bool = False
     """Whether it does nothing more when it comes twice, whatever its method says."""
-    patient: bool = False
-    """Whether it asks about work that goes on meanwhile: then it outlasts a restart of the platform."""
 
 
 @dataclass(frozen=True)

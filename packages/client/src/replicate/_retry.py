@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from itertools import count
 
@@ -22,8 +22,15 @@ RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "QUERY"})
 
 
+@dataclass
+class Contact:
+    """Whether the platform has ever answered: then its address is right, and it is worth waiting for."""
+
+    made: bool = False
+
+
 def pause_before_retry(
-    call: Call, status: int | None, headers: Mapping[str, str], attempt: int
+    call: Call, status: int | None, headers: Mapping[str, str], attempt: int, contact: Contact
 ) -> float | None:
     """Return the seconds after which `call` is to be tried again, or None when it is not.
 
@@ -31,7 +38,7 @@ def pause_before_retry(
     refused for its rate (429), since a refused request did nothing.
     """
     # Those who are refused for their rate are told when to come again, all of them for the same moment.
-    most = PATIENT_ATTEMPTS if call.patient or status == 429 else ATTEMPTS
+    most = PATIENT_ATTEMPTS if contact.made or status == 429 else ATTEMPTS
     if attempt + 1 >= most or (status is not None and status not in RETRIED_STATUSES):
         return None
     if call.method not in REPEATABLE and not call.repeatable and status != 429:
@@ -43,7 +50,7 @@ def pause_before_retry(
     return max(backoff, min(LONGEST_PAUSE, told) * random.uniform(1.0, 1.25))
 
 
-def retried(flow: Flow[T], refusal: Callable[[Answer], ReplicateError]) -> Flow[T]:
+def retried(flow: Flow[T], refusal: Callable[[Answer], ReplicateError], contact: Contact) -> Flow[T]:
     """Return `flow` with its requests sent again by the rule; a bad status is raised in it as `refusal` says."""
     came, error = None, None
     while True:
@@ -54,24 +61,27 @@ def retried(flow: Flow[T], refusal: Callable[[Answer], ReplicateError]) -> Flow[
         came, error = None, None
         try:
             if isinstance(step, Call | Open):
-                came = yield from _attempts(step, refusal)
+                came = yield from _attempts(step, refusal, contact)
             else:
                 came = yield step
         except ReplicateError as raised:
             error = raised
 
 
-def _attempts(step: Call | Open, refusal: Callable[[Answer], ReplicateError]) -> Flow[Answer]:
+def _attempts(
+    step: Call | Open, refusal: Callable[[Answer], ReplicateError], contact: Contact
+) -> Flow[Answer]:
     call = step.call if isinstance(step, Open) else step
     for attempt in count():
         try:
             answer: Answer = yield step
         except Unreachable:
-            pause = pause_before_retry(call, None, {}, attempt)
+            pause = pause_before_retry(call, None, {}, attempt, contact)
             if pause is None:
                 raise
         else:
-            pause = pause_before_retry(call, answer.status, answer.headers, attempt)
+            contact.made = contact.made or answer.status not in RETRIED_STATUSES
+            pause = pause_before_retry(call, answer.status, answer.headers, attempt, contact)
             if pause is None:
                 if answer.status >= 400:
                     raise refusal(answer)

@@ -14,7 +14,7 @@ from replicate.__about__ import __version__
 from replicate._connections import Connections
 from replicate._flow import Answer, Call, Course, Events, Flow
 from replicate._foreign import timeouts
-from replicate._retry import problem, retried
+from replicate._retry import Contact, problem, retried
 from replicate._run import Pieces, Ref, created, run
 from replicate._shells import async_course, blocking_course
 from replicate.deployments import Deployments
@@ -69,6 +69,7 @@ class Client:
         self._api_token, self._base_url = api_token, base_url
         self._timeout = TIMEOUT if timeout is None else timeouts(timeout)
         self._headers = httpx2.Headers(dict(headers or {}))
+        self._contact = Contact()
         self._connections = Connections(transport, async_transport or transport, options)
         self.poll_interval = poll_interval or float(os.environ.get("REPLICATE_POLL_INTERVAL", "0.5"))
         self.accounts = Accounts(self)
@@ -154,25 +155,27 @@ class Client:
         yield from prediction._stream(use_file_output=files)
 
     def _drive(self, flow: Flow[T]) -> T:
-        course = Course(retried(flow, self._refusal))
+        course = Course(retried(flow, self._refusal, self._contact))
         for _ in blocking_course(self._connections.blocking(), self, course):
             raise AssertionError
         return course.result
 
     async def _drive_async(self, flow: Flow[T]) -> T:
-        course = Course(retried(flow, self._refusal))
+        course = Course(retried(flow, self._refusal, self._contact))
         async for _ in async_course(self._connections.asynchronous(), self, course):
             raise AssertionError
         return course.result
 
     def _iterate(self, flow: Flow[None]) -> Generator[Any, None, None]:
-        yield from blocking_course(self._connections.blocking(), self, Course(retried(flow, self._refusal)))
+        yield from blocking_course(
+            self._connections.blocking(), self, Course(retried(flow, self._refusal, self._contact))
+        )
 
     def _iterate_async(self, flow: Flow[None]) -> Events[Any]:
         return Events(self._emitted(flow))
 
     async def _emitted(self, flow: Flow[None]) -> AsyncGenerator[Any, None]:
-        course = Course(retried(flow, self._refusal))
+        course = Course(retried(flow, self._refusal, self._contact))
         async with contextlib.aclosing(
             async_course(self._connections.asynchronous(), self, course)
         ) as values:

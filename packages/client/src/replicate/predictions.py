@@ -88,7 +88,7 @@ class Prediction(Resource):
 
     def _reload(self) -> Flow[None]:
         """Bring this object up to date."""
-        answer = yield from ask("GET", f"/{self._PATH}/{self.id}", patient=True)
+        answer = yield from ask("GET", f"/{self._PATH}/{self.id}")
         self._take(type(self).from_json(self._client, answer))
 
     def _wait(self) -> Flow[None]:

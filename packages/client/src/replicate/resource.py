@@ -116,11 +116,9 @@ def _text(value: Any) -> str:
     return str(value.isoformat() if hasattr(value, "isoformat") else value)
 
 
-def ask(
-    method: str, url: str, *, json: Any = None, repeatable: bool = False, patient: bool = False
-) -> Flow[Any]:
+def ask(method: str, url: str, *, json: Any = None, repeatable: bool = False) -> Flow[Any]:
     """Send one request and return the JSON of its answer (None when it has none)."""
-    answer: Answer = yield Call(method, url, json=json, repeatable=repeatable, patient=patient)
+    answer: Answer = yield Call(method, url, json=json, repeatable=repeatable)
     return answer.json() if answer.body else None
 
 

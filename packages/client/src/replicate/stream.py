@@ -146,7 +146,7 @@ def follow(url: str, shown: Callable[[ServerSentEvent], ServerSentEvent]) -> Flo
 
 def _request(url: str, last_id: str) -> Call:
     headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-    return Call("GET", url, headers=headers | ({"Last-Event-ID": last_id} if last_id else {}), patient=True)
+    return Call("GET", url, headers=headers | ({"Last-Event-ID": last_id} if last_id else {}))
 
 
 def stream(
