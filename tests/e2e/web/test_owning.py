@@ -226,7 +226,7 @@ def test_an_endpoint_that_nobody_answers(person: Callable[..., Page], live_platf
 
 @pytest.fixture(scope="module")
 def long_names(live_platform: LivePlatform) -> Iterator[str]:
-    """Make a model, a collection, a token and an endpoint with the longest names there may be, without a space."""
+    """Make one of each thing with the longest name there may be, without a space."""
     name, owner = "n" * 64, live_platform.owner
     model = {
         "owner": owner,
@@ -246,15 +246,18 @@ def long_names(live_platform: LivePlatform) -> Iterator[str]:
         size = {"hardware": "cpu", "min_instances": 0, "max_instances": 1}
         made = {"name": name, "model": f"{owner}/hello", "version": version, **size}
         http.post("/v1/deployments", json=made).raise_for_status()
+        organization = {"username": "long-named", "name": "O" * 80}
+        http.post("/v1/organizations", json=organization).raise_for_status()
         yield name
         http.delete(f"/v1/deployments/{owner}/{name}").raise_for_status()
         http.delete(f"/v1/webhooks/endpoints/{endpoint}")
         http.delete(f"/v1/tokens/{token}")
         http.delete(f"/v1/collections/{name}")
+        http.delete("/v1/organizations/long-named").raise_for_status()
         http.delete(f"/v1/models/{owner}/{name}").raise_for_status()
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [320, 390, 1280])
 def test_no_page_is_wider_than_the_screen(
     width: int, person: Callable[..., Page], live_platform: LivePlatform, long_names: str
 ) -> None:
@@ -271,6 +274,7 @@ def test_no_page_is_wider_than_the_screen(
         "/account/retention",
     ]
     paths += [f"/{owner}/{long_names}", f"/{owner}/{long_names}/settings", f"/{owner}"]
+    paths += ["/organizations", "/long-named", "/organizations/long-named/members"]
     paths += [f"/collections/{long_names}", f"/collections/{long_names}/edit"]
     tabs_of_deployment = ("", "/api", "/predictions", "/instances", "/releases", "/settings")
     paths += [f"/deployments/{owner}/{long_names}{tab}" for tab in tabs_of_deployment]
