@@ -258,7 +258,7 @@ OPERATIONS: Mapping[str, Operation] = {
         content={
             "multipart/form-data": record(
                 {"content": {"type": "string", "format": "binary"}},
-                {"filename": TEXT, "type": TEXT, "metadata": OBJECT},
+                {"filename": _WORDS, "type": _WORDS, "metadata": OBJECT},
             )
         },
     ),
