@@ -25,6 +25,7 @@ from cogyard.features.predictions.limits import QUICK_LIMIT, weighed
 from cogyard.features.predictions.live import Live, Topic
 from cogyard.features.predictions.ports import Change, Decide, Lease, Message, Store
 from cogyard.features.predictions.upkeep import Pulse, repeated, whenever
+from cogyard.features.steady import Steady
 from cogyard.features.world import World
 
 _log = logging.getLogger(__name__)
@@ -270,7 +271,7 @@ class Queue:
         await asyncio.gather(
             whenever(self._dirty, self.flush, delay=FLUSH_SECONDS),
             repeated(self.sweep, pause=SWEEP_SECONDS),
-            repeated(self.prune, pause=PRUNE_SECONDS),
+            repeated(Steady(self.world).behind(self.prune), pause=PRUNE_SECONDS),
         )
 
     async def flush(self) -> None:
