@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,12 @@ def test_slices_are_given_by_their_kind(with_slices: Any) -> None:
     assert changed.status_code == 200, changed.text
     metrics = with_slices.http.get("/metrics").text
     assert 'cogyard_hardware{kind="MIG 3g",resource="gpus"} 1.0' in metrics
+    with_slices.run(two)  # Perhaps by the instance that lives, which goes after that.
+    held = 'cogyard_hardware_held{kind="MIG 3g",resource="gpus"} '
+    deadline = time.monotonic() + 60
+    while f"{held}0.0" not in with_slices.http.get("/metrics").text:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     assert _two_at_once(with_slices, [one, two]) == {"nvidia-caps,0:0,MIG-large", "nvidia-caps,0:1,MIG-small"}
 
 

@@ -176,3 +176,12 @@ def test_what_may_be_written_is_the_kinds_or_half_of_its_memory() -> None:
     assert open_.within(Grant(resources=large)).scratch == 50 << 30
     assert replace(open_, scratch=1 << 20).within(Grant(resources=SMALL)).scratch == 1 << 20
     assert (large + large).fits_in(replace(SMALL, cpus=2, memory=4 << 30))
+
+
+def test_what_is_of_another_kind_than_wished_goes_when_it_is_free() -> None:
+    """Whoever chose other hardware gets it as soon as nothing runs, also where an instance is kept."""
+    kept = Demand(needs=SMALL, scale=Scale(min_instances=1))
+    idle, busy = _view("a1", LARGE), _view("a1", LARGE, busy=1)
+    assert decide({"a": kept}, [idle], LIMITS, NOW)[0] == Drain(instance="a1", reason="hardware")
+    assert decide({"a": kept}, [busy], LIMITS, NOW) == []
+    assert decide({"a": kept}, [_view("a1", SMALL)], LIMITS, NOW) == []

@@ -167,6 +167,10 @@ def _retire(demands: Mapping[str, Demand], alive: Sequence[InstanceView], now: d
         surplus = sorted(mine, key=_least_missed)[: max(len(mine) - demand.scale.max_instances, 0)]
         retired += [Drain(instance=instance.id, reason="surplus") for instance in surplus]
         mine = [instance for instance in mine if instance not in surplus]
+        # Of another kind of hardware than it should be by now: the next one will be of the right one.
+        moved = [i for i in mine if deployable in demands and i.holds != demand.needs and _is_free(i, demand)]
+        retired += [Drain(instance=instance.id, reason="hardware") for instance in moved]
+        mine = [instance for instance in mine if instance not in moved]
         spare = len(mine) - demand.scale.min_instances
         if demand.waiting:
             continue
@@ -180,6 +184,10 @@ def _retire(demands: Mapping[str, Demand], alive: Sequence[InstanceView], now: d
             demand, [i for i in mine if i.id not in {drain.instance for drain in retired}], now
         )
     return retired
+
+
+def _is_free(instance: InstanceView, demand: Demand) -> bool:
+    return instance.phase is Phase.READY and not instance.busy and not demand.waiting
 
 
 def _spared(demand: Demand, mine: Sequence[InstanceView], now: datetime) -> list[Drain]:
