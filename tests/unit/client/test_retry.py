@@ -42,6 +42,27 @@ def test_only_what_does_no_harm_is_sent_again() -> None:
     assert all(pause_before_retry(GET, status, {}, 0, NONE) is None for status in (200, 404, 422, 500))
 
 
+@pytest.mark.parametrize(
+    ("address", "times"), [("https://models.example/v1", ATTEMPTS), ("https://api.replicate.com", 1)]
+)
+def test_a_create_is_sent_again_only_where_its_key_is_kept(address: str, times: int) -> None:
+    """The hosted service would run it twice."""
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.headers["idempotency-key"])
+        raise httpx2.ReadTimeout("no answer", request=request)
+
+    client = client_of(answer, base_url=address)
+    with pytest.raises(ReplicateError):
+        client.predictions.create(version=VERSION, input={})
+    assert (len(asked), len(set(asked))) == (times, 1)
+    asked.clear()
+    with pytest.raises(ReplicateError):
+        client.trainings.create(version=f"a/b:{VERSION}", destination="a/c", input={})
+    assert (len(asked), len(set(asked))) == (times, 1)
+
+
 def test_patience_has_an_end() -> None:
     """A platform that has answered before is waited for longer, and not for ever; so is one that says when to come."""
     made = Contact(made=True)

@@ -108,6 +108,21 @@ def test_an_answer_without_a_start_is_dated_back() -> None:
     assert [message.event for message in change.messages] == ["start", "completed"]
 
 
+@pytest.mark.parametrize("event", [Event.FAIL, Event.STOP, Event.SUCCEED])
+def test_what_ends_before_its_start_was_reported_has_one(event: Event) -> None:
+    """How long the model ran says when it began; what no model ran, as when setup() failed, has no start."""
+    ran = moves.Result(metrics={"predict_time": 0.002}, error="x")
+    change = moves.finish("mine", event, ran, LATER, WORDS)(_record(State.CLAIMED))
+    assert change is not None
+    assert change.prediction.started_at == LATER - timedelta(milliseconds=2)
+    assert [message.event for message in change.messages] == ["start", "completed"]
+    if event is not Event.SUCCEED:
+        change = moves.finish("mine", event, moves.Result(error="x"), LATER, WORDS)(_record(State.CLAIMED))
+        assert change is not None
+        assert change.prediction.started_at is None
+        assert [message.event for message in change.messages] == ["completed"]
+
+
 def test_a_start_is_when_it_was() -> None:
     """However late it is reported; never before the prediction was asked for."""
     for ago, begun in ((4.0, LATER - timedelta(seconds=4)), (60.0, NOW)):

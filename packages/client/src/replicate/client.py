@@ -30,6 +30,8 @@ T = TypeVar("T")
 _WHERE_SET = "No token is set: set REPLICATE_API_TOKEN, or pass api_token to Client."
 LONGEST_SILENCE = 60.0
 """Seconds without a byte after which a stream is taken up anew: platforms say something every 15, or close after 30."""
+KEYLESS = frozenset({"api.replicate.com"})
+"""Hosts that take an `Idempotency-Key` and heed none."""
 TIMEOUT = httpx2.Timeout(connect=5.0, read=30.0, write=60.0, pool=10.0)
 
 
@@ -94,6 +96,11 @@ class Client:
             )
         given = given.rstrip("/")
         return given if given.endswith("/v1") else f"{given}/v1"
+
+    @property
+    def keeps_keys(self) -> bool:
+        """Whether the platform runs a create once however often it comes; the hosted service ignores its key."""
+        return httpx2.URL(self.base_url).host not in KEYLESS
 
     def run(
         self,

@@ -185,7 +185,8 @@ class Predictions(Namespace):
         """Create a prediction of a version, a model or a deployment; with `wait`, answer when it is done.
 
         The same create again with the same `idempotency_key` returns the first one's prediction. Each create has such a
-        key, yours or one of its own, so that one whose answer was lost is sent again and runs once.
+        key, yours or one of its own, so that one whose answer was lost is sent again and runs once; not to the hosted
+        service, which ignores keys.
         """
         encoded = yield from encode_input(input or {}, self._client.files, file_encoding_strategy)
         body: dict[str, Any] = {
@@ -206,7 +207,9 @@ class Predictions(Namespace):
         }
         headers = {name: str(value) for name, value in said.items() if value is not None}
         timeout = None if seconds is None else seconds + 5.0
-        answer = yield Call("POST", path, json=body, headers=headers, read_timeout=timeout, repeatable=True)
+        answer = yield Call(
+            "POST", path, json=body, headers=headers, read_timeout=timeout, repeatable=self._client.keeps_keys
+        )
         return Prediction.from_json(self._client, answer.json())
 
     def _get(self, id: str) -> Flow[Prediction]:

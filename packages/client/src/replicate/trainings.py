@@ -74,7 +74,7 @@ class Trainings(Namespace):
         body = {name: value for name, value in body.items() if value is not None}
         path = f"{_version_path(version, model)}/trainings"
         headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
-        answer = yield Call("POST", path, json=body, headers=headers, repeatable=True)
+        answer = yield Call("POST", path, json=body, headers=headers, repeatable=self._client.keeps_keys)
         return Training.from_json(self._client, answer.json())
 
     def _create_of(

@@ -192,7 +192,7 @@ def _loss(record: Record, ticket: Ticket, seen: retry.Seen) -> retry.Loss:
 
 
 def _end(record: Record, event: Event, result: Result, now: datetime, words: Words) -> Change | None:
-    found = move(record.state, event)
+    found = _ending(record.state, event, result)
     if found is None:
         return None
     outputs: list[Any] | None = list(record.streamed.outputs)
@@ -214,6 +214,14 @@ def _end(record: Record, event: Event, result: Result, now: datetime, words: Wor
         events=events,
         messages=_messages(prediction, found, now, words),
     )
+
+
+def _ending(state: State, event: Event, result: Result) -> Move | None:
+    """Return the last move; of what the model ran before its start was reported, with the start's effects."""
+    found, begun = move(state, event), move(state, Event.START)
+    if found is None or begun is None or _seconds(result.metrics, "predict_time") is None:
+        return found
+    return Move(found.state, found.effects | begun.effects)
 
 
 def _stamps(prediction: Prediction, found: Move, now: datetime, result: Result) -> dict[str, Any]:
