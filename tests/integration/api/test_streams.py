@@ -171,6 +171,7 @@ async def test_a_watcher_who_saw_more_than_was_kept_misses_nothing_of_the_next_r
     created = await _create(platform, version=version, input={"text": "x"})
     queue = platform.services.predictions.queue
     claim = await platform.instance(version).claim()
+    queue.handovers.note(claim.lease_token)
     await queue.started(claim.prediction.id, claim.lease_token)
     await queue.progress(claim.prediction.id, claim.lease_token, outputs=["lost"])
     await queue.flush()
@@ -190,6 +191,7 @@ async def test_a_watcher_survives_the_loss_of_an_instance(platform: ApiPlatform)
     created = await _create(platform, version=version, input={"text": "x"})
     queue = platform.services.predictions.queue
     claim = await platform.instance(version).claim()
+    queue.handovers.note(claim.lease_token)
     await queue.started(claim.prediction.id, claim.lease_token)
     await queue.progress(claim.prediction.id, claim.lease_token, outputs=["lost"])
     watching = asyncio.create_task(_watch(platform, created["urls"]["stream"]))

@@ -193,17 +193,22 @@ def test_a_lost_prediction_waits_again_without_what_it_left() -> None:
     assert change.messages == ()
 
 
-def test_what_runs_needs_no_note_of_its_handover() -> None:
+def test_what_runs_was_seen_even_where_the_notes_are_lost() -> None:
     """A start that was reported is in the record; the error says what happened, and what was streamed is kept."""
     streamed = Streamed(outputs=("a",), logs="l", last=5)
-    change = moves.lose(LATER, WORDS, lambda _token: Seen.NO, void=True)(
-        _record(State.RUNNING, streamed=streamed)
-    )
+    change = moves.lose(LATER, WORDS, unknown, void=True)(_record(State.RUNNING, streamed=streamed))
     assert change is not None
     assert change.prediction.status is Status.FAILED
-    assert "@cog.idempotent" in (change.prediction.error or "")
+    assert "while the model ran it" in (change.prediction.error or "")
     assert (change.prediction.output, change.prediction.logs) == (["a"], "l")
     assert [message.event for message in change.messages] == ["completed"]
+
+
+def test_a_start_that_turned_out_to_be_none_is_no_handover() -> None:
+    """A server that refused late may have been taken for one that began; its instance has dropped the note."""
+    change = moves.lose(LATER, WORDS, lambda _token: Seen.NO, void=True)(_record(State.RUNNING))
+    assert change is not None
+    assert change.prediction.status is Status.STARTING
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from cogyard.domain.retry import Seen
+from cogyard.domain.values import Status
 from cogyard.instances.errors import NotAcceptedError
 from cogyard.instances.events import CompletedEvent, ServerEvent
 from cogyard.instances.server import Run
@@ -56,12 +57,13 @@ async def test_what_the_model_never_took_was_not_seen() -> None:
             raise NotAcceptedError("no connections")
         yield CompletedEvent(status="succeeded")
 
-    stage = Stage(FakeModel(refuse), accept_wait=0.05)
+    stage = Stage(FakeModel(refuse), accept_wait=0.2)
     async with stage:
         prediction = stage.queue.add(VERSION)
         await stage.until_busy()
         await stage.until_busy(0)
         assert stage.queue.entries[prediction].outcome is None
+        assert stage.queue.entries[prediction].prediction.status is Status.STARTING
         assert stage.handovers.seen(token_of(stage.queue, prediction)) is Seen.NO
 
 

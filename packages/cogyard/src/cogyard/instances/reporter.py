@@ -41,12 +41,22 @@ class Reporter:
         self._more = asyncio.Event()
         self._done = False
         self._pumping: asyncio.Task[None] | None = None
-        loop = asyncio.get_running_loop()
-        self._begun = loop.time()
-        self._start = loop.call_later(START_AFTER, self._pump_now)
+        self._begun = 0.0
+        self._start: asyncio.TimerHandle | None = None
         self.streamed = False
         #: Set once the lease is known to be lost: then nothing more is sent.
         self.lost = asyncio.Event()
+
+    def begin(self) -> None:
+        """Take notice that the model is asked."""
+        loop = asyncio.get_running_loop()
+        self._begun = loop.time()
+        self._start = loop.call_later(START_AFTER, self._pump_now)
+
+    def hold(self) -> None:
+        """Take notice that the model was asked in vain: nothing has started."""
+        if self._start is not None:
+            self._start.cancel()
 
     def output(self, chunk: Any) -> None:
         """Add a streamed output."""
@@ -74,7 +84,7 @@ class Reporter:
     async def finish(self, outcome: Outcome) -> bool:
         """Send what is left and the outcome; False when the lease was lost."""
         self._done = True
-        self._start.cancel()
+        self.hold()
         if self._pumping is not None:
             self._more.set()
             await self._pumping
@@ -84,13 +94,13 @@ class Reporter:
 
     async def close(self) -> None:
         """Send nothing more."""
-        self._start.cancel()
+        self.hold()
         if self._pumping is not None:
             await end(self._pumping)
 
     def _pump_now(self) -> None:
         if self._pumping is None:
-            self._start.cancel()
+            self.hold()
             self._pumping = asyncio.create_task(self._pump())
 
     async def _pump(self) -> None:

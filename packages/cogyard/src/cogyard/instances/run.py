@@ -107,6 +107,7 @@ class PredictionRun:
                 return await self._stream()
             except NotAcceptedError as error:
                 self._work.handovers.drop(self._claim.lease_token)
+                self._reporter.hold()
                 if await self._restarts():
                     until = clock() + self._options.accept_wait
                 if self._served.death.done() or clock() >= until:
@@ -174,6 +175,7 @@ class PredictionRun:
         except OSError as error:
             _log.exception("handover_not_noted", extra=self._fields())
             raise NotAcceptedError(f"That it is handed over could not be noted: {error.strerror}.") from error
+        self._reporter.begin()
 
     async def _kept(self, output: Any) -> Any:
         return await self._served.reach.kept(output, self._claim.lease_token)

@@ -132,9 +132,10 @@ def lose(now: datetime, words: Words, seen: Callable[[str], retry.Seen], *, void
         lease = record.ticket.lease if record.ticket is not None else None
         if record.ticket is None or lease is None or not (void or lease.expires_at <= now):
             return None
-        loss = _loss(
-            record, record.ticket, retry.Seen.YES if record.state is State.RUNNING else seen(lease.token)
-        )
+        noted = seen(lease.token)
+        if noted is retry.Seen.UNKNOWN and record.state is State.RUNNING:
+            noted = retry.Seen.YES
+        loss = _loss(record, record.ticket, noted)
         verdict = retry.after(loss)
         if verdict.event is Event.GIVE_UP:
             counted = replace(record, prediction=replace(record.prediction, attempts=loss.attempts))
