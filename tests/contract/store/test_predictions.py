@@ -86,9 +86,9 @@ async def test_a_prediction_comes_back_whole(stores: Stores) -> None:
     again = await _add(stores, 1, idempotent=True)
     kept = await stores.predictions.get(again.id)
     assert kept == Record(prediction=again, ticket=Ticket(deployable=V, idempotent=True))
-    assert await stores.predictions.by_stream_token("stream-0") == found
+    assert await stores.predictions.stream_of("stream-0") == made.id
     assert await stores.predictions.get("0" * 26) is None
-    assert await stores.predictions.by_stream_token("x") is None
+    assert await stores.predictions.stream_of("x") is None
 
 
 async def test_a_change_is_decided_on_what_is_kept(stores: Stores) -> None:

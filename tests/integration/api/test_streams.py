@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx2
 import pytest
 from cogyard.domain.retry import Recovery
 from cogyard.instances.work import Outcome
+from cogyard.store.predictions import SqlPredictions
 from cogyard.testing.api import BASE, ApiPlatform, add_version
 
 pytestmark = pytest.mark.anyio
@@ -161,6 +162,26 @@ async def test_streams_can_be_told_again_when_nothing_is_kept_of_them(platform: 
         ("output", "b"),
         ("done", "{}"),
     ]
+
+
+async def test_who_watches_what_runs_here_waits_for_no_store(
+    platform: ApiPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that a run has said is remembered while an instance holds it: no token is behind a look at the disk."""
+    created = await _create(platform, input={"text": "x"})
+    queue = platform.services.predictions.queue
+    claim = await platform.instance().claim()
+    await queue.progress(claim.prediction.id, claim.lease_token, outputs=["a"])
+
+    async def look(*_: object) -> NoReturn:
+        raise AssertionError("the store was asked")
+
+    monkeypatch.setattr(SqlPredictions, "events", look)
+    watching = asyncio.create_task(_watch(platform, created["urls"]["stream"]))
+    await queue.progress(claim.prediction.id, claim.lease_token, outputs=["b"])
+    await queue.finished(claim.prediction.id, claim.lease_token, Outcome(status="succeeded", streamed=True))
+    told = events_of((await asyncio.wait_for(watching, 30)).text)
+    assert [(name, data) for name, _, data in told] == [("output", "a"), ("output", "b"), ("done", "{}")]
 
 
 async def test_a_watcher_who_saw_more_than_was_kept_misses_nothing_of_the_next_run(

@@ -135,9 +135,11 @@ class SqlPredictions:
         # What was streamed is found with it, of one moment, and may be much.
         return await self.database.read(lambda db: _record(db, "p.id = ?", prediction_id))
 
-    async def by_stream_token(self, token: str) -> Record | None:
-        """Return the prediction whose stream this is."""
-        return await self.database.read(lambda db: _record(db, "p.stream_token = ?", token))
+    async def stream_of(self, token: str) -> str | None:
+        """Return the id of the prediction whose stream this is."""
+        sql = "SELECT id FROM predictions WHERE stream_token = ?"
+        row = self.database.look(lambda db: db.execute(sql, (token,)).fetchone())
+        return None if row is None else str(row[0])
 
     async def of_deployment(self, deployment_id: int) -> tuple[str, ...]:
         """Return the predictions of a deployment that wait or run."""

@@ -80,9 +80,9 @@ class MemoryPredictions:
         """Return a prediction, with what was streamed while it has not ended."""
         return self._record(prediction_id)
 
-    async def by_stream_token(self, token: str) -> Record | None:
-        """Return the prediction whose stream this is."""
-        return next((self._record(p.id) for p in self.predictions.values() if p.stream_token == token), None)
+    async def stream_of(self, token: str) -> str | None:
+        """Return the id of the prediction whose stream this is."""
+        return next((key for key, kept in self.predictions.items() if kept.stream_token == token), None)
 
     async def of_deployment(self, deployment_id: int) -> tuple[str, ...]:
         """Return the predictions of a deployment that wait or run."""

@@ -154,8 +154,8 @@ class PredictionStore(Protocol):
         """Return a prediction, with what was streamed while it has not ended."""
         ...
 
-    async def by_stream_token(self, token: str) -> Record | None:
-        """Return the prediction whose stream this is."""
+    async def stream_of(self, token: str) -> str | None:
+        """Return the id of the prediction whose stream this is."""
         ...
 
     async def list(self, asked: Asked, window: Window) -> Slice[Prediction]:

@@ -258,12 +258,12 @@ class Predictions:
                     return self._shown(await self._record(id))
             return topic.ended
 
-    async def find_stream(self, stream_token: str) -> Prediction:
-        """Return the prediction whose stream this is; whoever has the token may know. Raises NotFoundError."""
-        record = await self.queue.store.by_stream_token(stream_token) if is_capability(stream_token) else None
-        if record is None:
+    async def find_stream(self, stream_token: str) -> str:
+        """Return the id of the prediction whose stream this is. Raises NotFoundError."""
+        found = await self.queue.store.stream_of(stream_token) if is_capability(stream_token) else None
+        if found is None:
             raise NotFoundError
-        return record.prediction
+        return found
 
     async def events(
         self, stream_token: str, after: int | None = None, *, beat: float | None = None
@@ -273,9 +273,10 @@ class Predictions:
         What comes together is yielded together; nothing, after each `beat` seconds in which nothing comes. Whoever has
         the token may watch. Raises NotFoundError before the first event.
         """
-        prediction = await self.find_stream(stream_token)
-        key, last, looked = prediction.id, after or 0, False
+        key, last = await self.find_stream(stream_token), after or 0
         with self.queue.live.watch(key) as topic:
+            # While an instance of ours holds it, whatever is not remembered here has a number before what is.
+            looked = topic.lease_token is not None
             while True:
                 fresh, over = topic.since(last), False
                 if fresh is None or not looked:
