@@ -116,7 +116,8 @@ def with_slices(with_gpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         {"sku": sku, "cpus": 0.1, "memory": "512MiB", "gpus": 1, "gpu_kind": kind}
         for sku, kind in (("large", "MIG 3g"), ("small", "mig 1g.5gb"))
     ]
-    with_gpus.settings["hardware"] = json.dumps(kinds)
+    # Whoever has nothing to do gives its slice back soon.
+    with_gpus.settings |= {"hardware": json.dumps(kinds), "idle_timeout": "3"}
     with_gpus.start()
     return with_gpus
 

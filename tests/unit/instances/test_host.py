@@ -396,7 +396,7 @@ async def _working_ahead(stage: Stage, paced: _Paced) -> list[str]:
     await stage.until_busy(0)
     paced.gate.clear()
     made = [stage.queue.add(VERSION) for _ in range(3)]
-    await until(lambda: all(stage.queue.entries[each].token for each in made))
+    await until(lambda: all(stage.queue.entries[each].token for each in made) and len(paced.seen) > 1)
     assert len(paced.seen) == 2
     return made
 
