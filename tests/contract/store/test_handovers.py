@@ -109,6 +109,22 @@ def test_a_note_that_cannot_be_written_is_none(opened: Opened, monkeypatch: pyte
     assert [following.seen(token) for token in "abc"] == [Seen.NO, Seen.YES, Seen.YES]
 
 
+def test_a_full_disk_at_the_start_names_the_file(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And leaves nothing that a later start would trust."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    file = opened(BOOT)
+    file.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr("cogyard.store.handovers.os.pwrite", full)
+        with pytest.raises(OSError, match="handovers") as raised:
+            file.begin()
+    assert raised.value.errno == errno.ENOSPC
+    assert opened(BOOT).seen("a") is Seen.UNKNOWN
+
+
 def test_a_link_in_its_place_is_not_followed(tmp_path: Path, opened: Opened) -> None:
     """Nobody has the platform write into another file."""
     (tmp_path / "other").write_text("kept")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cogyard.compose.datadir import DataDir, DataDirError, Hold, PlatformRunningError, is_held, read_holder
+from cogyard.compose.parts import Kept
 from cogyard.instances.orphans import MARK, marked
 from cogyard.weights.artifact import WeightFile
 from cogyard.weights.files import WeightFiles
@@ -54,6 +55,21 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         assert "--data-dir" in (refused.value.hint or "")
     with pytest.raises(DataDirError, match="cannot be written"):
         DataDir(Path("/proc/nowhere")).make()
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_what_stands_in_the_place_of_its_notes_is_named(tmp_path: Path, kind: str) -> None:
+    """It says which file and what to do; what a link leads to stays as it is."""
+    folder = DataDir(tmp_path)
+    (tmp_path / "elsewhere").write_text("kept")
+    if kind == "folder":
+        folder.handovers.mkdir()
+    else:
+        folder.handovers.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataDirError, match=f"{folder.handovers} cannot be used") as refused:
+        Kept.open(folder)
+    assert refused.value.hint
+    assert (tmp_path / "elsewhere").read_text() == "kept"
 
 
 def test_the_folder_is_the_operators_alone(tmp_path: Path) -> None:

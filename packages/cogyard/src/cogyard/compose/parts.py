@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from cogyard.blobs.local import LocalBlobs
 from cogyard.blobs.uploads import LocalUploads
-from cogyard.compose.datadir import DataDir
+from cogyard.compose.datadir import DataDir, DataDirError
 from cogyard.compose.machine import gpu_pools, machine
 from cogyard.compose.metrics import Metrics
 from cogyard.compose.registry import (
@@ -67,6 +67,7 @@ class Kept:
     @classmethod
     def open(cls, folder: DataDir) -> Kept:
         """Open the database (made and migrated as needed) and the blobs."""
+        handovers = _handovers(folder)
         database = open_database(folder)
         images = LocalBlobs.open(folder.images)
         return cls(
@@ -75,7 +76,7 @@ class Kept:
             files=LocalBlobs.open(folder.files),
             repositories=SqlRepositories(database),
             uploads=LocalUploads(images),
-            handovers=HandoverFile.open(folder.handovers, boot=boot_id()),
+            handovers=handovers,
         )
 
     def close(self) -> None:
@@ -84,6 +85,16 @@ class Kept:
         self.images.close()
         self.files.close()
         self.handovers.close()
+
+
+def _handovers(folder: DataDir) -> HandoverFile:
+    try:
+        return HandoverFile.open(folder.handovers, boot=boot_id())
+    except OSError as error:
+        raise DataDirError(
+            f"The file {folder.handovers} cannot be used: {error.strerror}.",
+            hint="It is the platform's own. Put whatever stands in its place elsewhere; the platform makes it anew.",
+        ) from error
 
 
 def make_metrics(kept: Kept, folder: DataDir) -> Metrics:

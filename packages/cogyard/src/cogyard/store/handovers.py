@@ -31,8 +31,8 @@ _EMPTY = bytes(_SLOT)
 class HandoverFile:
     """The file at `path`, which one process at a time may have. `boot` names the machine's present boot, if known."""
 
-    def __init__(self, handle: int, before: bytes, boot: str) -> None:
-        self._handle = handle
+    def __init__(self, path: Path, handle: int, before: bytes, boot: str) -> None:
+        self._path, self._handle = path, handle
         self._head = (_MAGIC + blake2b(boot.encode(), digest_size=_SLOT).digest()).ljust(_HEAD, b"\0")
         slots = before[_HEAD:]
         self._before = {slots[at : at + _SLOT] for at in range(0, len(slots), _SLOT)}
@@ -46,7 +46,7 @@ class HandoverFile:
         """Open the file, made if need be. Raises OSError."""
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            return cls(handle, os.pread(handle, os.fstat(handle).st_size, 0), boot)
+            return cls(path, handle, os.pread(handle, os.fstat(handle).st_size, 0), boot)
         except BaseException:
             os.close(handle)
             raise
@@ -54,9 +54,12 @@ class HandoverFile:
     def begin(self) -> None:
         """Forget every lease of earlier processes. Raises OSError."""
         # The head comes last: killed in between, the next process finds no file that it could trust.
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, bytes(_READY * _SLOT), _HEAD)
-        os.pwrite(self._handle, self._head, 0)
+        try:
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, bytes(_READY * _SLOT), _HEAD)
+            os.pwrite(self._handle, self._head, 0)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
         self._before, self._sure = set(), True
 
     def note(self, lease_token: str) -> None:
