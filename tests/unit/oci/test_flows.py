@@ -137,8 +137,15 @@ def test_what_an_upload_holds_is_not_sent_again(status: Answer, sent: bytes) -> 
         [answer(204)],
         [answer(204, range="1-2")],
         [answer(204, range="0-77")],
-        [answer(204, range="0-1"), answer(400)],
-        [answer(204, range="0-1"), answer(416)],
+        [answer(204, range="0-1"), answer(400), answer(404)],
+        [answer(204, range="0-1"), answer(416), answer(204, range="0-1")],
+        [
+            answer(204, range="0-1"),
+            answer(416),
+            answer(204, range="0-2"),
+            answer(416),
+            answer(204, range="0-0"),
+        ],
     ],
 )
 def test_an_upload_that_cannot_go_on_is_begun_anew(refusal: list[Answer]) -> None:
@@ -150,6 +157,18 @@ def test_an_upload_that_cannot_go_on_is_begun_anew(refusal: list[Answer]) -> Non
     )  # fmt: skip
     assert how == flows.UPLOADED
     assert (calls[-1].body, calls[-1].url.partition("?")[0]) == (b"hello", "/up/2")
+    assert pending.find() is None
+
+
+def test_what_was_still_being_written_is_not_sent_again() -> None:
+    """The registry takes in what a broken connection had brought after it said how far it was: it is asked again."""
+    pending = PendingInMemory(Place(location="/up/1"))
+    how, calls = talk(
+        flows.push_blob("me/m", BLOB, b"hello", pending=pending),
+        answer(404), answer(204, range="0-1"), answer(416), answer(204, range="0-3"), answer(201),
+    )  # fmt: skip
+    assert how == flows.UPLOADED
+    assert [(call.method, call.body) for call in calls[-3:]] == [("PUT", b"llo"), ("GET", b""), ("PUT", b"o")]
     assert pending.find() is None
 
 

@@ -114,15 +114,20 @@ def _go_on(
     repository: str, blob: Descriptor, content: Path | Joined | bytes, place: Place, memory: Pending
 ) -> Flow[bool]:
     """Send what an open upload lacks; False when there is no such upload, or what it holds is something else."""
-    status = yield Call(method="GET", url=place.location, what=repository, refusals=True)
-    held = _HELD.fullmatch(status.headers.get("range", ""))
-    if status.status not in {200, 204} or held is None:
-        return False
-    offset = int(held[1]) + 1 if held[1] != "0" else 0  # `0-0` is said of an empty upload
-    if offset > blob.size:
-        return False
-    there = Place(location=status.headers.get("location", place.location), largest=place.largest)
-    return (yield from _send(repository, blob, content, there, memory, offset=offset, refusals=True))
+    refused_at = -1
+    while True:
+        status = yield Call(method="GET", url=place.location, what=repository, refusals=True)
+        held = _HELD.fullmatch(status.headers.get("range", ""))
+        if status.status not in {200, 204} or held is None:
+            return False
+        offset = int(held[1]) + 1 if held[1] != "0" else 0  # `0-0` is said of an empty upload
+        if not refused_at < offset <= blob.size:
+            return False
+        place = Place(location=status.headers.get("location", place.location), largest=place.largest)
+        if (yield from _send(repository, blob, content, place, memory, offset=offset, refusals=True)):
+            return True
+        # What the connection that broke had brought may have been written only after it was asked how far it is.
+        refused_at = offset
 
 
 def _send(
