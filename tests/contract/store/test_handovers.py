@@ -20,6 +20,11 @@ BOOT = "5487a23f"
 Opened = Callable[[str], HandoverFile]
 
 
+def full(*_: object) -> int:
+    """Write as a full disk does."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 class TestFakeHandovers(HandoversContract):
     @pytest.fixture
     def process(self) -> Next:
@@ -92,10 +97,6 @@ def test_no_token_can_be_read_from_it(tmp_path: Path, opened: Opened) -> None:
 
 def test_a_note_that_cannot_be_written_is_none(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a full disk the model is not asked: the note says so, and the slot is used later."""
-
-    def full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     file = opened(BOOT)
     file.begin()
     with monkeypatch.context() as patch:
@@ -111,10 +112,6 @@ def test_a_note_that_cannot_be_written_is_none(opened: Opened, monkeypatch: pyte
 
 def test_a_full_disk_at_the_start_names_the_file(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     """And leaves nothing that a later start would trust."""
-
-    def full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     file = opened(BOOT)
     file.begin()
     with monkeypatch.context() as patch:

@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 import pytest
 from cogyard.domain.ids import new_id
-from cogyard.domain.paging import Slice, Window
 from cogyard.domain.stream import Item, numbered, output_item
 from cogyard.domain.values import Prediction, Status
 from cogyard.domain.waiting import Urgency
-from cogyard.features.predictions.ports import Asked, Change, Lease, Once, Record, Stages, Taken, Ticket
+from cogyard.features.predictions.ports import Change, Once, Record, Taken, Ticket
 
 from tests.contract.store.conftest import NOW, Stores
+from tests.contract.store.waiting import LEASE, V, add
 
 pytestmark = pytest.mark.anyio
-V = "a" * 64
-LEASE = Lease(token="lease", instance="i", expires_at=NOW + timedelta(seconds=30))
-
-
-async def _add(
-    stores: Stores,
-    number: int = 0,
-    *,
-    version: str = V,
-    deadline: datetime | None = None,
-    of: str = "ann",
-    urgency: Urgency = Urgency.NORMAL,
-    idempotent: bool = False,
-) -> Prediction:
-    account = await stores.accounts.by_username(of) or await stores.account(of)
-    moment = NOW + timedelta(seconds=number)
-    prediction = Prediction(
-        id=new_id(moment, bytes(10)),
-        model="ann/hello",
-        version=version,
-        account_id=account.id,
-        status=Status.STARTING,
-        input={"text": "é", "n": [1, None, 2.5]},
-        created_at=moment,
-        stream_token=f"stream-{number}",
-        origin="http://x",
-        webhook="https://h",
-        webhook_events=("output", "completed"),
-        secret_inputs=("a", "b"),
-        deadline=deadline,
-        source="web" if number % 2 else "api",
-    )
-    ticket = Ticket(deployable=version, deadline=deadline, urgency=urgency, idempotent=idempotent)
-    await stores.predictions.add(prediction, ticket)
-    return prediction
 
 
 async def _served(stores: Stores, most: int = 1) -> list[str]:
@@ -80,10 +43,10 @@ def _lease(record: Record) -> Change:
 
 async def test_a_prediction_comes_back_whole(stores: Stores) -> None:
     """Every field, by id and by stream."""
-    made = await _add(stores)
+    made = await add(stores)
     found = await stores.predictions.get(made.id)
     assert found == Record(prediction=made, ticket=Ticket(deployable=V))
-    again = await _add(stores, 1, idempotent=True)
+    again = await add(stores, 1, idempotent=True)
     kept = await stores.predictions.get(again.id)
     assert kept == Record(prediction=again, ticket=Ticket(deployable=V, idempotent=True))
     assert await stores.predictions.stream_of("stream-0") == made.id
@@ -93,7 +56,7 @@ async def test_a_prediction_comes_back_whole(stores: Stores) -> None:
 
 async def test_a_change_is_decided_on_what_is_kept(stores: Stores) -> None:
     """What is decided is written; deciding nothing writes nothing, not even events."""
-    made = await _add(stores)
+    made = await add(stores)
     ended = msgspec.structs.replace(
         made, status=Status.SUCCEEDED, output={"a": [1]}, error=None, metrics={"t": 1.5}, completed_at=NOW
     )
@@ -115,7 +78,7 @@ async def test_a_change_is_decided_on_what_is_kept(stores: Stores) -> None:
 
 async def test_an_error_while_deciding_changes_nothing(stores: Stores) -> None:
     """It goes to whoever asked."""
-    made = await _add(stores)
+    made = await add(stores)
 
     def breaks(record: Record) -> Change | None:
         raise ValueError
@@ -129,8 +92,8 @@ async def test_an_error_while_deciding_changes_nothing(stores: Stores) -> None:
 
 async def test_the_oldest_waiting_ticket_is_taken(stores: Stores) -> None:
     """In order, of one deployable, each once."""
-    first, second = await _add(stores, 0), await _add(stores, 1)
-    other = await _add(stores, 2, version="b" * 64)
+    first, second = await add(stores, 0), await add(stores, 1)
+    other = await add(stores, 2, version="b" * 64)
     assert await stores.predictions.waiting() == {V: 2, "b" * 64: 1}
     for expected in (first, second):
         taken = await stores.predictions.take(
@@ -150,7 +113,7 @@ async def test_the_oldest_waiting_ticket_is_taken(stores: Stores) -> None:
 
 async def test_several_tickets_are_taken_at_once(stores: Stores) -> None:
     """The oldest first, at most so many, and whether more wait."""
-    made = [await _add(stores, number) for number in range(3)]
+    made = [await add(stores, number) for number in range(3)]
 
     def lease(record: Record) -> Change:
         own = msgspec.structs.replace(LEASE, token=record.prediction.id)
@@ -166,11 +129,11 @@ async def test_several_tickets_are_taken_at_once(stores: Stores) -> None:
 
 async def test_accounts_take_turns(stores: Stores) -> None:
     """However much one has waiting, another's next waits for one of its, and each one's own are in order."""
-    ann = [(await _add(stores, number)).id for number in range(5)]
+    ann = [(await add(stores, number)).id for number in range(5)]
     assert await _served(stores, 2) == ann[:2]
     assert list((await stores.predictions.waiting_by_account()).values()) == [3]
-    bob = [(await _add(stores, number, of="bob")).id for number in (10, 11)]
-    cid = (await _add(stores, 12, of="cid")).id
+    bob = [(await add(stores, number, of="bob")).id for number in (10, 11)]
+    cid = (await add(stores, 12, of="cid")).id
     wanted = [ann[2], bob[0], cid, ann[3], bob[1], ann[4]]
     for number, each in enumerate(wanted, 1):
         place = await stores.predictions.position(each)
@@ -178,24 +141,24 @@ async def test_accounts_take_turns(stores: Stores) -> None:
         assert (place.position, each) == (number, each)
     assert sorted((await stores.predictions.waiting_by_account()).values()) == [1, 2, 3]
     assert await _served(stores, 4) == wanted[:4]
-    later = (await _add(stores, 13, of="cid")).id
+    later = (await add(stores, 13, of="cid")).id
     assert await _served(stores) + await _served(stores, 9) == [bob[1], later, ann[4]]
 
 
 async def test_who_asks_one_at_a_time_waits_for_one_of_each_other(stores: Stores) -> None:
     """Also when nothing of its own waits when it asks."""
-    ann = [(await _add(stores, number)).id for number in range(4)]
+    ann = [(await add(stores, number)).id for number in range(4)]
     for number in range(3):
-        mine = (await _add(stores, 10 + number, of="bob")).id
+        mine = (await add(stores, 10 + number, of="bob")).id
         assert await _served(stores, 2) == [ann[number], mine]
 
 
 async def test_the_urgent_goes_first_among_ones_own(stores: Stores) -> None:
     """It takes the account's next place; nobody else waits longer, and the others keep their order."""
-    low = (await _add(stores, 0, urgency=Urgency.LOW)).id
-    ann = [(await _add(stores, number)).id for number in (1, 2)]
-    bob = [(await _add(stores, number, of="bob")).id for number in (3, 4)]
-    high = (await _add(stores, 5, urgency=Urgency.HIGH)).id
+    low = (await add(stores, 0, urgency=Urgency.LOW)).id
+    ann = [(await add(stores, number)).id for number in (1, 2)]
+    bob = [(await add(stores, number, of="bob")).id for number in (3, 4)]
+    high = (await add(stores, 5, urgency=Urgency.HIGH)).id
     wanted = [high, bob[0], ann[0], bob[1], ann[1], low]
     for number, each in enumerate(wanted, 1):
         place = await stores.predictions.position(each)
@@ -206,9 +169,9 @@ async def test_the_urgent_goes_first_among_ones_own(stores: Stores) -> None:
 
 async def test_what_is_given_back_keeps_its_turn(stores: Stores) -> None:
     """It is the next again, before whoever came meanwhile."""
-    first = (await _add(stores, 0)).id
+    first = (await add(stores, 0)).id
     await stores.predictions.take(V, _lease)
-    other = (await _add(stores, 1, of="bob")).id
+    other = (await add(stores, 1, of="bob")).id
     await stores.predictions.change(
         first, lambda r: Change(prediction=r.prediction, ticket=Ticket(deployable=V, claims=0))
     )
@@ -217,7 +180,7 @@ async def test_what_is_given_back_keeps_its_turn(stores: Stores) -> None:
 
 async def test_leases_guard_and_expire(stores: Stores) -> None:
     """Only the holder renews and appends; expired ones are found."""
-    made = await _add(stores)
+    made = await add(stores)
     assert await stores.predictions.leased(expired_by=None, limit=9) == ()
     await stores.predictions.take(V, _lease)
     held = await stores.predictions.by_lease("lease")
@@ -236,8 +199,8 @@ async def test_leases_guard_and_expire(stores: Stores) -> None:
 
 async def test_leases_can_be_prolonged_together(stores: Stores) -> None:
     """None ends earlier for it, and what has no lease gets none."""
-    made = await _add(stores)
-    waiting = await _add(stores, 1)
+    made = await add(stores)
+    waiting = await add(stores, 1)
     await stores.predictions.take(V, _lease)
     await stores.predictions.prolong(NOW)
     assert await stores.predictions.leased(expired_by=LEASE.expires_at, limit=9) == (made.id,)
@@ -252,7 +215,7 @@ async def test_leases_can_be_prolonged_together(stores: Stores) -> None:
 
 async def test_what_was_streamed_is_put_together(stores: Stores) -> None:
     """Batches and the last events of a change, in order; strings and other values stay what they are."""
-    made = await _add(stores)
+    made = await add(stores)
     await stores.predictions.take(V, _lease)
     first = numbered(1, [output_item("1"), Item("logs", "a\n")])
     second = numbered(3, [output_item(1), output_item({"é": None})])
@@ -274,7 +237,7 @@ async def test_what_was_streamed_is_put_together(stores: Stores) -> None:
 
 async def test_a_lost_runs_stream_is_dropped(stores: Stores) -> None:
     """Only what the change adds remains."""
-    made = await _add(stores)
+    made = await add(stores)
     await stores.predictions.take(V, _lease)
     await stores.predictions.append(made.id, "lease", numbered(1, [output_item("lost")]), ())
     note = numbered(2, [Item("logs", "again\n")])
@@ -293,7 +256,7 @@ async def test_a_lost_runs_stream_is_dropped(stores: Stores) -> None:
 
 async def test_old_streams_are_pruned_when_they_have_ended(stores: Stores) -> None:
     """Those of predictions that live stay."""
-    made, living = await _add(stores, 0), await _add(stores, 1)
+    made, living = await add(stores, 0), await add(stores, 1)
     ended = msgspec.structs.replace(made, status=Status.CANCELED, completed_at=NOW)
     for each in (made, living):
         await stores.predictions.take(V, _lease)
@@ -307,92 +270,12 @@ async def test_old_streams_are_pruned_when_they_have_ended(stores: Stores) -> No
 
 async def test_passed_deadlines_are_found(stores: Stores) -> None:
     """Earliest first; those without one never."""
-    await _add(stores, 0)
-    late = await _add(stores, 1, deadline=NOW + timedelta(seconds=9))
-    early = await _add(stores, 2, deadline=NOW + timedelta(seconds=5))
+    await add(stores, 0)
+    late = await add(stores, 1, deadline=NOW + timedelta(seconds=9))
+    early = await add(stores, 2, deadline=NOW + timedelta(seconds=5))
     assert await stores.predictions.overdue(NOW, 9) == ()
     assert await stores.predictions.overdue(NOW + timedelta(seconds=9), 9) == (early.id, late.id)
     assert await stores.predictions.overdue(NOW + timedelta(seconds=9), 1) == (early.id,)
-
-
-async def test_lists_are_an_accounts_own_newest_first(stores: Stores) -> None:
-    """Bounded by time and source, in windows."""
-    made = [await _add(stores, number) for number in range(6)]
-    asked = Asked(account_id=made[0].account_id)
-    first = await stores.predictions.list(asked, Window(limit=4))
-    assert list(first.items) == made[:1:-1]
-    second = await stores.predictions.list(asked, Window(limit=4, key=first.next))
-    assert list(second.items) == made[1::-1]
-    assert (
-        await stores.predictions.list(Asked(account_id=made[0].account_id + 1), Window(limit=4))
-    ).items == ()
-    bounded = replace(asked, created_after=made[2].created_at, created_before=made[5].created_at)
-    assert list((await stores.predictions.list(bounded, Window(limit=9))).items) == made[4:1:-1]
-    web = await stores.predictions.list(replace(asked, source="web"), Window(limit=9))
-    assert [each.source for each in web.items] == ["web"] * 3
-
-
-async def test_lists_of_one_model_and_of_one_stage(stores: Stores) -> None:
-    """What waits or runs, what succeeded, what failed, what was stopped; of every model or of one; in windows."""
-    ends = [None, None, Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.ABORTED, Status.FAILED]
-    made = [await _add(stores, number) for number in range(len(ends))]
-    for prediction, status in zip(made, ends, strict=True):
-        if status is not None:
-            await stores.predictions.change(
-                prediction.id,
-                lambda record, status=status: Change(  # type: ignore[misc] # mypy does not see the default's type
-                    prediction=msgspec.structs.replace(record.prediction, status=status, completed_at=NOW),
-                    ticket=None,
-                ),
-            )
-    asked = Asked(account_id=made[0].account_id)
-
-    async def numbers(**more: Any) -> list[int]:
-        found = await stores.predictions.list(replace(asked, **more), Window(limit=9))
-        return [[each.id for each in made].index(each.id) for each in found.items]
-
-    assert await numbers(stages=Stages.RUNNING) == [1, 0]
-    assert await numbers(stages=Stages.SUCCEEDED) == [2]
-    assert await numbers(stages=Stages.FAILED) == [6, 3]
-    assert await numbers(stages=Stages.CANCELED) == [5, 4]
-    assert await numbers(stages=Stages.FAILED, model="ann/hello", source="web") == [3]
-    assert await numbers(model="ann/hello") == [6, 5, 4, 3, 2, 1, 0]
-    assert await numbers(model="ann/other") == []
-    assert await numbers(stages=Stages.RUNNING, account_id=made[0].account_id + 1) == []
-    first = await stores.predictions.list(replace(asked, stages=Stages.RUNNING), Window(limit=1))
-    rest = await stores.predictions.list(
-        replace(asked, stages=Stages.RUNNING), Window(limit=1, key=first.next)
-    )
-    assert [each.id for each in (*first.items, *rest.items)] == [made[1].id, made[0].id]
-
-
-async def test_a_page_of_large_predictions_ends_early(stores: Stores) -> None:
-    """Bytes of inputs, outputs, errors and logs together; at least one, whatever its size; nothing is left out."""
-    made: list[Prediction] = []
-    large: tuple[dict[str, Any], ...] = (
-        {"output": "é" * 300},
-        {"logs": "x" * 600},
-        {},
-        {"error": "x" * 5000, "output": [1]},
-        {"input": {"text": "x" * 600}},
-        {},
-    )
-    for number, more in enumerate(large):
-        whole = msgspec.structs.replace(await _add(stores, number), status=Status.FAILED, **more)
-        await stores.predictions.change(whole.id, lambda _, w=whole: Change(prediction=w, ticket=None))  # type: ignore[misc] # bound now
-        made.insert(0, whole)
-    asked, key = Asked(account_id=made[0].account_id), None
-    pages: list[Slice[Prediction]] = []
-    while not pages or key is not None:
-        found = await stores.predictions.list(asked, Window(limit=9, key=key, budget=1000))
-        pages.append(found)
-        key = found.next
-    assert [len(page.items) for page in pages] == [2, 1, 2, 1]
-    assert [each for page in pages for each in page.items] == made
-    last = await stores.predictions.list(
-        asked, Window(limit=9, key=pages[2].previous, backwards=True, budget=1000)
-    )
-    assert last.items == pages[1].items
 
 
 def _end(record: Record) -> Change:
@@ -408,7 +291,7 @@ def _end(record: Record) -> Change:
 
 async def test_what_is_created_with_a_key_is_created_once(stores: Stores) -> None:
     """The first is kept and told again; another account's key is another key; old ones are forgotten."""
-    made = await _add(stores)
+    made = await add(stores)
     other = await stores.account("bob")
 
     def again(number: int, account_id: int, word: str = "w") -> tuple[Prediction, Once]:
@@ -437,9 +320,9 @@ async def test_what_is_created_with_a_key_is_created_once(stores: Stores) -> Non
 
 async def test_a_place_counts_who_is_before(stores: Stores) -> None:
     """Of the same deployable, and waiting; who is taken has none."""
-    first = await _add(stores, 0)
-    other = await _add(stores, 1, version="b" * 64)
-    second = await _add(stores, 2)
+    first = await add(stores, 0)
+    other = await add(stores, 1, version="b" * 64)
+    second = await add(stores, 2)
     place = await stores.predictions.position(second.id)
     assert place is not None
     assert (place.position, place.deployable) == (2, V)
@@ -453,7 +336,7 @@ async def test_a_place_counts_who_is_before(stores: Stores) -> None:
 
 async def test_only_what_has_ended_is_erased(stores: Stores) -> None:
     """Whole, and once."""
-    made = await _add(stores)
+    made = await add(stores)
     assert not await stores.predictions.erase(made.id, NOW)
     await stores.predictions.change(made.id, _end)
     assert await stores.predictions.erase(made.id, NOW)
@@ -464,7 +347,7 @@ async def test_only_what_has_ended_is_erased(stores: Stores) -> None:
 async def test_what_was_made_since_a_moment_is_counted_by_account(stores: Stores) -> None:
     """The moment itself counts; whoever made nothing is not there."""
     for number in range(4):
-        made = await _add(stores, number)
+        made = await add(stores, number)
     await stores.account("bob")
     assert await stores.predictions.asked_since(NOW + timedelta(seconds=2)) == {made.account_id: 2}
     assert await stores.predictions.asked_since(NOW + timedelta(seconds=9)) == {}

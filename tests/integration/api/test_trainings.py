@@ -65,6 +65,20 @@ async def test_a_training_is_asked_for_shown_listed_and_canceled(
         assert await platform.services.predictions.queue.waiting() == {trainable.id: 1}
 
 
+async def test_a_training_is_told_of_as_a_prediction_is(platform: ApiPlatform, trainable: Version) -> None:
+    """Whoever names the older `webhook_completed` alone hears of the end alone."""
+    async with platform.client() as client:
+        asked = _body(webhook_completed="https://a.test/hook")
+        made = (await client.post(_path(), json=asked)).json()
+        both = (await client.post(_path(), json=asked | {"webhook": "https://b.test/hook"})).json()
+    assert made["webhook"] == "https://a.test/hook"
+    assert both["webhook"] == "https://b.test/hook"
+    owner = platform.accounts["owner"]
+    kept = [await platform.services.trainings.get(owner, each["id"]) for each in (made, both)]
+    assert kept[0].webhook_events == ("completed",)
+    assert len(kept[1].webhook_events) > 1
+
+
 async def test_a_training_has_a_deadline_and_a_priority(platform: ApiPlatform, trainable: Version) -> None:
     """By the headers of a prediction; what cannot be read is refused."""
     async with platform.client() as client:

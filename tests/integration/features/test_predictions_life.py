@@ -5,56 +5,21 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cogyard.domain.retry import MAX_ATTEMPTS, MAX_CLAIMS, Recovery
-from cogyard.domain.values import Prediction, Status, Version
+from cogyard.domain.retry import Recovery
+from cogyard.domain.values import Status
 from cogyard.features.predictions.queue import LEASE_LIFE, Claim
 from cogyard.features.world import World
 from cogyard.instances.work import Outcome
 from cogyard.testing.api import ApiPlatform
 from cogyard.testing.database import open_database
 
+from tests.integration.features.life import Clock, ask, now
+
 pytestmark = pytest.mark.anyio
-
-
-@dataclass
-class Clock:
-    """A clock that a test moves, and the seconds that pass with it."""
-
-    moment: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-    slept: timedelta = timedelta()
-
-    def __call__(self) -> datetime:
-        """Return the moment."""
-        return self.moment
-
-    def elapsed(self) -> float:
-        """Return the seconds that the machine was awake."""
-        return (self.moment - self.slept).timestamp()
-
-    def sleep(self, time: timedelta) -> None:
-        """Let the machine sleep."""
-        self.moment += time
-        self.slept += time
-
-
-async def _ask(
-    platform: ApiPlatform, text: str = "x", version: Version | None = None, **more: float
-) -> Prediction:
-    return await platform.services.predictions.create(
-        platform.accounts["owner"],
-        version=version or platform.version,
-        input={"text": text},
-        cancel_after=more.get("cancel_after"),
-    )
-
-
-async def _now(platform: ApiPlatform, prediction: Prediction) -> Prediction:
-    return await platform.services.predictions.get(platform.accounts["owner"], prediction.id)
 
 
 async def test_a_prediction_the_model_never_saw_waits_again(tmp_path: Path) -> None:
@@ -62,7 +27,7 @@ async def test_a_prediction_the_model_never_saw_waits_again(tmp_path: Path) -> N
     clock = Clock()
     async with ApiPlatform.open(tmp_path, world=World(now=clock, elapsed=clock.elapsed)) as platform:
         queue = platform.services.predictions.queue
-        prediction = await _ask(platform)
+        prediction = await ask(platform)
         old = await platform.instance().claim()
         await queue.sweep()
         assert await queue.claim(platform.version.id, instance="x") is None
@@ -76,7 +41,7 @@ async def test_a_prediction_the_model_never_saw_waits_again(tmp_path: Path) -> N
             prediction.id, old.lease_token, Outcome(status="succeeded", output="old")
         )
         assert await queue.finished(prediction.id, new.lease_token, Outcome(status="succeeded", output="new"))
-        assert (await _now(platform, prediction)).output == "new"
+        assert (await now(platform, prediction)).output == "new"
 
 
 async def test_a_renewed_lease_does_not_expire(tmp_path: Path) -> None:
@@ -84,7 +49,7 @@ async def test_a_renewed_lease_does_not_expire(tmp_path: Path) -> None:
     clock = Clock()
     async with ApiPlatform.open(tmp_path, world=World(now=clock, elapsed=clock.elapsed)) as platform:
         queue = platform.services.predictions.queue
-        prediction = await _ask(platform)
+        prediction = await ask(platform)
         claim = await platform.instance().claim()
         for _ in range(10):
             clock.moment += LEASE_LIFE / 2
@@ -98,7 +63,7 @@ async def test_nobody_is_late_because_the_machine_slept(tmp_path: Path) -> None:
     clock = Clock()
     async with ApiPlatform.open(tmp_path, world=World(now=clock, elapsed=clock.elapsed)) as platform:
         queue = platform.services.predictions.queue
-        prediction = await _ask(platform)
+        prediction = await ask(platform)
         claim = await platform.instance().claim()
         await queue.sweep()
         clock.sleep(timedelta(hours=8))
@@ -109,135 +74,33 @@ async def test_nobody_is_late_because_the_machine_slept(tmp_path: Path) -> None:
         assert not await queue.renew(prediction.id, claim.lease_token)
 
 
-async def test_a_prediction_that_keeps_losing_its_instances_fails(tmp_path: Path) -> None:
-    """Three interruptions while an idempotent model runs it; the reason says so."""
-    async with ApiPlatform.open(tmp_path) as platform:
-        queue, version = platform.services.predictions.queue, await platform.idempotent()
-        prediction = await _ask(platform, version=version)
-        for _ in range(MAX_ATTEMPTS):
-            claim = await platform.instance(version.id).claim()
-            assert await queue.started(prediction.id, claim.lease_token)
-            recovery = await queue.recover()
-            assert recovery.again + recovery.failed == 1
-        ended = await _now(platform, prediction)
-        assert ended.status is Status.FAILED
-        assert f"interrupted {MAX_ATTEMPTS} times" in (ended.error or "")
-        assert await queue.waiting() == {}
-
-
-@pytest.mark.parametrize("reported", [True, False])
-async def test_what_a_model_has_seen_is_not_run_again(tmp_path: Path, reported: bool) -> None:
-    """Unless its author declared it idempotent: it fails, says why, and keeps what it streamed."""
-    async with ApiPlatform.open(tmp_path) as platform:
-        queue, version = platform.services.predictions.queue, await platform.idempotent()
-        plain, repeatable = await _ask(platform), await _ask(platform, version=version)
-        for prediction, ran in ((plain, platform.version.id), (repeatable, version.id)):
-            claim = await platform.instance(ran).claim()
-            queue.handovers.note(claim.lease_token)
-            if reported:
-                await queue.started(prediction.id, claim.lease_token)
-            await queue.progress(prediction.id, claim.lease_token, outputs=["a"], logs="l")
-        await queue.flush()
-    async with ApiPlatform.open(tmp_path) as platform:
-        queue = platform.services.predictions.queue
-        assert await queue.recover() == Recovery(again=1, failed=1)
-        ended, waits = await _now(platform, plain), await _now(platform, repeatable)
-        assert ended.status is Status.FAILED
-        assert "@cog.idempotent" in (ended.error or "")
-        assert (ended.output, ended.logs) == (["a"], "l")
-        assert (waits.status, waits.output, waits.attempts) == (Status.STARTING, None, 1)
-        assert await queue.waiting() == {version.id: 1}
-
-
-async def test_a_run_that_somebody_killed_goes_on_where_that_is_safe(tmp_path: Path) -> None:
-    """Its instance says that it was killed: an idempotent prediction waits again, up to three times; another fails."""
-    async with ApiPlatform.open(tmp_path) as platform:
-        queue, version = platform.services.predictions.queue, await platform.idempotent()
-        plain, repeatable = await _ask(platform), await _ask(platform, version=version)
-        killed = Outcome(status="failed", streamed=True, error="It was killed.", interrupted=True)
-        claim = await platform.instance().claim()
-        assert await queue.finished(plain.id, claim.lease_token, killed)
-        assert (await _now(platform, plain)).error == "It was killed."
-        for attempt in range(1, MAX_ATTEMPTS):
-            claim = await platform.instance(version.id).claim()
-            await queue.started(repeatable.id, claim.lease_token)
-            await queue.progress(repeatable.id, claim.lease_token, outputs=["a"])
-            assert await queue.finished(repeatable.id, claim.lease_token, killed)
-            waits = await _now(platform, repeatable)
-            assert (waits.status, waits.attempts, waits.output) == (Status.STARTING, attempt, None)
-            assert "It was killed. Running again." in waits.logs
-            assert not await queue.renew(repeatable.id, claim.lease_token)
-        claim = await platform.instance(version.id).claim()
-        await queue.started(repeatable.id, claim.lease_token)
-        assert await queue.finished(repeatable.id, claim.lease_token, killed)
-        ended = await _now(platform, repeatable)
-        assert (ended.status, ended.error) == (Status.FAILED, "It was killed.")
-
-
-async def test_what_was_claimed_ahead_is_not_lost_with_what_ran(tmp_path: Path) -> None:
-    """A killed platform knows which of an instance's claims its model had seen."""
-    async with ApiPlatform.open(tmp_path) as platform:
-        queue = platform.services.predictions.queue
-        made = [await _ask(platform, str(number)) for number in range(4)]
-        claims = [await platform.instance().claim() for _ in made]
-        queue.handovers.note(claims[0].lease_token)
-    async with ApiPlatform.open(tmp_path) as platform:
-        assert await platform.services.predictions.queue.recover() == Recovery(again=3, failed=1)
-        found = [(await _now(platform, prediction)).status for prediction in made]
-        assert found == [Status.FAILED, *[Status.STARTING] * 3]
-
-
-async def test_without_its_notes_a_platform_runs_nothing_twice(tmp_path: Path) -> None:
-    """Where nobody knows what a model saw, what was claimed counts as seen."""
-    async with ApiPlatform.open(tmp_path) as platform:
-        prediction = await _ask(platform)
-        await platform.instance().claim()
-    (tmp_path / "handovers").write_bytes(b"")
-    async with ApiPlatform.open(tmp_path) as platform:
-        await platform.services.predictions.queue.recover()
-        ended = await _now(platform, prediction)
-        assert ended.status is Status.FAILED
-        assert "perhaps" in (ended.error or "")
-
-
-async def test_a_prediction_that_no_instance_can_start_fails(tmp_path: Path) -> None:
-    """An input that kills every instance does not do so for ever."""
-    async with ApiPlatform.open(tmp_path) as platform:
-        queue = platform.services.predictions.queue
-        prediction = await _ask(platform)
-        for _ in range(MAX_CLAIMS):
-            await platform.instance().claim()
-            await queue.recover()
-        assert (await _now(platform, prediction)).status is Status.FAILED
-
-
 async def test_deadlines_pass_in_the_queue_and_while_running(tmp_path: Path) -> None:
     """The one is aborted, the other canceled, and its instance is told."""
     clock = Clock()
     async with ApiPlatform.open(tmp_path, world=World(now=clock, elapsed=clock.elapsed)) as platform:
         queue = platform.services.predictions.queue
-        running = await _ask(platform, cancel_after=60.0)
+        running = await ask(platform, cancel_after=60.0)
         claim = await platform.instance().claim()
         await queue.started(running.id, claim.lease_token)
         clock.moment += timedelta(seconds=20)
-        waiting = await _ask(platform, cancel_after=10.0)
+        waiting = await ask(platform, cancel_after=10.0)
         told = asyncio.create_task(queue.wait_canceled(running.id))
         await asyncio.sleep(0)
         clock.moment += timedelta(seconds=10)
         assert await queue.renew(running.id, claim.lease_token)
         await queue.sweep()
-        assert (await _now(platform, waiting)).status is Status.ABORTED
-        assert (await _now(platform, running)).status is Status.PROCESSING
+        assert (await now(platform, waiting)).status is Status.ABORTED
+        assert (await now(platform, running)).status is Status.PROCESSING
         clock.moment += timedelta(seconds=30)
         await queue.sweep()
         await asyncio.wait_for(told, 30)
-        assert (await _now(platform, running)).status is Status.CANCELED
+        assert (await now(platform, running)).status is Status.CANCELED
 
 
 async def test_many_claimers_share_the_work_and_none_twice(tmp_path: Path) -> None:
     """200 predictions, 20 instances: each runs once."""
     async with ApiPlatform.open(tmp_path) as platform:
-        made = await asyncio.gather(*(_ask(platform, str(n)) for n in range(200)))
+        made = await asyncio.gather(*(ask(platform, str(n)) for n in range(200)))
         ran: list[str] = []
 
         async def work() -> None:
@@ -250,7 +113,7 @@ async def test_many_claimers_share_the_work_and_none_twice(tmp_path: Path) -> No
         await asyncio.gather(*(work() for _ in range(20)))
         assert sorted(ran) == sorted(prediction.id for prediction in made)
         for prediction in made:
-            assert (await _now(platform, prediction)).output == prediction.input["text"]
+            assert (await now(platform, prediction)).output == prediction.input["text"]
 
 
 async def test_cancel_and_finish_at_the_same_moment_end_it_once(tmp_path: Path) -> None:
@@ -258,13 +121,13 @@ async def test_cancel_and_finish_at_the_same_moment_end_it_once(tmp_path: Path) 
     async with ApiPlatform.open(tmp_path) as platform:
         queue = platform.services.predictions.queue
         for _ in range(20):
-            prediction = await _ask(platform)
+            prediction = await ask(platform)
             claim = await platform.instance().claim()
             finished, canceled = await asyncio.gather(
                 queue.finished(prediction.id, claim.lease_token, Outcome(status="succeeded", output="x")),
                 queue.cancel(prediction.id),
             )
-            ended = await _now(platform, prediction)
+            ended = await now(platform, prediction)
             assert finished == (ended.status is Status.SUCCEEDED)
             assert (canceled is not None) == (ended.status is Status.CANCELED)
             assert finished != (canceled is not None)
@@ -274,7 +137,7 @@ async def test_waiters_hear_of_the_end_whoever_brings_it(tmp_path: Path) -> None
     """wait() returns at the end, at once for one that has ended, and in time for one that has not."""
     async with ApiPlatform.open(tmp_path) as platform:
         predictions = platform.services.predictions
-        prediction = await _ask(platform)
+        prediction = await ask(platform)
         assert (await predictions.wait(prediction.id, 0)).status is Status.STARTING
         waiting = asyncio.create_task(predictions.wait(prediction.id, 10))
         await platform.instance().run("x")
@@ -286,7 +149,7 @@ async def test_what_is_streamed_is_durable_within_a_moment(tmp_path: Path) -> No
     """A killed platform knows what was flushed; an idempotent run is run again."""
     async with ApiPlatform.open(tmp_path) as platform:
         queue, version = platform.services.predictions.queue, await platform.idempotent()
-        prediction = await _ask(platform, version=version)
+        prediction = await ask(platform, version=version)
         claim: Claim = await platform.instance(version.id).claim()
         await queue.started(prediction.id, claim.lease_token)
         await queue.progress(prediction.id, claim.lease_token, outputs=["a", "b"], logs="l")
@@ -297,7 +160,7 @@ async def test_what_is_streamed_is_durable_within_a_moment(tmp_path: Path) -> No
         assert shown.logs == "l"
         assert await platform.services.predictions.queue.recover() == Recovery(again=1)
         await platform.instance(version.id).run("again")
-        assert (await _now(platform, prediction)).output == "again"
+        assert (await now(platform, prediction)).output == "again"
 
 
 SCRIPT = """
@@ -389,11 +252,11 @@ async def test_an_output_that_cannot_be_kept_is_a_failure(tmp_path: Path) -> Non
     for _ in range(5000):
         nested = [nested]
     async with ApiPlatform.open(tmp_path) as platform:
-        whole, streamed = await _ask(platform), await _ask(platform)
+        whole, streamed = await ask(platform), await ask(platform)
         await platform.instance().run(nested)
         await platform.instance().run(chunks=("a", nested))
         for prediction in (whole, streamed):
-            ended = await _now(platform, prediction)
+            ended = await now(platform, prediction)
             assert ended.status is Status.FAILED
             assert "levels deep" in (ended.error or "")
 
@@ -401,7 +264,7 @@ async def test_an_output_that_cannot_be_kept_is_a_failure(tmp_path: Path) -> Non
 async def test_silence_is_told_and_what_comes_together_is_told_together(tmp_path: Path) -> None:
     """A watcher hears of silence, so that no proxy ends the stream; then of all that came, in one; then of the end."""
     async with ApiPlatform.open(tmp_path) as platform:
-        made = await _ask(platform)
+        made = await ask(platform)
         queue = platform.services.predictions.queue
         claim = await platform.instance().claim()
         watching = platform.services.predictions.events(made.stream_token, beat=0.001)
@@ -433,7 +296,7 @@ async def test_an_instance_that_waits_claims_in_the_commit_that_creates(tmp_path
         await platform.database.write(lambda db: db.set_trace_callback(said.append))
         taking = asyncio.create_task(take())
         await waits.wait()
-        made = await _ask(platform)
+        made = await ask(platform)
         claim = await asyncio.wait_for(taking, 30)
         assert claim is not None
         assert claim.prediction.id == made.id

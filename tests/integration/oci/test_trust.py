@@ -10,7 +10,7 @@ import pytest
 from cogyard.oci.httpx_network import HttpxNetwork
 from cogyard.oci.network import UntrustedError
 
-from tests.integration.platform.test_tls import make_certificate
+from tests.certificates import make_certificate
 
 pytestmark = pytest.mark.anyio
 

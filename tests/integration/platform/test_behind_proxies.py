@@ -17,7 +17,7 @@ import httpx2
 import pytest
 from cogyard.testing.blobs import digest_of
 
-from tests.integration.platform.test_tls import make_certificate
+from tests.certificates import make_certificate
 
 HOW_TO = Path(__file__).parents[3] / "docs/how-to/put-behind-a-proxy.md"
 NAME, INNER, FOLDER = "models.example.com", "127.0.0.1:8000", "/etc/ssl/models.example.com"

@@ -16,20 +16,7 @@ import pytest
 from cogyard.compose.certificate import valid_until
 from cogyard.compose.tls import Certificate, CertificateError
 
-
-def make_certificate(folder: Path, name: str, *key_options: str) -> tuple[Path, Path]:
-    """Make a certificate for this machine and its key."""
-    cert, key = folder / f"{name}.crt", folder / f"{name}.key"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
-            *("-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", str(key), "-out", str(cert), *(key_options or ("-nodes",))),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return cert, key
+from tests.certificates import make_certificate
 
 
 def test_everything_works_by_https_and_models_reach_it_inside(stopped: Any, tmp_path: Path) -> None:
@@ -138,19 +125,7 @@ def test_only_a_trusted_proxy_says_how_the_platform_was_reached(stopped: Any) ->
 def test_the_end_of_a_certificate_is_read(tmp_path: Path) -> None:
     """As OpenSSL says it, in both forms that a date may have; of what is no certificate, nothing."""
     for days in (2, 365 * 40):
-        cert = tmp_path / f"{days}.crt"
-        making = (
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-        )
-        where = ("-days", str(days), "-subj", "/CN=x", "-keyout", str(tmp_path / "key"), "-out", str(cert))
-        subprocess.run([*making, *where], check=True, capture_output=True)
+        cert, key = make_certificate(tmp_path, f"of-{days}-days", days=days)
         said = subprocess.run(
             ["openssl", "x509", "-in", str(cert), "-noout", "-enddate"],
             check=True,
@@ -159,4 +134,4 @@ def test_the_end_of_a_certificate_is_read(tmp_path: Path) -> None:
         ).stdout.strip()
         end = datetime.strptime(said.removeprefix("notAfter="), "%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC)
         assert valid_until(cert.read_text()) == end
-    assert valid_until((tmp_path / "key").read_text()) is None
+    assert valid_until(key.read_text()) is None

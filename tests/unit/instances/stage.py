@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Self
 
 from cogyard.instances.errors import SetupFailedError
+from cogyard.instances.events import CompletedEvent, ServerEvent
 from cogyard.instances.host import Host, HostOptions
 from cogyard.instances.run import RunOptions, Work
+from cogyard.instances.server import Run
 from cogyard.testing.handovers import FakeHandovers
-from cogyard.testing.instances import FakeModel, FakeRuntime
+from cogyard.testing.instances import Behaviour, FakeModel, FakeRuntime
 from cogyard.testing.queue import VERSION, FakeQueue
 
 
@@ -66,3 +68,13 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event, and needs none but here
             await asyncio.sleep(0.001)
+
+
+def noting(names: list[str]) -> Behaviour:
+    """Return what a model does that notes under which names it is asked, and succeeds."""
+
+    async def note(run: Run) -> AsyncIterator[ServerEvent]:
+        names.append(run.id)
+        yield CompletedEvent(status="succeeded", output=1)
+
+    return note

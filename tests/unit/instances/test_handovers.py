@@ -15,7 +15,7 @@ from cogyard.instances.work import Outcome
 from cogyard.testing.instances import FakeModel, echo, forever
 from cogyard.testing.queue import VERSION, FakeQueue
 
-from tests.unit.instances.stage import Stage, until
+from tests.unit.instances.stage import Stage, noting, until
 
 pytestmark = pytest.mark.anyio
 
@@ -87,11 +87,7 @@ async def test_where_no_note_can_be_kept_the_model_is_not_asked() -> None:
     """On a full disk a prediction waits for its turn again; once there is room it runs, once."""
     asked: list[str] = []
 
-    async def note(run: Run) -> AsyncIterator[ServerEvent]:
-        asked.append(run.id)
-        yield CompletedEvent(status="succeeded", output=1)
-
-    async with Stage(FakeModel(note)) as stage:
+    async with Stage(FakeModel(noting(asked))) as stage:
         stage.handovers.full = True
         prediction = stage.queue.add(VERSION)
         await stage.until_busy()

@@ -9,18 +9,11 @@ import cog
 from cog.schema import openapi, read_object, read_source
 
 SOURCE = """
-import functools
 import cog
 from cog import idempotent as repeatable
 
-def timed(function):
-    @functools.wraps(function)
-    def wrapper(*args, **options):
-        return function(*args, **options)
-    return wrapper
-
 class Predictor(cog.BasePredictor):
-    @timed
+    @cog.concurrent(max=1)
     @repeatable
     def predict(self, n: int = 2) -> int:
         return n
@@ -62,7 +55,7 @@ def both(folder: Path, predict: str, train: str | None) -> Marked:
 
 
 def test_what_an_author_declares_is_in_the_schema(tmp_path: Path) -> None:
-    """Under any name and beneath other decorators, for predictions and for trainings each by itself."""
+    """Under any name and beside other decorators, for predictions and for trainings each by itself."""
     assert both(tmp_path, "Predictor", "train") == (True, True)
     assert both(tmp_path, "once", "train") == (None, True)
     assert both(tmp_path, "Predictor", None) == (True, None)

@@ -27,8 +27,7 @@ from cog_server.errors import (
 )
 from cog_server.front.exchange import Exchange
 from cog_server.guard import Guard
-from cog_server.ids import make_id
-from cog_server.origin import Origin, TraceHeader
+from cog_server.origin import TraceHeader
 from cog_server.pages import Pages
 from cog_server.prediction import Prediction
 from cog_server.replies import (
@@ -94,7 +93,7 @@ class App:
         if scope["type"] != "http":
             await other(scope, receive, send)
             return
-        send = naming(send, _name(origin.read(scope["headers"])))
+        send = naming(send, origin.name_of(origin.read(scope["headers"])))
         try:
             if self._guard is not None and not self._guard.allows(scope["headers"]):
                 await self._stranger(scope, send)
@@ -160,7 +159,7 @@ class App:
             return False
         url_id: str | None = None
         if exchange.method == "PUT":
-            url_id = _only_id(exchange.path)
+            url_id = requests.prediction_of(exchange.path)
             if url_id is None:
                 return False
         elif exchange.path != "/predictions" or exchange.method != "POST":
@@ -168,7 +167,7 @@ class App:
         wants = self._wants(exchange.headers)
         if wants.special or not wants.is_json:
             return False
-        name = _name(wants.origin)
+        name = origin.name_of(wants.origin)
         try:
             prediction, created = self._accept(self._runner.predictions, wants, exchange.take_body(), url_id)
         except ServerError as exc:
@@ -366,12 +365,6 @@ class App:
         return status, _encode({"detail": exc.message}), headers
 
 
-def _only_id(path: str) -> str | None:
-    """Return the id of `/predictions/{id}`; None for every other path, and for one with anything to decode."""
-    room, _, last = path.rpartition("/")
-    return last if room == "/predictions" and last and "%" not in last else None
-
-
 def _again(kind: Kind, asked: Asked) -> Prediction | None:
     """Return the prediction that a PUT names, when it is there already. Raises ConflictError for another input."""
     known = kind.engine.known(asked.id)
@@ -385,11 +378,6 @@ def _again(kind: Kind, asked: Asked) -> Prediction | None:
     if known.over:
         return None
     raise ConflictError(f"The prediction {asked.id!r} is running with another input.")
-
-
-def _name(origin: Origin | None) -> bytes:
-    """Return the name that a request's answer carries: its own, or one that is made."""
-    return (make_id() if origin is None or origin.request_id is None else origin.request_id).encode("ascii")
 
 
 def _answer(exchange: Exchange, prediction: Prediction, head: bytes) -> None:

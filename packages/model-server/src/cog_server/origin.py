@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from cog_server.ids import make_id
+
 ORIGIN_HEADERS = frozenset({b"x-request-id", b"traceparent", b"tracestate"})
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:/+=@~-]{0,127}")
@@ -58,6 +60,11 @@ def read(headers: Iterable[tuple[bytes, bytes]]) -> Origin:
         request_id(found.get(b"x-request-id", [])),
         _trace(found.get(b"traceparent", []), found.get(b"tracestate", [])),
     )
+
+
+def name_of(origin: Origin | None) -> bytes:
+    """Return the name that a request's answer carries: its own, or one that is made."""
+    return (make_id() if origin is None or origin.request_id is None else origin.request_id).encode("ascii")
 
 
 def request_id(values: list[bytes]) -> str | None:

@@ -253,6 +253,12 @@ def wants_events(accept: bytes | None) -> bool:
     return accept is not None and b"text/event-stream" in accept.lower()
 
 
+def prediction_of(path: str) -> str | None:
+    """Return the id of `/predictions/{id}`; None for every other path, and for one with anything to decode."""
+    room, _, last = path.rpartition("/")
+    return last if room == "/predictions" and last and "%" not in last else None
+
+
 def header(headers: list[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     """Return the first header of a (lower-case) name."""
     for key, value in headers:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from cogyard.domain.autoscale import InstanceView
 from cogyard.domain.capacity import Resources, total
-
-#: What the GPUs are called that are in no table.
-_OTHER = "other: "
+from cogyard.instances.gpu_names import kind_shown
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Counted:
     """One thing that is counted: `cpus`, `memory_bytes`, or `gpus` of a kind, if kinds are told apart."""
 
     resource: str
@@ -22,17 +20,17 @@ class Account:
     whole: float
 
 
-def accounts(capacity: Resources | None, views: Iterable[InstanceView]) -> tuple[Account, ...]:
+def counted(capacity: Resources | None, views: Iterable[InstanceView]) -> tuple[Counted, ...]:
     """Return what is held and what there is; nothing where instances are only counted."""
     if capacity is None:
         return ()
     held = total(view.holds for view in views)
     kinds = ["", *dict(capacity.kinds)]
     return (
-        Account("cpus", "", held.cpus, capacity.cpus),
-        Account("memory_bytes", "", held.memory, capacity.memory),
+        Counted("cpus", "", held.cpus, capacity.cpus),
+        Counted("memory_bytes", "", held.memory, capacity.memory),
         *(
-            Account("gpus", kind.removeprefix(_OTHER), held.of_kind(kind), whole)
+            Counted("gpus", kind_shown(kind), held.of_kind(kind), whole)
             for kind in kinds
             if (whole := capacity.of_kind(kind))
         ),

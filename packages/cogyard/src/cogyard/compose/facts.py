@@ -29,6 +29,7 @@ from cogyard.compose.skus import gpu_kinds, too_large
 from cogyard.compose.tls import Certificate, CertificateError
 from cogyard.compose.upgrade import missing
 from cogyard.instances.errors import PrepareFailedError
+from cogyard.instances.gpu_names import kind_shown
 from cogyard.instances.gpus import Gpus, find_gpus
 from cogyard.instances.probe import probe_sandbox
 from cogyard.store.errors import StoreError
@@ -99,7 +100,7 @@ def _kinds(facts: Facts, gpus: Gpus, settings: Settings) -> Facts:
     asked = {
         kind for each in settings.hardware for kind in (*dict(each.needs.kinds), *([""] * each.needs.gpus))
     }
-    unused = [kind.removeprefix("other: ") or "unnamed" for kind in kinds if kind not in asked]
+    unused = [kind_shown(kind) or "unnamed" for kind in kinds if kind not in asked]
     lack = too_large(settings.hardware, machine(kinds)) or ""
     uncounted = not settings.hardware and (settings.docker_gpus is not None or settings.runtime == "process")
     return replace(facts, hardware_problem=lack, gpus_unused=() if uncounted else tuple(unused))

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from cogyard.compose.accounted import Account, accounts
+from cogyard.compose.accounted import Counted, counted
 from cogyard.domain.autoscale import InstanceView, Phase
 from cogyard.domain.values import Prediction
 from cogyard.features.webhooks.ports import Caller
@@ -43,7 +43,7 @@ class Looked:
     figures: Figures = field(default_factory=Figures)
     instances: tuple[InstanceView, ...] = ()
     troubles: Mapping[str, int] = field(default_factory=dict)
-    hardware: tuple[Account, ...] = ()
+    hardware: tuple[Counted, ...] = ()
     disk_free: int = 0
     disk_size: int = 0
 
@@ -169,7 +169,7 @@ class Metrics:
             figures=await self._figures.read(),
             instances=views,
             troubles={name: one.failures for name, one in overview.troubles.items()} if overview else {},
-            hardware=accounts(overview.capacity, views) if overview else (),
+            hardware=counted(overview.capacity, views) if overview else (),
             disk_free=disk.free,
             disk_size=disk.total,
         )

@@ -38,6 +38,7 @@ from cogyard.compose.unpacked import Unpacked, removed
 from cogyard.compose.wishes import WishedHardware
 from cogyard.domain.rates import MINUTE
 from cogyard.domain.retry import Recovery
+from cogyard.features.predictions.queue import PRUNE_SECONDS
 from cogyard.features.retention.sweep import Sweep
 from cogyard.features.services import Services
 from cogyard.features.steady import Steady
@@ -178,6 +179,7 @@ class Platform:
         steady = Steady(self.services.predictions.world).behind
         self._background.begin("log", partial(every, _ALLOCATE, self._kept.database.allocate_log))
         self._background.begin("queue", queue.run)
+        self._background.begin("queue log", partial(every, PRUNE_SECONDS, steady(queue.prune)))
         if self.services.webhooks is not None:
             self._background.begin("webhooks", self.services.webhooks.run)
             self._background.begin(

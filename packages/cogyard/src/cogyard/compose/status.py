@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cogyard.compose.accounted import accounts
+from cogyard.compose.accounted import counted
 from cogyard.fleet.controller import Overview
 from cogyard.fleet.reasons import reason_for
 
@@ -63,7 +63,7 @@ def describe(overview: Overview, max_instances: int) -> dict[str, Any]:
     reasons = {name: reason_for(name, overview, max_instances) for name in overview.waiting}
     return {
         "instances": [_plain(asdict(view)) for view in overview.instances],
-        "hardware": [asdict(one) for one in accounts(overview.capacity, overview.instances)],
+        "hardware": [asdict(one) for one in counted(overview.capacity, overview.instances)],
         "waiting": dict(overview.waiting),
         "reasons": {
             name: {"reason": reason.cause.value, "detail": reason.detail} for name, reason in reasons.items()

@@ -48,20 +48,31 @@ class Resources:
 
     def fits_in(self, room: Self) -> bool:
         """Say whether there is enough of everything that is wanted; a lack of what is not wanted does no harm."""
-        return not self.missing_in(room)
+        return not self.short_of(room)
+
+    def amount(self, resource: str, kind: str = "") -> float:
+        """Return how much there is of `cpus`, `memory`, or `gpus` of a kind."""
+        return self.of_kind(kind) if resource == "gpus" else float(getattr(self, resource))
+
+    def short_of(self, room: Self) -> list[tuple[str, str]]:
+        """Name what is wanted and there is too little of in a room: the resource, and of GPUs the kind."""
+        kinds = ["", *dict(self.kinds)]
+        wanted = [("cpus", ""), ("memory", ""), *(("gpus", kind) for kind in kinds)]
+        # A thousandth of a processor is the rounding of sums, not a promise.
+        return [each for each in wanted if 0 < self.amount(*each) > room.amount(*each) + 0.001]
 
     def missing_in(self, room: Self) -> str:
         """Say what there is too little of, with both numbers; empty when it fits."""
         lacks = []
-        # A thousandth of a processor is the rounding of sums, not a promise.
-        if self.cpus and self.cpus > room.cpus + 0.001:
-            lacks.append(f"{self.cpus:g} processors of {room.cpus:g}")
-        if self.memory and self.memory > room.memory:
-            lacks.append(f"{self.memory / (1 << 30):.1f} GiB of memory of {room.memory / (1 << 30):.1f}")
-        for kind, count in (("", self.gpus), *self.kinds):
-            if count and count > room.of_kind(kind):
-                what = f"{count} GPUs of kind {kind!r}" if kind else f"{count} GPUs"
-                lacks.append(f"{what} of {room.of_kind(kind)}")
+        for resource, kind in self.short_of(room):
+            wanted, there = self.amount(resource, kind), room.amount(resource, kind)
+            if resource == "cpus":
+                lacks.append(f"{wanted:g} processors of {there:g}")
+            elif resource == "memory":
+                lacks.append(f"{wanted / (1 << 30):.1f} GiB of memory of {there / (1 << 30):.1f}")
+            else:
+                of_kind = f" of kind {kind!r}" if kind else ""
+                lacks.append(f"{wanted:g} GPUs{of_kind} of {there:g}")
         return ", ".join(lacks)
 
 
@@ -100,15 +111,7 @@ class Room:
         """Say whether what holds this would free any of what there is too little of."""
         if self.places <= 0 or self.resources is None:
             return True
-        room = self.resources
-        return (
-            (needs.cpus > room.cpus + 0.001 and held.cpus > 0)
-            or (needs.memory > room.memory and held.memory > 0)
-            or any(
-                count > room.of_kind(kind) and held.of_kind(kind) > 0
-                for kind, count in (("", needs.gpus), *needs.kinds)
-            )
-        )
+        return any(held.amount(*each) > 0 for each in needs.short_of(self.resources))
 
     def without(self, *held: Resources) -> Room:
         """Return the room that is left when instances hold this."""

@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 #: Where the driver tells of each GPU in a file of its own.
 MODELS = Path("/proc/driver/nvidia/gpus")
 _SECONDS = 10.0
+#: Before the driver's name of a kind that the operator has not named: no table asks for it.
+_OTHER = "other: "
 _NAME = re.compile(r"(\d+)(?::(\d+))?")
 _LINE = re.compile(r"([^:]+):\s*(.+?)\s*")
 _WHOLE = re.compile(r"GPU (\d+): .*")
@@ -88,20 +91,18 @@ def pools(gpus: Iterable[Gpu], kinds: Iterable[str]) -> tuple[str, ...]:
 def _pool(gpu: Gpu, kinds: list[str]) -> str:
     if not kinds:
         return ""
-    return next((kind for kind in kinds if kind.lower() in gpu.kind.lower()), f"other: {gpu.kind}")
+    return next((kind for kind in kinds if kind.lower() in gpu.kind.lower()), f"{_OTHER}{gpu.kind}")
+
+
+def kind_shown(kind: str) -> str:
+    """Return a kind that `pools` gave as a person knows it: what the operator has named, else what the driver says."""
+    return kind.removeprefix(_OTHER)
 
 
 def summary(gpus: Iterable[Gpu]) -> str:
     """Say how many there are of each kind, where kinds are known."""
-    counts: Mapping[str, int] = _counted(gpu.kind for gpu in gpus if gpu.kind)
+    counts = Counter(gpu.kind for gpu in gpus if gpu.kind)
     return ", ".join(f"{count} {kind}" for kind, count in counts.items())
-
-
-def _counted(kinds: Iterable[str]) -> dict[str, int]:
-    counts = dict[str, int]()
-    for kind in kinds:
-        counts[kind] = counts.get(kind, 0) + 1
-    return counts
 
 
 def _slices(listing: str) -> Iterator[Gpu]:

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from cogyard.domain.ids import first_id
@@ -41,7 +40,7 @@ from cogyard.store.prediction_rows import (
     ticket_columns,
     ticket_of,
 )
-from cogyard.store.rows import run, seek
+from cogyard.store.rows import insert, run, seek, update
 from cogyard.store.times import stored
 from cogyard.store.usage import count_end
 
@@ -331,8 +330,8 @@ def _add(
     db: sqlite3.Connection, path: tuple[str, ...], values: Mapping[str, Any], place: Mapping[str, Any]
 ) -> None:
     model = db.execute(_COUNT_RUN, path).fetchone()
-    _insert(db, "predictions", {**values, "model_id": None if model is None else model[0]})
-    _insert(db, "queue", {**place, "turn": places.turn_of(db, place["deployable"], place["account_id"])})
+    insert(db, "predictions", {**values, "model_id": None if model is None else model[0]})
+    insert(db, "queue", {**place, "turn": places.turn_of(db, place["deployable"], place["account_id"])})
 
 
 def _once(db: sqlite3.Connection, account_id: int, key: str) -> Once | None:
@@ -363,13 +362,13 @@ def _record(
 
 def _apply(db: sqlite3.Connection, record: Record, change: Change, events: Sequence[StreamEvent]) -> None:
     key = record.prediction.id
-    _update(db, "predictions", "id", key, changed_columns(record.prediction, change.prediction))
+    update(db, "predictions", "id", key, changed_columns(record.prediction, change.prediction))
     if change.ticket is None:
         db.execute("DELETE FROM queue WHERE prediction_id = ?", (key,))
         if change.prediction.status.terminal and not record.prediction.status.terminal:
             count_end(db, change.prediction)
     elif change.ticket != record.ticket:
-        _update(db, "queue", "prediction_id", key, ticket_columns(change.ticket))
+        update(db, "queue", "prediction_id", key, ticket_columns(change.ticket))
     if change.forget_streamed:
         db.execute("DELETE FROM prediction_events WHERE prediction_id = ?", (key,))
     else:
@@ -388,23 +387,3 @@ def _tell(db: sqlite3.Connection, prediction_id: str, messages: Sequence[Message
             " ON CONFLICT (prediction_id, endpoint, event) DO UPDATE SET message_id = excluded.message_id",
             (message.id, prediction_id, message.event, message.endpoint, stored(message.due_at)),
         )
-
-
-def _insert(db: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> None:
-    db.execute(_insertion(table, *values), tuple(values.values()))
-
-
-def _update(db: sqlite3.Connection, table: str, key: str, id: str, values: Mapping[str, Any]) -> None:
-    if values:
-        db.execute(_updating(table, key, *values), (*values.values(), id))
-
-
-# The same few statements again and again: SQLite's own cache wants their text, and so does this one only their names.
-@lru_cache(maxsize=64)
-def _insertion(table: str, *columns: str) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-
-
-@lru_cache(maxsize=64)
-def _updating(table: str, key: str, *columns: str) -> str:
-    return f"UPDATE {table} SET {', '.join(f'{column} = ?' for column in columns)} WHERE {key} = ?"

@@ -32,14 +32,19 @@ _KNOW_ABORTED = ("Replicate/", "cogyard")
 KEY_LIMIT = 255
 
 
-class Asked(msgspec.Struct):
-    """The body of a create. What clients send beside it (`stream`, and more) is let pass (wire gotcha 13)."""
+class Wish(msgspec.Struct, kw_only=True):
+    """What the body of every create says. What clients send beside it (`stream`, and more) is let pass (gotcha 13)."""
 
     input: dict[str, Any]
-    version: str | None = None
     webhook: str | None = None
     webhook_completed: str | None = None
     webhook_events_filter: list[str] | None = None
+
+
+class Asked(Wish, kw_only=True):
+    """The body of a create of a prediction."""
+
+    version: str | None = None
 
 
 #: Makes the prediction; takes `input` and what else `Predictions.create` takes, by name.
@@ -49,27 +54,30 @@ Create = Callable[..., Awaitable[Prediction]]
 async def created(request: Request, asked: Asked, create: Create) -> Response:
     """Ask for a prediction by `create`, and answer at once or, when the client prefers, with its end."""
     wait = wait_preference(header(request, b"prefer"))
-    webhook = asked.webhook or asked.webhook_completed
-    events = asked.webhook_events_filter
-    if events is None and not asked.webhook and asked.webhook_completed:
-        events = ["completed"]
-    ask = partial(
-        create,
-        input=asked.input,
-        webhook=webhook,
-        webhook_events=events,
-        source="web" if caller_of(request).via == "session" else "api",
-        origin=Addresses.of(request).base,
-        cancel_after=cancel_after(header(request, b"cancel-after")),
-        urgency=urgency(header(request, b"cogyard-priority")),
-        once=asking(request, asked),
-        trace=trace_of(request),
-    )
+    ask = partial(create, **wished(request, asked))
     if wait is not None:
         return await _waited(request, ask, wait)
     prediction = await ask()
     answer = shaped(request, prediction)
     return reply(answer, 201, Location=answer["urls"]["get"])
+
+
+def wished(request: Request, body: Wish) -> dict[str, Any]:
+    """Return what every create takes, by name, as its body and headers say. Raises BadRequestError, InvalidError."""
+    events = body.webhook_events_filter
+    if events is None and not body.webhook and body.webhook_completed:
+        events = ["completed"]
+    return {
+        "input": body.input,
+        "webhook": body.webhook or body.webhook_completed,
+        "webhook_events": events,
+        "source": "web" if caller_of(request).via == "session" else "api",
+        "origin": Addresses.of(request).base,
+        "cancel_after": cancel_after(header(request, b"cancel-after")),
+        "urgency": urgency(header(request, b"cogyard-priority")),
+        "once": asking(request, body),
+        "trace": trace_of(request),
+    }
 
 
 def asking(request: Request, body: msgspec.Struct) -> Asking | None:

@@ -25,7 +25,6 @@ from cogyard.features.predictions.limits import QUICK_LIMIT, weighed
 from cogyard.features.predictions.live import Live, Topic
 from cogyard.features.predictions.ports import Change, Decide, Lease, Message, Store
 from cogyard.features.predictions.upkeep import Pulse, repeated, whenever
-from cogyard.features.steady import Steady
 from cogyard.features.world import World
 
 _log = logging.getLogger(__name__)
@@ -267,11 +266,10 @@ class Queue:
         return Recovery(again=again, failed=failed)
 
     async def run(self) -> None:
-        """Write streams, expire leases and deadlines, forget old streams; until cancelled."""
+        """Write streams, expire leases and deadlines; until cancelled."""
         await asyncio.gather(
             whenever(self._dirty, self.flush, delay=FLUSH_SECONDS),
             repeated(self.sweep, pause=SWEEP_SECONDS),
-            repeated(Steady(self.world).behind(self.prune), pause=PRUNE_SECONDS),
         )
 
     async def flush(self) -> None:

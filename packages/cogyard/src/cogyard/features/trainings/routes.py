@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cogyard.domain.values import Kind
 from cogyard.features.page import services_of
-from cogyard.features.predictions.creating import asking, shaped
+from cogyard.features.predictions.creating import Wish, shaped, wished
 from cogyard.features.predictions.routes import PER_PAGE
-from cogyard.http.addresses import Addresses
 from cogyard.http.bodies import read_json
-from cogyard.http.caller import caller_of, require_account
+from cogyard.http.caller import require_account
 from cogyard.http.endpoints import Access, Endpoint, reply
 from cogyard.http.pages import page, window
-from cogyard.http.preferences import cancel_after, urgency
-from cogyard.http.traces import trace_of
 
 
-class NewTraining(msgspec.Struct):
+class NewTraining(Wish, kw_only=True):
     """The body of trainings.create."""
 
     destination: str
-    input: dict[str, Any]
-    webhook: str | None = None
-    webhook_completed: str | None = None
-    webhook_events_filter: list[str] | None = None
 
 
 async def create(request: Request) -> Response:
@@ -40,15 +31,7 @@ async def create(request: Request) -> Response:
         require_account(request),
         (path["owner"], path["name"], path["version"]),
         destination=body.destination,
-        input=body.input,
-        webhook=body.webhook or body.webhook_completed,
-        webhook_events=body.webhook_events_filter,
-        source="web" if caller_of(request).via == "session" else "api",
-        origin=Addresses.of(request).base,
-        cancel_after=cancel_after(request.headers.get("cancel-after")),
-        urgency=urgency(request.headers.get("cogyard-priority")),
-        once=asking(request, body),
-        trace=trace_of(request),
+        **wished(request, body),
     )
     # As the hosted service answers: where a prediction of this id would be, which finds trainings too (wire gotcha 15).
     answer = shaped(request, replace(made, kind=Kind.PREDICTION))
